@@ -1,0 +1,230 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::time::{advance, sleep};
+
+use super::*;
+
+/// A key that covers every smaller one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Level(u8);
+
+impl Covers for Level {
+    fn covers(&self, wanted: &Self) -> bool {
+        self.0 >= wanted.0
+    }
+}
+
+#[derive(Debug, PartialEq)]
+enum Failure {
+    Abandoned,
+    Hiccup,
+    Refused,
+}
+
+impl From<Abandoned> for Failure {
+    fn from(_: Abandoned) -> Self {
+        Self::Abandoned
+    }
+}
+
+impl FetchError for Failure {
+    fn remembered_for(&self) -> Option<Duration> {
+        (*self == Self::Refused).then_some(Duration::from_secs(5))
+    }
+}
+
+type Cache = Arc<LeaseCache<&'static str, Level, usize, Failure>>;
+
+/// Counts fetches; each takes 100 ms and yields a lease of `lifetime` whose value is the fetch's number.
+#[derive(Clone)]
+struct Issuer {
+    fetches: Arc<AtomicUsize>,
+    lifetime: Duration,
+}
+
+impl Issuer {
+    fn new(seconds: u64) -> Self {
+        Self { fetches: Arc::default(), lifetime: Duration::from_secs(seconds) }
+    }
+
+    fn fetches(&self) -> usize {
+        self.fetches.load(Ordering::Relaxed)
+    }
+
+    async fn get(&self, cache: &Cache, level: u8) -> Result<Obtained<usize>, Arc<Failure>> {
+        let this = self.clone();
+        let fetch = move || {
+            let this = this.clone();
+            async move {
+                let number = this.fetches.fetch_add(1, Ordering::Relaxed) + 1;
+                let begun = Instant::now();
+                sleep(Duration::from_millis(100)).await;
+                Ok(Lease::new(number, begun, this.lifetime))
+            }
+        };
+        cache.get_or_fetch(&"group", &Level(level), fetch).await
+    }
+}
+
+fn cache() -> Cache {
+    LeaseCache::new(8, 8)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_callers_share_one_fetch() {
+    let (cache, issuer) = (cache(), Issuer::new(300));
+    let callers = (0..100).map(|_| issuer.get(&cache, 1));
+    let all = futures_util::future::join_all(callers).await;
+    assert!(all.iter().all(|one| one.as_ref().is_ok_and(|one| one.lease.value == 1 && one.fresh)));
+    assert!(!issuer.get(&cache, 1).await.unwrap().fresh);
+    assert_eq!(issuer.fetches(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wider_lease_serves_a_narrower_wish_and_not_the_reverse() {
+    let (cache, issuer) = (cache(), Issuer::new(300));
+    issuer.get(&cache, 2).await.unwrap();
+    issuer.get(&cache, 1).await.unwrap();
+    assert_eq!(issuer.fetches(), 1);
+    issuer.get(&cache, 3).await.unwrap();
+    assert_eq!(issuer.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_leader_may_leave() {
+    let (cache, issuer) = (cache(), Issuer::new(300));
+    let leader = tokio::spawn({
+        let (cache, issuer) = (cache.clone(), issuer.clone());
+        async move { issuer.get(&cache, 1).await.map(drop) }
+    });
+    advance(Duration::from_millis(10)).await;
+    leader.abort();
+    assert_eq!(issuer.get(&cache, 1).await.unwrap().lease.value, 1);
+    assert_eq!(issuer.fetches(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_steady_use_nobody_waits_again() {
+    for seconds in [1, 60, 300, 3600, 43200] {
+        let (cache, issuer) = (cache(), Issuer::new(seconds));
+        issuer.get(&cache, 1).await.unwrap();
+        for _ in 0..1000 {
+            sleep(Duration::from_secs(seconds) / 5).await;
+            assert!(!issuer.get(&cache, 1).await.unwrap().fresh, "{seconds} s");
+        }
+        let lives = 1000 / 5;
+        assert!((lives..=2 * lives).contains(&issuer.fetches()), "{seconds} s: {} fetches", issuer.fetches());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unused_lease_is_renewed_once_and_then_forgotten() {
+    let (cache, issuer) = (cache(), Issuer::new(60));
+    issuer.get(&cache, 1).await.unwrap();
+    sleep(Duration::from_secs(3600)).await;
+    assert_eq!(issuer.fetches(), 2, "the first life was used, the second was not");
+    assert!(cache.held().is_empty());
+    assert!(cache.groups.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_due_lease_is_served_while_its_successor_is_fetched() {
+    let (cache, issuer) = (cache(), Issuer::new(100));
+    issuer.get(&cache, 1).await.unwrap();
+    sleep(Duration::from_secs(80)).await; // renewed at 75 s because the first call used it
+    sleep(Duration::from_secs(74)).await; // the second life falls due at 150 s, unused
+    let due = issuer.get(&cache, 1).await.unwrap();
+    assert_eq!((due.lease.value, due.fresh), (2, false));
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(issuer.get(&cache, 1).await.unwrap().lease.value, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_renewal_keeps_the_lease_to_its_end() {
+    let cache = cache();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let fetch = {
+        let calls = calls.clone();
+        move || {
+            let first = calls.fetch_add(1, Ordering::Relaxed) == 0;
+            async move {
+                if first { Ok(Lease::new(1, Instant::now(), Duration::from_secs(100))) } else { Err(Failure::Hiccup) }
+            }
+        }
+    };
+    cache.get_or_fetch(&"group", &Level(1), fetch.clone()).await.unwrap();
+    sleep(Duration::from_secs(85)).await;
+    let late = cache.get_or_fetch(&"group", &Level(1), fetch.clone()).await.unwrap();
+    assert_eq!((late.lease.value, late.fresh), (1, false));
+    let tries = calls.load(Ordering::Relaxed);
+    assert!((2..=6).contains(&tries), "{tries} tries: pauses lie between failed renewals");
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(*cache.get_or_fetch(&"group", &Level(1), fetch).await.unwrap_err(), Failure::Hiccup);
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_last_for_seconds_and_hiccups_not_at_all() {
+    for (failure, shared) in [(Failure::Refused, 1), (Failure::Hiccup, 2)] {
+        let cache = cache();
+        let calls = Arc::new(AtomicUsize::new(0));
+        let refused = failure == Failure::Refused;
+        let fetch = {
+            let calls = calls.clone();
+            move || {
+                calls.fetch_add(1, Ordering::Relaxed);
+                async move { Err(if refused { Failure::Refused } else { Failure::Hiccup }) }
+            }
+        };
+        for _ in 0..2 {
+            assert_eq!(*cache.get_or_fetch(&"group", &Level(1), fetch.clone()).await.unwrap_err(), failure);
+        }
+        assert_eq!(calls.load(Ordering::Relaxed), shared, "{failure:?}");
+        sleep(Duration::from_secs(6)).await;
+        cache.get_or_fetch(&"group", &Level(1), fetch).await.unwrap_err();
+        assert_eq!(calls.load(Ordering::Relaxed), shared + 1, "{failure:?}: forgotten");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panicking_fetch_does_not_hang_its_callers() {
+    let cache = cache();
+    let fetch = || async { if true { panic!("broken issuer") } else { Err(Failure::Hiccup) } };
+    assert_eq!(*cache.get_or_fetch(&"group", &Level(1), fetch).await.unwrap_err(), Failure::Abandoned);
+    let issuer = Issuer::new(60);
+    assert_eq!(issuer.get(&cache, 1).await.unwrap().lease.value, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn reject_removes_only_the_lease_it_names() {
+    let (cache, issuer) = (cache(), Issuer::new(300));
+    let old = issuer.get(&cache, 1).await.unwrap().lease;
+    cache.reject(&"group", &old);
+    let new = issuer.get(&cache, 1).await.unwrap().lease;
+    cache.reject(&"group", &old);
+    assert_eq!(issuer.get(&cache, 1).await.unwrap().lease.value, new.value);
+    assert_eq!(issuer.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_is_over_at_birth_serves_its_waiters_only() {
+    let (cache, issuer) = (cache(), Issuer::new(0));
+    assert_eq!(issuer.get(&cache, 1).await.unwrap().lease.value, 1);
+    assert_eq!(issuer.get(&cache, 1).await.unwrap().lease.value, 2);
+    assert!(cache.held().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_cache_is_bounded_both_ways() {
+    let issuer = Issuer::new(300);
+    let cache: Arc<LeaseCache<u32, Level, usize, Failure>> = LeaseCache::new(4, 4);
+    for group in 0..40 {
+        for level in (0..10).rev() {
+            let lifetime = issuer.lifetime;
+            let fetch = move || async move { Ok(Lease::new(0, Instant::now(), lifetime)) };
+            // Descending levels are covered by the first, so ask for rising ones.
+            cache.get_or_fetch(&group, &Level(9 - level), fetch).await.unwrap();
+        }
+    }
+    assert!(cache.groups.len() <= 4);
+    assert!(cache.held().len() <= 16);
+}

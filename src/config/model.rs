@@ -1,0 +1,163 @@
+//! The configuration in its final form: every default applied, nothing left to decide.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::patterns::RepositoryPatterns;
+use crate::base::host::{HostPattern, RegistryHost};
+use crate::base::origin::Origin;
+use crate::base::secret::Secret;
+use crate::oci::operation::Access;
+use crate::profile::Profile;
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file it came from.
+    pub file: Option<PathBuf>,
+    pub listeners: Vec<Listener>,
+    pub admin: Option<Admin>,
+    pub default_registry: RegistryHost,
+    /// What applies to a well-known registry that has no entry of its own.
+    pub defaults: Defaults,
+    /// Most specific first: exact hosts, families (longest domain first), `*`.
+    pub registries: Vec<Registry>,
+    pub timeouts: Timeouts,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    pub address: SocketAddr,
+    /// The one registry this listener serves.
+    pub registry: Option<RegistryHost>,
+    /// Further `Host` names it answers to, without port, lower case.
+    pub hosts: BTreeSet<Box<str>>,
+    pub insecure_open: bool,
+    /// Whether the process goes on without it when the address is taken or not there (the default addresses).
+    pub optional: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admin {
+    pub listener: Listener,
+}
+
+#[derive(Clone, Debug)]
+pub struct Defaults {
+    pub allow: BTreeSet<Access>,
+    pub credential: CredentialSource,
+}
+
+#[derive(Clone, Debug)]
+pub struct Registry {
+    pub pattern: HostPattern,
+    /// API origin, when it is neither the profile's nor `https://<host>`.
+    pub url: Option<Origin>,
+    pub alias: Option<Box<str>>,
+    /// When the file names one; otherwise the host decides.
+    pub profile: Option<&'static Profile>,
+    pub allow: BTreeSet<Access>,
+    /// `None`: every repository.
+    pub repositories: RepositoryRules,
+    /// Virtual hosts that mean this registry, without port, lower case.
+    pub hosts: BTreeSet<Box<str>>,
+    pub credential: CredentialSource,
+    pub redirects: Redirects,
+    pub realm_hosts: Vec<RealmHost>,
+    pub ca: Option<PathBuf>,
+    pub client_certificate: Option<ClientCertificate>,
+    pub identities: Vec<Identity>,
+}
+
+/// The allow-lists by action; an action without an entry may touch every repository.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RepositoryRules(pub BTreeMap<Access, RepositoryPatterns>);
+
+#[derive(Clone, Debug)]
+pub struct Identity {
+    pub repositories: RepositoryPatterns,
+    pub credential: CredentialSource,
+}
+
+/// A token service the operator trusts: a host at any port, or at one port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RealmHost {
+    pub host: Box<str>,
+    pub port: Option<u16>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Redirects {
+    Follow,
+    Pass,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CredentialSource {
+    Anonymous,
+    Password {
+        username: SecretSource,
+        password: SecretSource,
+    },
+    Identity {
+        token: SecretSource,
+        username: Option<SecretSource>,
+    },
+    Bearer {
+        token: SecretSource,
+    },
+    /// docker's or podman's file; `None` for the usual places.
+    Docker {
+        file: Option<PathBuf>,
+    },
+    /// `docker-credential-<name>`.
+    Helper {
+        name: Box<str>,
+        timeout: Duration,
+    },
+}
+
+/// Where a secret text comes from. A variable is read when the configuration is, a file whenever it changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    Value { secret: Secret, origin: ValueOrigin },
+    File(PathBuf),
+}
+
+/// For `check`: how the operator wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ValueOrigin {
+    Literal,
+    Variable(Box<str>),
+}
+
+/// How long each step may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Name lookup, TCP and TLS handshake together.
+    pub connect: Duration,
+    /// One call of a token service.
+    pub token: Duration,
+    /// From the request's end to the response's head.
+    pub response_head: Duration,
+    /// Between two pieces of a body, either way.
+    pub body_idle: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            token: Duration::from_secs(10),
+            response_head: Duration::from_secs(30),
+            body_idle: Duration::from_secs(30),
+        }
+    }
+}

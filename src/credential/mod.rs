@@ -1,0 +1,112 @@
+//! Where secrets come from: the configuration, files, docker's configuration, credential helpers.
+
+pub mod chain;
+pub mod docker;
+pub mod fixed;
+pub mod helper;
+mod watched;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::LazyLock;
+
+use sha2::{Digest, Sha256};
+
+use crate::base::host::RegistryHost;
+use crate::base::secret::Secret;
+use crate::oci::name::RepositoryName;
+
+/// What regpass may show to a registry or to its token service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credential {
+    Anonymous,
+    Password { username: Box<str>, password: Secret },
+    /// A refresh token ("identity token" in docker's words), good at token services only.
+    Identity { username: Option<Box<str>>, token: Secret },
+    /// A token the registry takes as it is.
+    Bearer { token: Secret },
+}
+
+/// Tells credentials apart without holding them: equal for equal credentials, within this process only.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CredentialId([u8; 16]);
+
+/// A credential in use: what it is, and where a person finds it.
+#[derive(Clone, Debug)]
+pub struct Found {
+    pub credential: Credential,
+    pub id: CredentialId,
+    /// For messages: `password in the configuration`, `/root/.docker/config.json`, `docker-credential-pass`.
+    pub source: Box<str>,
+}
+
+impl Found {
+    pub fn new(credential: Credential, source: impl Into<Box<str>>) -> Self {
+        let id = CredentialId::of(&credential);
+        Self { credential, id, source: source.into() }
+    }
+
+    pub fn anonymous() -> Self {
+        Self::new(Credential::Anonymous, "no credential")
+    }
+}
+
+impl CredentialId {
+    /// Salted per process, so that the id is worth nothing outside it.
+    fn of(credential: &Credential) -> Self {
+        static SALT: LazyLock<[u8; 32]> = LazyLock::new(|| std::array::from_fn(|_| fastrand::u8(..)));
+        let (kind, user, secret) = match credential {
+            Credential::Anonymous => ("anonymous", "", ""),
+            Credential::Password { username, password } => ("password", &**username, password.expose()),
+            Credential::Identity { username, token } => ("identity", username.as_deref().unwrap_or(""), token.expose()),
+            Credential::Bearer { token } => ("bearer", "", token.expose()),
+        };
+        let mut hash = Sha256::new();
+        hash.update(*SALT);
+        for part in [kind, user, secret] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        let mut id = [0; 16];
+        id.copy_from_slice(&hash.finalize()[..16]);
+        Self(id)
+    }
+}
+
+impl fmt::Debug for CredentialId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:02x}{:02x}{:02x}{:02x}", self.0[0], self.0[1], self.0[2], self.0[3])
+    }
+}
+
+/// For what a credential is wanted.
+#[derive(Clone, Debug)]
+pub struct Wanted<'a> {
+    pub registry: &'a RegistryHost,
+    /// Further keys under which the registry's login may be kept, such as `https://index.docker.io/v1/`.
+    pub legacy_keys: &'a [&'a str],
+    pub repository: Option<&'a RepositoryName>,
+}
+
+/// Why there is no credential although one is configured.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{what}")]
+pub struct CredentialError {
+    /// What failed, where, and what to do; never a secret, never a helper's raw output.
+    pub what: String,
+}
+
+pub type Fetch<'a> = Pin<Box<dyn Future<Output = Result<Found, CredentialError>> + Send + 'a>>;
+
+/// A source of credentials.
+pub trait CredentialProvider: fmt::Debug + Send + Sync {
+    /// The credential in force now; [`Credential::Anonymous`] when the source has none for this registry.
+    ///
+    /// Called for every request: an implementation answers from memory and looks at the outside (files, helpers)
+    /// only when it must.
+    fn fetch<'a>(&'a self, wanted: &'a Wanted<'a>) -> Fetch<'a>;
+
+    /// The registry refused `id`: a source that keeps answers for a while asks anew next time.
+    fn refused(&self, id: CredentialId);
+}

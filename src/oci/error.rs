@@ -1,0 +1,169 @@
+//! The error envelope of the distribution specification ("Error Codes"), in and out.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+/// The codes regpass itself answers with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorCode {
+    BlobUnknown,
+    Denied,
+    DigestInvalid,
+    ManifestInvalid,
+    ManifestUnknown,
+    NameInvalid,
+    NameUnknown,
+    PaginationNumberInvalid,
+    RangeInvalid,
+    SizeInvalid,
+    TooManyRequests,
+    Unauthorized,
+    /// Not in the specification: distribution uses it for what is down for the moment.
+    Unavailable,
+    Unknown,
+    Unsupported,
+}
+
+impl ErrorCode {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BlobUnknown => "BLOB_UNKNOWN",
+            Self::Denied => "DENIED",
+            Self::DigestInvalid => "DIGEST_INVALID",
+            Self::ManifestInvalid => "MANIFEST_INVALID",
+            Self::ManifestUnknown => "MANIFEST_UNKNOWN",
+            Self::NameInvalid => "NAME_INVALID",
+            Self::NameUnknown => "NAME_UNKNOWN",
+            Self::PaginationNumberInvalid => "PAGINATION_NUMBER_INVALID",
+            Self::RangeInvalid => "RANGE_INVALID",
+            Self::SizeInvalid => "SIZE_INVALID",
+            Self::TooManyRequests => "TOOMANYREQUESTS",
+            Self::Unauthorized => "UNAUTHORIZED",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::Unknown => "UNKNOWN",
+            Self::Unsupported => "UNSUPPORTED",
+        }
+    }
+
+    /// The code for a status whose body named none.
+    pub fn for_status(status: StatusCode) -> Self {
+        match status {
+            StatusCode::UNAUTHORIZED => Self::Unauthorized,
+            StatusCode::FORBIDDEN => Self::Denied,
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => Self::Unsupported,
+            StatusCode::PAYLOAD_TOO_LARGE => Self::SizeInvalid,
+            StatusCode::RANGE_NOT_SATISFIABLE => Self::RangeInvalid,
+            StatusCode::TOO_MANY_REQUESTS => Self::TooManyRequests,
+            status if status.is_server_error() => Self::Unavailable,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// One entry of an error body as some registry sent it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorEntry {
+    pub code: String,
+    pub message: String,
+    pub detail: Value,
+}
+
+impl ErrorEntry {
+    /// The entries of a specification-conforming body, codes taken as they come; empty for every other text.
+    pub fn parse_all(body: &[u8]) -> Vec<Self> {
+        let Ok(body) = serde_json::from_slice::<Value>(body) else { return Vec::new() };
+        let errors = body.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let entry = |error: &Value| {
+            let text = |key| error.get(key).and_then(Value::as_str).map(ToOwned::to_owned);
+            let code = text("code").filter(|code| !code.is_empty())?;
+            let detail = error.get("detail").cloned().unwrap_or(Value::Null);
+            Some(Self { code, message: text("message").unwrap_or_default(), detail })
+        };
+        errors.iter().filter_map(entry).collect()
+    }
+
+    pub fn render(&self) -> Value {
+        json!({ "code": self.code, "message": self.message, "detail": self.detail })
+    }
+}
+
+/// The words of an error body that is no envelope: `message` or `details` of a JSON object, or plain text without
+/// markup, cut to a line. `None` when nothing readable is left.
+pub fn readable(body: &[u8]) -> Option<String> {
+    if let Ok(Value::Object(object)) = serde_json::from_slice::<Value>(body) {
+        let text = ["message", "details", "detail", "error_description", "error"];
+        let found = text.into_iter().find_map(|key| object.get(key).and_then(Value::as_str));
+        return found.map(one_line).filter(|text| !text.is_empty());
+    }
+    let text = String::from_utf8_lossy(body);
+    let text = if text.trim_start().starts_with('<') { without_markup(&text) } else { text.into_owned() };
+    Some(one_line(&text)).filter(|text| !text.is_empty())
+}
+
+fn without_markup(text: &str) -> String {
+    let title = text.find("<title>").and_then(|from| Some((from + 7, text[from..].find("</title>")? + from)));
+    if let Some((from, to)) = title {
+        return text[from..to].to_owned();
+    }
+    let mut plain = String::new();
+    let mut inside = false;
+    for c in text.chars() {
+        match c {
+            '<' => inside = true,
+            '>' => {
+                inside = false;
+                plain.push(' ');
+            }
+            _ if !inside => plain.push(c),
+            _ => {}
+        }
+    }
+    plain
+}
+
+fn one_line(text: &str) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let line = words.collect::<Vec<_>>().join(" ");
+    line.chars().take(LONGEST_LINE).collect()
+}
+
+const LONGEST_LINE: usize = 300;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn envelopes_are_read_whatever_their_codes() {
+        let body = br#"{"errors":[{"code":"TOO_MANY_REQUEST","message":"m","detail":{"Tag":"x"}},{"code":""},{"message":"m"},7]}"#;
+        let entries = ErrorEntry::parse_all(body);
+        assert_eq!(entries.len(), 1);
+        assert_eq!(entries[0].render(), json!({"code":"TOO_MANY_REQUEST","message":"m","detail":{"Tag":"x"}}));
+        for other in ["", "<html>", r#"{"details":"x"}"#, r#"{"errors":{}}"#, "[]", "true"] {
+            assert!(ErrorEntry::parse_all(other.as_bytes()).is_empty(), "{other}");
+        }
+    }
+
+    #[test]
+    fn other_bodies_yield_their_words() {
+        for (body, words) in [
+            (r#"{"details":"unknown resource type"}"#, Some("unknown resource type")),
+            (
+                r#"{"message":"You have exceeded a secondary rate limit"}"#,
+                Some("You have exceeded a secondary rate limit"),
+            ),
+            ("Not Authorized\n", Some("Not Authorized")),
+            (
+                "<html><head><title>503 Service\n Unavailable</title></head><body>x</body></html>",
+                Some("503 Service Unavailable"),
+            ),
+            ("<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>", Some("AccessDenied")),
+            ("", None),
+            ("{}", None),
+            ("<br/>", None),
+        ] {
+            assert_eq!(readable(body.as_bytes()).as_deref(), words, "{body}");
+        }
+        assert_eq!(readable("x".repeat(9999).as_bytes()).map(|line| line.len()), Some(LONGEST_LINE));
+    }
+}

@@ -1,0 +1,13 @@
+//! The vocabulary of the distribution API: pure text-to-type and back, no IO.
+
+pub mod challenge;
+pub mod error;
+pub mod link;
+pub mod media;
+pub mod name;
+pub mod operation;
+pub mod path;
+pub mod query;
+pub mod reference;
+pub mod scope;
+pub mod token;

@@ -1,0 +1,141 @@
+//! Tags and digests: what a manifest is asked for by.
+
+use std::fmt;
+
+use sha2::{Digest as _, Sha256, Sha512};
+
+/// A tag: `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}` (distribution specification, "Pulling manifests").
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Tag(Box<str>);
+
+/// A digest of a registered algorithm (image specification, "Digests"): `sha256:` or `sha512:` and lower-case hex.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Digest(Box<str>);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Reference {
+    Digest(Digest),
+    Tag(Tag),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadReference {
+    #[error("a digest is 'sha256:' and 64, or 'sha512:' and 128 lower-case hexadecimal digits")]
+    Digest,
+    #[error("a tag is at most 128 letters, digits, '_', '.' and '-', the first neither '.' nor '-'")]
+    Tag,
+}
+
+impl Reference {
+    /// A colon makes it a digest: no tag has one.
+    pub fn parse(text: &str) -> Result<Self, BadReference> {
+        if text.contains(':') { Digest::parse(text).map(Self::Digest) } else { Tag::parse(text).map(Self::Tag) }
+    }
+
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Digest(digest) => digest.as_str(),
+            Self::Tag(tag) => &tag.0,
+        }
+    }
+
+    pub fn digest(&self) -> Option<&Digest> {
+        match self {
+            Self::Digest(digest) => Some(digest),
+            Self::Tag(_) => None,
+        }
+    }
+}
+
+impl Tag {
+    pub fn parse(text: &str) -> Result<Self, BadReference> {
+        let bytes = text.as_bytes();
+        let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+        let fits = (1..=128).contains(&bytes.len())
+            && word(bytes[0])
+            && bytes.iter().all(|&b| word(b) || matches!(b, b'.' | b'-'));
+        if fits { Ok(Self(text.into())) } else { Err(BadReference::Tag) }
+    }
+}
+
+impl Digest {
+    pub fn parse(text: &str) -> Result<Self, BadReference> {
+        let (algorithm, hex) = text.split_once(':').ok_or(BadReference::Digest)?;
+        let length = match algorithm {
+            "sha256" => 64,
+            "sha512" => 128,
+            _ => return Err(BadReference::Digest),
+        };
+        let fits = hex.len() == length && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        if fits { Ok(Self(text.into())) } else { Err(BadReference::Digest) }
+    }
+
+    /// The canonical (SHA-256) digest of a document.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(format!("sha256:{}", hex(&Sha256::digest(bytes))).into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `bytes` are what this digest names.
+    pub fn names(&self, bytes: &[u8]) -> bool {
+        match self.0.split_once(':') {
+            Some(("sha512", digits)) => digits == hex(&Sha512::digest(bytes)),
+            Some((_, digits)) => digits == hex(&Sha256::digest(bytes)),
+            None => false,
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_tags_or_digests() {
+        let sha256 = format!("sha256:{}", "a".repeat(64));
+        let sha512 = format!("sha512:{}", "0".repeat(128));
+        for digest in [&sha256, &sha512] {
+            assert!(matches!(Reference::parse(digest), Ok(Reference::Digest(_))), "{digest}");
+        }
+        for tag in ["latest", "3.10", "_x", "A-b.C", &"t".repeat(128)] {
+            assert!(matches!(Reference::parse(tag), Ok(Reference::Tag(_))), "{tag}");
+        }
+        let upper = format!("sha256:{}", "A".repeat(64));
+        for bad in ["sha256:abc", "md5:d41d8cd98f00b204e9800998ecf8427e", &upper, "sha256:", ":"] {
+            assert_eq!(Reference::parse(bad), Err(BadReference::Digest), "{bad}");
+        }
+        for bad in ["", ".x", "-x", "a/b", "a b", "..", &"t".repeat(129)] {
+            assert_eq!(Reference::parse(bad), Err(BadReference::Tag), "{bad}");
+        }
+    }
+
+    #[test]
+    fn digests_name_their_bytes() {
+        let digest = Digest::of(b"{}");
+        assert_eq!(digest.as_str(), "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a");
+        assert!(digest.names(b"{}") && !digest.names(b"{ }"));
+    }
+}

@@ -1,0 +1,85 @@
+//! From a name to a row.
+
+use super::{Profile, rows};
+use crate::base::host::RegistryHost;
+
+/// The row that lists `host`, or the fallback.
+pub fn by_host(host: &RegistryHost) -> &'static Profile {
+    listing(host).unwrap_or_else(fallback)
+}
+
+/// The row the configuration calls `name`.
+pub fn by_name(name: &str) -> Option<&'static Profile> {
+    rows::ALL.iter().find(|row| row.name == name)
+}
+
+/// The one name of a registry that is known by several: aliases lead to the first host of a row that says where its
+/// API lives, every other host is its own name.
+pub fn canonical_host(host: &RegistryHost) -> RegistryHost {
+    let first = listing(host).filter(|row| row.api_host.is_some()).and_then(|row| row.hosts.first());
+    first.and_then(|first| RegistryHost::parse(first).ok()).unwrap_or_else(|| host.clone())
+}
+
+/// Whether a registry may be reached without being configured.
+pub fn is_well_known(host: &RegistryHost) -> bool {
+    listing(host).is_some()
+}
+
+fn listing(host: &RegistryHost) -> Option<&'static Profile> {
+    rows::ALL.iter().find(|row| row.hosts.contains(&host.as_str()))
+}
+
+fn fallback() -> &'static Profile {
+    rows::ALL.last().expect("the table ends with the fallback")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::base::origin::Origin;
+
+    fn host(text: &str) -> RegistryHost {
+        RegistryHost::parse(text).unwrap()
+    }
+
+    #[test]
+    fn hosts_find_their_rows_and_one_name() {
+        for (name, row, canonical) in [
+            ("docker.io", "docker-hub", "docker.io"),
+            ("registry-1.docker.io", "docker-hub", "docker.io"),
+            ("hub.docker.com", "docker-hub", "docker.io"),
+            ("ghcr.io", "ghcr", "ghcr.io"),
+            ("quay.io", "generic", "quay.io"),
+            ("registry.example", "generic", "registry.example"),
+        ] {
+            assert_eq!((by_host(&host(name)).name, canonical_host(&host(name)).as_str()), (row, canonical), "{name}");
+        }
+        assert!(is_well_known(&host("ghcr.io")) && !is_well_known(&host("registry.example")));
+        assert!(!is_well_known(&host("ghcr.io:8443")));
+    }
+
+    #[test]
+    fn the_table_is_in_order() {
+        let names: Vec<_> = rows::ALL.iter().map(|row| row.name).collect();
+        let mut sorted = names[..names.len() - 1].to_vec();
+        sorted.sort_unstable();
+        assert_eq!(names[..names.len() - 1], sorted, "names are sorted, the fallback stands last");
+        assert_eq!(names.last(), Some(&"generic"));
+        let mut seen = BTreeSet::new();
+        for row in rows::ALL {
+            assert!(
+                row.evidence.iter().all(|e| !e.what.is_empty() && !e.source.is_empty() && e.date.starts_with("20"))
+            );
+            assert!(!row.evidence.is_empty(), "{} has evidence", row.name);
+            for name in row.hosts {
+                assert!(seen.insert(name), "{name} stands in one row");
+                assert_eq!(host(name).as_str(), *name);
+            }
+            for name in row.realm_hosts.iter().chain(&row.api_host) {
+                assert!(Origin::https(name).is_ok(), "{name}");
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Bytes by digest. A synthetic blob is generated while it is sent, so that gigabytes cost no memory.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+#[derive(Clone, Debug)]
+pub struct Blob {
+    pub digest: String,
+    content: Content,
+}
+
+#[derive(Clone, Debug)]
+enum Content {
+    Bytes(Bytes),
+    /// The endless pattern from its start, cut at `len`.
+    Pattern {
+        len: u64,
+    },
+    /// Only counted and hashed when it was pushed.
+    Discarded {
+        len: u64,
+    },
+}
+
+impl Blob {
+    pub fn new(bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        Self { digest: sha256(&bytes), content: Content::Bytes(bytes) }
+    }
+
+    /// Incompressible bytes, the same for the same seed.
+    pub fn random(seed: u64, len: usize) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        Self::new((0..len).map(|_| random.u8(..)).collect::<Vec<u8>>())
+    }
+
+    /// `len` bytes that are generated when they are read. Hashing them here takes seconds per gigabyte.
+    pub fn synthetic(len: u64) -> Self {
+        let mut hasher = Sha256::new();
+        let mut slice = Slice { content: Content::Pattern { len }, start: 0, end: len };
+        while let Some(piece) = slice.take_piece(len) {
+            hasher.update(&piece);
+        }
+        Self::synthetic_as(len, &format!("sha256:{}", hex(&hasher.finalize())))
+    }
+
+    /// The same under a digest that is known, or that need not be true.
+    pub fn synthetic_as(len: u64, digest: &str) -> Self {
+        Self { digest: digest.to_owned(), content: Content::Pattern { len } }
+    }
+
+    pub(in super::super) fn discarded(len: u64, digest: String) -> Self {
+        Self { digest, content: Content::Discarded { len } }
+    }
+
+    pub fn len(&self) -> u64 {
+        self.content.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Panics for a blob that was pushed while the preset kept no bodies.
+    pub fn slice(&self) -> Slice {
+        assert!(!matches!(self.content, Content::Discarded { .. }), "the pushed blob {} was not kept", self.digest);
+        Slice { content: self.content.clone(), start: 0, end: self.len() }
+    }
+}
+
+impl Content {
+    fn len(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Pattern { len } | Self::Discarded { len } => *len,
+        }
+    }
+}
+
+/// A part of some content, taken piece by piece.
+#[derive(Clone)]
+pub struct Slice {
+    content: Content,
+    start: u64,
+    end: u64,
+}
+
+impl Slice {
+    pub fn empty() -> Self {
+        Self::whole_bytes(Bytes::new())
+    }
+
+    pub fn whole_bytes(bytes: Bytes) -> Self {
+        Self { start: 0, end: bytes.len() as u64, content: Content::Bytes(bytes) }
+    }
+
+    pub fn len(&self) -> u64 {
+        self.end - self.start
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes `first..=last` of this slice.
+    #[must_use]
+    pub fn part(mut self, first: u64, last: u64) -> Self {
+        self.end = self.start + last + 1;
+        self.start += first;
+        self
+    }
+
+    /// All of it at once: for documents, not for big blobs.
+    pub fn to_bytes(&self) -> Bytes {
+        let (mut rest, mut all) = (self.clone(), Vec::new());
+        while let Some(piece) = rest.take_piece(u64::MAX) {
+            all.extend_from_slice(&piece);
+        }
+        all.into()
+    }
+
+    /// The next bytes, at most `most` of them.
+    pub fn take_piece(&mut self, most: u64) -> Option<Bytes> {
+        let wanted = self.len().min(most);
+        if wanted == 0 {
+            return None;
+        }
+        let piece = match &self.content {
+            Content::Bytes(bytes) => bytes.slice(index(self.start)..index(self.start + wanted)),
+            Content::Pattern { .. } => pattern_piece(self.start, wanted),
+            Content::Discarded { .. } => unreachable!("discarded content has no slices"),
+        };
+        self.start += piece.len() as u64;
+        Some(piece)
+    }
+}
+
+impl fmt::Debug for Slice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.len())
+    }
+}
+
+/// A prime length: a piece taken at a wrong offset never looks right by chance, as it would with a power of two.
+const PATTERN: u64 = 1_048_573;
+
+fn pattern_piece(start: u64, wanted: u64) -> Bytes {
+    static BLOCK: OnceLock<Bytes> = OnceLock::new();
+    let block = BLOCK.get_or_init(|| {
+        let mut random = fastrand::Rng::with_seed(0);
+        (0..PATTERN).map(|_| random.u8(..)).collect()
+    });
+    let offset = start % PATTERN;
+    block.slice(index(offset)..index((offset + wanted).min(PATTERN)))
+}
+
+fn index(offset: u64) -> usize {
+    usize::try_from(offset).expect("an offset fits a machine word")
+}
+
+pub fn sha256(bytes: &[u8]) -> String {
+    format!("sha256:{}", hex(&Sha256::digest(bytes)))
+}
+
+pub(in super::super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

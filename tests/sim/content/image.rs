@@ -1,0 +1,154 @@
+//! Images: real ones, small, and the same bytes for the same name.
+
+use serde_json::{Value, json};
+
+use super::archive;
+use super::blob::{Blob, sha256};
+
+/// The media types of both families.
+pub mod media {
+    pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+    pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+    pub const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+    pub const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+    pub const OCI_EMPTY: &str = "application/vnd.oci.empty.v1+json";
+    pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+    pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+    pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+    pub const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
+    pub const SCHEMA_1: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    Oci,
+    Docker,
+}
+
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    pub digest: String,
+    pub media_type: String,
+    pub bytes: bytes::Bytes,
+}
+
+impl Manifest {
+    pub fn new(media_type: &str, bytes: impl Into<bytes::Bytes>) -> Self {
+        let bytes = bytes.into();
+        Self { digest: sha256(&bytes), media_type: media_type.to_owned(), bytes }
+    }
+
+    pub(in super::super) fn document(&self) -> Value {
+        serde_json::from_slice(&self.bytes).unwrap_or_default()
+    }
+
+    fn descriptor(&self) -> Value {
+        json!({ "mediaType": self.media_type, "size": self.bytes.len(), "digest": self.digest })
+    }
+}
+
+/// A top manifest with everything below it.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// The one a tag points to comes last, after all it refers to.
+    pub manifests: Vec<Manifest>,
+    pub blobs: Vec<Blob>,
+}
+
+impl Image {
+    /// One amd64 image with one layer that holds one small file.
+    pub fn single(name: &str, family: Family) -> Self {
+        Self::for_architecture(name, "amd64", family, &[])
+    }
+
+    /// An index of an amd64 and an arm64 image.
+    pub fn multi_arch(name: &str, family: Family) -> Self {
+        let parts = ["amd64", "arm64"].map(|architecture| (architecture, Self::for_architecture(name, architecture, family, &[])));
+        let children: Vec<Value> = parts
+            .iter()
+            .map(|(architecture, part)| {
+                let mut child = part.top().descriptor();
+                child["platform"] = json!({ "architecture": architecture, "os": "linux" });
+                child
+            })
+            .collect();
+        let media_type = if family == Family::Oci { media::OCI_INDEX } else { media::DOCKER_LIST };
+        let index = json!({ "schemaVersion": 2, "mediaType": media_type, "manifests": children });
+        let mut image = Self { manifests: Vec::new(), blobs: Vec::new() };
+        for (_, part) in parts {
+            image.manifests.extend(part.manifests);
+            image.blobs.extend(part.blobs);
+        }
+        image.manifests.push(Manifest::new(media_type, index.to_string()));
+        image
+    }
+
+    /// One amd64 image with further layers, which need be no archives unless an engine unpacks them.
+    pub fn with_layers(name: &str, family: Family, layers: &[Blob]) -> Self {
+        Self::for_architecture(name, "amd64", family, layers)
+    }
+
+    /// An artifact that refers to another manifest, as signatures and attestations do.
+    pub fn artifact(artifact_type: &str, subject: &Manifest) -> Self {
+        let empty = Blob::new("{}");
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": media::OCI_MANIFEST,
+            "artifactType": artifact_type,
+            "config": descriptor(media::OCI_EMPTY, &empty),
+            "layers": [descriptor(media::OCI_EMPTY, &empty)],
+            "subject": subject.descriptor(),
+        });
+        Self { manifests: vec![Manifest::new(media::OCI_MANIFEST, manifest.to_string())], blobs: vec![empty] }
+    }
+
+    pub fn top(&self) -> &Manifest {
+        self.manifests.last().expect("an image has a manifest")
+    }
+
+    pub fn digest(&self) -> &str {
+        &self.top().digest
+    }
+
+    /// The layers and configurations, in the order of the manifests.
+    pub fn blob_digests(&self) -> Vec<&str> {
+        self.blobs.iter().map(|blob| blob.digest.as_str()).collect()
+    }
+
+    fn for_architecture(name: &str, architecture: &str, family: Family, more_layers: &[Blob]) -> Self {
+        let text = format!("{name} for {architecture}, from the regpass simulator\n");
+        let archive = archive::tar(&[("hello.txt", text.as_bytes())]);
+        let layers: Vec<Blob> = [Blob::new(archive::gzip(&archive))].iter().chain(more_layers).cloned().collect();
+        let config = Blob::new(config(architecture, &archive, more_layers));
+        let [manifest_type, config_type, layer_type] = match family {
+            Family::Oci => [media::OCI_MANIFEST, media::OCI_CONFIG, media::OCI_LAYER],
+            Family::Docker => [media::DOCKER_MANIFEST, media::DOCKER_CONFIG, media::DOCKER_LAYER],
+        };
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": manifest_type,
+            "config": descriptor(config_type, &config),
+            "layers": layers.iter().map(|layer| descriptor(layer_type, layer)).collect::<Vec<_>>(),
+        });
+        let blobs = layers.into_iter().chain([config]).collect();
+        Self { manifests: vec![Manifest::new(manifest_type, manifest.to_string())], blobs }
+    }
+}
+
+fn config(architecture: &str, archive: &[u8], more_layers: &[Blob]) -> String {
+    let first = sha256(archive);
+    let diffs: Vec<&str> = [first.as_str()].into_iter().chain(more_layers.iter().map(|layer| layer.digest.as_str())).collect();
+    json!({
+        "architecture": architecture,
+        "os": "linux",
+        "created": "2024-01-30T00:00:00Z",
+        "config": { "Cmd": ["/hello.txt"] },
+        "rootfs": { "type": "layers", "diff_ids": diffs },
+        "history": diffs.iter().map(|_| json!({ "created_by": "regpass simulator" })).collect::<Vec<_>>(),
+    })
+    .to_string()
+}
+
+fn descriptor(media_type: &str, blob: &Blob) -> Value {
+    json!({ "mediaType": media_type, "size": blob.len(), "digest": blob.digest })
+}

@@ -1,0 +1,317 @@
+//! Misbehaviour that a test switches on while a server runs: for all requests, for some, or for the next n.
+
+use std::collections::VecDeque;
+use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::Method;
+
+use super::body::Ending;
+use super::content::Slice;
+use super::ledger::Entry;
+use super::lock;
+use super::reply::Reply;
+
+/// Describes one misbehaviour; [`Server::inject`](super::Server::inject) switches it on.
+pub struct Fault {
+    effect: Effect,
+    left: Option<usize>,
+    conditions: Vec<Condition>,
+}
+
+type Condition = Box<dyn Fn(&Entry) -> bool + Send + Sync>;
+type Alteration = Arc<dyn Fn(&Entry, Reply) -> Reply + Send + Sync>;
+
+#[derive(Clone)]
+enum Effect {
+    HangOnAccept,
+    CloseOnAccept,
+    Delay(Duration),
+    HangBeforeHead,
+    Answer(Box<Reply>),
+    Alter(Alteration),
+    End(Ending),
+    CloseAfterAnswer,
+}
+
+impl Fault {
+    /// This reply instead of the true one.
+    pub fn answer(reply: Reply) -> Self {
+        Self::new(Effect::Answer(Box::new(reply)))
+    }
+
+    /// The true reply, changed.
+    pub fn alter(change: impl Fn(&Entry, Reply) -> Reply + Send + Sync + 'static) -> Self {
+        Self::new(Effect::Alter(Arc::new(change)))
+    }
+
+    /// The status with an HTML page, as load balancers answer.
+    pub fn html(status: u16) -> Self {
+        let page = format!("<html><body><h1>{status}</h1>\nNo server is available to handle this request.\n</body></html>\n");
+        Self::answer(Reply::new(status).html(&page))
+    }
+
+    pub fn text(status: u16, text: &str) -> Self {
+        Self::answer(Reply::new(status).text(text))
+    }
+
+    /// The error document of S3, R2 and Azure storage.
+    pub fn xml(status: u16, code: &str) -> Self {
+        let document = format!(r#"<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>refused</Message></Error>"#);
+        Self::answer(Reply::new(status).xml(&document))
+    }
+
+    /// What a blob store says to a signed URL past its time.
+    pub fn expired_signature() -> Self {
+        Self::xml(403, "AccessDenied")
+    }
+
+    /// A 401 with these `WWW-Authenticate` lines.
+    pub fn challenge(lines: &[&str]) -> Self {
+        let reply = Reply::error(401, "UNAUTHORIZED", "authentication required");
+        Self::answer(lines.iter().fold(reply, |reply, line| reply.line("www-authenticate", line)))
+    }
+
+    pub fn redirect(status: u16, location: &str) -> Self {
+        Self::answer(Reply::redirect(status, location))
+    }
+
+    /// A redirect to the very URL that was asked for.
+    pub fn redirect_to_itself(status: u16) -> Self {
+        Self::alter(move |entry, _| {
+            let query = if entry.query.is_empty() { String::new() } else { format!("?{}", entry.query) };
+            Reply::redirect(status, &format!("{}{query}", entry.path))
+        })
+    }
+
+    pub fn without_header(name: &'static str) -> Self {
+        Self::alter(move |_, reply| reply.without(name))
+    }
+
+    pub fn with_header(name: &'static str, value: &str) -> Self {
+        let value = value.to_owned();
+        Self::alter(move |_, reply| reply.header(name, &value))
+    }
+
+    /// A body that stops after `len` bytes while HTTP says it is whole: broken JSON.
+    pub fn truncated(len: u64) -> Self {
+        Self::alter(move |_, mut reply| {
+            let last = reply.body.len().min(len).saturating_sub(1);
+            reply.body = reply.body.part(0, last);
+            reply.without("content-length")
+        })
+    }
+
+    /// A document of the same status, `len` bytes long, that would be a valid token reply and a valid error.
+    pub fn giant(len: usize) -> Self {
+        let (head, tail) = (r#"{"errors":[],"token":""#, r#""}"#);
+        let document = format!("{head}{}{tail}", "a".repeat(len.saturating_sub(head.len() + tail.len())));
+        let body = Slice::whole_bytes(document.into());
+        Self::alter(move |_, reply| reply.without("content-length").slice("application/json", body.clone()))
+    }
+
+    /// The true body gzip'd, whatever `Accept-Encoding` said.
+    pub fn gzip() -> Self {
+        Self::alter(|_, mut reply| {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+            let packed = encoder.write_all(&reply.body.to_bytes()).and_then(|()| encoder.finish());
+            reply.body = Slice::whole_bytes(packed.expect("writing into memory does not fail").into());
+            reply.without("content-length").header("content-encoding", "gzip")
+        })
+    }
+
+    /// The true reply, but its first byte comes after this long (tokio time).
+    pub fn delay(duration: Duration) -> Self {
+        Self::new(Effect::Delay(duration))
+    }
+
+    /// Takes the connection and never reads from it. Has no request, so conditions do not apply.
+    pub fn hang_on_accept() -> Self {
+        Self::new(Effect::HangOnAccept)
+    }
+
+    /// Takes the connection and closes it at once. Has no request, so conditions do not apply.
+    pub fn close_on_accept() -> Self {
+        Self::new(Effect::CloseOnAccept)
+    }
+
+    pub fn hang_before_head() -> Self {
+        Self::new(Effect::HangBeforeHead)
+    }
+
+    pub fn hang_after_head() -> Self {
+        Self::hang_mid_body(0)
+    }
+
+    /// Sends this much of the body and then nothing more.
+    pub fn hang_mid_body(after: u64) -> Self {
+        Self::new(Effect::End(Ending::Hang { after }))
+    }
+
+    /// Closes the connection after this much of the body.
+    pub fn close_mid_body(after: u64) -> Self {
+        Self::new(Effect::End(Ending::Close { after }))
+    }
+
+    /// Resets the connection after this much of the body; TCP may lose some of it.
+    pub fn reset_mid_body(after: u64) -> Self {
+        Self::new(Effect::End(Ending::Reset { after }))
+    }
+
+    /// Answers in full and then closes, without a word of it in the head: the client's pool holds a dead connection.
+    pub fn close_after_answer() -> Self {
+        Self::new(Effect::CloseAfterAnswer)
+    }
+
+    /// Only for the next `n` requests it applies to.
+    #[must_use]
+    pub fn times(mut self, n: usize) -> Self {
+        self.left = Some(n);
+        self
+    }
+
+    #[must_use]
+    pub fn when(mut self, condition: impl Fn(&Entry) -> bool + Send + Sync + 'static) -> Self {
+        self.conditions.push(Box::new(condition));
+        self
+    }
+
+    /// Only for paths that contain this.
+    #[must_use]
+    pub fn path(self, part: &str) -> Self {
+        let part = part.to_owned();
+        self.when(move |entry| entry.path.contains(&part))
+    }
+
+    #[must_use]
+    pub fn method(self, method: Method) -> Self {
+        self.when(move |entry| entry.method == method)
+    }
+
+    fn new(effect: Effect) -> Self {
+        Self { effect, left: None, conditions: Vec::new() }
+    }
+
+    fn use_up(&mut self) -> bool {
+        match &mut self.left {
+            None => true,
+            Some(0) => false,
+            Some(left) => {
+                *left -= 1;
+                true
+            }
+        }
+    }
+}
+
+/// Counts what a fault did, and takes it back.
+#[derive(Clone)]
+pub struct FaultHandle {
+    faults: Arc<Faults>,
+    number: usize,
+    hits: Arc<AtomicUsize>,
+}
+
+impl FaultHandle {
+    pub fn hits(&self) -> usize {
+        self.hits.load(Ordering::Acquire)
+    }
+
+    pub fn lift(&self) {
+        lock(&self.faults.active).retain(|active| active.number != self.number);
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Faults {
+    active: Mutex<VecDeque<Active>>,
+    injected: AtomicUsize,
+}
+
+struct Active {
+    number: usize,
+    fault: Fault,
+    hits: Arc<AtomicUsize>,
+}
+
+/// What happens to one request.
+pub(super) struct Plan {
+    pub(super) delay: Duration,
+    pub(super) hang: bool,
+    pub(super) answer: Option<Reply>,
+    pub(super) ending: Ending,
+    pub(super) close_after: bool,
+    alterations: Vec<Alteration>,
+}
+
+impl Plan {
+    pub(super) fn alter(&self, entry: &Entry, reply: Reply) -> Reply {
+        self.alterations.iter().fold(reply, |reply, alteration| alteration(entry, reply))
+    }
+}
+
+pub(super) enum OnAccept {
+    Serve,
+    Hang,
+    Close,
+}
+
+impl Faults {
+    pub(super) fn inject(self: &Arc<Self>, fault: Fault) -> FaultHandle {
+        let number = self.injected.fetch_add(1, Ordering::AcqRel);
+        let hits = Arc::<AtomicUsize>::default();
+        lock(&self.active).push_back(Active { number, fault, hits: Arc::clone(&hits) });
+        FaultHandle { faults: Arc::clone(self), number, hits }
+    }
+
+    pub(super) fn lift_all(&self) {
+        lock(&self.active).clear();
+    }
+
+    pub(super) fn on_accept(&self) -> OnAccept {
+        match self.take_effects(|fault| matches!(fault.effect, Effect::HangOnAccept | Effect::CloseOnAccept)).first() {
+            Some(Effect::HangOnAccept) => OnAccept::Hang,
+            Some(_) => OnAccept::Close,
+            None => OnAccept::Serve,
+        }
+    }
+
+    /// Collects every fault that applies, in order of injection; of two answers the later one stands.
+    pub(super) fn plan(&self, entry: &Entry) -> Plan {
+        let mut plan = Plan {
+            delay: Duration::ZERO,
+            hang: false,
+            answer: None,
+            ending: Ending::Whole,
+            close_after: false,
+            alterations: Vec::new(),
+        };
+        for effect in self.take_effects(|fault| fault.conditions.iter().all(|holds| holds(entry))) {
+            match effect {
+                Effect::Delay(duration) => plan.delay += duration,
+                Effect::HangBeforeHead => plan.hang = true,
+                Effect::Answer(reply) => plan.answer = Some(*reply),
+                Effect::Alter(alteration) => plan.alterations.push(alteration),
+                Effect::End(ending) => plan.ending = ending,
+                Effect::CloseAfterAnswer => plan.close_after = true,
+                Effect::HangOnAccept | Effect::CloseOnAccept => {}
+            }
+        }
+        plan
+    }
+
+    fn take_effects(&self, applies: impl Fn(&Fault) -> bool) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for active in lock(&self.active).iter_mut() {
+            if applies(&active.fault) && active.fault.use_up() {
+                active.hits.fetch_add(1, Ordering::AcqRel);
+                effects.push(active.fault.effect.clone());
+            }
+        }
+        effects
+    }
+}
