@@ -1,10 +1,10 @@
 //! Where secrets come from: the configuration, files, docker's configuration, credential helpers.
 
 pub mod chain;
-pub mod docker;
-pub mod fixed;
-pub mod helper;
-mod watched;
+// pub mod docker;
+// pub mod fixed;
+// pub mod helper;
+// mod watched;
 
 use std::fmt;
 use std::future::Future;
@@ -21,11 +21,19 @@ use crate::oci::name::RepositoryName;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
     Anonymous,
-    Password { username: Box<str>, password: Secret },
+    Password {
+        username: Box<str>,
+        password: Secret,
+    },
     /// A refresh token ("identity token" in docker's words), good at token services only.
-    Identity { username: Option<Box<str>>, token: Secret },
+    Identity {
+        username: Option<Box<str>>,
+        token: Secret,
+    },
     /// A token the registry takes as it is.
-    Bearer { token: Secret },
+    Bearer {
+        token: Secret,
+    },
 }
 
 /// Tells credentials apart without holding them: equal for equal credentials, within this process only.

@@ -51,7 +51,8 @@ impl Fault {
 
     /// The status with an HTML page, as load balancers answer.
     pub fn html(status: u16) -> Self {
-        let page = format!("<html><body><h1>{status}</h1>\nNo server is available to handle this request.\n</body></html>\n");
+        let page =
+            format!("<html><body><h1>{status}</h1>\nNo server is available to handle this request.\n</body></html>\n");
         Self::answer(Reply::new(status).html(&page))
     }
 
@@ -61,7 +62,9 @@ impl Fault {
 
     /// The error document of S3, R2 and Azure storage.
     pub fn xml(status: u16, code: &str) -> Self {
-        let document = format!(r#"<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>refused</Message></Error>"#);
+        let document = format!(
+            r#"<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>refused</Message></Error>"#
+        );
         Self::answer(Reply::new(status).xml(&document))
     }
 

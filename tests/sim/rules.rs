@@ -33,6 +33,8 @@ pub enum Rule {
     ForwardedHeader,
     /// Stores answer several ranges with `multipart/byteranges`, whose boundaries clients cannot parse.
     MultiRange,
+    /// A `service` other than the one the challenge names.
+    ForeignService,
     /// A string the test named in [`Sim::never_see`](super::Sim::never_see).
     SecretSeen,
     /// A bug of the simulator itself.
@@ -86,7 +88,7 @@ impl Rules {
     /// The rules that hold for every server; `basic` is the decoded Basic credential.
     pub(super) fn inspect(&self, entry: &Entry, authority: &str, basic: Option<&str>) {
         let headers = &entry.headers;
-        let mut check = |rule, broken: bool| {
+        let check = |rule, broken: bool| {
             if broken {
                 self.broken(rule, entry);
             }
@@ -114,7 +116,9 @@ impl Rules {
 /// The empty parameters of a token call, whether in its query or in its form.
 pub(super) fn has_empty_parameter(entry: &Entry) -> bool {
     entry.role == Role::Token
-        && query::pairs(&entry.query).iter().any(|(key, value)| matches!(key.as_str(), "service" | "scope") && value.is_empty())
+        && query::pairs(&entry.query)
+            .iter()
+            .any(|(key, value)| matches!(key.as_str(), "service" | "scope") && value.is_empty())
 }
 
 fn names_host(headers: &HeaderMap, authority: &str) -> bool {
