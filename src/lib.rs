@@ -1,4 +1,5 @@
 pub mod base;
 pub mod config;
+pub mod credential;
 pub mod oci;
 pub mod profile;
