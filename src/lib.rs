@@ -2,8 +2,6 @@ pub mod auth;
 pub mod base;
 pub mod config;
 pub mod credential;
-pub mod net;
-pub mod observe;
 pub mod oci;
 pub mod profile;
 pub mod proxy;

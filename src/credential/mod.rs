@@ -1,10 +1,16 @@
 //! Where secrets come from: the configuration, files, docker's configuration, credential helpers.
+//!
+//! [`sources::Sources`] builds one provider for each source in use, [`chain::Credentials`] chooses among the providers
+//! of one registry. Files and helpers are looked at while requests come in and never otherwise; what they said last
+//! stays in force when they fail.
 
 pub mod chain;
-// pub mod docker;
-// pub mod fixed;
-// pub mod helper;
-// mod watched;
+pub mod docker;
+pub mod environment;
+pub mod fixed;
+pub mod helper;
+pub mod sources;
+mod watched;
 
 use std::fmt;
 use std::future::Future;
@@ -58,6 +64,10 @@ impl Found {
     pub fn anonymous() -> Self {
         Self::new(Credential::Anonymous, "no credential")
     }
+
+    pub fn is_anonymous(&self) -> bool {
+        self.credential == Credential::Anonymous
+    }
 }
 
 impl CredentialId {
@@ -105,6 +115,12 @@ pub struct CredentialError {
     pub what: String,
 }
 
+impl CredentialError {
+    pub fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into() }
+    }
+}
+
 pub type Fetch<'a> = Pin<Box<dyn Future<Output = Result<Found, CredentialError>> + Send + 'a>>;
 
 /// A source of credentials.
@@ -116,5 +132,11 @@ pub trait CredentialProvider: fmt::Debug + Send + Sync {
     fn fetch<'a>(&'a self, wanted: &'a Wanted<'a>) -> Fetch<'a>;
 
     /// The registry refused `id`: a source that keeps answers for a while asks anew next time.
+    ///
+    /// To be called for every refusal, also of an answer that was refused before: it is for the source to see that
+    /// nobody is asked too often. Files need no such word, they are looked at all the time.
     fn refused(&self, id: CredentialId);
 }
+
+#[cfg(test)]
+mod tests;

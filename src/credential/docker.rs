@@ -1,0 +1,107 @@
+//! The logins that docker and podman keep: in their files, or with a helper that the file names.
+
+pub mod file;
+mod key;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tracing::warn;
+
+use self::file::{Ask, DockerFile, Lookup};
+use super::environment::Environment;
+use super::helper::{Helpers, Question};
+use super::watched::{Lacking, Watched};
+use super::{CredentialError, CredentialId, CredentialProvider, Fetch, Found, Wanted};
+
+/// docker's or podman's configuration.
+///
+/// The first file that has a login for the registry is the one that counts.
+#[derive(Debug)]
+pub struct Docker {
+    files: Vec<Watched<DockerFile>>,
+    /// Whether the operator named the file: then it has to be there.
+    named: bool,
+    helpers: Arc<Helpers>,
+    /// What was last said about a store that fails.
+    complaint: Mutex<String>,
+}
+
+impl Docker {
+    /// The file at `path`.
+    pub fn file(path: PathBuf, helpers: Arc<Helpers>) -> Self {
+        Self { files: vec![Watched::new(path, DockerFile::parse)], named: true, helpers, complaint: Mutex::default() }
+    }
+
+    /// The files at the usual places, as far as they are there.
+    pub fn usual_places(environment: &Environment, helpers: Arc<Helpers>) -> Self {
+        let files = environment.docker_files().into_iter().map(|path| Watched::new(path, DockerFile::parse));
+        Self { files: files.collect(), named: false, helpers, complaint: Mutex::default() }
+    }
+
+    async fn find(&self, wanted: &Wanted<'_>) -> Result<Found, CredentialError> {
+        for watched in &self.files {
+            let file = match watched.current().await {
+                Ok(file) => file,
+                Err(Lacking::Missing) if !self.named => continue,
+                Err(Lacking::Missing) => watched.required().await?,
+                Err(Lacking::Failed(error)) => return Err(error),
+            };
+            match file.lookup(wanted) {
+                Lookup::Login(found) => return Ok(found.clone()),
+                Lookup::Broken(error) => return Err(error.clone()),
+                Lookup::Ask(ask) => {
+                    let found = self.ask(&ask, wanted).await?;
+                    if !found.is_anonymous() {
+                        return Ok(found);
+                    }
+                }
+                Lookup::Nothing => {}
+            }
+        }
+        Ok(Found::anonymous())
+    }
+
+    /// A store that is broken matters only where the file says that it has the login: docker leaves an empty entry
+    /// there. Otherwise it would stand in the way of everything that needs no login.
+    async fn ask(&self, ask: &Ask<'_>, wanted: &Wanted<'_>) -> Result<Found, CredentialError> {
+        let question = Question { helper: ask.helper, key: ask.key, deadline: DEADLINE };
+        let answer = self.helpers.ask(&question, wanted).await;
+        if ask.key.is_some() {
+            return answer;
+        }
+        let what = answer.as_ref().err().map_or("", |error| &error.what);
+        if self.is_news(what) {
+            warn!(
+                upstream = %wanted.registry,
+                blame = "credential",
+                error = what,
+                "the credential store fails; registries that the file does not name go on without a login"
+            );
+        }
+        Ok(answer.unwrap_or_else(|_| Found::anonymous()))
+    }
+
+    fn is_news(&self, complaint: &str) -> bool {
+        let mut last = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = *last != complaint;
+        complaint.clone_into(&mut last);
+        is_news && !complaint.is_empty()
+    }
+}
+
+impl CredentialProvider for Docker {
+    fn fetch<'a>(&'a self, wanted: &'a Wanted<'a>) -> Fetch<'a> {
+        Box::pin(self.find(wanted))
+    }
+
+    fn refused(&self, id: CredentialId) {
+        self.helpers.refused(id);
+    }
+}
+
+const DEADLINE: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! What the surroundings say about where credentials are: read once, so that a running process has one opinion.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// The environment variables that docker, podman and their helpers go by. Empty ones count as unset.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    home: Option<PathBuf>,
+    docker_config: Option<PathBuf>,
+    registry_auth_file: Option<PathBuf>,
+    runtime_dir: Option<PathBuf>,
+    config_home: Option<PathBuf>,
+    path: Option<OsString>,
+}
+
+impl Environment {
+    pub fn read(variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        let text = |name| variable(name).filter(|value| !value.is_empty());
+        let path = |name| text(name).map(PathBuf::from);
+        Self {
+            home: path("HOME"),
+            docker_config: path("DOCKER_CONFIG"),
+            registry_auth_file: path("REGISTRY_AUTH_FILE"),
+            runtime_dir: path("XDG_RUNTIME_DIR"),
+            config_home: path("XDG_CONFIG_HOME"),
+            path: text("PATH"),
+        }
+    }
+
+    /// Where docker and podman keep logins, in the order of precedence.
+    ///
+    /// A variable that names a place stands for all the usual ones: who points docker elsewhere does not want the
+    /// logins at home.
+    pub fn docker_files(&self) -> Vec<PathBuf> {
+        let docker = self.docker_config.as_ref().map(|folder| folder.join("config.json"));
+        let named: Vec<PathBuf> = self.registry_auth_file.clone().into_iter().chain(docker).collect();
+        if !named.is_empty() {
+            return named;
+        }
+        let under = |folder: Option<PathBuf>, file: &str| folder.map(|folder| folder.join(file));
+        let config_home = self.config_home.clone().or_else(|| under(self.home.clone(), ".config"));
+        [
+            under(self.home.clone(), ".docker/config.json"),
+            under(self.runtime_dir.clone(), "containers/auth.json"),
+            under(config_home, "containers/auth.json"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// The folders of `PATH`, without those that depend on the working directory.
+    pub fn program_folders(&self) -> Vec<PathBuf> {
+        let path = self.path.clone().unwrap_or_else(|| USUAL_PATH.into());
+        env::split_paths(&path).filter(|folder| folder.is_absolute()).collect()
+    }
+}
+
+const USUAL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(variables: &[(&str, &str)]) -> Environment {
+        Environment::read(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()))
+    }
+
+    #[test]
+    fn logins_are_looked_for_where_docker_and_podman_put_them() {
+        for (variables, files) in [
+            (vec![], vec![]),
+            (vec![("HOME", "")], vec![]),
+            (vec![("HOME", "/h")], vec!["/h/.docker/config.json", "/h/.config/containers/auth.json"]),
+            (
+                vec![("HOME", "/h"), ("XDG_RUNTIME_DIR", "/r"), ("XDG_CONFIG_HOME", "/c")],
+                vec!["/h/.docker/config.json", "/r/containers/auth.json", "/c/containers/auth.json"],
+            ),
+            (vec![("HOME", "/h"), ("DOCKER_CONFIG", "/d")], vec!["/d/config.json"]),
+            (
+                vec![("HOME", "/h"), ("DOCKER_CONFIG", "/d"), ("REGISTRY_AUTH_FILE", "/a.json")],
+                vec!["/a.json", "/d/config.json"],
+            ),
+        ] {
+            let files: Vec<PathBuf> = files.into_iter().map(PathBuf::from).collect();
+            assert_eq!(environment(&variables).docker_files(), files, "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn programs_are_never_looked_for_in_the_working_directory() {
+        let folders = environment(&[("PATH", "/a::bin:.:/b")]).program_folders();
+        assert_eq!(folders, [PathBuf::from("/a"), PathBuf::from("/b")]);
+        assert!(!environment(&[]).program_folders().is_empty());
+    }
+}

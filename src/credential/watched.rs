@@ -1,0 +1,294 @@
+//! A file whose content is wanted as it is now.
+//!
+//! There is no watcher task and no event source: the file is looked at when it is used, at most once a second, and
+//! read when it is another one than before. That works on every mount, and for every way of changing a file: in place,
+//! by renaming over it as editors do, by swapping a symlink above it as kubernetes does.
+
+use std::fmt;
+use std::fs::{self, File, Metadata};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout_at};
+use tracing::{info, warn};
+use zeroize::Zeroizing;
+
+use super::CredentialError;
+use crate::base::clock::WallClock;
+
+/// A file and what was last read from it.
+pub(super) struct Watched<T>(Arc<Shared<T>>);
+
+/// What a file's bytes mean. The path is for the error's text.
+pub(super) type Parse<T> = fn(&Path, &[u8]) -> Result<T, CredentialError>;
+
+/// Why there is nothing, not even something older.
+#[derive(Clone, Debug)]
+pub(super) enum Lacking {
+    Missing,
+    Failed(CredentialError),
+}
+
+struct Shared<T> {
+    path: PathBuf,
+    parse: Parse<T>,
+    state: Mutex<State<T>>,
+}
+
+struct State<T> {
+    good: Option<Arc<T>>,
+    trouble: Option<Trouble>,
+    /// The file that `good` or `trouble` comes from.
+    stamp: Option<Stamp>,
+    checked: Option<Instant>,
+    check: Option<Check>,
+}
+
+/// A look at the file under way on its own task. The channel closes when it is over, also when it panics.
+#[derive(Clone)]
+struct Check {
+    since: Instant,
+    over: watch::Receiver<()>,
+}
+
+#[derive(Debug)]
+enum Trouble {
+    Missing,
+    Failed { error: CredentialError, stamp: Option<Stamp> },
+}
+
+impl<T: Send + Sync + 'static> Watched<T> {
+    pub(super) fn new(path: PathBuf, parse: Parse<T>) -> Self {
+        let state = State { good: None, trouble: None, stamp: None, checked: None, check: None };
+        Self(Arc::new(Shared { path, parse, state: Mutex::new(state) }))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// The file's content, at most a second old. What was last good, while the file is missing, broken or slow.
+    pub(super) async fn current(&self) -> Result<Arc<T>, Lacking> {
+        if let Some(mut check) = self.check_under_way() {
+            // Closed or late: either way the state now says what there is to say.
+            _ = timeout_at(check.since + PATIENCE, check.over.changed()).await;
+        }
+        self.0.state().answer(&self.0.path)
+    }
+
+    /// As [`Self::current`], where the file has to be there.
+    pub(super) async fn required(&self) -> Result<Arc<T>, CredentialError> {
+        self.current().await.map_err(|lacking| match lacking {
+            Lacking::Missing => CredentialError::new(format!(
+                "{} does not exist; create it or correct the path in the configuration (it is looked for again all the time)",
+                self.path().display()
+            )),
+            Lacking::Failed(error) => error,
+        })
+    }
+
+    /// The look to wait for: one that somebody started, or a new one when it is time.
+    fn check_under_way(&self) -> Option<Check> {
+        let mut state = self.0.state();
+        if let Some(check) = &state.check
+            && check.over.has_changed().is_ok()
+        {
+            return Some(check.clone());
+        }
+        let now = Instant::now();
+        if state.checked.is_some_and(|checked| now < checked + INTERVAL) {
+            return None;
+        }
+        let (running, over) = watch::channel(());
+        let check = Check { since: now, over };
+        state.check = Some(check.clone());
+        tokio::spawn(self.0.clone().check(now, running));
+        Some(check)
+    }
+}
+
+impl<T: Send + Sync + 'static> Shared<T> {
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn check(self: Arc<Self>, now: Instant, running: watch::Sender<()>) {
+        let (path, parse) = (self.path.clone(), self.parse);
+        let known = self.state().known().cloned();
+        if let Ok(look) = spawn_blocking(move || look(&path, parse, known.as_ref())).await {
+            self.state().settle(now, look, &self.path);
+        }
+        drop(running);
+    }
+}
+
+impl<T> State<T> {
+    /// The file that need not be read again. One in trouble is always read again: what was wrong may be around it.
+    fn known(&self) -> Option<&Stamp> {
+        self.stamp.as_ref().filter(|stamp| self.trouble.is_none() && stamp.settled)
+    }
+
+    fn answer(&self, path: &Path) -> Result<Arc<T>, Lacking> {
+        match (&self.good, &self.trouble) {
+            (Some(good), _) => Ok(good.clone()),
+            (None, Some(Trouble::Missing)) => Err(Lacking::Missing),
+            (None, Some(Trouble::Failed { error, .. })) => Err(Lacking::Failed(error.clone())),
+            (None, None) => Err(Lacking::Failed(CredentialError::new(format!(
+                "{} cannot be read within {} s; look at the file system it is on",
+                path.display(),
+                PATIENCE.as_secs()
+            )))),
+        }
+    }
+
+    fn settle(&mut self, now: Instant, look: Look<T>, path: &Path) {
+        self.checked = Some(now);
+        let trouble = match look {
+            Look::Unchanged => return,
+            Look::Read { value, stamp } => {
+                if self.trouble.take().is_some() {
+                    info!(file = %path.display(), "the file is readable");
+                } else if self.stamp.as_ref().is_some_and(|before| !before.same_file(&stamp)) {
+                    info!(file = %path.display(), "the file changed and is in force");
+                }
+                self.good = Some(Arc::new(value));
+                self.stamp = Some(stamp);
+                return;
+            }
+            Look::Missing => Trouble::Missing,
+            Look::Failed { error, stamp } => Trouble::Failed { error, stamp },
+        };
+        let news = !self.trouble.as_ref().is_some_and(|before| before.same(&trouble));
+        if news && self.good.is_some() {
+            let error = match &trouble {
+                Trouble::Missing => "the file is gone",
+                Trouble::Failed { error, .. } => &error.what,
+            };
+            warn!(file = %path.display(), blame = "credential", error, "what was last read from the file stays in force");
+        }
+        self.trouble = Some(trouble);
+    }
+}
+
+impl Trouble {
+    fn same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Missing, Self::Missing) => true,
+            (Self::Failed { error, stamp }, Self::Failed { error: other, stamp: theirs }) => {
+                let same_file = match (stamp, theirs) {
+                    (Some(stamp), Some(theirs)) => stamp.same_file(theirs),
+                    (None, None) => true,
+                    _ => false,
+                };
+                same_file && error.what == other.what
+            }
+            _ => false,
+        }
+    }
+}
+
+impl<T> fmt::Debug for Watched<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Watched").field(&self.0.path).finish()
+    }
+}
+
+/// What tells one content of a file from the next without reading it.
+#[derive(Clone, Debug)]
+struct Stamp {
+    resolved: PathBuf,
+    numbers: [i128; 5],
+    /// Whether a later change must show. File times are coarse: a file written twice within one tick looks the same,
+    /// so one that was written just now is read once more.
+    settled: bool,
+}
+
+impl Stamp {
+    fn new(resolved: PathBuf, metadata: &Metadata) -> Self {
+        let nanos = |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
+        let changed = nanos(metadata.ctime(), metadata.ctime_nsec());
+        let numbers = [
+            metadata.dev().into(),
+            metadata.ino().into(),
+            metadata.size().into(),
+            nanos(metadata.mtime(), metadata.mtime_nsec()),
+            changed,
+        ];
+        let now = i128::try_from(WallClock::System.unix_time().as_nanos()).unwrap_or(i128::MAX);
+        let settled = now.abs_diff(changed) > COARSEST_TICK.as_nanos();
+        Self { resolved, numbers, settled }
+    }
+
+    fn same_file(&self, other: &Self) -> bool {
+        (&self.resolved, self.numbers) == (&other.resolved, other.numbers)
+    }
+}
+
+enum Look<T> {
+    Unchanged,
+    Read { value: T, stamp: Stamp },
+    Missing,
+    Failed { error: CredentialError, stamp: Option<Stamp> },
+}
+
+/// Looks at the file, and reads it unless it is `known`. Blocks.
+fn look<T>(path: &Path, parse: Parse<T>, known: Option<&Stamp>) -> Look<T> {
+    let stamp = match fs::canonicalize(path).and_then(|resolved| {
+        let metadata = fs::metadata(&resolved)?;
+        Ok((metadata.is_file(), Stamp::new(resolved, &metadata)))
+    }) {
+        Ok((true, stamp)) => stamp,
+        // Opening a pipe would wait for its other end.
+        Ok((false, stamp)) => {
+            let error = CredentialError::new(format!("{} is not a regular file", path.display()));
+            return Look::Failed { error, stamp: Some(stamp) };
+        }
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Look::Missing,
+        Err(error) => return Look::Failed { error: unreadable(path, &error), stamp: None },
+    };
+    if known.is_some_and(|known| known.same_file(&stamp)) {
+        return Look::Unchanged;
+    }
+    match read(&stamp.resolved) {
+        Ok(bytes) if bytes.len() as u64 > LARGEST => {
+            let error = CredentialError::new(format!("{} is larger than {LARGEST} bytes", path.display()));
+            Look::Failed { error, stamp: Some(stamp) }
+        }
+        Ok(bytes) => match parse(path, &bytes) {
+            Ok(value) => Look::Read { value, stamp },
+            Err(error) => Look::Failed { error, stamp: Some(stamp) },
+        },
+        Err(error) => Look::Failed { error: unreadable(path, &error), stamp: Some(stamp) },
+    }
+}
+
+/// One byte more than allowed tells a file that is too large. The buffer never grows, so nothing is left behind in
+/// memory that is not wiped.
+fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    let file = File::open(path)?;
+    let expected = file.metadata()?.len().min(LARGEST) + 1;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(expected).unwrap_or_default()));
+    file.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> CredentialError {
+    let hint = match error.kind() {
+        ErrorKind::PermissionDenied => "; let the user that regpass runs as read it",
+        _ => "",
+    };
+    CredentialError::new(format!("cannot read {}: {error}{hint}", path.display()))
+}
+
+const INTERVAL: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(2);
+const COARSEST_TICK: Duration = Duration::from_secs(2);
+const LARGEST: u64 = 1024 * 1024;
+
+#[cfg(test)]
+mod tests;
