@@ -37,7 +37,7 @@ pub struct Upstream {
 #[derive(Debug)]
 pub struct Reach {
     pub network: Network,
-    pub tls: TlsFiles,
+    pub tls: Arc<TlsFiles>,
     /// Whether only a wildcard of the configuration names this registry.
     pub by_wildcard: bool,
     clients: OnceLock<Result<Clients, String>>,
@@ -55,7 +55,7 @@ struct Clients {
 pub struct BadTls(String);
 
 impl Reach {
-    pub fn new(network: Network, tls: TlsFiles, by_wildcard: bool) -> Self {
+    pub fn new(network: Network, tls: Arc<TlsFiles>, by_wildcard: bool) -> Self {
         Self { network, tls, by_wildcard, clients: OnceLock::new() }
     }
 }

@@ -63,6 +63,11 @@ impl TlsFiles {
     }
 }
 
+/// Reads the system's roots before somebody waits for them.
+pub fn warm_up() {
+    LazyLock::force(&SYSTEM_ROOTS);
+}
+
 /// A TLS failure in words, with what to do about it.
 pub(super) fn describe(error: &rustls::Error) -> String {
     match error {
