@@ -32,6 +32,7 @@ mod content;
 mod fault;
 mod ledger;
 mod network;
+mod plan;
 mod preset;
 mod query;
 mod registry;
@@ -45,9 +46,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use self::clock::Clock;
 pub use self::content::{Blob, Family, Image, Manifest, Repository, Slice, Store, media, sha256};
-pub use self::fault::{Fault, FaultHandle};
+pub use self::fault::Fault;
 pub use self::ledger::{AuthSeen, Entry, Ledger, Role};
 pub use self::network::Network;
+pub use self::plan::FaultHandle;
 pub use self::preset::{
     Delivery, Expiry, Gate, Hop, LinkForm, Lists, Locations, Mint, Mode, Paging, Place, Preset, Pull, Push, Rate,
     Referrers, TokenField, TokenPlace, Tokens, Untyped,

@@ -76,8 +76,12 @@ impl Rules {
     }
 
     pub(super) fn broken(&self, rule: Rule, entry: &Entry) {
+        self.record(rule, &entry.to_string());
+    }
+
+    fn record(&self, rule: Rule, what: &str) {
         if !lock(&self.allowed).contains(&rule) {
-            lock(&self.violations).push(format!("{rule:?}: {entry}"));
+            lock(&self.violations).push(format!("{rule:?}: {what}"));
         }
     }
 
@@ -99,7 +103,9 @@ impl Rules {
         check(Rule::UnknownBearer, entry.authorization == AuthSeen::Bearer { id: None });
         check(Rule::NoUserAgent, !headers.contains_key(header::USER_AGENT));
         check(Rule::ForeignHost, !names_host(headers, authority));
-        check(Rule::ForwardedHeader, NOT_TO_FORWARD.iter().any(|name| headers.contains_key(*name)));
+        for name in NOT_TO_FORWARD.iter().filter(|name| headers.contains_key(**name)) {
+            self.record(Rule::ForwardedHeader, &format!("{name} in {entry}"));
+        }
         check(Rule::MultiRange, text(headers, header::RANGE).is_some_and(|range| range.contains(',')));
         check(Rule::NamespaceQuery, entry.query_value("ns").is_some());
         check(Rule::EmptyTokenParameter, has_empty_parameter(entry));
@@ -122,8 +128,9 @@ pub(super) fn has_empty_parameter(entry: &Entry) -> bool {
 }
 
 fn names_host(headers: &HeaderMap, authority: &str) -> bool {
-    let host = text(headers, header::HOST).unwrap_or_default();
-    host == authority || host.strip_suffix(":80") == Some(authority)
+    let mut lines = headers.get_all(header::HOST).iter().map(|value| value.to_str().unwrap_or_default());
+    let names = |host: &str| host == authority || host.strip_suffix(":80") == Some(authority);
+    lines.next().is_some_and(names) && lines.next().is_none()
 }
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {

@@ -18,10 +18,11 @@ use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::body::{Pieces, SimBody};
-use super::fault::{Fault, FaultHandle, Faults, OnAccept};
+use super::fault::Fault;
 use super::ledger::{AuthSeen, Entry, Role};
 use super::lock;
 use super::network::Door;
+use super::plan::{FaultHandle, Faults, OnAccept};
 use super::reply::Reply;
 use super::rules::Rule;
 use super::wire::{Socket, Wire};

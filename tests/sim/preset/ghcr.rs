@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::registry::{Ask, Denial, Route, Scope, TokenAsk, Why};
+use super::super::registry::{Ask, Denial, Route, Scope, TokenAsk, Why, distribution_scopes};
 use super::super::reply::Reply;
 use super::{Delivery, Hop, LinkForm, Locations, Mint, Paging, Place, Preset, Referrers, TokenField, TokenPlace};
 
@@ -68,7 +68,7 @@ fn oddities(ask: &Ask<'_>) -> Option<Reply> {
 fn scopes(ask: &Ask<'_>) -> Vec<Scope> {
     match (ask.route.repository(), &ask.entry.method) {
         (Some(name), &http::Method::DELETE) => vec![Scope::repository(name, &["pull"])],
-        _ => super::distribution_scopes(ask),
+        _ => distribution_scopes(ask),
     }
 }
 

@@ -41,7 +41,12 @@ impl Engine {
                 let message = format!("OCI {kind} found, but accept header does not support OCI {plural}");
                 Err(Reply::error(404, "MANIFEST_UNKNOWN", &message))
             }
-            Untyped::NotFound if manifest.media_type == media::DOCKER_LIST && !accepts(media::DOCKER_LIST) => {
+            // Only by tag: under a digest there must be what it names.
+            Untyped::NotFound
+                if manifest.media_type == media::DOCKER_LIST
+                    && !accepts(media::DOCKER_LIST)
+                    && !reference.contains(':') =>
+            {
                 Ok(self.amd64_child(name, &manifest).unwrap_or(manifest))
             }
             Untyped::Native | Untyped::NotFound => Ok(manifest),
