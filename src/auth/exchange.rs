@@ -25,7 +25,7 @@ use crate::upstream::Upstream;
 /// Fetches a token for `scopes` with `found`.
 ///
 /// Anonymous and password logins go by GET (distribution's token authentication specification). An identity token
-/// goes by POST as a refresh token (its OAuth2 page), and by GET where POST is answered with 400, 401, 404 or 405,
+/// goes by POST as a refresh token (its page on `OAuth2`), and by GET where POST is answered with 400, 401, 404 or 405,
 /// as ACR, Artifactory, Google, Harbor and Gitea do. Redirects are not followed: a credential goes where its realm
 /// was judged to be, and nowhere else.
 pub async fn exchange(
