@@ -31,6 +31,7 @@ pub(super) enum Command {
 
 // The variables are read by the configuration, which treats an empty one as unset and names a bad one; help only
 // mentions them.
+#[expect(clippy::doc_markdown, reason = "the comments are help texts, where backticks would show")]
 #[derive(Debug, Args)]
 pub(super) struct Flags {
     /// Configuration file [variable: REGPASS_CONFIG]
@@ -49,7 +50,7 @@ pub(super) struct Flags {
     #[arg(long, global = true, value_name = "ACTIONS")]
     allow: Option<String>,
     /// Use docker's or podman's logins and helpers, from PATH or the usual places [variable: REGPASS_DOCKER_CREDENTIALS]
-    #[arg(long, global = true, value_name = "PATH", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    #[arg(long, global = true, value_name = "PATH", num_args = 0..=1, require_equals = true, default_missing_value = "1")]
     docker_credentials: Option<PathBuf>,
     /// Let other machines reach listeners without logging in [variable: REGPASS_INSECURE_OPEN=1]
     #[arg(long, global = true)]
@@ -70,7 +71,7 @@ impl CommandLine {
 impl Flags {
     pub(super) fn overrides(self) -> Overrides {
         let docker_credentials = self.docker_credentials.map(|path| match path.to_str() {
-            Some("" | "1") => DockerCredentials::UsualPlaces,
+            Some("1") => DockerCredentials::UsualPlaces,
             _ => DockerCredentials::File(path),
         });
         Overrides {

@@ -1,11 +1,12 @@
 //! How problems are told on stderr: to people as paragraphs, to machines as one JSON object a line.
 
 use std::io::{self, Write};
-use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
 
 use clap::ValueEnum;
 use serde::Serialize;
 
+use crate::base::clock::WallClock;
 use crate::config::problem::{Problem, Problems};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -23,7 +24,7 @@ pub(super) fn problems(err: &mut dyn Write, format: LogFormat, problems: &Proble
             let plural = if count == 1 { "" } else { "s" };
             writeln!(err, "regpass: {count} problem{plural} in the configuration\n{problems}")
         }
-        LogFormat::Json => problems.0.iter().try_for_each(|problem| line(err, Line::from(problem))),
+        LogFormat::Json => problems.0.iter().try_for_each(|problem| write_record(err, Record::from(problem))),
     }
 }
 
@@ -34,13 +35,13 @@ pub(super) fn usage(err: &mut dyn Write, format: LogFormat, error: &clap::Error)
         LogFormat::Json => {
             let text = error.to_string();
             let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-            line(err, Line { message, ..Line::default() })
+            write_record(err, Record { message, ..Record::default() })
         }
     }
 }
 
 #[derive(Default, Serialize)]
-struct Line<'a> {
+struct Record<'a> {
     timestamp: String,
     level: &'static str,
     message: &'a str,
@@ -56,7 +57,7 @@ struct Line<'a> {
     hint: &'a str,
 }
 
-impl<'a> From<&'a Problem> for Line<'a> {
+impl<'a> From<&'a Problem> for Record<'a> {
     fn from(problem: &'a Problem) -> Self {
         Self {
             message: &problem.what,
@@ -70,8 +71,8 @@ impl<'a> From<&'a Problem> for Line<'a> {
     }
 }
 
-fn line(err: &mut dyn Write, line: Line<'_>) -> io::Result<()> {
-    let timestamp = humantime::format_rfc3339_micros(SystemTime::now()).to_string();
-    let json = serde_json::to_string(&Line { timestamp, level: "ERROR", ..line })?;
+fn write_record(err: &mut dyn Write, record: Record<'_>) -> io::Result<()> {
+    let timestamp = humantime::format_rfc3339_micros(UNIX_EPOCH + WallClock::System.unix_time()).to_string();
+    let json = serde_json::to_string(&Record { timestamp, level: "ERROR", ..record })?;
     writeln!(err, "{json}")
 }
