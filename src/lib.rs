@@ -4,6 +4,8 @@
 //! path is drawn in [`proxy`]; `ARCHITECTURE.md` has the whole picture.
 
 pub mod base;
+pub mod cli;
+pub mod config;
 pub mod oci;
 pub mod observe;
 pub mod profile;

@@ -39,7 +39,7 @@ pub(super) fn decode(
 ) -> Result<Config, Vec<Problem>> {
     let (table, errors) = DeTable::parse_recoverable(text);
     let root = DeValue::Table(table.into_inner());
-    let document = Document::new(text, file, environment, &errors);
+    let document = Document::new(text, file, environment, errors);
     let config = document.root(&root, TOP).map(|root| config(&root, file, choices));
     let problems = document.into_problems();
     config.filter(|_| problems.is_empty()).ok_or(problems)
