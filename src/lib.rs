@@ -4,8 +4,6 @@
 //! path is drawn in [`proxy`]; `ARCHITECTURE.md` has the whole picture.
 
 pub mod base;
-pub mod cli;
-pub mod config;
 pub mod oci;
 pub mod observe;
 pub mod profile;
@@ -17,6 +15,7 @@ pub mod auth;
 pub mod proxy;
 pub mod admin;
 pub mod serve;
+pub mod cli;
 
 /// How regpass names itself to registries.
 pub const AGENT: &str = concat!("regpass/", env!("CARGO_PKG_VERSION"));

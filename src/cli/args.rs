@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use super::report::LogFormat;
 use crate::config::overrides::{DockerCredentials, Overrides};
+use crate::observe::log::LogFormat;
 
 /// A local authenticating reverse proxy for OCI registries
 ///

@@ -4,5 +4,4 @@ mod args;
 mod report;
 mod run;
 
-pub use report::LogFormat;
 pub use run::{Next, Serve, run};

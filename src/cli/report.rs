@@ -3,18 +3,11 @@
 use std::io::{self, Write};
 use std::time::UNIX_EPOCH;
 
-use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::base::clock::WallClock;
 use crate::config::problem::{Problem, Problems};
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    #[default]
-    Text,
-    Json,
-}
+use crate::observe::log::LogFormat;
 
 /// Everything wrong with the configuration.
 pub(super) fn problems(err: &mut dyn Write, format: LogFormat, problems: &Problems) -> io::Result<()> {

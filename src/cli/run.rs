@@ -7,11 +7,12 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 
 use super::args::{Command, CommandLine};
-use super::report::{self, LogFormat};
+use super::report;
 use crate::config::model::Config;
 use crate::config::overrides::Overrides;
 use crate::config::problem::Problem;
 use crate::config::{self, Environment, render};
+use crate::observe::log::LogFormat;
 
 /// What is left to do.
 #[derive(Debug)]

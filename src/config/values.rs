@@ -134,9 +134,9 @@ pub(super) fn duration(text: &str) -> Result<Duration, Fault> {
 fn not_a_host(text: &str) -> Fault {
     let fault = Fault::new("it is not a host name");
     if text.contains('/') {
-        fault.hint("write the host alone, without scheme and path: ghcr.io, localhost:5000")
+        fault.hint("write the host alone, without scheme and path: registry.example.com, localhost:5000")
     } else {
-        fault.hint("write a host, with its port where it has one: ghcr.io, localhost:5000")
+        fault.hint("write a host, with its port where it has one: registry.example.com, localhost:5000")
     }
 }
 

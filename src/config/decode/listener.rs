@@ -155,7 +155,7 @@ const DEFAULT_ADMIN_PORT: u16 = 5051;
 
 pub(super) const LISTENER: Keys = &[
     ("address", "\"127.0.0.1:5050\""),
-    ("registry", "\"ghcr.io\""),
+    ("registry", "\"registry.example.com\""),
     ("hosts", "[\"regpass\"]"),
     ("insecure_open", "false"),
 ];
