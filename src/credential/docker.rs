@@ -4,7 +4,7 @@ pub mod file;
 mod key;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tracing::warn;
@@ -20,7 +20,7 @@ use super::{CredentialError, CredentialId, CredentialProvider, Fetch, Found, Wan
 /// The first file that has a login for the registry is the one that counts.
 #[derive(Debug)]
 pub struct Docker {
-    files: Vec<Watched<DockerFile>>,
+    files: Vec<Place>,
     /// Whether the operator named the file: then it has to be there.
     named: bool,
     helpers: Arc<Helpers>,
@@ -28,26 +28,52 @@ pub struct Docker {
     complaint: Mutex<String>,
 }
 
+#[derive(Debug)]
+struct Place {
+    file: Watched<DockerFile>,
+    /// What was in the file when it was last used.
+    used: Mutex<Weak<DockerFile>>,
+}
+
+impl Place {
+    fn new(path: PathBuf) -> Self {
+        Self { file: Watched::new(path, DockerFile::parse), used: Mutex::default() }
+    }
+
+    /// Whether the file was written since it was last used.
+    fn is_new(&self, file: &Arc<DockerFile>) -> bool {
+        let (unused, now) = (Weak::new(), Arc::downgrade(file));
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = !used.ptr_eq(&now) && !used.ptr_eq(&unused);
+        *used = now;
+        is_new
+    }
+}
+
 impl Docker {
     /// The file at `path`.
     pub fn file(path: PathBuf, helpers: Arc<Helpers>) -> Self {
-        Self { files: vec![Watched::new(path, DockerFile::parse)], named: true, helpers, complaint: Mutex::default() }
+        Self { files: vec![Place::new(path)], named: true, helpers, complaint: Mutex::default() }
     }
 
     /// The files at the usual places, as far as they are there.
     pub fn usual_places(environment: &Environment, helpers: Arc<Helpers>) -> Self {
-        let files = environment.docker_files().into_iter().map(|path| Watched::new(path, DockerFile::parse));
-        Self { files: files.collect(), named: false, helpers, complaint: Mutex::default() }
+        let files = environment.docker_files().into_iter().map(Place::new).collect();
+        Self { files, named: false, helpers, complaint: Mutex::default() }
     }
 
     async fn find(&self, wanted: &Wanted<'_>) -> Result<Found, CredentialError> {
-        for watched in &self.files {
-            let file = match watched.current().await {
+        for place in &self.files {
+            let file = match place.file.current().await {
                 Ok(file) => file,
                 Err(Lacking::Missing) if !self.named => continue,
-                Err(Lacking::Missing) => watched.required().await?,
+                Err(Lacking::Missing) => place.file.required().await?,
                 Err(Lacking::Failed(error)) => return Err(error),
             };
+            // A login writes the file, also when it goes into a store.
+            if place.is_new(&file) {
+                file.helpers().for_each(|helper| self.helpers.forget(helper));
+            }
             match file.lookup(wanted) {
                 Lookup::Login(found) => return Ok(found.clone()),
                 Lookup::Broken(error) => return Err(error.clone()),

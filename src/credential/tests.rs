@@ -7,6 +7,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::docker::file::DockerFile;
 use super::environment::Environment;
 use super::sources::Sources;
 use super::*;
@@ -116,7 +117,7 @@ async fn nothing_prints_a_secret() {
     std::fs::write(
         &config,
         r#"{"auths": {"a.io": {"username": "u", "password": "hunter2"}, "b.io": {"auth": "dTpodW50ZXIy"},
-            "c.io": {"auth": "hunter2"}, "d.io": {"registrytoken": "hunter2"}, "e.io": {"identitytoken": "hunter2"}},
+            "c.io": {"auth": "hunter2"}, "https://u:hunter2@a.io": {}, "d.io": {"registrytoken": "hunter2"}, "e.io": {"identitytoken": "hunter2"}},
             "credHelpers": {"f.io": "good", "g.io": "bad", "h.io": "odd"}}"#,
     )
     .unwrap();
@@ -133,14 +134,14 @@ async fn nothing_prints_a_secret() {
     let variable = SecretSource::Value { secret: Secret::new(SECRET), origin: ValueOrigin::Variable("TOKEN".into()) };
 
     let sources = Sources::new(environment(folder.path()));
-    let mut printed = String::new();
+    let mut printed = Vec::new();
     for source in [
         CredentialSource::Anonymous,
         CredentialSource::Password { username: literal("u"), password: literal(SECRET) },
         CredentialSource::Password { username: literal("u"), password: variable },
         CredentialSource::Identity { token: literal(SECRET), username: Some(literal("u")) },
         CredentialSource::Bearer { token: SecretSource::File(secret) },
-        CredentialSource::Docker { file: Some(config) },
+        CredentialSource::Docker { file: Some(config.clone()) },
         CredentialSource::Docker { file: Some(broken) },
         CredentialSource::Docker { file: Some(garbage) },
         CredentialSource::Docker { file: None },
@@ -153,14 +154,17 @@ async fn nothing_prints_a_secret() {
         for registry in ["a.io", "b.io", "c.io", "d.io", "e.io", "f.io", "g.io", "h.io"] {
             let fetched = fetch(&*provider, registry).await;
             if let Err(error) = &fetched {
-                printed += &format!("{error}\n");
+                printed.push(format!("{error}"));
             }
-            printed += &format!("{fetched:?}\n");
+            printed.push(format!("{fetched:?}"));
         }
-        printed += &format!("{source:?} {provider:?}\n");
+        printed.push(format!("{source:?} {provider:?}"));
     }
-    printed += &format!("{sources:?}");
+    printed.push(format!("{sources:?}"));
+    let printed = printed.join("\n");
     assert!(printed.contains("[redacted]") && printed.contains("exit status: 3"), "{printed}");
     assert!(!printed.contains(SECRET), "{printed}");
     assert!(!printed.contains("dTpodW50ZXIy"), "{printed}");
+    let file = DockerFile::parse(&config, &std::fs::read(&config).unwrap());
+    assert!(!format!("{file:?}").contains(SECRET), "{file:?}");
 }

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
@@ -45,6 +46,7 @@ struct State<T> {
     trouble: Option<Trouble>,
     /// The file that `good` or `trouble` comes from.
     stamp: Option<Stamp>,
+    digest: [u8; 32],
     checked: Option<Instant>,
     check: Option<Check>,
 }
@@ -64,7 +66,7 @@ enum Trouble {
 
 impl<T: Send + Sync + 'static> Watched<T> {
     pub(super) fn new(path: PathBuf, parse: Parse<T>) -> Self {
-        let state = State { good: None, trouble: None, stamp: None, checked: None, check: None };
+        let state = State { good: None, trouble: None, stamp: None, digest: [0; 32], checked: None, check: None };
         Self(Arc::new(Shared { path, parse, state: Mutex::new(state) }))
     }
 
@@ -73,6 +75,8 @@ impl<T: Send + Sync + 'static> Watched<T> {
     }
 
     /// The file's content, at most a second old. What was last good, while the file is missing, broken or slow.
+    ///
+    /// The same value (in the sense of `Arc::ptr_eq`) until the file is written again.
     pub(super) async fn current(&self) -> Result<Arc<T>, Lacking> {
         if let Some(mut check) = self.check_under_way() {
             // Closed or late: either way the state now says what there is to say.
@@ -150,14 +154,20 @@ impl<T> State<T> {
         self.checked = Some(now);
         let trouble = match look {
             Look::Unchanged => return,
-            Look::Read { value, stamp } => {
+            Look::Read { value, stamp, digest } => {
+                let same_file = self.stamp.as_ref().is_some_and(|before| before.same_file(&stamp));
+                if self.trouble.is_none() && same_file && self.digest == digest {
+                    self.stamp = Some(stamp);
+                    return;
+                }
                 if self.trouble.take().is_some() {
                     info!(file = %path.display(), "the file is readable");
-                } else if self.stamp.as_ref().is_some_and(|before| !before.same_file(&stamp)) {
+                } else if self.good.is_some() {
                     info!(file = %path.display(), "the file changed and is in force");
                 }
                 self.good = Some(Arc::new(value));
                 self.stamp = Some(stamp);
+                self.digest = digest;
                 return;
             }
             Look::Missing => Trouble::Missing,
@@ -231,7 +241,7 @@ impl Stamp {
 
 enum Look<T> {
     Unchanged,
-    Read { value: T, stamp: Stamp },
+    Read { value: T, stamp: Stamp, digest: [u8; 32] },
     Missing,
     Failed { error: CredentialError, stamp: Option<Stamp> },
 }
@@ -260,7 +270,7 @@ fn look<T>(path: &Path, parse: Parse<T>, known: Option<&Stamp>) -> Look<T> {
             Look::Failed { error, stamp: Some(stamp) }
         }
         Ok(bytes) => match parse(path, &bytes) {
-            Ok(value) => Look::Read { value, stamp },
+            Ok(value) => Look::Read { value, stamp, digest: Sha256::digest(&*bytes).into() },
             Err(error) => Look::Failed { error, stamp: Some(stamp) },
         },
         Err(error) => Look::Failed { error: unreadable(path, &error), stamp: Some(stamp) },

@@ -110,6 +110,24 @@ async fn the_store_is_asked_under_every_name_of_the_login() {
 }
 
 #[tokio::test]
+async fn a_login_into_a_store_is_in_force_at_once() {
+    let folder = tempdir().unwrap();
+    let config = r#"{"auths": {"ghcr.io": {}}, "credsStore": "all"}"#;
+    let (path, docker) = file(&folder, config);
+    let not_found = "echo credentials not found in native keychain; exit 1";
+    helper(folder.path(), "all", not_found);
+    assert!(fetch(&docker, "ghcr.io").await.unwrap().is_anonymous());
+    for user in ["first", "second"] {
+        helper(folder.path(), "all", &format!(r#"echo '{{"Username":"{user}","Secret":"p"}}'"#));
+        replace(&path, config);
+        tokio::time::pause();
+        advance(Duration::from_secs(1)).await;
+        tokio::time::resume();
+        assert_eq!(fetch(&docker, "ghcr.io").await.unwrap().credential, password(user, "p"));
+    }
+}
+
+#[tokio::test]
 async fn a_failing_store_matters_where_the_file_names_the_registry() {
     let (log, _guard) = Log::listen();
     let folder = tempdir().unwrap();

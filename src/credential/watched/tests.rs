@@ -38,6 +38,20 @@ async fn every_way_of_changing_a_file_is_seen() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_value_is_the_same_until_the_file_is_written_again() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("number");
+    fs::write(&path, "1").unwrap();
+    let file = Watched::new(path.clone(), number);
+    let first = file.current().await.unwrap();
+    advance(INTERVAL).await;
+    assert!(Arc::ptr_eq(&file.current().await.unwrap(), &first), "read once more, as it is young");
+    replace(&path, "1");
+    advance(INTERVAL).await;
+    assert!(!Arc::ptr_eq(&file.current().await.unwrap(), &first));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_swap_of_the_folder_above_is_seen() {
     let folder = tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
@@ -176,7 +190,7 @@ fn a_settled_file_is_not_read_again() {
     let path = folder.path().join("number");
     fs::write(&path, "1").unwrap();
     let stamp = |look| match look {
-        Look::Read { stamp, value: 1 } => stamp,
+        Look::Read { stamp, value: 1, .. } => stamp,
         _ => panic!("the file says 1"),
     };
     let young = stamp(look(&path, number, None));
@@ -189,6 +203,7 @@ fn a_settled_file_is_not_read_again() {
         good: None,
         trouble,
         stamp: Some(Stamp { settled, ..young.clone() }),
+        digest: [0; 32],
         checked: None,
         check: None,
     };

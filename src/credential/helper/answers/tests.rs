@@ -29,6 +29,7 @@ impl Told {
             let answer = *told.says.lock().unwrap().front().unwrap();
             async move {
                 match answer {
+                    Ok("") => Ok(Found::anonymous()),
                     Ok(secret) => Ok(Found::new(password("u", secret), "docker-credential-told")),
                     Err(what) => Err(Failure { error: CredentialError::new(what), deliberate: true }),
                 }
@@ -119,6 +120,25 @@ async fn a_helper_that_insists_is_asked_less_and_less() {
         until_noticed += 1;
     }
     assert!(until_noticed <= 60, "{until_noticed} s, without another word of refusal");
+}
+
+#[tokio::test(start_paused = true)]
+async fn having_no_login_is_no_lasting_answer_and_cannot_be_refused() {
+    let (answers, told) = (Answers::new(), Told::default());
+    told.says(Ok(""));
+    let none = told.get(&answers).await.unwrap();
+    assert!(none.is_anonymous());
+    answers.refused(none.id);
+    told.get(&answers).await.unwrap();
+    assert_eq!(told.asked(), 1);
+    told.says(Ok("new"));
+    advance(LIFETIME_OF_NONE).await;
+    assert_eq!(told.get(&answers).await.unwrap().id, found("new"));
+    told.says(Ok("newer"));
+    answers.forget("another");
+    assert_eq!(told.get(&answers).await.unwrap().id, found("new"));
+    answers.forget("told");
+    assert_eq!(told.get(&answers).await.unwrap().id, found("newer"));
 }
 
 #[tokio::test(start_paused = true)]
