@@ -134,6 +134,7 @@ async fn a_failing_store_matters_where_the_file_names_the_registry() {
     let (_, docker) = file(&folder, r#"{"auths": {"quay.io": {}}, "credsStore": "gone"}"#);
     for _ in 0..3 {
         assert!(fetch(&docker, "ghcr.io").await.unwrap().is_anonymous());
+        assert!(fetch(&docker, "gcr.io").await.unwrap().is_anonymous());
     }
     let error = fetch(&docker, "quay.io").await.unwrap_err();
     let (program, path) = ("docker-credential-gone", folder.path().display());
@@ -141,7 +142,7 @@ async fn a_failing_store_matters_where_the_file_names_the_registry() {
         error.what,
         format!("found no program {program} in PATH ({path}); install it there or correct the name")
     );
-    assert_eq!(log.lines("WARN").len(), 1);
+    assert_eq!(log.lines("WARN").len(), 2, "one for each registry");
 }
 
 #[tokio::test]

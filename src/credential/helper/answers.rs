@@ -189,14 +189,13 @@ impl Covers for Server {
 impl From<Abandoned> for Failure {
     fn from(_: Abandoned) -> Self {
         let error = CredentialError::new("asking a credential helper ended in a panic; please report it");
-        Self { error, deliberate: false }
+        Self { error, pause: None }
     }
 }
 
 impl FetchError for Failure {
-    /// A helper that says no is left alone for a moment; whatever hindered it is not held against the next caller.
     fn remembered_for(&self) -> Option<Duration> {
-        self.deliberate.then_some(FAILED)
+        self.pause
     }
 }
 
@@ -208,7 +207,6 @@ const LIFETIME: Duration = Duration::from_secs(5 * 60);
 const LIFETIME_OF_NONE: Duration = Duration::from_secs(60);
 /// How long a last good answer stands in for a failing helper before the helper is tried again.
 const STOPGAP: Duration = Duration::from_secs(30);
-const FAILED: Duration = Duration::from_secs(2);
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const FORGOTTEN: Duration = Duration::from_secs(10 * 60);

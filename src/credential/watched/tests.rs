@@ -1,3 +1,4 @@
+use std::fs;
 use std::future::{Future, poll_fn};
 use std::os::unix::fs::symlink;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,6 +7,7 @@ use std::task::Poll;
 use tempfile::tempdir;
 use tokio::time::advance;
 
+use super::look::LARGEST;
 use super::*;
 use crate::credential::tests::{Log, replace};
 
@@ -199,13 +201,10 @@ fn a_settled_file_is_not_read_again() {
     replace(&path, "1");
     assert!(!stamp(look(&path, number, Some(&young))).same_file(&young));
 
-    let state = |settled, trouble| State::<u32> {
-        good: None,
-        trouble,
-        stamp: Some(Stamp { settled, ..young.clone() }),
-        digest: [0; 32],
-        checked: None,
-        check: None,
+    let state = |settled, trouble| {
+        let mut stamp = young.clone();
+        stamp.settled = settled;
+        State::<u32> { good: None, trouble, stamp: Some(stamp), digest: [0; 32], checked: None, check: None }
     };
     assert!(state(true, None).known().is_some());
     assert!(state(false, None).known().is_none());

@@ -31,7 +31,7 @@ impl Told {
                 match answer {
                     Ok("") => Ok(Found::anonymous()),
                     Ok(secret) => Ok(Found::new(password("u", secret), "docker-credential-told")),
-                    Err(what) => Err(Failure { error: CredentialError::new(what), deliberate: true }),
+                    Err(what) => Err(Failure { error: CredentialError::new(what), pause: Some(PAUSE) }),
                 }
             }
         };
@@ -50,6 +50,7 @@ async fn settle() {
 }
 
 const SECOND: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_secs(2);
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_in_use_is_renewed_ahead() {
@@ -173,7 +174,7 @@ async fn a_helper_that_says_no_is_left_alone_for_a_moment() {
     }
     assert_eq!(told.asked(), 1);
     told.says(Ok("good"));
-    advance(FAILED).await;
+    advance(PAUSE).await;
     assert_eq!(told.get(&answers).await.unwrap().id, found("good"));
 }
 

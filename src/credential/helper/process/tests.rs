@@ -66,7 +66,7 @@ async fn one_that_hangs_is_ended() {
     };
     let failure = asking.await;
     assert!(failure.error.what.starts_with("docker-credential-hangs gave no answer for ghcr.io within"), "{failure:?}");
-    assert!(!failure.deliberate);
+    assert!(failure.pause.is_some());
     let process = format!("/proc/{}", fs::read_to_string(pid).unwrap().trim());
     assert!(!Path::new(&process).exists(), "{process} is gone");
 }
