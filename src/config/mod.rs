@@ -1,4 +1,17 @@
 //! From a file, flags and variables to values. Reads the file and nothing else: no socket, no helper, no secret file.
 
+pub mod load;
 pub mod model;
+pub mod overrides;
 pub mod patterns;
+pub mod problem;
+pub mod render;
+
+mod address;
+mod decode;
+mod environment;
+mod lines;
+mod values;
+
+pub use environment::Environment;
+pub use load::load;

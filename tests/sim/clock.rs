@@ -49,8 +49,7 @@ impl Clock {
     /// `Tue, 30 Jan 2024 03:35:39 GMT`, the form of the `Date` header.
     pub fn http_date(&self) -> String {
         const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-        const MONTHS: [&str; 12] =
-            ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
         let Moment { days, year, month, day, hour, minute, second } = Moment::of(self.unix());
         let (weekday, month) = (DAYS[days % 7], MONTHS[month - 1]);
         format!("{weekday}, {day:02} {month} {year} {hour:02}:{minute:02}:{second:02} GMT")

@@ -1,9 +1,7 @@
 //! Misbehaviour that a test switches on while a server runs: for all requests, for some, or for the next n.
 
-use std::collections::VecDeque;
 use std::io::Write;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use flate2::Compression;
@@ -13,21 +11,20 @@ use http::Method;
 use super::body::Ending;
 use super::content::Slice;
 use super::ledger::Entry;
-use super::lock;
 use super::reply::Reply;
 
 /// Describes one misbehaviour; [`Server::inject`](super::Server::inject) switches it on.
 pub struct Fault {
-    effect: Effect,
+    pub(super) effect: Effect,
     left: Option<usize>,
-    conditions: Vec<Condition>,
+    pub(super) conditions: Vec<Condition>,
 }
 
-type Condition = Box<dyn Fn(&Entry) -> bool + Send + Sync>;
-type Alteration = Arc<dyn Fn(&Entry, Reply) -> Reply + Send + Sync>;
+pub(super) type Condition = Box<dyn Fn(&Entry) -> bool + Send + Sync>;
+pub(super) type Alteration = Arc<dyn Fn(&Entry, Reply) -> Reply + Send + Sync>;
 
 #[derive(Clone)]
-enum Effect {
+pub(super) enum Effect {
     HangOnAccept,
     CloseOnAccept,
     Delay(Duration),
@@ -51,7 +48,8 @@ impl Fault {
 
     /// The status with an HTML page, as load balancers answer.
     pub fn html(status: u16) -> Self {
-        let page = format!("<html><body><h1>{status}</h1>\nNo server is available to handle this request.\n</body></html>\n");
+        let page =
+            format!("<html><body><h1>{status}</h1>\nNo server is available to handle this request.\n</body></html>\n");
         Self::answer(Reply::new(status).html(&page))
     }
 
@@ -61,7 +59,9 @@ impl Fault {
 
     /// The error document of S3, R2 and Azure storage.
     pub fn xml(status: u16, code: &str) -> Self {
-        let document = format!(r#"<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>refused</Message></Error>"#);
+        let document = format!(
+            r#"<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>refused</Message></Error>"#
+        );
         Self::answer(Reply::new(status).xml(&document))
     }
 
@@ -124,7 +124,7 @@ impl Fault {
         })
     }
 
-    /// The true reply, but its first byte comes after this long (tokio time).
+    /// The true reply, but made and sent after this long (tokio time).
     pub fn delay(duration: Duration) -> Self {
         Self::new(Effect::Delay(duration))
     }
@@ -196,7 +196,8 @@ impl Fault {
         Self { effect, left: None, conditions: Vec::new() }
     }
 
-    fn use_up(&mut self) -> bool {
+    /// Takes one of the times it still applies.
+    pub(super) fn use_up(&mut self) -> bool {
         match &mut self.left {
             None => true,
             Some(0) => false,
@@ -205,113 +206,5 @@ impl Fault {
                 true
             }
         }
-    }
-}
-
-/// Counts what a fault did, and takes it back.
-#[derive(Clone)]
-pub struct FaultHandle {
-    faults: Arc<Faults>,
-    number: usize,
-    hits: Arc<AtomicUsize>,
-}
-
-impl FaultHandle {
-    pub fn hits(&self) -> usize {
-        self.hits.load(Ordering::Acquire)
-    }
-
-    pub fn lift(&self) {
-        lock(&self.faults.active).retain(|active| active.number != self.number);
-    }
-}
-
-#[derive(Default)]
-pub(super) struct Faults {
-    active: Mutex<VecDeque<Active>>,
-    injected: AtomicUsize,
-}
-
-struct Active {
-    number: usize,
-    fault: Fault,
-    hits: Arc<AtomicUsize>,
-}
-
-/// What happens to one request.
-pub(super) struct Plan {
-    pub(super) delay: Duration,
-    pub(super) hang: bool,
-    pub(super) answer: Option<Reply>,
-    pub(super) ending: Ending,
-    pub(super) close_after: bool,
-    alterations: Vec<Alteration>,
-}
-
-impl Plan {
-    pub(super) fn alter(&self, entry: &Entry, reply: Reply) -> Reply {
-        self.alterations.iter().fold(reply, |reply, alteration| alteration(entry, reply))
-    }
-}
-
-pub(super) enum OnAccept {
-    Serve,
-    Hang,
-    Close,
-}
-
-impl Faults {
-    pub(super) fn inject(self: &Arc<Self>, fault: Fault) -> FaultHandle {
-        let number = self.injected.fetch_add(1, Ordering::AcqRel);
-        let hits = Arc::<AtomicUsize>::default();
-        lock(&self.active).push_back(Active { number, fault, hits: Arc::clone(&hits) });
-        FaultHandle { faults: Arc::clone(self), number, hits }
-    }
-
-    pub(super) fn lift_all(&self) {
-        lock(&self.active).clear();
-    }
-
-    pub(super) fn on_accept(&self) -> OnAccept {
-        match self.take_effects(|fault| matches!(fault.effect, Effect::HangOnAccept | Effect::CloseOnAccept)).first() {
-            Some(Effect::HangOnAccept) => OnAccept::Hang,
-            Some(_) => OnAccept::Close,
-            None => OnAccept::Serve,
-        }
-    }
-
-    /// Collects every fault that applies, in order of injection; of two answers the later one stands.
-    pub(super) fn plan(&self, entry: &Entry) -> Plan {
-        let mut plan = Plan {
-            delay: Duration::ZERO,
-            hang: false,
-            answer: None,
-            ending: Ending::Whole,
-            close_after: false,
-            alterations: Vec::new(),
-        };
-        for effect in self.take_effects(|fault| fault.conditions.iter().all(|holds| holds(entry))) {
-            match effect {
-                Effect::Delay(duration) => plan.delay += duration,
-                Effect::HangBeforeHead => plan.hang = true,
-                Effect::Answer(reply) => plan.answer = Some(*reply),
-                Effect::Alter(alteration) => plan.alterations.push(alteration),
-                Effect::End(ending) => plan.ending = ending,
-                Effect::CloseAfterAnswer => plan.close_after = true,
-                Effect::HangOnAccept | Effect::CloseOnAccept => {}
-            }
-        }
-        plan
-    }
-
-    fn take_effects(&self, applies: impl Fn(&Fault) -> bool) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        for active in lock(&self.active).iter_mut() {
-            if applies(&active.fault) && active.fault.use_up() {
-                active.hits.fetch_add(1, Ordering::AcqRel);
-                effects.push(active.fault.effect.clone());
-            }
-        }
-        effects
     }
 }

@@ -92,7 +92,11 @@ impl Entry {
         const HIDDEN: [&str; 6] = ["_state", "signature", "expires", "refresh_token", "password", "access_token"];
         let shown: Vec<String> = query::pairs(&self.query)
             .into_iter()
-            .map(|(key, value)| if HIDDEN.contains(&key.as_str()) { format!("{key}=…") } else { format!("{key}={value}") })
+            .map(
+                |(key, value)| {
+                    if HIDDEN.contains(&key.as_str()) { format!("{key}=…") } else { format!("{key}={value}") }
+                },
+            )
             .collect();
         if shown.is_empty() { String::new() } else { format!("?{}", shown.join("&")) }
     }

@@ -28,7 +28,9 @@ impl Reply {
         let name = HeaderName::from_bytes(name.as_bytes()).expect("a simulated header name is valid");
         match value.as_ref() {
             "" => self.headers.remove(name),
-            value => self.headers.insert(name, HeaderValue::from_str(value).expect("a simulated header value is valid")),
+            value => {
+                self.headers.insert(name, HeaderValue::from_str(value).expect("a simulated header value is valid"))
+            }
         };
         self
     }

@@ -33,6 +33,8 @@ pub enum Rule {
     ForwardedHeader,
     /// Stores answer several ranges with `multipart/byteranges`, whose boundaries clients cannot parse.
     MultiRange,
+    /// A `service` other than the one the challenge names.
+    ForeignService,
     /// A string the test named in [`Sim::never_see`](super::Sim::never_see).
     SecretSeen,
     /// A bug of the simulator itself.
@@ -74,8 +76,12 @@ impl Rules {
     }
 
     pub(super) fn broken(&self, rule: Rule, entry: &Entry) {
+        self.record(rule, &entry.to_string());
+    }
+
+    fn record(&self, rule: Rule, what: &str) {
         if !lock(&self.allowed).contains(&rule) {
-            lock(&self.violations).push(format!("{rule:?}: {entry}"));
+            lock(&self.violations).push(format!("{rule:?}: {what}"));
         }
     }
 
@@ -86,7 +92,7 @@ impl Rules {
     /// The rules that hold for every server; `basic` is the decoded Basic credential.
     pub(super) fn inspect(&self, entry: &Entry, authority: &str, basic: Option<&str>) {
         let headers = &entry.headers;
-        let mut check = |rule, broken: bool| {
+        let check = |rule, broken: bool| {
             if broken {
                 self.broken(rule, entry);
             }
@@ -97,7 +103,9 @@ impl Rules {
         check(Rule::UnknownBearer, entry.authorization == AuthSeen::Bearer { id: None });
         check(Rule::NoUserAgent, !headers.contains_key(header::USER_AGENT));
         check(Rule::ForeignHost, !names_host(headers, authority));
-        check(Rule::ForwardedHeader, NOT_TO_FORWARD.iter().any(|name| headers.contains_key(*name)));
+        for name in NOT_TO_FORWARD.iter().filter(|name| headers.contains_key(**name)) {
+            self.record(Rule::ForwardedHeader, &format!("{name} in {entry}"));
+        }
         check(Rule::MultiRange, text(headers, header::RANGE).is_some_and(|range| range.contains(',')));
         check(Rule::NamespaceQuery, entry.query_value("ns").is_some());
         check(Rule::EmptyTokenParameter, has_empty_parameter(entry));
@@ -114,12 +122,15 @@ impl Rules {
 /// The empty parameters of a token call, whether in its query or in its form.
 pub(super) fn has_empty_parameter(entry: &Entry) -> bool {
     entry.role == Role::Token
-        && query::pairs(&entry.query).iter().any(|(key, value)| matches!(key.as_str(), "service" | "scope") && value.is_empty())
+        && query::pairs(&entry.query)
+            .iter()
+            .any(|(key, value)| matches!(key.as_str(), "service" | "scope") && value.is_empty())
 }
 
 fn names_host(headers: &HeaderMap, authority: &str) -> bool {
-    let host = text(headers, header::HOST).unwrap_or_default();
-    host == authority || host.strip_suffix(":80") == Some(authority)
+    let mut lines = headers.get_all(header::HOST).iter().map(|value| value.to_str().unwrap_or_default());
+    let names = |host: &str| host == authority || host.strip_suffix(":80") == Some(authority);
+    lines.next().is_some_and(names) && lines.next().is_none()
 }
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {

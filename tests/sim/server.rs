@@ -18,10 +18,11 @@ use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::body::{Pieces, SimBody};
-use super::fault::{Fault, FaultHandle, Faults, OnAccept};
+use super::fault::Fault;
 use super::ledger::{AuthSeen, Entry, Role};
 use super::lock;
 use super::network::Door;
+use super::plan::{FaultHandle, Faults, OnAccept};
 use super::reply::Reply;
 use super::rules::Rule;
 use super::wire::{Socket, Wire};
@@ -79,7 +80,7 @@ impl Call {
 pub(super) struct Manner {
     /// In front of the role in the ledger; empty for none.
     pub(super) label: String,
-    pub(super) role: fn(&str) -> Role,
+    pub(super) role: Box<dyn Fn(&str) -> Role + Send + Sync>,
     pub(super) title_case: bool,
 }
 
@@ -94,7 +95,13 @@ pub struct Server {
 }
 
 impl Server {
-    pub(super) fn start(world: &Arc<World>, door: Door, authority: String, manner: Manner, handler: Handler) -> Arc<Self> {
+    pub(super) fn start(
+        world: &Arc<World>,
+        door: Door,
+        authority: String,
+        manner: Manner,
+        handler: Handler,
+    ) -> Arc<Self> {
         let server = Arc::new(Self {
             authority,
             manner,
@@ -150,7 +157,7 @@ impl Server {
                 OnAccept::Serve => drop(connections.spawn(Arc::clone(&self).serve(socket))),
                 OnAccept::Hang => drop(connections.spawn(async move {
                     let _open = socket;
-                    std::future::pending().await
+                    std::future::pending::<()>().await;
                 })),
             }
         }
@@ -181,7 +188,12 @@ impl Server {
         }
     }
 
-    async fn respond(self: Arc<Self>, request: Request<Incoming>, pieces: Pieces, retire: &Arc<Notify>) -> Response<SimBody> {
+    async fn respond(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        pieces: Pieces,
+        retire: &Arc<Notify>,
+    ) -> Response<SimBody> {
         let (head, body) = request.into_parts();
         let entry = self.entry(&head);
         let number = self.world.ledger.arrive(entry.clone());
@@ -215,13 +227,10 @@ impl Server {
 
     async fn handle(&self, call: Call) -> Reply {
         let entry = call.entry.clone();
-        match AssertUnwindSafe((self.handler)(call)).catch_unwind().await {
-            Ok(reply) => reply,
-            Err(_) => {
-                self.world.rules.broken(Rule::Panic, &entry);
-                Reply::new(500).text("the simulator panicked")
-            }
-        }
+        AssertUnwindSafe((self.handler)(call)).catch_unwind().await.unwrap_or_else(|_| {
+            self.world.rules.broken(Rule::Panic, &entry);
+            Reply::new(500).text("the simulator panicked")
+        })
     }
 
     fn entry(&self, head: &Parts) -> Entry {

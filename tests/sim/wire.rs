@@ -34,10 +34,14 @@ impl Gauge {
         self.flushes.load(Ordering::Acquire)
     }
 
-    /// Ready once all bytes written after the flush number `before` have left.
+    /// Ready once all bytes written after the flush number `before` have left. Polled by the task that flushes, so no
+    /// flush falls between the look and the registration.
     pub(super) fn poll_flushed(&self, before: u64, cx: &mut Context<'_>) -> Poll<()> {
+        if self.flushes() > before {
+            return Poll::Ready(());
+        }
         self.waiting.register(cx.waker());
-        if self.flushes() > before { Poll::Ready(()) } else { Poll::Pending }
+        Poll::Pending
     }
 
     /// Makes the coming close a TCP reset. An in-memory peer sees the end of the stream instead.

@@ -92,9 +92,9 @@ impl Sim {
     }
 
     /// Starts a server that is no registry. In memory its address is `host:80`.
-    pub async fn serve(&self, host: &str, role: fn(&str) -> Role, handler: Handler) -> Arc<Server> {
+    pub async fn serve(&self, host: &str, role: Role, handler: Handler) -> Arc<Server> {
         let (door, authority) = self.world.network.listen(host).await;
-        let manner = Manner { label: String::new(), role, title_case: false };
+        let manner = Manner { label: String::new(), role: Box::new(move |_| role), title_case: false };
         Server::start(&self.world, door, authority, manner, handler)
     }
 

@@ -63,7 +63,8 @@ impl Image {
 
     /// An index of an amd64 and an arm64 image.
     pub fn multi_arch(name: &str, family: Family) -> Self {
-        let parts = ["amd64", "arm64"].map(|architecture| (architecture, Self::for_architecture(name, architecture, family, &[])));
+        let parts = ["amd64", "arm64"]
+            .map(|architecture| (architecture, Self::for_architecture(name, architecture, family, &[])));
         let children: Vec<Value> = parts
             .iter()
             .map(|(architecture, part)| {
@@ -137,7 +138,8 @@ impl Image {
 
 fn config(architecture: &str, archive: &[u8], more_layers: &[Blob]) -> String {
     let first = sha256(archive);
-    let diffs: Vec<&str> = [first.as_str()].into_iter().chain(more_layers.iter().map(|layer| layer.digest.as_str())).collect();
+    let diffs: Vec<&str> =
+        [first.as_str()].into_iter().chain(more_layers.iter().map(|layer| layer.digest.as_str())).collect();
     json!({
         "architecture": architecture,
         "os": "linux",

@@ -67,7 +67,9 @@ impl Store {
     pub fn put(&self, name: &str, tag: &str, image: &Image) {
         self.write(name, |repository| {
             repository.blobs.extend(image.blobs.iter().map(|blob| (blob.digest.clone(), blob.clone())));
-            repository.manifests.extend(image.manifests.iter().map(|manifest| (manifest.digest.clone(), manifest.clone())));
+            repository
+                .manifests
+                .extend(image.manifests.iter().map(|manifest| (manifest.digest.clone(), manifest.clone())));
             repository.tag(tag, image.digest());
         });
     }

@@ -1,0 +1,108 @@
+//! What a registry is known to ask for, pinned from its first unauthenticated answer.
+//!
+//! Later challenges are not believed: with an expired token NGC names another realm, Harbor and ACR another scheme.
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwapOption;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::realm::{RealmRefused, TrustedRealm, admit};
+use crate::oci::challenge::Challenge;
+use crate::oci::scope::ScopeSet;
+use crate::upstream::Upstream;
+
+#[derive(Debug)]
+pub enum Demand {
+    /// It answered without authorization. A challenge may still come, for another repository.
+    Open,
+    Basic,
+    Bearer(Bearer),
+}
+
+#[derive(Debug)]
+pub struct Bearer {
+    pub realm: TrustedRealm,
+    /// Absent for registries that name none (NGC, Artifact Registry).
+    pub service: Option<Box<str>>,
+    /// Whether its token service was seen to refuse POST and to take the same login by GET.
+    pub wants_get: AtomicBool,
+}
+
+impl Demand {
+    /// Reads the challenges of a 401. Bearer is preferred, and one without a realm counts for nothing.
+    pub fn read(upstream: &Upstream, challenges: &[Challenge]) -> Result<Option<Self>, RealmRefused> {
+        let mut bearer = challenges.iter().filter(|challenge| challenge.scheme == "bearer");
+        if let Some((challenge, realm)) = bearer.find_map(|one| Some((one, one.param("realm")?))) {
+            return Ok(Some(Self::Bearer(Bearer {
+                realm: admit(upstream, realm)?,
+                service: challenge.param("service").map(Into::into),
+                wants_get: AtomicBool::new(false),
+            })));
+        }
+        Ok(challenges.iter().any(|challenge| challenge.scheme == "basic").then_some(Self::Basic))
+    }
+}
+
+/// What is known of one registry's demands.
+#[derive(Debug)]
+pub struct Standing {
+    demand: ArcSwapOption<Demand>,
+    /// Held by the one request that goes out unauthorized to learn the demand.
+    lesson: Arc<Semaphore>,
+    /// Scopes a challenge corrected: what was computed, and what the registry really wants.
+    corrections: Mutex<HashMap<ScopeSet, ScopeSet>>,
+}
+
+/// The right to ask without authorization while others wait. Given back when dropped.
+#[derive(Debug)]
+pub struct Lesson(#[expect(dead_code, reason = "held for its Drop")] OwnedSemaphorePermit);
+
+impl Default for Standing {
+    fn default() -> Self {
+        Self { demand: ArcSwapOption::empty(), lesson: Arc::new(Semaphore::new(1)), corrections: Mutex::default() }
+    }
+}
+
+impl Standing {
+    pub fn demand(&self) -> Option<Arc<Demand>> {
+        self.demand.load_full()
+    }
+
+    /// Waits for a turn to learn; by then somebody else may have learned.
+    pub async fn lesson(&self) -> Option<Lesson> {
+        self.lesson.clone().acquire_owned().await.ok().map(Lesson)
+    }
+
+    pub fn pin(&self, demand: Demand) -> Arc<Demand> {
+        let demand = Arc::new(demand);
+        self.demand.store(Some(demand.clone()));
+        demand
+    }
+
+    /// Forgets the demand, so that the next request learns it anew.
+    pub fn unpin(&self) {
+        self.demand.store(None);
+    }
+
+    pub fn corrected(&self, computed: &ScopeSet) -> ScopeSet {
+        let corrections = self.corrections.lock().unwrap_or_else(PoisonError::into_inner);
+        corrections.get(computed).unwrap_or(computed).clone()
+    }
+
+    pub fn correct(&self, computed: &ScopeSet, real: ScopeSet) {
+        let mut corrections = self.corrections.lock().unwrap_or_else(PoisonError::into_inner);
+        if real == *computed {
+            corrections.remove(computed);
+            return;
+        }
+        if corrections.len() >= MOST_CORRECTIONS {
+            corrections.clear();
+        }
+        corrections.insert(computed.clone(), real);
+    }
+}
+
+const MOST_CORRECTIONS: usize = 4096;

@@ -1,0 +1,225 @@
+//! Credential to token: one call of a token service, or two where it wants the older form.
+
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use tokio::time::{Instant, timeout};
+
+use super::demand::Bearer;
+use super::error::AuthError;
+use super::grant::{self, Token};
+use crate::AGENT;
+use crate::base::clock::WallClock;
+use crate::base::lease::Lease;
+use crate::base::origin::Url;
+use crate::base::secret::Secret;
+use crate::credential::{Credential, Found};
+use crate::net::body::read_limited;
+use crate::oci::error::{ErrorEntry, readable};
+use crate::oci::scope::ScopeSet;
+use crate::oci::token::{Hints, TokenReply};
+use crate::upstream::Upstream;
+
+/// Fetches a token for `scopes` with `found`.
+///
+/// Anonymous and password logins go by GET (distribution's token authentication specification). An identity token
+/// goes by POST as a refresh token (its page on `OAuth2`), and by GET where POST is answered with 400, 401, 404 or 405,
+/// as ACR, Artifactory, Google, Harbor and Gitea do. Redirects are not followed: a credential goes where its realm
+/// was judged to be, and nowhere else.
+pub async fn exchange(
+    upstream: &Upstream,
+    bearer: &Bearer,
+    scopes: &ScopeSet,
+    found: &Found,
+    clock: WallClock,
+) -> Result<Lease<Token>, AuthError> {
+    let realm = bearer.realm.url();
+    if found.credential != Credential::Anonymous && !bearer.realm.sees_credentials() {
+        let host = realm.origin.authority();
+        return Err(AuthError::RealmSeesNoCredentials { realm: realm.clone(), host });
+    }
+    let call = Call { upstream, realm, service: bearer.service.as_deref(), scopes, found, clock };
+    let limit = upstream.timeouts.token;
+    let whole = async {
+        if let Credential::Identity { token, .. } = &found.credential
+            && !bearer.wants_get.load(Ordering::Relaxed)
+        {
+            let refused = match call.by_post(token).await {
+                Err(error) if asks_for_get(&error) => error,
+                outcome => return outcome,
+            };
+            // Only a GET that works shows that the login is good and POST was the trouble.
+            let lease = call.by_get().await.map_err(|error| if error.is_refusal() { refused } else { error })?;
+            bearer.wants_get.store(true, Ordering::Relaxed);
+            return Ok(lease);
+        }
+        call.by_get().await
+    };
+    timeout(limit, whole).await.unwrap_or_else(|_| Err(AuthError::TokenTimeout { realm: realm.clone(), limit }))
+}
+
+struct Call<'a> {
+    upstream: &'a Upstream,
+    realm: &'a Url,
+    service: Option<&'a str>,
+    scopes: &'a ScopeSet,
+    found: &'a Found,
+    clock: WallClock,
+}
+
+impl Call<'_> {
+    async fn by_get(&self) -> Result<Lease<Token>, AuthError> {
+        let url = Url { query: Some(token_query(self.realm, self.service, self.scopes).into()), ..self.realm.clone() };
+        let mut request = Request::new(Bytes::new());
+        if let Some(basic) = grant::basic(&self.found.credential) {
+            request.headers_mut().insert(AUTHORIZATION, basic);
+        }
+        self.send(url, request).await
+    }
+
+    async fn by_post(&self, token: &Secret) -> Result<Lease<Token>, AuthError> {
+        let form = Secret::new(refresh_form(self.service, self.scopes, token));
+        let mut request = Request::new(Bytes::copy_from_slice(form.expose().as_bytes()));
+        *request.method_mut() = Method::POST;
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        self.send(self.realm.clone(), request).await
+    }
+
+    async fn send(&self, url: Url, mut request: Request<Bytes>) -> Result<Lease<Token>, AuthError> {
+        let realm = || self.realm.clone();
+        *request.uri_mut() = url.uri().map_err(super::realm::RealmRefused::BadUrl)?;
+        add_common_headers(request.headers_mut(), &url);
+        let client = self.upstream.client(&url.origin).map_err(|error| AuthError::Tls(error.to_string()))?;
+        // The lifetime counts from before the request: a slow answer only makes us early.
+        let begun = Instant::now();
+        let response = client.send(&request).await.map_err(|why| AuthError::TokenTransport { realm: realm(), why })?;
+        let (head, body) = response.into_parts();
+        let body = read_limited(body, LARGEST_REPLY, self.upstream.timeouts.body_idle)
+            .await
+            .map_err(|error| AuthError::TokenBody { realm: realm(), why: error.to_string() })?;
+        if head.status != StatusCode::OK {
+            return Err(self.refusal(head.status, &head.headers, &body));
+        }
+        let reply = TokenReply::parse(&body).map_err(|why| AuthError::TokenReply { realm: realm(), why })?;
+        let hints = Hints::of(&reply.token);
+        let told = [reply.expires_in, hints.lifetime(self.clock.unix_time())].into_iter().flatten().min();
+        let lifetime = told.unwrap_or(self.upstream.profile.fallback_lifetime);
+        let header = grant::bearer(&reply.token)
+            .ok_or_else(|| AuthError::TokenReply { realm: realm(), why: crate::oci::token::BadReply::Characters })?;
+        Ok(Lease::new(Token { header, granted: hints.granted }, begun, lifetime))
+    }
+
+    fn refusal(&self, status: StatusCode, headers: &HeaderMap, body: &Bytes) -> AuthError {
+        let realm = self.realm.clone();
+        let message = message_of(body, &self.found.credential);
+        match status {
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+                let retry_after = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
+                AuthError::TokenBusy { realm, status, message, retry_after }
+            }
+            StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::METHOD_NOT_ALLOWED => {
+                AuthError::TokenStatus { realm, status, message }
+            }
+            status if status.is_client_error() => {
+                AuthError::TokenRefused { realm, status, message, source_name: self.found.source.clone() }
+            }
+            _ => AuthError::TokenStatus { realm, status, message },
+        }
+    }
+}
+
+/// The headers every request of ours carries. A missing `User-Agent` earns a 403 at Docker Hub; `Host` is the
+/// upstream's own, because Harbor and distribution build URLs from it.
+pub fn add_common_headers(headers: &mut HeaderMap, url: &Url) {
+    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+    headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+    if let Ok(host) = HeaderValue::from_str(&url.origin.authority()) {
+        headers.insert(HOST, host);
+    }
+}
+
+fn token_query(realm: &Url, service: Option<&str>, scopes: &ScopeSet) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    if let Some(service) = service {
+        query.append_pair("service", service);
+    }
+    for scope in scopes.render() {
+        query.append_pair("scope", &scope);
+    }
+    let ours = query.finish();
+    match realm.query.as_deref().filter(|query| !query.is_empty()) {
+        Some(theirs) if ours.is_empty() => theirs.to_owned(),
+        Some(theirs) => format!("{theirs}&{ours}"),
+        None => ours,
+    }
+}
+
+fn refresh_form(service: Option<&str>, scopes: &ScopeSet, token: &Secret) -> String {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("grant_type", "refresh_token");
+    form.append_pair("client_id", "regpass");
+    if let Some(service) = service {
+        form.append_pair("service", service);
+    }
+    if !scopes.is_empty() {
+        form.append_pair("scope", &scopes.to_string());
+    }
+    form.append_pair("refresh_token", token.expose());
+    form.finish()
+}
+
+fn asks_for_get(error: &AuthError) -> bool {
+    matches!(
+        error,
+        AuthError::TokenRefused { status, .. } | AuthError::TokenStatus { status, .. }
+            if matches!(status.as_u16(), 400 | 401 | 404 | 405)
+    )
+}
+
+/// What the service says, as long as it does not repeat the secret it was sent.
+fn message_of(body: &Bytes, credential: &Credential) -> Option<String> {
+    let entries = ErrorEntry::parse_all(body);
+    let message = entries.first().map(|entry| entry.message.clone()).or_else(|| readable(body))?;
+    let secret = match credential {
+        Credential::Anonymous => return Some(message),
+        Credential::Password { password, .. } => password,
+        Credential::Identity { token, .. } | Credential::Bearer { token } => token,
+    };
+    (!message.contains(secret.expose())).then_some(message)
+}
+
+/// Tokens of large organisations reach tens of kilobytes; nothing legitimate is larger than this.
+const LARGEST_REPLY: usize = 128 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn token_urls_keep_the_realm_and_leave_out_what_is_absent() {
+        for (realm, service, scopes, query) in [
+            (
+                "https://a.io/token",
+                Some("registry.docker.io"),
+                "repository:library/python:pull",
+                "service=registry.docker.io&scope=repository%3Alibrary%2Fpython%3Apull",
+            ),
+            ("https://a.io/token", None, "", ""),
+            ("https://a.io/p?x=1", None, "repository:a:pull", "x=1&scope=repository%3Aa%3Apull"),
+            ("https://a.io/t", Some("SUSE Linux Docker Registry"), "", "service=SUSE+Linux+Docker+Registry"),
+            ("https://a.io/t", Some("s&scope=evil"), "", "service=s%26scope%3Devil"),
+            (
+                "https://a.io/t",
+                Some("s"),
+                "repository:a:pull repository:b:pull",
+                "service=s&scope=repository%3Aa%3Apull&scope=repository%3Ab%3Apull",
+            ),
+        ] {
+            let realm = Url::parse(realm).unwrap();
+            assert_eq!(token_query(&realm, service, &ScopeSet::parse(scopes)), query);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What was refused lately. Keyed by credential, so that a changed secret starts with a clean slate.
+
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::time::Duration;
+
+use dashmap::DashMap;
+use tokio::time::Instant;
+
+use crate::base::origin::Origin;
+use crate::credential::CredentialId;
+use crate::oci::scope::ScopeSet;
+
+/// A credential at a registry.
+pub type Login = (Origin, CredentialId);
+
+/// Logins a registry refused: reads go on without them for a while.
+#[derive(Debug, Default)]
+pub struct StaleLogins {
+    /// Everywhere, because the login itself is wrong; or for these scopes only.
+    refused: Fading<(Login, Option<ScopeSet>), ()>,
+    /// Logins already reported.
+    reported: Fading<Login, ()>,
+}
+
+impl StaleLogins {
+    pub fn contains(&self, login: &Login, scopes: &ScopeSet) -> bool {
+        self.refused.get(&(login.clone(), None)).is_some()
+            || self.refused.get(&(login.clone(), Some(scopes.clone()))).is_some()
+    }
+
+    /// Remembers a refusal; true when it is the first of this login, which is the one to report.
+    pub fn add(&self, login: Login, scopes: Option<ScopeSet>) -> bool {
+        self.refused.put((login.clone(), scopes), (), STALE_MEMORY);
+        let first = self.reported.get(&login).is_none();
+        self.reported.put(login, (), REPORT_MEMORY);
+        first
+    }
+}
+
+/// Requests that were refused although their authorization was fresh.
+#[derive(Debug, Default)]
+pub struct Denials(Fading<(Login, ScopeSet), String>);
+
+impl Denials {
+    pub fn reason(&self, login: &Login, scopes: &ScopeSet) -> Option<String> {
+        self.0.get(&(login.clone(), scopes.clone()))
+    }
+
+    pub fn add(&self, login: Login, scopes: ScopeSet, reason: String) {
+        self.0.put((login, scopes), reason, super::error::REFUSAL_MEMORY);
+    }
+}
+
+/// A bounded map whose entries fade.
+#[derive(Debug)]
+struct Fading<K: Eq + Hash, V>(DashMap<K, (V, Instant)>);
+
+impl<K: Eq + Hash, V> Default for Fading<K, V> {
+    fn default() -> Self {
+        Self(DashMap::new())
+    }
+}
+
+impl<K: Eq + Hash + Debug, V: Clone> Fading<K, V> {
+    fn get(&self, key: &K) -> Option<V> {
+        let entry = self.0.get(key)?;
+        (Instant::now() < entry.1).then(|| entry.0.clone())
+    }
+
+    fn put(&self, key: K, value: V, keep: Duration) {
+        let now = Instant::now();
+        if self.0.len() >= CAP {
+            self.0.retain(|_, (_, until)| now < *until);
+        }
+        if self.0.len() >= CAP {
+            self.0.clear();
+        }
+        self.0.insert(key, (value, now + keep));
+    }
+}
+
+const CAP: usize = 4096;
+const STALE_MEMORY: Duration = Duration::from_secs(5 * 60);
+const REPORT_MEMORY: Duration = Duration::from_secs(24 * 60 * 60);
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::credential::{Credential, Found};
+
+    #[tokio::test(start_paused = true)]
+    async fn stale_logins_fade_and_are_reported_once() {
+        let stale = StaleLogins::default();
+        let id = Found::new(Credential::Anonymous, "test").id;
+        let login = (Origin::https("a.io").unwrap(), id);
+        let (a, b) = (ScopeSet::parse("repository:a:pull"), ScopeSet::parse("repository:b:pull"));
+        assert!(stale.add(login.clone(), Some(a.clone())));
+        assert!(stale.contains(&login, &a) && !stale.contains(&login, &b));
+        assert!(!stale.add(login.clone(), None), "reported once");
+        assert!(stale.contains(&login, &b));
+        advance(STALE_MEMORY + Duration::from_secs(1)).await;
+        assert!(!stale.contains(&login, &a) && !stale.contains(&login, &b));
+    }
+}

@@ -1,0 +1,10 @@
+//! From what a registry demands to what is put into `Authorization`.
+
+pub mod authorizer;
+pub mod demand;
+pub mod error;
+pub mod exchange;
+pub mod grant;
+pub mod memory;
+pub mod realm;
+pub mod scopes;

@@ -1,0 +1,138 @@
+//! Which scopes an operation needs, and what to believe of a challenge's own.
+
+use crate::oci::name::RepositoryName;
+use crate::oci::operation::{Access, Operation};
+use crate::oci::scope::{Action, Resource, ScopeSet};
+use crate::profile::{Catalog, Delete, Profile};
+
+/// What to ask a token for. Reads need `pull`, uploads and manifest writes `pull,push`, deletes what the profile says
+/// (distribution, registry/handlers/app.go).
+pub fn for_operation(profile: &Profile, operation: &Operation) -> ScopeSet {
+    let on =
+        |name: &RepositoryName, actions: &[Action]| ScopeSet::of(Resource::repository(name), actions.iter().cloned());
+    match operation {
+        Operation::Ping => ScopeSet::default(),
+        Operation::ListRepositories => match profile.catalog {
+            Catalog::WithLogin { scope } => ScopeSet::parse(scope),
+            Catalog::Standard | Catalog::Lacking { .. } => ScopeSet::of(Resource::catalog(), [Action::All]),
+        },
+        Operation::ListTags(name) => {
+            let mut scopes = on(name, &[Action::Pull]);
+            scopes.add(Resource::repository(name), profile.tag_actions.iter().cloned());
+            scopes
+        }
+        Operation::ListReferrers(name, _) | Operation::ReadManifest(name, _) | Operation::ReadBlob(name, _) => {
+            on(name, &[Action::Pull])
+        }
+        Operation::WriteManifest(name, _) | Operation::Upload(name, _) => on(name, &[Action::Pull, Action::Push]),
+        Operation::DeleteManifest(name, _) | Operation::DeleteBlob(name, _) => match profile.delete {
+            Delete::Actions(actions) => on(name, actions),
+            Delete::Lacking { .. } => on(name, &[Action::Delete]),
+        },
+    }
+}
+
+/// The scopes to ask for once a challenge has spoken.
+///
+/// Its scope is believed only when it names the requested repository (GHCR answers with a placeholder, ECR Public
+/// with `aws`, Gitea with `*`), or the end of its name: Artifactory leaves out the repository key it is reached
+/// through, and then wants the short name. A read never asks for more than reading: Quay names `pull,push` for a
+/// pull, and asking for `push` there creates repositories.
+pub fn believed(
+    computed: &ScopeSet,
+    challenged: &ScopeSet,
+    repository: Option<&RepositoryName>,
+    access: Access,
+) -> ScopeSet {
+    let Some(name) = repository.map(RepositoryName::as_str) else { return computed.clone() };
+    let own = computed.resources().find(|(resource, _)| *resource.name == *name);
+    let Some((own_resource, own_actions)) = own else { return computed.clone() };
+    let names_it = |resource: &Resource| {
+        let is_tail = || name.strip_suffix(&*resource.name).is_some_and(|head| head.ends_with('/'));
+        resource.kind.starts_with("repository") && (*resource.name == *name || is_tail())
+    };
+    let Some((resource, actions)) = challenged.resources().find(|(resource, _)| names_it(resource)) else {
+        return computed.clone();
+    };
+    let further = actions.iter().filter(|action| access != Access::Pull || !action.writes());
+    let mut believed = ScopeSet::of(resource.clone(), own_actions.iter().chain(further).cloned());
+    for (other, actions) in computed.resources().filter(|(other, _)| *other != own_resource) {
+        believed.add(other.clone(), actions.iter().cloned());
+    }
+    believed
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::*;
+    use crate::oci::path::ApiPath;
+    use crate::profile;
+
+    fn operation(method: &Method, path: &str) -> Operation {
+        Operation::parse(method, &ApiPath::parse(path).unwrap(), None).unwrap()
+    }
+
+    #[test]
+    fn scopes_follow_operation_and_profile() {
+        let digest = format!("sha256:{}", "0".repeat(64));
+        for (profile, method, path, scopes) in [
+            ("generic", Method::HEAD, "/v2/a/b/manifests/x".to_owned(), "repository:a/b:pull"),
+            ("generic", Method::GET, format!("/v2/a/b/blobs/{digest}"), "repository:a/b:pull"),
+            ("generic", Method::GET, "/v2/a/b/tags/list".to_owned(), "repository:a/b:pull"),
+            ("generic", Method::GET, format!("/v2/a/b/referrers/{digest}"), "repository:a/b:pull"),
+            ("generic", Method::PUT, "/v2/a/b/manifests/x".to_owned(), "repository:a/b:pull,push"),
+            ("generic", Method::POST, "/v2/a/b/blobs/uploads/".to_owned(), "repository:a/b:pull,push"),
+            ("generic", Method::DELETE, "/v2/a/b/manifests/x".to_owned(), "repository:a/b:delete"),
+            ("generic", Method::GET, "/v2/_catalog".to_owned(), "registry:catalog:*"),
+            ("ghcr", Method::GET, "/v2/_catalog".to_owned(), "repository:user/image:pull"),
+            ("generic", Method::GET, "/v2/".to_owned(), ""),
+        ] {
+            let row = profile::by_name(profile).unwrap();
+            assert_eq!(for_operation(row, &operation(&method, &path)).to_string(), scopes, "{profile} {method} {path}");
+        }
+    }
+
+    #[test]
+    fn a_challenge_is_believed_when_it_names_the_repository() {
+        let name = RepositoryName::parse("team/app").unwrap();
+        for (computed, challenged, access, believes) in [
+            ("repository:team/app:pull", "repository:team/app:pull", Access::Pull, "repository:team/app:pull"),
+            ("repository:team/app:pull", "repository:user/image:pull", Access::Pull, "repository:team/app:pull"),
+            ("repository:team/app:pull", "repository:other/team/app:pull", Access::Pull, "repository:team/app:pull"),
+            ("repository:team/app:pull", "aws", Access::Pull, "repository:team/app:pull"),
+            ("repository:team/app:pull", "", Access::Pull, "repository:team/app:pull"),
+            ("repository:team/app:pull", "registry:catalog:*", Access::Pull, "repository:team/app:pull"),
+            (
+                "repository:team/app:pull",
+                "repository:team/app:metadata_read",
+                Access::Pull,
+                "repository:team/app:pull,metadata_read",
+            ),
+            ("repository:team/app:pull", "repository:team/app:pull,push", Access::Pull, "repository:team/app:pull"),
+            ("repository:team/app:pull", "repository:app:pull", Access::Pull, "repository:app:pull"),
+            (
+                "repository:team/app:pull",
+                "repository(plugin):team/app:pull",
+                Access::Pull,
+                "repository(plugin):team/app:pull",
+            ),
+            (
+                "repository:team/app:pull,push",
+                "repository:team/app:push",
+                Access::Push,
+                "repository:team/app:pull,push",
+            ),
+            (
+                "repository:team/app:delete",
+                "repository:team/app:pull,push",
+                Access::Delete,
+                "repository:team/app:pull,push,delete",
+            ),
+        ] {
+            let got = believed(&ScopeSet::parse(computed), &ScopeSet::parse(challenged), Some(&name), access);
+            assert_eq!(got.to_string(), believes, "{computed} / {challenged}");
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The configuration as a file would say it, for people to read: every default written out, no secret shown.
+
+use std::collections::BTreeSet;
+use std::fmt::{self, Write};
+use std::path::Path;
+
+use super::model::{
+    Config, CredentialSource, Identity, Listener, RealmHost, Redirects, Registry, RepositoryRules, SecretSource,
+    Timeouts, ValueOrigin,
+};
+use super::patterns::RepositoryPatterns;
+use crate::base::host::HostPattern;
+use crate::oci::operation::Access;
+use crate::profile;
+
+/// TOML that means the same configuration again, but for the secrets written into it.
+pub fn render(config: &Config) -> String {
+    let mut out = String::new();
+    write_config(&mut out, config).expect("a String takes everything");
+    out
+}
+
+fn write_config(out: &mut String, config: &Config) -> fmt::Result {
+    match &config.file {
+        Some(file) => writeln!(out, "# from {}", file.display().to_string().escape_debug())?,
+        None => writeln!(out, "# no file: built-in defaults, flags and variables")?,
+    }
+    writeln!(out, "default_registry = {}", quoted(config.default_registry.as_str()))?;
+    writeln!(out, "credential = {}", credential(&config.defaults.credential))?;
+    writeln!(out, "allow = {}", access_list(&config.defaults.allow))?;
+    write_timeouts(out, &config.timeouts)?;
+    for listener in &config.listeners {
+        writeln!(out, "\n[[listener]]")?;
+        write_listener(out, listener)?;
+    }
+    if let Some(admin) = &config.admin {
+        writeln!(out, "\n[admin]")?;
+        write_listener(out, &admin.listener)?;
+    }
+    config.registries.iter().try_for_each(|registry| write_registry(out, registry))
+}
+
+fn write_timeouts(out: &mut String, timeouts: &Timeouts) -> fmt::Result {
+    writeln!(out, "\n[timeouts]")?;
+    for (key, timeout) in [
+        ("connect", timeouts.connect),
+        ("token", timeouts.token),
+        ("response_head", timeouts.response_head),
+        ("body_idle", timeouts.body_idle),
+    ] {
+        writeln!(out, "{key} = \"{}\"", humantime::format_duration(timeout))?;
+    }
+    Ok(())
+}
+
+fn write_listener(out: &mut String, listener: &Listener) -> fmt::Result {
+    let optional = if listener.optional { " # left out where it cannot be had" } else { "" };
+    writeln!(out, "address = \"{}\"{optional}", listener.address)?;
+    if let Some(registry) = &listener.registry {
+        writeln!(out, "registry = {}", quoted(registry.as_str()))?;
+    }
+    write_hosts(out, &listener.hosts)?;
+    writeln!(out, "insecure_open = {}", listener.insecure_open)
+}
+
+fn write_registry(out: &mut String, registry: &Registry) -> fmt::Result {
+    let table = format!("registry.{}", quoted(&registry.pattern.to_string()));
+    writeln!(out, "\n[{table}]")?;
+    if let Some(url) = &registry.url {
+        writeln!(out, "url = {}", quoted(&url.to_string()))?;
+    }
+    if let Some(alias) = &registry.alias {
+        writeln!(out, "alias = {}", quoted(alias))?;
+    }
+    let profile = match (&registry.profile, &registry.pattern) {
+        (Some(profile), _) => Some(profile.name),
+        (None, HostPattern::Exact(host)) => Some(profile::by_host(host).name),
+        (None, HostPattern::Family(_) | HostPattern::Any) => None,
+    };
+    if let Some(profile) = profile {
+        writeln!(out, "profile = {}", quoted(profile))?;
+    }
+    writeln!(out, "allow = {}", access_list(&registry.allow))?;
+    write_rules(out, &registry.repositories)?;
+    write_hosts(out, &registry.hosts)?;
+    writeln!(out, "credential = {}", credential(&registry.credential))?;
+    let redirects = match registry.redirects {
+        Redirects::Follow => "follow",
+        Redirects::Pass => "pass",
+    };
+    writeln!(out, "redirects = \"{redirects}\"")?;
+    if !registry.realm_hosts.is_empty() {
+        writeln!(out, "realm_hosts = {}", list(registry.realm_hosts.iter().map(realm_host)))?;
+    }
+    if let Some(ca) = &registry.ca {
+        writeln!(out, "ca = {}", path(ca))?;
+    }
+    if let Some(pair) = &registry.client_certificate {
+        let (certificate, key) = (path(&pair.certificate), path(&pair.key));
+        writeln!(out, "client_certificate = {{ certificate = {certificate}, key = {key} }}")?;
+    }
+    registry.identities.iter().try_for_each(|identity| write_identity(out, &table, identity))
+}
+
+fn write_identity(out: &mut String, table: &str, identity: &Identity) -> fmt::Result {
+    writeln!(out, "\n[[{table}.identity]]")?;
+    writeln!(out, "repositories = {}", patterns(&identity.repositories))?;
+    writeln!(out, "credential = {}", credential(&identity.credential))
+}
+
+fn write_rules(out: &mut String, RepositoryRules(rules): &RepositoryRules) -> fmt::Result {
+    let mut distinct: Vec<&RepositoryPatterns> = rules.values().collect();
+    distinct.dedup();
+    match (rules.len(), distinct.as_slice()) {
+        (0, _) => Ok(()),
+        (3, [same]) => writeln!(out, "repositories = {}", patterns(same)),
+        _ => {
+            let rule =
+                |(access, list): (&Access, &RepositoryPatterns)| format!("{} = {}", access.as_str(), patterns(list));
+            let rules: Vec<String> = rules.iter().map(rule).collect();
+            writeln!(out, "repositories = {{ {} }}", rules.join(", "))
+        }
+    }
+}
+
+fn write_hosts(out: &mut String, hosts: &BTreeSet<Box<str>>) -> fmt::Result {
+    if hosts.is_empty() { Ok(()) } else { writeln!(out, "hosts = {}", list(hosts)) }
+}
+
+fn credential(source: &CredentialSource) -> String {
+    let mut pairs = Vec::new();
+    let name = match source {
+        CredentialSource::Anonymous => "anonymous",
+        CredentialSource::Password { username, password } => {
+            pairs.push(("username", secret(username)));
+            pairs.push(("password", secret(password)));
+            "password"
+        }
+        CredentialSource::Identity { token, username } => {
+            pairs.push(("token", secret(token)));
+            pairs.extend(username.as_ref().map(|username| ("username", secret(username))));
+            "identity"
+        }
+        CredentialSource::Bearer { token } => {
+            pairs.push(("token", secret(token)));
+            "bearer"
+        }
+        CredentialSource::Docker { file } => {
+            pairs.extend(file.as_deref().map(|file| ("file", path(file))));
+            "docker"
+        }
+        CredentialSource::Helper { name, timeout } => {
+            pairs.push(("name", quoted(name)));
+            pairs.push(("timeout", format!("\"{}\"", humantime::format_duration(*timeout))));
+            "helper"
+        }
+    };
+    pairs.insert(0, ("source", quoted(name)));
+    let pairs: Vec<String> = pairs.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+    format!("{{ {} }}", pairs.join(", "))
+}
+
+fn secret(source: &SecretSource) -> String {
+    match source {
+        SecretSource::Value { origin: ValueOrigin::Literal, .. } => "\"[redacted]\"".to_owned(),
+        SecretSource::Value { origin: ValueOrigin::Variable(name), .. } => format!("{{ env = {} }}", quoted(name)),
+        SecretSource::File(file) => format!("{{ file = {} }}", path(file)),
+    }
+}
+
+fn realm_host(realm: &RealmHost) -> String {
+    match realm.port {
+        Some(port) => format!("{}:{port}", realm.host),
+        None => realm.host.to_string(),
+    }
+}
+
+fn access_list(allow: &BTreeSet<Access>) -> String {
+    list(allow.iter().map(|access| access.as_str()))
+}
+
+fn patterns(patterns: &RepositoryPatterns) -> String {
+    list(patterns.iter().map(ToString::to_string))
+}
+
+fn path(path: &Path) -> String {
+    quoted(&path.to_string_lossy())
+}
+
+fn list<T: AsRef<str>>(items: impl IntoIterator<Item = T>) -> String {
+    let items: Vec<String> = items.into_iter().map(|item| quoted(item.as_ref())).collect();
+    format!("[{}]", items.join(", "))
+}
+
+/// A basic string (TOML 1.0, "String").
+fn quoted(text: &str) -> String {
+    let mut out = String::from('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if c.is_control() => write!(out, "\\u{:04X}", u32::from(c)).expect("a String takes everything"),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}

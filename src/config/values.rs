@@ -1,0 +1,232 @@
+//! From the text of one value to the value. What a flag, a variable and the file share.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::model::{RealmHost, Redirects};
+use super::patterns::RepositoryPattern;
+use super::problem::Fault;
+use crate::base::host::{HostPattern, RegistryHost};
+use crate::base::origin::{BadUrl, Origin, Url};
+use crate::oci::operation::Access;
+use crate::profile::{self, Profile};
+
+/// A registry by any of its names.
+pub(super) fn registry(text: &str) -> Result<RegistryHost, Fault> {
+    let host = RegistryHost::parse(text).map_err(|_| not_a_host(text))?;
+    Ok(profile::canonical_host(&host))
+}
+
+/// A registry by any of its names, a family of registries, or all.
+pub(super) fn pattern(text: &str) -> Result<HostPattern, Fault> {
+    match HostPattern::parse(text) {
+        Ok(HostPattern::Exact(host)) => Ok(HostPattern::Exact(profile::canonical_host(&host))),
+        Ok(pattern) => Ok(pattern),
+        Err(_) => Err(not_a_host(text)),
+    }
+}
+
+/// The name in a `Host` header, without its port, lower case.
+pub(super) fn host_name(text: &str) -> Result<Box<str>, Fault> {
+    if has_port(text) {
+        return Err(Fault::new("it has a port").hint("write the name alone; it is good for every port"));
+    }
+    Origin::https(text).ok().filter(|_| is_authority(text)).map(|origin| origin.host).ok_or_else(|| not_a_host(text))
+}
+
+pub(super) fn realm_host(text: &str) -> Result<RealmHost, Fault> {
+    let origin = Origin::https(text).ok().filter(|_| is_authority(text)).ok_or_else(|| not_a_host(text))?;
+    Ok(RealmHost { port: has_port(text).then_some(origin.port), host: origin.host })
+}
+
+/// An API's origin. Everything below it is the distribution specification's business.
+pub(super) fn origin(text: &str) -> Result<Origin, Fault> {
+    let url = Url::parse(text).map_err(|why| {
+        let fault = Fault::new(why.to_string());
+        if why == BadUrl::UserInfo {
+            fault.hint("take the login out, and write it as the registry's credential")
+        } else {
+            fault
+        }
+    })?;
+    if &*url.path != "/" || url.query.is_some() || text.contains('#') {
+        return Err(Fault::new("it has more than scheme, host and port").hint("end it after the host and port"));
+    }
+    Ok(url.origin)
+}
+
+/// One path component of an image name and one label of a host name at once.
+pub(super) fn alias(text: &str) -> Result<Box<str>, Fault> {
+    let bytes = text.as_bytes();
+    let alphanumeric = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let fits = bytes.len() <= LONGEST_LABEL
+        && bytes.first().copied().is_some_and(alphanumeric)
+        && bytes.last().copied().is_some_and(alphanumeric)
+        && bytes.iter().all(|&b| alphanumeric(b) || b == b'-' || b == b'_');
+    if !fits {
+        return Err(Fault::new("it is not one word of lower-case letters, digits, '-' and '_'"));
+    }
+    if matches!(text, "v2" | "localhost") {
+        return Err(Fault::new("the word has a meaning of its own in image names").hint("choose another"));
+    }
+    Ok(text.into())
+}
+
+pub(super) fn profile(text: &str) -> Result<&'static Profile, Fault> {
+    profile::by_name(text).ok_or_else(|| {
+        let names: Vec<&str> = profile::ALL.iter().map(|profile| profile.name).collect();
+        Fault::new("there is no such profile").hint(format!("profiles are {}", names.join(", ")))
+    })
+}
+
+pub(super) fn redirects(text: &str) -> Result<Redirects, Fault> {
+    match text {
+        "follow" => Ok(Redirects::Follow),
+        "pass" => Ok(Redirects::Pass),
+        _ => Err(Fault::new("it is neither follow nor pass")),
+    }
+}
+
+pub(super) fn access(text: &str) -> Result<Access, Fault> {
+    [Access::Pull, Access::Push, Access::Delete]
+        .into_iter()
+        .find(|access| access.as_str() == text)
+        .ok_or_else(|| Fault::new("it is none of pull, push and delete"))
+}
+
+/// `pull,push`, as flags and variables spell a list.
+pub(super) fn access_list(text: &str) -> Result<BTreeSet<Access>, Fault> {
+    text.split(',')
+        .map(|word| access(word.trim()))
+        .collect::<Result<_, _>>()
+        .map_err(|fault| fault.hint("write pull, or pull,push, or pull,push,delete"))
+}
+
+pub(super) fn repository_pattern(text: &str) -> Result<RepositoryPattern, Fault> {
+    RepositoryPattern::parse(text).map_err(|why| Fault::new(format!("it is no repository pattern: {why}")))
+}
+
+pub(super) fn helper_name(text: &str) -> Result<Box<str>, Fault> {
+    // The name becomes part of a program's: a separator would lead out of the search path.
+    let fits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    if !fits {
+        return Err(Fault::new("it is no helper's name")
+            .hint("write what follows docker-credential- in the program's name: name = \"pass\""));
+    }
+    Ok(text.into())
+}
+
+pub(super) fn variable(text: &str) -> Result<Box<str>, Fault> {
+    let fits = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        && text.bytes().next().is_some_and(|b| !b.is_ascii_digit());
+    if fits { Ok(text.into()) } else { Err(Fault::new("it is no name of an environment variable")) }
+}
+
+pub(super) fn duration(text: &str) -> Result<Duration, Fault> {
+    match humantime::parse_duration(text) {
+        Err(_) => Err(Fault::new("it is no duration")),
+        Ok(Duration::ZERO) => Err(Fault::new("it is zero: nothing could ever succeed")),
+        Ok(duration) if duration > LONGEST_WAIT => Err(Fault::new("it is longer than ten minutes")),
+        Ok(duration) => Ok(duration),
+    }
+}
+
+fn not_a_host(text: &str) -> Fault {
+    let fault = Fault::new("it is not a host name");
+    if text.contains('/') {
+        fault.hint("write the host alone, without scheme and path: ghcr.io, localhost:5000")
+    } else {
+        fault.hint("write a host, with its port where it has one: ghcr.io, localhost:5000")
+    }
+}
+
+/// Whether nothing follows the authority, where a parser of URLs would look for a path.
+fn is_authority(text: &str) -> bool {
+    !text.contains(['/', '?', '#'])
+}
+
+fn has_port(authority: &str) -> bool {
+    authority.contains(':') && !authority.ends_with(']')
+}
+
+const LONGEST_LABEL: usize = 63;
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_lose_their_port_only_where_they_may() {
+        assert_eq!(&*host_name("GHCR.Corp.example").unwrap(), "ghcr.corp.example");
+        assert_eq!(&*host_name("[::1]").unwrap(), "[::1]");
+        for bad in ["a.io:80", "https://a.io", "a.io/x", "", "u@a.io", "a?b"] {
+            assert!(host_name(bad).is_err(), "{bad}");
+        }
+        for (text, host, port) in [
+            ("token.example", "token.example", None),
+            ("token.example:443", "token.example", Some(443)),
+            ("[::1]", "[::1]", None),
+            ("[::1]:8080", "[::1]", Some(8080)),
+        ] {
+            assert_eq!(realm_host(text).unwrap(), RealmHost { host: host.into(), port }, "{text}");
+        }
+        assert!(realm_host("https://token.example").is_err());
+    }
+
+    #[test]
+    fn registries_are_known_by_one_name() {
+        assert_eq!(registry("index.docker.io").unwrap().as_str(), "docker.io");
+        assert_eq!(pattern("Hub.docker.com").unwrap().to_string(), "docker.io");
+        assert_eq!(pattern("*.azurecr.io").unwrap().to_string(), "*.azurecr.io");
+        assert!(registry("*.azurecr.io").is_err());
+        assert!(registry("https://ghcr.io").unwrap_err().hint.unwrap().contains("without scheme"));
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        assert_eq!(origin("http://localhost:5000/").unwrap().to_string(), "http://localhost:5000");
+        for (text, what) in [
+            ("https://a.io/v2/", "more than scheme"),
+            ("https://a.io/?x", "more than scheme"),
+            ("https://a.io#x", "more than scheme"),
+            ("a.io", "not an absolute URL"),
+            ("ftp://a.io", "neither http nor https"),
+            ("https://user:hunter2@a.io", "user information"),
+        ] {
+            let fault = origin(text).unwrap_err();
+            assert!(fault.what.contains(what) && !format!("{fault:?}").contains("hunter2"), "{text}: {fault:?}");
+        }
+    }
+
+    #[test]
+    fn words_keep_to_their_grammar() {
+        for good in ["gh", "a", "a-b_c", "0"] {
+            assert!(alias(good).is_ok(), "{good}");
+        }
+        let long = "a".repeat(64);
+        for bad in ["", "A", "a.b", "a:1", "-a", "a-", "a/b", "v2", "_catalog", "localhost", "ä", long.as_str()] {
+            assert!(alias(bad).is_err(), "{bad}");
+        }
+        for (name, good) in [("pass", true), ("ecr-login", true), ("../sh", false), ("a b", false), ("", false)] {
+            assert_eq!(helper_name(name).is_ok(), good, "{name}");
+        }
+        for (name, good) in [("GHCR_TOKEN", true), ("_x1", true), ("1x", false), ("A=B", false), ("", false)] {
+            assert_eq!(variable(name).is_ok(), good, "{name}");
+        }
+        assert_eq!(access_list("push, pull").unwrap(), BTreeSet::from([Access::Pull, Access::Push]));
+        assert!(access_list("pull,write").is_err() && access_list("").is_err());
+        assert!(profile("hub").unwrap_err().hint.unwrap().contains("docker-hub"));
+    }
+
+    #[test]
+    fn waits_are_neither_nothing_nor_for_ever() {
+        assert_eq!(duration("1m 30s").unwrap(), Duration::from_secs(90));
+        assert_eq!(duration("500ms").unwrap(), Duration::from_millis(500));
+        for (text, what) in
+            [("5", "no duration"), ("", "no duration"), ("0s", "zero"), ("11m", "longer"), ("-1s", "no duration")]
+        {
+            assert!(duration(text).unwrap_err().what.contains(what), "{text}");
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Which addresses may be dialled on whose word.
+//!
+//! A registry chooses where its tokens and blobs come from, so it could point regpass at a metadata service or at a
+//! neighbour. The check is made on the address that is dialled, not on the name, so that a name that changes its
+//! mind changes nothing.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressClass {
+    Public,
+    /// RFC 1918, RFC 4193 (unique local) and RFC 6598 (carrier-grade NAT).
+    Private,
+    Loopback,
+    /// Link-local, metadata services, unspecified, multicast and reserved: never dialled on a registry's word.
+    Forbidden,
+}
+
+impl AddressClass {
+    pub fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(v4) => Self::of_v4(v4),
+            IpAddr::V6(v6) => embedded_v4(v6).map_or_else(|| Self::of_v6(v6), Self::of_v4),
+        }
+    }
+
+    fn of_v4(v4: Ipv4Addr) -> Self {
+        let octets = v4.octets();
+        let reserved = octets[0] == 0 || octets[0] >= 240;
+        let metadata = METADATA_V4.contains(&v4);
+        if metadata || reserved || v4.is_link_local() || v4.is_multicast() || v4.is_broadcast() {
+            Self::Forbidden
+        } else if v4.is_loopback() {
+            Self::Loopback
+        } else if v4.is_private() || (octets[0] == 100 && octets[1] & 0xc0 == 64) {
+            Self::Private
+        } else {
+            Self::Public
+        }
+    }
+
+    fn of_v6(v6: Ipv6Addr) -> Self {
+        if METADATA_V6.contains(&v6) || v6.is_unspecified() || v6.is_multicast() || v6.is_unicast_link_local() {
+            Self::Forbidden
+        } else if v6.is_loopback() {
+            Self::Loopback
+        } else if v6.is_unique_local() {
+            Self::Private
+        } else {
+            Self::Public
+        }
+    }
+
+    fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+impl fmt::Display for AddressClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Public => "public",
+            Self::Private => "private",
+            Self::Loopback => "loopback",
+            Self::Forbidden => "link-local, metadata or reserved",
+        })
+    }
+}
+
+/// The classes of address at which a registry itself was reached.
+#[derive(Clone, Debug, Default)]
+pub struct Home(Arc<AtomicU8>);
+
+impl Home {
+    fn is_at(&self, class: AddressClass) -> bool {
+        self.0.load(Ordering::Relaxed) & class.bit() != 0
+    }
+
+    fn moved_to(&self, class: AddressClass) {
+        self.0.fetch_or(class.bit(), Ordering::Relaxed);
+    }
+}
+
+/// Decides about one address at the moment it is dialled.
+#[derive(Clone, Debug)]
+pub enum Guard {
+    /// To the registry, which the operator named: anywhere. Remembers where that is.
+    Registry(Home),
+    /// To a registry that only a wildcard names: public addresses.
+    AnyRegistry(Home),
+    /// To where the registry sends us: public addresses, or where the registry is itself.
+    Elsewhere(Home),
+}
+
+impl Guard {
+    pub fn permits(&self, address: IpAddr) -> Result<(), AddressRefused> {
+        let class = AddressClass::of(address);
+        let permitted = match (self, class) {
+            (Self::Registry(_), _) | (_, AddressClass::Public) => true,
+            (Self::AnyRegistry(_), _) | (Self::Elsewhere(_), AddressClass::Forbidden) => false,
+            (Self::Elsewhere(home), class) => home.is_at(class),
+        };
+        if permitted { Ok(()) } else { Err(AddressRefused { class }) }
+    }
+
+    /// Notes that `address` answered.
+    pub fn reached(&self, address: IpAddr) {
+        match self {
+            Self::Registry(home) | Self::AnyRegistry(home) => home.moved_to(AddressClass::of(address)),
+            Self::Elsewhere(_) => {}
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("its address is {class}, where the registry itself is not")]
+pub struct AddressRefused {
+    pub class: AddressClass,
+}
+
+/// AWS, GCP and Azure (link-local anyway), Alibaba Cloud, Azure's wire server, Oracle Cloud.
+const METADATA_V4: [Ipv4Addr; 4] = [
+    Ipv4Addr::new(169, 254, 169, 254),
+    Ipv4Addr::new(100, 100, 100, 200),
+    Ipv4Addr::new(168, 63, 129, 16),
+    Ipv4Addr::new(192, 0, 0, 192),
+];
+
+/// AWS over IPv6.
+const METADATA_V6: [Ipv6Addr; 1] = [Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)];
+
+/// The IPv4 address inside an IPv4-mapped, IPv4-compatible, NAT64 (RFC 6052) or 6to4 (RFC 3056) address.
+fn embedded_v4(v6: Ipv6Addr) -> Option<Ipv4Addr> {
+    let v4 = |high: u16, low: u16| Some(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
+    match v6.segments() {
+        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0, 0, 0, 0, 0xffff, 0, high, low] | [0x64, 0xff9b, .., high, low] => {
+            v4(high, low)
+        }
+        [0x2002, high, low, ..] => v4(high, low),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn addresses_have_their_class() {
+        for (address, class) in [
+            ("93.184.216.34", AddressClass::Public),
+            ("2606:2800:220:1::1", AddressClass::Public),
+            ("10.0.0.1", AddressClass::Private),
+            ("172.31.0.1", AddressClass::Private),
+            ("192.168.1.1", AddressClass::Private),
+            ("100.64.0.1", AddressClass::Private),
+            ("fd12::1", AddressClass::Private),
+            ("127.0.0.1", AddressClass::Loopback),
+            ("::1", AddressClass::Loopback),
+            ("::ffff:127.0.0.1", AddressClass::Loopback),
+            ("64:ff9b::7f00:1", AddressClass::Loopback),
+            ("2002:7f00:1::", AddressClass::Loopback),
+            ("::ffff:10.0.0.1", AddressClass::Private),
+            ("169.254.169.254", AddressClass::Forbidden),
+            ("::ffff:169.254.169.254", AddressClass::Forbidden),
+            ("64:ff9b::a9fe:a9fe", AddressClass::Forbidden),
+            ("fe80::1", AddressClass::Forbidden),
+            ("fd00:ec2::254", AddressClass::Forbidden),
+            ("100.100.100.200", AddressClass::Forbidden),
+            ("168.63.129.16", AddressClass::Forbidden),
+            ("0.0.0.0", AddressClass::Forbidden),
+            ("::", AddressClass::Forbidden),
+            ("224.0.0.1", AddressClass::Forbidden),
+            ("255.255.255.255", AddressClass::Forbidden),
+        ] {
+            assert_eq!(AddressClass::of(ip(address)), class, "{address}");
+        }
+    }
+
+    #[test]
+    fn elsewhere_is_public_or_where_the_registry_is() {
+        let home = Home::default();
+        let elsewhere = Guard::Elsewhere(home.clone());
+        assert!(elsewhere.permits(ip("93.184.216.34")).is_ok());
+        assert!(elsewhere.permits(ip("127.0.0.1")).is_err() && elsewhere.permits(ip("10.0.0.1")).is_err());
+        Guard::Registry(home).reached(ip("127.0.0.1"));
+        assert!(elsewhere.permits(ip("127.0.0.2")).is_ok());
+        assert!(elsewhere.permits(ip("10.0.0.1")).is_err() && elsewhere.permits(ip("169.254.169.254")).is_err());
+    }
+
+    #[test]
+    fn wildcards_reach_public_addresses_only() {
+        let guard = Guard::AnyRegistry(Home::default());
+        assert!(guard.permits(ip("93.184.216.34")).is_ok());
+        assert!(guard.permits(ip("10.0.0.1")).is_err() && guard.permits(ip("127.0.0.1")).is_err());
+        assert!(Guard::Registry(Home::default()).permits(ip("10.0.0.1")).is_ok());
+    }
+}

@@ -1,0 +1,138 @@
+//! The HTTP client of one registry's leg: pooled connections, deadlines, circuits.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, Uri};
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::timeout;
+use tower_service::Service;
+
+use super::address::Guard;
+use super::body::{self, StreamBody};
+use super::circuit::Circuits;
+use super::dial::{Dialer, Network};
+use super::error::{BoxError, TransportError, is_stale_connection};
+use crate::base::origin::{Origin, Scheme};
+
+/// Sends requests to whatever the guard permits. HTTP/1.1 only: moving blobs over HTTP/2 costs twice the processor.
+pub struct Client {
+    inner: legacy::Client<Deadline<HttpsConnector<Dialer>>, StreamBody>,
+    circuits: Circuits,
+    limits: Limits,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Name lookup, TCP and TLS handshake together.
+    pub connect: Duration,
+    /// From the request to the response's head.
+    pub head: Duration,
+}
+
+impl Client {
+    pub fn new(network: Network, guard: Guard, tls: rustls::ClientConfig, limits: Limits) -> Self {
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(Dialer::new(network, guard));
+        let inner = legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(POOL_IDLE)
+            .pool_max_idle_per_host(POOL_SIZE)
+            .build(Deadline { connector, limit: limits.connect });
+        Self { inner, circuits: Circuits::default(), limits }
+    }
+
+    /// Sends a request whose body is at hand. One without a body is sent again when a pooled connection was stale.
+    pub async fn send(&self, request: &Request<Bytes>) -> Result<Response<Incoming>, TransportError> {
+        let may_repeat = matches!(*request.method(), Method::GET | Method::HEAD) && request.body().is_empty();
+        let origin = origin_of(request.uri());
+        let mut repeats = if may_repeat { STALE_REPEATS } else { 0 };
+        loop {
+            if let Some(origin) = &origin {
+                self.circuits.check(origin)?;
+            }
+            let mut copy = Request::new(body_of(request.body()));
+            *copy.method_mut() = request.method().clone();
+            *copy.uri_mut() = request.uri().clone();
+            *copy.headers_mut() = request.headers().clone();
+            let outcome = match timeout(self.limits.head, self.inner.request(copy)).await {
+                Ok(Ok(response)) => Ok(response),
+                Ok(Err(error)) if repeats > 0 && is_stale_connection(&error) => {
+                    repeats -= 1;
+                    continue;
+                }
+                Ok(Err(error)) => Err(TransportError::from_hyper(error, self.limits.connect)),
+                Err(_) => Err(TransportError::HeadTimeout(self.limits.head)),
+            };
+            if let Some(origin) = &origin {
+                match &outcome {
+                    Ok(_) => self.circuits.answered(origin),
+                    Err(error) if error.is_outage() => self.circuits.failed(origin),
+                    Err(_) => {}
+                }
+            }
+            return outcome;
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+fn body_of(bytes: &Bytes) -> StreamBody {
+    if bytes.is_empty() { body::empty() } else { body::full(bytes.clone()) }
+}
+
+fn origin_of(uri: &Uri) -> Option<Origin> {
+    let scheme = if uri.scheme_str() == Some("https") { Scheme::Https } else { Scheme::Http };
+    let host = uri.host()?.to_ascii_lowercase().into();
+    Some(Origin { scheme, host, port: uri.port_u16().unwrap_or(scheme.default_port()) })
+}
+
+/// Bounds the whole making of a connection, TLS included.
+#[derive(Clone, Debug)]
+struct Deadline<C> {
+    connector: C,
+    limit: Duration,
+}
+
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("no connection in time")]
+pub(super) struct ConnectTimedOut;
+
+impl<C> Service<Uri> for Deadline<C>
+where
+    C: Service<Uri, Error = BoxError>,
+    C::Response: Send,
+    C::Future: Send + 'static,
+{
+    type Response = C::Response;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<C::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.connector.poll_ready(cx)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let connecting = timeout(self.limit, self.connector.call(uri));
+        Box::pin(async move { connecting.await.map_err(|_| ConnectTimedOut)? })
+    }
+}
+
+const POOL_IDLE: Duration = Duration::from_secs(60);
+const POOL_SIZE: usize = 64;
+const STALE_REPEATS: u32 = 2;

@@ -1,0 +1,192 @@
+//! Opening connections: over TCP under a guard, or inside the process for tests with a paused clock.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::Uri;
+use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
+use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::net::TcpStream;
+use tower_service::Service;
+
+use super::address::{AddressRefused, Guard};
+use super::error::BoxError;
+
+/// How connections are made.
+#[derive(Clone, Default)]
+pub enum Network {
+    #[default]
+    Tcp,
+    /// In-memory streams to `(host, port)`; real sockets never meet a paused clock.
+    Memory(Arc<Connect>),
+}
+
+pub type Connect = dyn Fn(&str, u16) -> io::Result<DuplexStream> + Send + Sync;
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "Tcp",
+            Self::Memory(_) => "Memory",
+        })
+    }
+}
+
+/// The plain-text end of hyper's connector stack.
+#[derive(Clone, Debug)]
+pub(super) struct Dialer {
+    network: Network,
+    http: HttpConnector<GuardedResolver>,
+    guard: Guard,
+}
+
+impl Dialer {
+    pub(super) fn new(network: Network, guard: Guard) -> Self {
+        let mut http =
+            HttpConnector::new_with_resolver(GuardedResolver { resolver: GaiResolver::new(), guard: guard.clone() });
+        http.enforce_http(false);
+        http.set_nodelay(true);
+        Self { network, http, guard }
+    }
+}
+
+impl Service<Uri> for Dialer {
+    type Response = TokioIo<Stream>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.http.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        if let Network::Memory(connect) = &self.network {
+            let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
+            let stream = connect(uri.host().unwrap_or_default(), port);
+            return Box::pin(async { Ok(TokioIo::new(Stream::Memory(stream?))) });
+        }
+        // The connector asks its resolver about names only; literals are judged here.
+        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        if let Some(Err(refused)) = host.parse().ok().map(|literal| self.guard.permits(literal)) {
+            return Box::pin(async move { Err(refused.into()) });
+        }
+        let guard = self.guard.clone();
+        let connecting = self.http.call(uri);
+        Box::pin(async move {
+            let stream = connecting.await?.into_inner();
+            if let Ok(peer) = stream.peer_addr() {
+                guard.reached(peer.ip());
+            }
+            Ok(TokioIo::new(Stream::Tcp(stream)))
+        })
+    }
+}
+
+/// Resolves names with the system's resolver and lets only permitted addresses through.
+#[derive(Clone, Debug)]
+struct GuardedResolver {
+    resolver: GaiResolver,
+    guard: Guard,
+}
+
+impl Service<Name> for GuardedResolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.resolver.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let guard = self.guard.clone();
+        let resolving = self.resolver.call(name);
+        Box::pin(async move {
+            let mut refused: Option<AddressRefused> = None;
+            let addresses: Vec<SocketAddr> = resolving
+                .await
+                .map_err(NameLookup)?
+                .filter(|address| guard.permits(address.ip()).map_err(|why| refused = Some(why)).is_ok())
+                .collect();
+            match refused {
+                Some(why) if addresses.is_empty() => Err(why.into()),
+                _ => Ok(addresses.into_iter()),
+            }
+        })
+    }
+}
+
+/// Marks a failed name lookup, which would otherwise be an `io::Error` like any other.
+#[derive(Debug, thiserror::Error)]
+#[error("its name cannot be resolved")]
+pub(super) struct NameLookup(#[source] io::Error);
+
+/// A plain-text connection.
+#[derive(Debug)]
+pub(super) enum Stream {
+    Tcp(TcpStream),
+    Memory(DuplexStream),
+}
+
+impl Connection for Stream {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Memory(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Memory(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Memory(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Tcp(stream) => stream.is_write_vectored(),
+            Self::Memory(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Memory(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Memory(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Sockets, TLS, the HTTP client, bodies and the accept loop. Knows nothing of registries.
+
+pub mod address;
+pub mod body;
+pub mod circuit;
+pub mod client;
+pub mod dial;
+pub mod error;
+pub mod listen;
+pub mod tls;

@@ -1,0 +1,177 @@
+//! TLS towards upstreams: roots, extra authorities, client certificates, and errors a person can act on.
+
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+
+/// The files of one registry's TLS, read and checked.
+#[derive(Debug, Default)]
+pub struct TlsFiles {
+    authorities: Vec<CertificateDer<'static>>,
+    identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+}
+
+/// A file that cannot be used, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("{file}: {why}")]
+pub struct BadTlsFile {
+    pub file: String,
+    pub why: String,
+}
+
+impl TlsFiles {
+    pub fn with_authorities(mut self, file: &Path) -> Result<Self, BadTlsFile> {
+        self.authorities = certificates(file)?;
+        Ok(self)
+    }
+
+    pub fn with_identity(mut self, certificate: &Path, key: &Path) -> Result<Self, BadTlsFile> {
+        let bad =
+            |why: rustls::pki_types::pem::Error| BadTlsFile { file: key.display().to_string(), why: pem_problem(&why) };
+        self.identity = Some((certificates(certificate)?, PrivateKeyDer::from_pem_file(key).map_err(bad)?));
+        Ok(self)
+    }
+
+    /// The client side's configuration. With `show_identity`, the client certificate is shown to whoever asks.
+    ///
+    /// Loads the system's roots on first use, which takes milliseconds: not for the start-up path.
+    pub fn client_config(&self, show_identity: bool) -> Result<ClientConfig, rustls::Error> {
+        let mut roots = SYSTEM_ROOTS.clone();
+        for authority in &self.authorities {
+            roots.add(authority.clone())?;
+        }
+        let provider = provider();
+        let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+            .build()
+            .map_err(|error| rustls::Error::General(error.to_string()))?;
+        let verifier = Arc::new(Verifier { webpki, pinned: self.authorities.clone() });
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier);
+        match &self.identity {
+            Some((chain, key)) if show_identity => builder.with_client_auth_cert(chain.clone(), key.clone_key()),
+            _ => Ok(builder.with_no_client_auth()),
+        }
+    }
+}
+
+/// Reads the system's roots before somebody waits for them.
+pub fn warm_up() {
+    LazyLock::force(&SYSTEM_ROOTS);
+}
+
+/// A TLS failure in words, with what to do about it.
+pub(super) fn describe(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "its certificate is signed by an unknown authority; add that authority as 'ca' of the registry, or through SSL_CERT_FILE".to_owned()
+        }
+        rustls::Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
+            "its certificate has expired (or this machine's clock is wrong)".to_owned()
+        }
+        rustls::Error::InvalidCertificate(CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }) => {
+            "its certificate is for another name".to_owned()
+        }
+        rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRequired) => {
+            "it asks for a client certificate; set 'client_certificate' of the registry".to_owned()
+        }
+        rustls::Error::InvalidMessage(_) => {
+            "it does not speak TLS on this port; for a plain http registry set its 'url' to http://…".to_owned()
+        }
+        other => format!("TLS failed: {other}"),
+    }
+}
+
+/// The verdict of `webpki`, except that a configured certificate is believed even when it is an authority serving itself:
+/// `openssl req -x509` makes such certificates, and `webpki` calls them `CaUsedAsEndEntity` (rustls/webpki#205).
+#[derive(Debug)]
+struct Verifier {
+    webpki: Arc<WebPkiServerVerifier>,
+    pinned: Vec<CertificateDer<'static>>,
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        match self.webpki.verify_server_cert(end_entity, intermediates, name, ocsp, now) {
+            Err(rustls::Error::InvalidCertificate(CertificateError::Other(other)))
+                if is_authority_serving_itself(&other) && self.pinned.iter().any(|pinned| pinned == end_entity) =>
+            {
+                rustls::client::verify_server_name(&ParsedCertificate::try_from(end_entity)?, name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            verdict => verdict,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.webpki.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.webpki.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.webpki.supported_verify_schemes()
+    }
+}
+
+/// The error arrives as an opaque "other" error; its name is all there is to tell it by.
+fn is_authority_serving_itself(error: &rustls::OtherError) -> bool {
+    format!("{error:?}").contains("CaUsedAsEndEntity")
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+/// The system's roots (`SSL_CERT_FILE` and `SSL_CERT_DIR` honoured), or Mozilla's where the system has none.
+static SYSTEM_ROOTS: LazyLock<RootCertStore> = LazyLock::new(|| {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    roots
+});
+
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, BadTlsFile> {
+    let bad = |why: String| BadTlsFile { file: file.display().to_string(), why };
+    let pem = CertificateDer::pem_file_iter(file).map_err(|error| bad(pem_problem(&error)))?;
+    let all = pem.collect::<Result<Vec<_>, _>>().map_err(|error| bad(pem_problem(&error)))?;
+    if all.is_empty() { Err(bad("it holds no PEM certificate".to_owned())) } else { Ok(all) }
+}
+
+/// The parser's errors quote what they could not read; of a key file nothing is repeated.
+fn pem_problem(error: &rustls::pki_types::pem::Error) -> String {
+    match error {
+        rustls::pki_types::pem::Error::Io(io) => io.to_string(),
+        rustls::pki_types::pem::Error::NoItemsFound => "it holds no PEM block of the expected kind".to_owned(),
+        _ => "it is no valid PEM file".to_owned(),
+    }
+}

@@ -1,0 +1,93 @@
+//! The record of one client request: filled along the path, told once, also when the client leaves half-way.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use tokio::time::Instant;
+use tracing::info;
+
+use super::blame::{Blame, Step};
+use super::metrics::Metrics;
+
+/// Dropping it writes the log line and counts the request.
+#[derive(Debug)]
+pub struct Record {
+    metrics: Arc<Metrics>,
+    begun: Instant,
+    pub method: http::Method,
+    pub registry: Option<Box<str>>,
+    pub operation: &'static str,
+    pub repository: Option<Box<str>>,
+    pub reference: Option<Box<str>>,
+    pub grant: &'static str,
+    /// Requests sent to the registry and to redirect targets.
+    pub attempts: u32,
+    pub hops: u32,
+    /// Resumptions of a broken body.
+    pub resumed: u32,
+    pub status: Option<StatusCode>,
+    pub blame: Option<Blame>,
+    pub step: Option<Step>,
+    /// What went wrong, for the log.
+    pub error: Option<Box<str>>,
+    /// Body bytes handed to the client.
+    pub bytes: u64,
+    /// Whether the response, body included, was handed over whole.
+    pub finished: bool,
+}
+
+impl Record {
+    pub fn begin(metrics: Arc<Metrics>, method: http::Method) -> Self {
+        Self {
+            metrics,
+            begun: Instant::now(),
+            method,
+            registry: None,
+            operation: "other",
+            repository: None,
+            reference: None,
+            grant: "none",
+            attempts: 0,
+            hops: 0,
+            resumed: 0,
+            status: None,
+            blame: None,
+            step: None,
+            error: None,
+            bytes: 0,
+            finished: false,
+        }
+    }
+
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let registry = self.registry.as_deref().unwrap_or("none");
+        let status = self.status.map_or(0, |status| status.as_u16());
+        let blame = self.blame.map_or("", Blame::as_str);
+        self.metrics.request(registry, self.operation, status, blame);
+        info!(
+            method = self.method.as_str(),
+            registry,
+            operation = self.operation,
+            repository = self.repository.as_deref(),
+            reference = self.reference.as_deref(),
+            status,
+            grant = self.grant,
+            attempts = self.attempts,
+            hops = (self.hops > 0).then_some(self.hops),
+            resumed = (self.resumed > 0).then_some(self.resumed),
+            bytes = self.bytes,
+            ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            blame = self.blame.map(Blame::as_str),
+            step = self.step.map(Step::as_str),
+            error = self.error.as_deref(),
+            unfinished = (!self.finished).then_some(true),
+            "request"
+        );
+    }
+}

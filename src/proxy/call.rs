@@ -1,0 +1,144 @@
+//! A routed request, understood: which operation it is, and whether it may be done here.
+
+use std::sync::Arc;
+
+use http::header::ALLOW;
+use http::{Method, StatusCode};
+
+use super::failure::Failure;
+use super::route::Routed;
+use crate::auth::authorizer::Ask;
+use crate::auth::scopes;
+use crate::observe::blame::{Blame, Step};
+use crate::oci::error::ErrorCode;
+use crate::oci::operation::{Access, NotOci, Operation};
+use crate::oci::query::Query;
+use crate::profile::{Catalog, Delete};
+
+/// One request of the API to one registry.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub routed: Arc<Routed>,
+    pub operation: Operation,
+    pub method: Method,
+    /// What of the client's query goes to the registry.
+    pub query: Query,
+    pub ask: Ask,
+}
+
+impl Call {
+    pub fn registry(&self) -> &str {
+        self.routed.upstream.host.as_str()
+    }
+
+    pub fn is_head(&self) -> bool {
+        self.method == Method::HEAD
+    }
+}
+
+/// Recognises the operation and checks it against grammar, registry and configuration, in this order.
+pub fn classify(routed: Routed, method: &Method) -> Result<Call, Failure> {
+    let upstream = routed.upstream.clone();
+    let operation = Operation::parse(method, &routed.path, upstream.profile.namespace).map_err(not_oci)?;
+    check_capability(&routed, &operation)?;
+    check_permission(&routed, &operation)?;
+    let query = upstream_query(&routed.query, &operation)?;
+    let ask = Ask {
+        repository: operation.repository().cloned(),
+        scopes: scopes::for_operation(upstream.profile, &operation),
+        access: operation.access(),
+        upstream,
+    };
+    Ok(Call { routed: Arc::new(routed), operation, method: method.clone(), query, ask })
+}
+
+fn not_oci(why: NotOci) -> Failure {
+    let (status, code) = match why {
+        NotOci::Name(_) => (StatusCode::BAD_REQUEST, ErrorCode::NameInvalid),
+        NotOci::Reference(crate::oci::reference::BadReference::Digest) => {
+            (StatusCode::BAD_REQUEST, ErrorCode::DigestInvalid)
+        }
+        NotOci::Reference(crate::oci::reference::BadReference::Tag) => {
+            (StatusCode::BAD_REQUEST, ErrorCode::ManifestInvalid)
+        }
+        NotOci::Endpoint => (StatusCode::NOT_FOUND, ErrorCode::Unsupported),
+        NotOci::Method { .. } => (StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported),
+    };
+    let failure = Failure::new(status, code, Blame::Client, Step::Classify, why.to_string());
+    match why {
+        NotOci::Method { allow } => failure.with_header(ALLOW, allow),
+        _ => failure,
+    }
+}
+
+/// What the registry cannot do is refused without asking it.
+fn check_capability(routed: &Routed, operation: &Operation) -> Result<(), Failure> {
+    let lacking = |what: &str, hint: &str| {
+        let message = format!("{} does not support {what}: {hint}", routed.upstream.host);
+        Failure::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported, Blame::Registry, Step::Classify, message)
+            .with_header(ALLOW, "")
+    };
+    match (operation, routed.upstream.profile.catalog, routed.upstream.profile.delete) {
+        (Operation::ListRepositories, Catalog::Lacking { hint }, _) => Err(lacking("listing its repositories", hint)),
+        (Operation::DeleteManifest(..) | Operation::DeleteBlob(..), _, Delete::Lacking { hint }) => {
+            Err(lacking("deleting", hint))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What the configuration does not allow is refused by name of the setting.
+fn check_permission(routed: &Routed, operation: &Operation) -> Result<(), Failure> {
+    let upstream = &routed.upstream;
+    let access = operation.access();
+    let denied = |message: String| {
+        Failure::new(StatusCode::FORBIDDEN, ErrorCode::Denied, Blame::Configuration, Step::Classify, message)
+    };
+    if !upstream.allow.contains(&access) {
+        let (host, word) = (&upstream.host, access.as_str());
+        return Err(denied(format!(
+            "the configuration does not allow '{word}' on {host}; add \"{word}\" to 'allow' of [registry.\"{host}\"], or start with --allow"
+        )));
+    }
+    let permitted = operation.repository().is_none_or(|name| upstream.permits(access, name));
+    if !permitted {
+        let host = &upstream.host;
+        let name = operation.repository().map(ToString::to_string).unwrap_or_default();
+        return Err(denied(format!(
+            "the configuration does not allow '{}' of {name} on {host}; see 'repositories' of [registry.\"{host}\"]",
+            access.as_str()
+        )));
+    }
+    Ok(())
+}
+
+/// Listings pass their cursors on; everything else has no query a registry needs.
+fn upstream_query(query: &Query, operation: &Operation) -> Result<Query, Failure> {
+    match operation {
+        Operation::ListTags(_) | Operation::ListRepositories => {
+            let mut query = query.clone();
+            if let Some(n) = query.value("n") {
+                let wanted: u64 = n.parse().map_err(|_| {
+                    let message = "'n' is the number of entries a page may have: a whole number, not negative";
+                    Failure::new(
+                        StatusCode::BAD_REQUEST,
+                        ErrorCode::PaginationNumberInvalid,
+                        Blame::Client,
+                        Step::Classify,
+                        message,
+                    )
+                })?;
+                // ECR answers 405 above 1000, distribution 400.
+                if wanted > LARGEST_PAGE {
+                    query.set("n", &LARGEST_PAGE.to_string());
+                }
+            }
+            Ok(query)
+        }
+        Operation::ListReferrers(..) => Ok(query.clone()),
+        _ if operation.access() == Access::Push => Ok(query.clone()),
+        _ => Ok(Query::default()),
+    }
+}
+
+const LARGEST_PAGE: u64 = 1000;

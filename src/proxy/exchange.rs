@@ -1,0 +1,87 @@
+//! The feedback loop: send with what is known, learn from a refusal, send again; at most three times.
+
+use std::time::Duration;
+
+use http::{Response, StatusCode};
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+use super::Proxy;
+use super::call::Call;
+use super::failure::Failure;
+use super::outbound::Outbound;
+use super::refusal;
+use crate::auth::authorizer::Offer;
+use crate::observe::blame::Step;
+use crate::observe::record::Record;
+
+/// Where the time of a request went.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Timing {
+    pub auth: Duration,
+    pub upstream: Duration,
+}
+
+/// The registry's answer, and whether it was asked with authorization.
+#[derive(Debug)]
+pub struct Answer {
+    pub response: Response<Incoming>,
+    /// The request's `Authorization`, for hops that stay at the registry's origin.
+    pub authorization: Option<http::HeaderValue>,
+}
+
+/// Sends `outbound`, meeting challenges. A 401 with fresh authorization is final and becomes a 403.
+pub async fn exchange(
+    proxy: &Proxy,
+    call: &Call,
+    outbound: &Outbound,
+    record: &mut Record,
+    timing: &mut Timing,
+) -> Result<Answer, Failure> {
+    let auth_failure = |error| Failure::auth(&error, call.registry());
+    let begun = Instant::now();
+    let mut offer = proxy.authorizer.offer(&call.ask).await.map_err(auth_failure)?;
+    timing.auth += begun.elapsed();
+    for tries_left in (0..MOST_TRIES).rev() {
+        record.grant = offer.grant.describe();
+        let response = send(call, outbound, &offer, record, timing).await?;
+        if response.status() != StatusCode::UNAUTHORIZED {
+            proxy.authorizer.accepted(&call.ask, &mut offer);
+            return Ok(Answer { response, authorization: offer.grant.header().cloned() });
+        }
+        let (head, body) = response.into_parts();
+        let denial = refusal::denied(call, &offer.grant, body).await;
+        let begun = Instant::now();
+        let next = match tries_left {
+            0 => None,
+            _ => proxy.authorizer.answer(&call.ask, &mut offer, &head.headers).await.map_err(auth_failure)?,
+        };
+        timing.auth += begun.elapsed();
+        let Some(next) = next else {
+            proxy.authorizer.denied(&call.ask, &offer.grant, denial.message.clone());
+            return Err(denial);
+        };
+        offer = next;
+    }
+    unreachable!("the last try returns")
+}
+
+async fn send(
+    call: &Call,
+    outbound: &Outbound,
+    offer: &Offer,
+    record: &mut Record,
+    timing: &mut Timing,
+) -> Result<Response<Incoming>, Failure> {
+    let upstream = &call.routed.upstream;
+    let client = upstream.client(&outbound.url.origin).map_err(|error| Failure::tls(&error))?;
+    record.attempts += 1;
+    let begun = Instant::now();
+    let outcome = client.send(&outbound.with(&offer.grant)).await;
+    timing.upstream += begun.elapsed();
+    let status = outcome.as_ref().map_or(0, |response| response.status().as_u16());
+    record.metrics().upstream_request(call.registry(), Step::Registry.as_str(), status);
+    outcome.map_err(|error| Failure::transport(&error, &format!("the registry {}", call.registry()), Step::Registry))
+}
+
+const MOST_TRIES: u32 = 3;

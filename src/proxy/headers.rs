@@ -1,0 +1,106 @@
+//! Which headers cross, each way. Lists of what may pass: what nobody thought of stays behind.
+
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_TYPE, DATE, ETAG, EXPIRES, HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
+    IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE, RETRY_AFTER, VARY, VIA, WARNING,
+};
+use http::{HeaderMap, HeaderValue};
+
+use super::call::Call;
+use crate::oci::media::{ALL_MANIFESTS, accepts_anything};
+use crate::oci::operation::Operation;
+
+pub const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+pub const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
+pub const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// What of a client's headers goes to the registry: content negotiation, conditions, ranges, tracing. Credentials and
+/// cookies never do.
+pub fn outbound(call: &Call, client: &HeaderMap) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for name in &FORWARDED {
+        for value in client.get_all(name) {
+            headers.append(name, value.clone());
+        }
+    }
+    for (name, value) in client {
+        if name.as_str().starts_with("oci-") {
+            headers.append(name, value.clone());
+        }
+    }
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    if matches!(call.operation, Operation::ReadManifest(..)) && !names_a_type(&headers) {
+        headers.insert(ACCEPT, HeaderValue::from_static(ALL_MANIFESTS));
+    }
+    // A document is small, and an answer to HEAD has no body: only a blob is worth asking for in parts.
+    if !matches!(call.operation, Operation::ReadBlob(..)) || call.is_head() || !is_single_range(&headers) {
+        headers.remove(RANGE);
+        headers.remove(IF_RANGE);
+    }
+    headers
+}
+
+/// What of the registry's headers goes to the client.
+pub fn inbound(upstream: &HeaderMap) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in upstream {
+        let word = name.as_str();
+        let passes = RETURNED.contains(name)
+            || ["oci-", "ratelimit-", "x-ratelimit-"].iter().any(|prefix| word.starts_with(prefix))
+            || (word.starts_with("docker-") && word != "docker-ratelimit-source");
+        if passes {
+            headers.append(name, value.clone());
+        }
+    }
+    headers
+}
+
+/// What regpass says of itself on every response.
+pub fn sign(headers: &mut HeaderMap) {
+    headers.insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
+    headers.insert(VIA, HeaderValue::from_static("1.1 regpass"));
+}
+
+fn names_a_type(headers: &HeaderMap) -> bool {
+    headers.get_all(ACCEPT).iter().any(|accept| accept.to_str().is_ok_and(|accept| !accepts_anything(accept)))
+}
+
+/// CDN targets answer several ranges in forms of their own; one range, or none, is what goes upstream.
+fn is_single_range(headers: &HeaderMap) -> bool {
+    let range = headers.get(RANGE).and_then(|range| range.to_str().ok());
+    range.is_some_and(|range| range.trim().starts_with("bytes=") && !range.contains(','))
+}
+
+static FORWARDED: [HeaderName; 11] = [
+    ACCEPT,
+    CONTENT_RANGE,
+    CONTENT_TYPE,
+    IF_MATCH,
+    IF_MODIFIED_SINCE,
+    IF_NONE_MATCH,
+    IF_RANGE,
+    IF_UNMODIFIED_SINCE,
+    RANGE,
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
+];
+
+static RETURNED: [HeaderName; 16] = [
+    ACCEPT_RANGES,
+    CACHE_CONTROL,
+    CONTENT_ENCODING,
+    CONTENT_LENGTH,
+    CONTENT_RANGE,
+    CONTENT_TYPE,
+    DATE,
+    ETAG,
+    EXPIRES,
+    LAST_MODIFIED,
+    RANGE,
+    RETRY_AFTER,
+    VARY,
+    WARNING,
+    HeaderName::from_static("docker-upload-uuid"),
+    DOCKER_CONTENT_DIGEST,
+];

@@ -1,0 +1,56 @@
+//! The request path. Reading order is execution order:
+//!
+//! ```text
+//! Request ─▶ admit ─▶ route ─▶ classify ─▶ outbound ─▶ exchange ─▶ redirect ─▶ reply ─▶ Response
+//!            front    Routed   Call        request     Grant       hops        normalized
+//! ```
+
+pub mod admit;
+pub mod answer;
+pub mod call;
+pub mod document;
+pub mod exchange;
+pub mod failure;
+pub mod headers;
+pub mod outbound;
+pub mod page;
+pub mod pipeline;
+pub mod redirect;
+pub mod refusal;
+pub mod reply;
+pub mod route;
+pub mod transfer;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::auth::authorizer::Authorizer;
+use crate::base::clock::WallClock;
+use crate::observe::metrics::Metrics;
+use route::Routes;
+
+pub use pipeline::handle;
+
+/// What every request shares.
+#[derive(Debug)]
+pub struct Proxy {
+    /// The configuration in force.
+    pub routes: ArcSwap<Routes>,
+    authorizer: Authorizer,
+    pub metrics: Arc<Metrics>,
+    /// Told to registries in `Via`, so that a request that comes back to us is recognised.
+    instance: Box<str>,
+}
+
+impl Proxy {
+    pub fn new(routes: Routes, clock: WallClock) -> Arc<Self> {
+        let metrics = Arc::new(Metrics::default());
+        Arc::new(Self {
+            routes: ArcSwap::from_pointee(routes),
+            authorizer: Authorizer::new(metrics.clone(), clock),
+            metrics,
+            instance: format!("regpass-{:016x}", fastrand::u64(..)).into(),
+        })
+    }
+}

@@ -1,0 +1,145 @@
+//! The request path, in order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::CONTENT_LENGTH;
+use http::{HeaderValue, Request, Response, StatusCode, request};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use tokio::time::timeout;
+
+use super::Proxy;
+use super::admit::{Front, admit};
+use super::answer;
+use super::call::{Call, classify};
+use super::exchange::{Timing, exchange};
+use super::failure::Failure;
+use super::headers::{self, SERVER_TIMING};
+use super::outbound::{self, Outbound};
+use super::redirect::{Landing, follow};
+use super::reply::{self, Reply};
+use super::transfer::{self, Resumption};
+use crate::net::body::StreamBody;
+use crate::observe::blame::{Blame, Step};
+use crate::observe::record::Record;
+use crate::oci::error::ErrorCode;
+use crate::oci::operation::Operation;
+
+/// Answers one request. Every failure has become a response.
+pub async fn handle(proxy: Arc<Proxy>, front: Arc<Front>, request: Request<Incoming>) -> Response<StreamBody> {
+    let (head, body) = request.into_parts();
+    let mut record = Record::begin(proxy.metrics.clone(), head.method.clone());
+    let mut timing = Timing::default();
+    let outcome = timeout(OVERALL_LIMIT, serve(&proxy, &front, &head, body, &mut record, &mut timing)).await;
+    let outcome = outcome.unwrap_or_else(|_| Err(too_slow(record.registry.as_deref())));
+    let grant = record.grant;
+    let mut response = match outcome {
+        Ok(reply) => {
+            record.status = Some(reply.status());
+            send(reply, record)
+        }
+        Err(failure) => {
+            record.status = Some(failure.status);
+            record.blame = Some(failure.blame);
+            record.step = Some(failure.step);
+            record.error = Some(failure.message.as_str().into());
+            record.finished = true;
+            failure.response(record.registry.as_deref())
+        }
+    };
+    headers::sign(response.headers_mut());
+    let auth = timing.auth.as_secs_f64() * 1e3;
+    let upstream = timing.upstream.as_secs_f64() * 1e3;
+    if let Ok(value) =
+        HeaderValue::from_str(&format!("auth;desc=\"{grant}\";dur={auth:.1}, upstream;dur={upstream:.1}"))
+    {
+        response.headers_mut().insert(SERVER_TIMING, value);
+    }
+    response
+}
+
+async fn serve(
+    proxy: &Arc<Proxy>,
+    front: &Front,
+    head: &request::Parts,
+    body: Incoming,
+    record: &mut Record,
+    timing: &mut Timing,
+) -> Result<Reply, Failure> {
+    let routes = proxy.routes.load_full();
+    let addressed = admit(front, head, |name| routes.is_virtual_host(name))?;
+    if head.uri.path() == "/" {
+        return answer::root(head, routes.status_page.as_deref()).map(Reply::Ready);
+    }
+    let found = routes.route(front, addressed.as_ref(), head)?;
+    record.registry = Some(found.upstream.host.as_str().into());
+    let call = classify(found, &head.method)?;
+    record.operation = call.operation.as_str();
+    record.repository = call.operation.repository().map(|name| name.as_str().into());
+    record.reference = call.operation.reference().map(Into::into);
+    if call.operation == Operation::Ping {
+        return Ok(Reply::Ready(answer::ping()));
+    }
+    if outbound::is_loop(proxy, head) {
+        let message = format!("the request came back to regpass: the address of {} leads here", call.registry());
+        return Err(Failure::new(
+            StatusCode::LOOP_DETECTED,
+            ErrorCode::Unknown,
+            Blame::Configuration,
+            Step::Route,
+            message,
+        ));
+    }
+    let outbound = Outbound::prepare(proxy, &call, head, body).await?;
+    let landing = fetch(proxy, &call, &outbound, record, timing).await?;
+    reply::complete(proxy, call, outbound, landing, record, timing).await
+}
+
+/// Asks the registry and follows where it leads. A signed URL that turns out to be over sends us back to the registry
+/// for a new one, once.
+pub async fn fetch(
+    proxy: &Proxy,
+    call: &Call,
+    outbound: &Outbound,
+    record: &mut Record,
+    timing: &mut Timing,
+) -> Result<Landing, Failure> {
+    let answer = exchange(proxy, call, outbound, record, timing).await?;
+    let landing = follow(call, outbound, answer, record, timing).await?;
+    if !matches!(landing, Landing::Expired(_)) {
+        return Ok(landing);
+    }
+    let answer = exchange(proxy, call, outbound, record, timing).await?;
+    match follow(call, outbound, answer, record, timing).await? {
+        Landing::Expired(failure) => Err(failure),
+        landing => Ok(landing),
+    }
+}
+
+fn send(reply: Reply, mut record: Record) -> Response<StreamBody> {
+    match reply {
+        Reply::Ready(response) => {
+            record.bytes = response.body().size_hint().exact().unwrap_or(0);
+            record.finished = true;
+            response
+        }
+        Reply::Stream { head, body, proxy, call, outbound } => {
+            let idle = call.routed.upstream.timeouts.body_idle;
+            let resumable =
+                matches!(call.operation, Operation::ReadBlob(..)) && head.headers.contains_key(CONTENT_LENGTH);
+            let resumption = resumable.then(|| Resumption { proxy, call: *call, outbound: *outbound });
+            let body = transfer::stream(record, &head.headers, head.status, body, idle, resumption);
+            Response::from_parts(head, body)
+        }
+    }
+}
+
+fn too_slow(registry: Option<&str>) -> Failure {
+    let who = registry.unwrap_or("the registry");
+    let message = format!("{who} gave no answer within {} s, retries included", OVERALL_LIMIT.as_secs());
+    Failure::new(StatusCode::GATEWAY_TIMEOUT, ErrorCode::Unavailable, Blame::Registry, Step::Registry, message)
+}
+
+/// After this long a client has heard something, whatever happens behind.
+const OVERALL_LIMIT: Duration = Duration::from_secs(40);

@@ -1,0 +1,185 @@
+//! Following a registry's redirects, with its credentials left behind at the first border.
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, LOCATION, RANGE};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+use super::call::Call;
+use super::exchange::{Answer, Timing};
+use super::failure::Failure;
+use super::outbound::Outbound;
+use super::refusal;
+use crate::auth::exchange::add_common_headers;
+use crate::base::origin::{Scheme, Url};
+use crate::config::model::Redirects;
+use crate::net::body::drain;
+use crate::observe::blame::{Blame, Step};
+use crate::observe::record::Record;
+use crate::oci::error::ErrorCode;
+use crate::oci::operation::Operation;
+
+/// Where a chain of redirects ended.
+#[derive(Debug)]
+pub enum Landing {
+    /// At the registry itself.
+    Registry(Response<Incoming>),
+    /// At the end of a chain that left the registry's origin.
+    Elsewhere(Response<Incoming>),
+    /// Nowhere: the client is to follow by itself.
+    HandedOn(Url),
+    /// A signed URL that is over, or does not take this request: the registry may have a better one.
+    Expired(Failure),
+}
+
+/// Follows 301, 302, 303, 307 and 308 of blob and manifest reads.
+pub async fn follow(
+    call: &Call,
+    outbound: &Outbound,
+    answer: Answer,
+    record: &mut Record,
+    timing: &mut Timing,
+) -> Result<Landing, Failure> {
+    let reads_content = matches!(call.operation, Operation::ReadBlob(..) | Operation::ReadManifest(..));
+    let Answer { mut response, authorization } = answer;
+    let mut hop = Hop { url: outbound.url.clone(), authorization, crossed: false, count: 0 };
+    while reads_content && is_redirect(response.status()) {
+        hop = hop.next(call, response.headers())?;
+        let hands_on = call.routed.upstream.redirects == Redirects::Pass
+            && matches!(call.operation, Operation::ReadBlob(..))
+            && !call.is_head();
+        if hands_on {
+            return Ok(Landing::HandedOn(hop.url));
+        }
+        drain(response.into_body()).await;
+        record.hops += 1;
+        response = hop.fetch(call, outbound, record, timing).await?;
+    }
+    if !hop.crossed {
+        return Ok(Landing::Registry(response));
+    }
+    match response.status() {
+        // S3, GCS and Azure answer an old signature with 403 or 400; a challenge is met by nobody.
+        StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST | StatusCode::GONE => {
+            let (head, body) = response.into_parts();
+            let told = refusal::normalized(call, &head, body, Step::Redirect).await;
+            Ok(Landing::Expired(hop.failure(call, &format!("it answered {}: {}", head.status, told.message))))
+        }
+        StatusCode::UNAUTHORIZED => {
+            Err(hop.failure(call, "it asks for a login, and credentials are not sent to redirect targets"))
+        }
+        _ => Ok(Landing::Elsewhere(response)),
+    }
+}
+
+pub fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+/// One request of a redirect chain.
+#[derive(Debug)]
+struct Hop {
+    url: Url,
+    /// Only as long as every hop stayed at the registry's origin.
+    authorization: Option<HeaderValue>,
+    crossed: bool,
+    count: u32,
+}
+
+impl Hop {
+    /// Where `Location` leads. What is dropped on the way stays dropped, also when the chain comes back.
+    fn next(self, call: &Call, headers: &HeaderMap) -> Result<Self, Failure> {
+        let location = headers.get(LOCATION).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        let Some(location) = location else { return Err(self.failure(call, "it redirects without saying where")) };
+        let url = match self.url.join(&location) {
+            Ok(url) => url,
+            Err(why) => return Err(self.failure(call, &format!("it redirects to no usable URL: {why}"))),
+        };
+        if self.url.origin.scheme == Scheme::Https && url.origin.scheme == Scheme::Http {
+            return Err(self.failure(call, &format!("it redirects from https to plain http ({url})")));
+        }
+        if self.count == MOST_HOPS {
+            return Err(self.failure(call, &format!("it redirects more than {MOST_HOPS} times")));
+        }
+        let crossed = self.crossed || url.origin != self.url.origin;
+        let authorization = if crossed { None } else { self.authorization };
+        Ok(Self { url, authorization, crossed, count: self.count + 1 })
+    }
+
+    async fn fetch(
+        &self,
+        call: &Call,
+        outbound: &Outbound,
+        record: &mut Record,
+        timing: &mut Timing,
+    ) -> Result<Response<Incoming>, Failure> {
+        let upstream = &call.routed.upstream;
+        let mut request = Request::new(Bytes::new());
+        *request.uri_mut() = self.url.uri().map_err(|why| self.failure(call, &why.to_string()))?;
+        *request.headers_mut() = outbound.headers().clone();
+        // A signed URL is signed for GET: a HEAD asks for the first byte instead and learns the size from it.
+        let sized_by_get = call.is_head() && self.crossed && matches!(call.operation, Operation::ReadBlob(..));
+        *request.method_mut() = if sized_by_get { Method::GET } else { call.method.clone() };
+        let headers = request.headers_mut();
+        add_common_headers(headers, &self.url);
+        if sized_by_get {
+            headers.insert(RANGE, HeaderValue::from_static("bytes=0-0"));
+        }
+        if self.crossed {
+            headers.remove(http::header::VIA);
+            if matches!(call.operation, Operation::ReadBlob(..)) {
+                headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+            }
+        }
+        if let Some(authorization) = &self.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        let client = upstream.client(&self.url.origin).map_err(|error| Failure::tls(&error))?;
+        record.attempts += 1;
+        let begun = Instant::now();
+        let outcome = client.send(&request).await;
+        timing.upstream += begun.elapsed();
+        let status = outcome.as_ref().map_or(0, |response| response.status().as_u16());
+        record.metrics().upstream_request(call.registry(), Step::Redirect.as_str(), status);
+        let response = outcome.map_err(|error| {
+            Failure::transport(
+                &error,
+                &format!("{}, where {} redirects to,", self.url.origin, call.registry()),
+                Step::Redirect,
+            )
+        })?;
+        Ok(if sized_by_get { as_head(response) } else { response })
+    }
+
+    fn failure(&self, call: &Call, why: &str) -> Failure {
+        let message = format!(
+            "{} redirects a read to a place that cannot be used: at {}, {why}",
+            call.registry(),
+            self.url.origin
+        );
+        Failure::new(StatusCode::BAD_GATEWAY, ErrorCode::Unavailable, Blame::Storage, Step::Redirect, message)
+    }
+}
+
+/// Turns the answer to `bytes=0-0` into the one a HEAD would have got. The byte itself is left unread, and with it
+/// the connection, unless it is the only one.
+fn as_head(mut response: Response<Incoming>) -> Response<Incoming> {
+    let range = response.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
+    let size = range.and_then(|range| range.rsplit_once('/')).and_then(|(_, size)| size.parse::<u64>().ok());
+    let ranged = response.status() == StatusCode::PARTIAL_CONTENT;
+    // An empty blob has no first byte.
+    let empty = response.status() == StatusCode::RANGE_NOT_SATISFIABLE && size == Some(0);
+    if ranged || empty {
+        *response.status_mut() = StatusCode::OK;
+        let headers = response.headers_mut();
+        headers.remove(CONTENT_RANGE);
+        match size {
+            Some(size) => drop(headers.insert(CONTENT_LENGTH, HeaderValue::from(size))),
+            None => drop(headers.remove(CONTENT_LENGTH)),
+        }
+    }
+    response
+}
+
+const MOST_HOPS: u32 = 5;

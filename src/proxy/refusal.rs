@@ -1,0 +1,101 @@
+//! Errors of registries and redirect targets, whatever they look like, in the one form clients read.
+
+use http::header::{CONTENT_ENCODING, RETRY_AFTER};
+use http::{StatusCode, response};
+use hyper::body::Incoming;
+use serde_json::Value;
+
+use super::call::Call;
+use super::document::decoded;
+use super::failure::Failure;
+use crate::auth::grant::Grant;
+use crate::net::body::read_limited;
+use crate::observe::blame::{Blame, Step};
+use crate::oci::error::{ErrorCode, ErrorEntry, readable};
+use crate::oci::operation::Operation;
+
+/// An answer of 4xx or 5xx: code, message and detail as far as the upstream's body tells, the status kept.
+pub async fn normalized(call: &Call, head: &response::Parts, body: Incoming, step: Step) -> Failure {
+    let told = Told::read(call, head, body).await;
+    let status = head.status;
+    let who = if step == Step::Redirect { "where it keeps its blobs" } else { "the registry" };
+    let blame = match (step, status) {
+        (Step::Redirect, _) => Blame::Storage,
+        (_, status) if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => Blame::Registry,
+        (_, StatusCode::FORBIDDEN) => Blame::Credential,
+        _ => Blame::Client,
+    };
+    let code = told.code.unwrap_or_else(|| code_for(&call.operation, status).as_str().to_owned());
+    let message = told.message.unwrap_or_else(|| format!("{}: {who} answered {status}", call.registry()));
+    let mut failure = Failure::new(status, ErrorCode::Unknown, blame, step, message);
+    failure.code = code.into();
+    failure.upstream_detail = told.detail;
+    match head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()) {
+        Some(wait) => failure.with_header(RETRY_AFTER, wait),
+        None => failure,
+    }
+}
+
+/// A 401 that no further authorization will change. Clients never see it as a 401: they would start a login of their
+/// own, with credentials they do not have.
+pub async fn denied(call: &Call, grant: &Grant, body: Incoming) -> Failure {
+    let (head, ()) =
+        http::Response::builder().status(StatusCode::UNAUTHORIZED).body(()).unwrap_or_default().into_parts();
+    let told = Told::read(call, &head, body).await;
+    let registry = call.registry();
+    let what = match call.operation.repository() {
+        Some(name) => format!("{} of {name}", call.operation.access().as_str()),
+        None => call.operation.as_str().to_owned(),
+    };
+    let with = match (&grant.fell_back_from, grant.header()) {
+        (Some(login), _) => format!("anonymously, after rejecting the login from {login}"),
+        (None, None) => "without a login".to_owned(),
+        (None, Some(_)) => format!("with {}", grant.source()),
+    };
+    let said = told.message.map(|message| format!(" (it says: {message})")).unwrap_or_default();
+    let message = format!(
+        "{registry} refuses {what} {with}: the repository does not exist, or it needs a login that may do this; see 'credential' of [registry.\"{registry}\"]{said}"
+    );
+    let mut failure =
+        Failure::new(StatusCode::FORBIDDEN, ErrorCode::Denied, Blame::Credential, Step::Registry, message);
+    failure.upstream_detail = told.detail;
+    failure
+}
+
+/// What an error body tells.
+struct Told {
+    code: Option<String>,
+    message: Option<String>,
+    detail: Value,
+}
+
+impl Told {
+    async fn read(call: &Call, head: &response::Parts, body: Incoming) -> Self {
+        let idle = call.routed.upstream.timeouts.body_idle;
+        let body = if call.is_head() {
+            bytes::Bytes::new()
+        } else {
+            read_limited(body, LARGEST_ERROR, idle).await.unwrap_or_default()
+        };
+        let body = decoded(body, head.headers.get(CONTENT_ENCODING), LARGEST_ERROR).unwrap_or_default();
+        match ErrorEntry::parse_all(&body).into_iter().next() {
+            Some(entry) => {
+                let message = Some(entry.message).filter(|message| !message.is_empty());
+                Self { code: Some(entry.code), message, detail: entry.detail }
+            }
+            None => Self { code: None, message: readable(&body), detail: Value::Null },
+        }
+    }
+}
+
+/// The specification's code for a status whose body named none.
+fn code_for(operation: &Operation, status: StatusCode) -> ErrorCode {
+    match (operation, status) {
+        (Operation::ReadManifest(..), StatusCode::NOT_FOUND) => ErrorCode::ManifestUnknown,
+        (Operation::ReadBlob(..), StatusCode::NOT_FOUND) => ErrorCode::BlobUnknown,
+        (_, StatusCode::NOT_FOUND) => ErrorCode::NameUnknown,
+        (_, status) => ErrorCode::for_status(status),
+    }
+}
+
+const LARGEST_ERROR: usize = 64 * 1024;

@@ -1,0 +1,176 @@
+//! From the registry's answer to the client's: one shape for all of them.
+
+use std::sync::Arc;
+
+use http::header::{CONTENT_LENGTH, LOCATION, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, response};
+use hyper::body::Incoming;
+
+use super::Proxy;
+use super::call::Call;
+use super::document;
+use super::exchange::Timing;
+use super::failure::Failure;
+use super::headers::{self, DOCKER_CONTENT_DIGEST};
+use super::outbound::Outbound;
+use super::page;
+use super::pipeline;
+use super::redirect::{Landing, is_redirect};
+use super::refusal;
+use crate::base::origin::Url;
+use crate::net::body::{self, StreamBody, drain};
+use crate::observe::blame::{Blame, Step};
+use crate::observe::record::Record;
+use crate::oci::error::ErrorCode;
+use crate::oci::operation::Operation;
+
+/// An answer for the client.
+#[derive(Debug)]
+pub enum Reply {
+    Ready(Response<StreamBody>),
+    /// A body that is passed on as it comes, and what is needed to ask for the rest of it.
+    Stream {
+        head: response::Parts,
+        body: Incoming,
+        proxy: Arc<Proxy>,
+        call: Box<Call>,
+        outbound: Box<Outbound>,
+    },
+}
+
+impl Reply {
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Ready(response) => response.status(),
+            Self::Stream { head, .. } => head.status,
+        }
+    }
+}
+
+/// Normalizes the end of a fetch.
+pub async fn complete(
+    proxy: &Arc<Proxy>,
+    call: Call,
+    outbound: Outbound,
+    landing: Landing,
+    record: &mut Record,
+    timing: &mut Timing,
+) -> Result<Reply, Failure> {
+    let (response, step) = match landing {
+        Landing::HandedOn(url) => return handed_on(&call, &url).map(Reply::Ready),
+        Landing::Expired(failure) => return Err(failure),
+        Landing::Registry(response) => (response, Step::Registry),
+        Landing::Elsewhere(response) => (response, Step::Redirect),
+    };
+    let (mut head, body) = response.into_parts();
+    if lacks_referrers(&call, &head) {
+        drain(body).await;
+        return Err(no_referrers(&call));
+    }
+    check_status(&call, &head)?;
+    if head.status.is_client_error() || head.status.is_server_error() {
+        return Err(refusal::normalized(&call, &head, body, step).await);
+    }
+    if !matches!(call.operation, Operation::ReadBlob(..)) && document::is_web_page(&head.headers) {
+        return Err(document::unusable(&call, "it is a web page, not what was asked for"));
+    }
+    let mut own = headers::inbound(&head.headers);
+    page::relink(&call, &head.headers, &mut own);
+    head.headers = own;
+    add_known_digest(&call, &mut head.headers);
+    if call.is_head() || head.status == StatusCode::NOT_MODIFIED {
+        drain(body).await;
+        if needs_content(&call, &head) {
+            head.headers = headers_of_get(proxy, &call, &outbound, record, timing).await?;
+        }
+        if head.status == StatusCode::NOT_MODIFIED {
+            head.headers.remove(CONTENT_LENGTH);
+        }
+        return Ok(Reply::Ready(Response::from_parts(head, body::empty())));
+    }
+    if head.status.is_success() && document::must_be_read(&call, &head.headers) {
+        let bytes = document::read(&call, &mut head.headers, body).await?;
+        return Ok(Reply::Ready(Response::from_parts(head, body::full(bytes))));
+    }
+    Ok(Reply::Stream { head, body, proxy: proxy.clone(), call: Box::new(call), outbound: Box::new(outbound) })
+}
+
+/// A blob redirect the client follows by itself: absolute, because it may be relative to the registry.
+fn handed_on(call: &Call, url: &Url) -> Result<Response<StreamBody>, Failure> {
+    let location = url.uri().ok().and_then(|uri| HeaderValue::from_str(&uri.to_string()).ok());
+    let location = location.ok_or_else(|| document::unusable(call, "it redirects to a URL no header can hold"))?;
+    let mut response = Response::new(body::empty());
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    response.headers_mut().insert(LOCATION, location);
+    add_known_digest(call, response.headers_mut());
+    Ok(response)
+}
+
+/// Whether the registry has no referrers API: 404, a redirect to a web site (GHCR), 405, a page, or a rate limit
+/// that knows no end, which is what such pages answer.
+fn lacks_referrers(call: &Call, head: &response::Parts) -> bool {
+    if !matches!(call.operation, Operation::ListReferrers(..)) {
+        return false;
+    }
+    match head.status {
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => true,
+        StatusCode::TOO_MANY_REQUESTS => !head.headers.contains_key(RETRY_AFTER),
+        status => status.is_redirection() && status != StatusCode::NOT_MODIFIED || document::is_web_page(&head.headers),
+    }
+}
+
+/// 404 makes clients use the tag scheme; an invented empty index would hide signatures.
+fn no_referrers(call: &Call) -> Failure {
+    let message = format!("{} has no referrers API here; clients fall back to the referrers tag", call.registry());
+    Failure::new(StatusCode::NOT_FOUND, ErrorCode::Unsupported, Blame::Registry, Step::Registry, message)
+}
+
+fn check_status(call: &Call, head: &response::Parts) -> Result<(), Failure> {
+    let odd = is_redirect(head.status) || head.status.is_informational();
+    if odd {
+        Err(document::unusable(call, &format!("it answered {} where no redirect belongs", head.status)))
+    } else {
+        Ok(())
+    }
+}
+
+/// What was asked for by digest is that digest.
+fn add_known_digest(call: &Call, headers: &mut HeaderMap) {
+    if let Some(digest) = call.operation.digest()
+        && !headers.contains_key(DOCKER_CONTENT_DIGEST)
+        && let Ok(value) = HeaderValue::from_str(digest.as_str())
+    {
+        headers.insert(DOCKER_CONTENT_DIGEST, value);
+    }
+}
+
+/// A HEAD by tag that came back without a digest.
+fn needs_content(call: &Call, head: &response::Parts) -> bool {
+    call.is_head()
+        && head.status == StatusCode::OK
+        && matches!(call.operation, Operation::ReadManifest(..))
+        && !head.headers.contains_key(DOCKER_CONTENT_DIGEST)
+}
+
+/// Reads the manifest to know its digest, for a registry that does not tell.
+async fn headers_of_get(
+    proxy: &Proxy,
+    call: &Call,
+    outbound: &Outbound,
+    record: &mut Record,
+    timing: &mut Timing,
+) -> Result<HeaderMap, Failure> {
+    let call = Call { method: Method::GET, ..call.clone() };
+    let outbound = outbound.as_get();
+    let landing = pipeline::fetch(proxy, &call, &outbound, record, timing).await?;
+    let (Landing::Registry(response) | Landing::Elsewhere(response)) = landing else {
+        return Err(document::unusable(&call, "it answers HEAD and GET differently"));
+    };
+    let (head, body) = response.into_parts();
+    if head.status != StatusCode::OK {
+        return Err(refusal::normalized(&call, &head, body, Step::Registry).await);
+    }
+    let mut headers = headers::inbound(&head.headers);
+    document::read(&call, &mut headers, body).await?;
+    Ok(headers)
+}

@@ -1,0 +1,188 @@
+//! Which registry a request is for. First match wins: pinned listener, `?ns=`, virtual host, first path component,
+//! default registry.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use dashmap::DashMap;
+use http::{StatusCode, request};
+
+use super::admit::{Addressed, Front};
+use super::failure::Failure;
+use crate::base::host::RegistryHost;
+use crate::observe::blame::{Blame, Step};
+use crate::oci::error::ErrorCode;
+use crate::oci::path::{ApiPath, NotApi};
+use crate::oci::query::Query;
+use crate::profile;
+use crate::upstream::{SharedUpstream, Upstream};
+
+/// Makes the upstream of a registry that the configuration names or implies.
+pub type Build = dyn Fn(&RegistryHost) -> Option<Upstream> + Send + Sync;
+
+/// The registries of one configuration.
+pub struct Routes {
+    pub default_registry: RegistryHost,
+    /// First path components and labels below `localhost` that mean a registry.
+    pub aliases: HashMap<Box<str>, RegistryHost>,
+    /// Host names that mean a registry.
+    pub virtual_hosts: HashMap<Box<str>, RegistryHost>,
+    /// Where the status page is, if there is one.
+    pub status_page: Option<Box<str>>,
+    build: Box<Build>,
+    upstreams: DashMap<RegistryHost, SharedUpstream>,
+}
+
+/// A request whose registry is known.
+#[derive(Clone, Debug)]
+pub struct Routed {
+    pub upstream: SharedUpstream,
+    /// What follows `/v2/` at the registry.
+    pub path: ApiPath,
+    /// The client's query, less what was meant for regpass.
+    pub query: Query,
+    /// How the client names the registry's API root.
+    pub outside: Outside,
+}
+
+/// The part of the client's URLs that chose the registry, and that answers have to repeat.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outside {
+    /// The first path component, as the client wrote it.
+    pub prefix: Option<Box<str>>,
+    /// The value of `ns`, as the client wrote it.
+    pub ns: Option<Box<str>>,
+}
+
+impl Outside {
+    /// A path below `/v2` as the client would ask for it.
+    pub fn url(&self, path_below_v2: &str, mut query: Query) -> String {
+        if let Some(ns) = &self.ns {
+            query.set("ns", ns);
+        }
+        let prefix = self.prefix.as_ref().map(|prefix| format!("/{prefix}")).unwrap_or_default();
+        query.after(&format!("/v2{prefix}{path_below_v2}"))
+    }
+}
+
+impl Routes {
+    pub fn new(default_registry: RegistryHost, build: Box<Build>) -> Self {
+        Self {
+            default_registry,
+            aliases: HashMap::new(),
+            virtual_hosts: HashMap::new(),
+            status_page: None,
+            build,
+            upstreams: DashMap::new(),
+        }
+    }
+
+    /// Finds the registry of a request for the API.
+    pub fn route(
+        &self,
+        front: &Front,
+        addressed: Option<&Addressed>,
+        head: &request::Parts,
+    ) -> Result<Routed, Failure> {
+        let path = ApiPath::parse(head.uri.path()).map_err(not_api)?;
+        let mut query = Query::parse(head.uri.query());
+        let ns = query.value("ns");
+        let raw_ns = query.raw("ns").map(Into::into);
+        query.remove("ns");
+        let outside = Outside { prefix: None, ns: raw_ns };
+        let (registry, path, outside) = if let Some(pinned) = &front.pinned {
+            (pinned.clone(), path, outside)
+        } else if let Some(ns) = ns {
+            (self.named(&ns)?, path, outside)
+        } else if let Some(registry) = addressed.map(|addressed| self.by_host(&addressed.name)).transpose()?.flatten() {
+            (registry, path, outside)
+        } else if let Some(registry) = path.first().map(|first| self.by_component(first)).transpose()?.flatten() {
+            let prefix = path.first().map(Into::into);
+            (registry, path.without_first(), Outside { prefix, ..outside })
+        } else {
+            (self.default_registry.clone(), path, outside)
+        };
+        Ok(Routed { upstream: self.upstream(&registry)?, path, query, outside })
+    }
+
+    pub fn is_virtual_host(&self, name: &str) -> bool {
+        self.virtual_hosts.contains_key(name)
+    }
+
+    /// The upstream of a registry, made on first use.
+    pub fn upstream(&self, registry: &RegistryHost) -> Result<SharedUpstream, Failure> {
+        let registry = profile::canonical_host(registry);
+        if let Some(upstream) = self.upstreams.get(&registry) {
+            return Ok(upstream.clone());
+        }
+        let upstream = (self.build)(&registry).ok_or_else(|| unknown(registry.as_str()))?;
+        if self.upstreams.len() >= MOST_UPSTREAMS {
+            self.upstreams.retain(|_, upstream| !upstream.reach.by_wildcard);
+        }
+        Ok(self.upstreams.entry(registry).or_insert_with(|| Arc::new(upstream)).clone())
+    }
+
+    /// A virtual host of the configuration, or `<registry or alias>.localhost`.
+    fn by_host(&self, name: &str) -> Result<Option<RegistryHost>, Failure> {
+        if let Some(registry) = self.virtual_hosts.get(name) {
+            return Ok(Some(registry.clone()));
+        }
+        let Some(label) = name.strip_suffix(".localhost") else { return Ok(None) };
+        match self.aliases.get(label) {
+            Some(registry) => Ok(Some(registry.clone())),
+            None => self.named(label).map(Some),
+        }
+    }
+
+    fn by_component(&self, component: &str) -> Result<Option<RegistryHost>, Failure> {
+        if let Some(registry) = self.aliases.get(component) {
+            return Ok(Some(registry.clone()));
+        }
+        let is_host = component.contains(['.', ':']) || component == "localhost";
+        // `..` and the like are no hosts: they stay in the path, whose grammar refuses them.
+        if !is_host || component.starts_with('.') {
+            return Ok(None);
+        }
+        self.named(component).map(Some)
+    }
+
+    fn named(&self, name: &str) -> Result<RegistryHost, Failure> {
+        if let Some(registry) = self.aliases.get(name) {
+            return Ok(registry.clone());
+        }
+        RegistryHost::parse(name).map_err(|_| unknown(name))
+    }
+}
+
+impl std::fmt::Debug for Routes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Routes").field("default_registry", &self.default_registry).finish_non_exhaustive()
+    }
+}
+
+/// regpass is no open proxy: what nobody configured is not reached.
+fn unknown(name: &str) -> Failure {
+    let name: String = name.chars().take(100).flat_map(char::escape_debug).collect();
+    let message = format!(
+        "the registry '{name}' is neither well-known nor configured; add [registry.\"{name}\"] to the configuration"
+    );
+    Failure::new(StatusCode::NOT_FOUND, ErrorCode::NameUnknown, Blame::Client, Step::Route, message)
+}
+
+fn not_api(why: NotApi) -> Failure {
+    let (status, code, message) = match why {
+        NotApi::Elsewhere => (
+            StatusCode::NOT_FOUND,
+            ErrorCode::Unsupported,
+            "regpass serves the distribution API below /v2/ and nothing else",
+        ),
+        NotApi::Encoding => (
+            StatusCode::BAD_REQUEST,
+            ErrorCode::NameInvalid,
+            "the path holds an encoded slash, a control character or bytes that are no text",
+        ),
+    };
+    Failure::new(status, code, Blame::Client, Step::Route, message)
+}
+
+const MOST_UPSTREAMS: usize = 1024;

@@ -1,0 +1,167 @@
+//! A body on its way to the client: watched, counted, and resumed when the registry drops it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::unfold;
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG};
+use http::{HeaderMap, Response, StatusCode};
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody as FrameStream};
+use hyper::body::Incoming;
+use tokio::time::timeout;
+use tracing::debug;
+
+use super::Proxy;
+use super::call::Call;
+use super::exchange::Timing;
+use super::outbound::Outbound;
+use super::pipeline;
+use super::redirect::Landing;
+use crate::net::body::StreamBody;
+use crate::net::error::BoxError;
+use crate::observe::blame::{Blame, Step};
+use crate::observe::record::Record;
+
+/// What a blob needs to be asked for again.
+#[derive(Debug)]
+pub struct Resumption {
+    pub proxy: Arc<Proxy>,
+    pub call: Call,
+    pub outbound: Outbound,
+}
+
+/// A body that broke for good.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error("nothing came for {} s", .0.as_secs())]
+    Idle(Duration),
+    #[error("it broke off: {0}")]
+    Lost(BoxError),
+    #[error("it ended after {got} of {expected} bytes")]
+    Short { got: u64, expected: u64 },
+}
+
+/// Streams `body` to the client. A break is healed by asking for the rest where that is possible, and is otherwise
+/// shown to the client as a break, never as the end.
+pub fn stream(
+    record: Record,
+    headers: &HeaderMap,
+    status: StatusCode,
+    body: Incoming,
+    idle: Duration,
+    resumption: Option<Resumption>,
+) -> StreamBody {
+    let span = Span::of(status, headers);
+    let entity = headers.get(ETAG).map(|tag| Bytes::copy_from_slice(tag.as_bytes()));
+    let transfer = Transfer { record, body: Some(body), span, entity, idle, resumption, fruitless: 0 };
+    let frames = unfold(transfer, |mut transfer| async move {
+        let next = transfer.next().await?;
+        Some((next.map(Frame::data), transfer))
+    });
+    BodyExt::boxed_unsync(FrameStream::new(frames))
+}
+
+struct Transfer {
+    record: Record,
+    /// Taken when the body is over, well or not.
+    body: Option<Incoming>,
+    span: Span,
+    entity: Option<Bytes>,
+    idle: Duration,
+    resumption: Option<Resumption>,
+    /// Resumptions in a row that yielded nothing.
+    fruitless: u32,
+}
+
+/// Which bytes of the blob the client is to get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    first: u64,
+    /// Absent when the registry did not say how much there is.
+    length: Option<u64>,
+}
+
+impl Span {
+    fn of(status: StatusCode, headers: &HeaderMap) -> Self {
+        let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        let first = if status == StatusCode::PARTIAL_CONTENT { range_start(headers) } else { Some(0) };
+        Self { first: first.unwrap_or(0), length: length.filter(|_| first.is_some()) }
+    }
+}
+
+impl Transfer {
+    async fn next(&mut self) -> Option<Result<Bytes, BoxError>> {
+        loop {
+            let body = self.body.as_mut()?;
+            let why = match timeout(self.idle, body.frame()).await {
+                Ok(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) if data.is_empty() => continue,
+                    Ok(data) => {
+                        self.fruitless = 0;
+                        self.record.bytes += data.len() as u64;
+                        return Some(Ok(data));
+                    }
+                    Err(_trailers) => continue,
+                },
+                Ok(None) => match self.span.length {
+                    Some(expected) if self.record.bytes < expected => {
+                        Broken::Short { got: self.record.bytes, expected }
+                    }
+                    _ => {
+                        self.body = None;
+                        self.record.finished = true;
+                        return None;
+                    }
+                },
+                Ok(Some(Err(error))) => Broken::Lost(error.into()),
+                Err(_) => Broken::Idle(self.idle),
+            };
+            debug!(registry = self.record.registry.as_deref(), bytes = self.record.bytes, error = %why, "body broke off");
+            self.body = self.resume().await;
+            if self.body.is_none() {
+                self.record.blame = Some(Blame::Registry);
+                self.record.step = Some(Step::Transfer);
+                self.record.error = Some(format!("the body broke off: {why}").into());
+                return Some(Err(why.into()));
+            }
+        }
+    }
+
+    /// Asks for the bytes that are missing. Only an answer that is exactly those bytes of the same blob will do.
+    async fn resume(&mut self) -> Option<Incoming> {
+        let resumption = self.resumption.as_ref()?;
+        let total = self.span.length?;
+        let got = self.record.bytes;
+        if got >= total || self.fruitless == MOST_FRUITLESS {
+            return None;
+        }
+        self.fruitless += 1;
+        self.record.resumed += 1;
+        let (from, to) = (self.span.first + got, self.span.first + total - 1);
+        let outbound = resumption.outbound.for_range(&format!("bytes={from}-{to}"))?;
+        let mut timing = Timing::default();
+        let fetched =
+            pipeline::fetch(&resumption.proxy, &resumption.call, &outbound, &mut self.record, &mut timing).await;
+        let Ok(Landing::Registry(response) | Landing::Elsewhere(response)) = fetched else { return None };
+        self.is_rest(&response, from).then(|| response.into_body())
+    }
+
+    fn is_rest(&self, response: &Response<Incoming>, from: u64) -> bool {
+        let headers = response.headers();
+        let same_entity = match (&self.entity, headers.get(ETAG)) {
+            (Some(ours), Some(theirs)) => **ours == *theirs.as_bytes(),
+            _ => true,
+        };
+        response.status() == StatusCode::PARTIAL_CONTENT && range_start(headers) == Some(from) && same_entity
+    }
+}
+
+/// The first byte of `Content-Range: bytes first-last/total`.
+fn range_start(headers: &HeaderMap) -> Option<u64> {
+    let range = headers.get(CONTENT_RANGE)?.to_str().ok()?;
+    range.trim().strip_prefix("bytes")?.trim_start().split_once('-')?.0.parse().ok()
+}
+
+const MOST_FRUITLESS: u32 = 2;

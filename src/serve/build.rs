@@ -1,0 +1,86 @@
+//! From a configuration to the registries it speaks of.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::base::host::{HostPattern, RegistryHost};
+use crate::base::origin::Origin;
+use crate::config::model::{Config, Redirects, Registry, RepositoryRules};
+use crate::credential::chain::Credentials;
+use crate::credential::sources::Sources;
+use crate::net::dial::Network;
+use crate::net::tls::{BadTlsFile, TlsFiles};
+use crate::profile;
+use crate::proxy::route::Routes;
+use crate::upstream::{Reach, Upstream};
+
+/// Builds the routes of a configuration. Reads the TLS files it names; connects to nothing.
+pub fn routes(config: &Config, sources: &Arc<Sources>, network: &Network) -> Result<Routes, Vec<BadTlsFile>> {
+    let mut tls = HashMap::new();
+    let mut bad = Vec::new();
+    for registry in &config.registries {
+        match tls_files(registry) {
+            Ok(files) => drop(tls.insert(registry.pattern.clone(), Arc::new(files))),
+            Err(why) => bad.push(why),
+        }
+    }
+    if !bad.is_empty() {
+        return Err(bad);
+    }
+    let build = {
+        let (config, sources, network) = (config.clone(), sources.clone(), network.clone());
+        move |host: &RegistryHost| upstream(&config, host, &sources, &network, &tls)
+    };
+    let mut routes = Routes::new(config.default_registry.clone(), Box::new(build));
+    for registry in &config.registries {
+        let HostPattern::Exact(host) = &registry.pattern else { continue };
+        routes.aliases.extend(registry.alias.iter().map(|alias| (alias.clone(), host.clone())));
+        routes.virtual_hosts.extend(registry.hosts.iter().map(|name| (name.clone(), host.clone())));
+    }
+    Ok(routes)
+}
+
+fn upstream(
+    config: &Config,
+    host: &RegistryHost,
+    sources: &Sources,
+    network: &Network,
+    tls: &HashMap<HostPattern, Arc<TlsFiles>>,
+) -> Option<Upstream> {
+    let entry = config.registries.iter().find(|entry| entry.pattern.matches(host));
+    if entry.is_none() && !profile::is_well_known(host) {
+        return None;
+    }
+    let profile = entry.and_then(|entry| entry.profile).unwrap_or_else(|| profile::by_host(host));
+    let api_host = profile::by_host(host).api_host.unwrap_or(host.as_str());
+    let origin = match entry.and_then(|entry| entry.url.clone()) {
+        Some(origin) => origin,
+        None => Origin::https(api_host).ok()?,
+    };
+    let credential = entry.map_or(&config.defaults.credential, |entry| &entry.credential);
+    let identities = entry.map(|entry| &*entry.identities).unwrap_or_default();
+    let files = entry.and_then(|entry| tls.get(&entry.pattern).cloned()).unwrap_or_default();
+    Some(Upstream {
+        host: host.clone(),
+        origin,
+        profile,
+        allow: entry.map_or(&config.defaults.allow, |entry| &entry.allow).clone(),
+        repositories: entry.map_or_else(RepositoryRules::default, |entry| entry.repositories.clone()),
+        redirects: entry.map_or(Redirects::Follow, |entry| entry.redirects),
+        realm_hosts: entry.map(|entry| entry.realm_hosts.clone()).unwrap_or_default(),
+        credentials: Credentials::new(credential, identities, sources),
+        timeouts: config.timeouts,
+        reach: Reach::new(network.clone(), files, entry.is_some_and(|entry| entry.pattern == HostPattern::Any)),
+    })
+}
+
+fn tls_files(registry: &Registry) -> Result<TlsFiles, BadTlsFile> {
+    let mut files = TlsFiles::default();
+    if let Some(ca) = &registry.ca {
+        files = files.with_authorities(ca)?;
+    }
+    if let Some(identity) = &registry.client_certificate {
+        files = files.with_identity(&identity.certificate, &identity.key)?;
+    }
+    Ok(files)
+}

@@ -1,0 +1,7 @@
+//! Wires everything and runs it: the only place that sees all floors.
+
+pub mod build;
+mod run;
+mod signals;
+
+pub use run::run;

@@ -1,0 +1,94 @@
+//! One registry as configured: where it is, what is known of it, what may be done there, and with which login.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
+
+use crate::base::host::RegistryHost;
+use crate::base::origin::{Origin, Url};
+use crate::config::model::{RealmHost, Redirects, RepositoryRules, Timeouts};
+use crate::credential::chain::Credentials;
+use crate::net::address::{Guard, Home};
+use crate::net::client::{Client, Limits};
+use crate::net::dial::Network;
+use crate::net::tls::TlsFiles;
+use crate::oci::name::RepositoryName;
+use crate::oci::operation::Access;
+use crate::profile::Profile;
+
+#[derive(Debug)]
+pub struct Upstream {
+    /// The name it goes by in messages, logs and metrics.
+    pub host: RegistryHost,
+    /// Where its API is.
+    pub origin: Origin,
+    pub profile: &'static Profile,
+    pub allow: BTreeSet<Access>,
+    pub repositories: RepositoryRules,
+    pub redirects: Redirects,
+    /// Token services the operator trusts, beside the profile's.
+    pub realm_hosts: Vec<RealmHost>,
+    pub credentials: Credentials,
+    pub timeouts: Timeouts,
+    pub reach: Reach,
+}
+
+/// How an upstream is connected to. The clients are made on first use, because reading the system's certificates
+/// takes longer than everything else at start.
+#[derive(Debug)]
+pub struct Reach {
+    pub network: Network,
+    pub tls: Arc<TlsFiles>,
+    /// Whether only a wildcard of the configuration names this registry.
+    pub by_wildcard: bool,
+    clients: OnceLock<Result<Clients, String>>,
+}
+
+#[derive(Debug)]
+struct Clients {
+    registry: Client,
+    elsewhere: Client,
+}
+
+/// TLS material that does not fit together.
+#[derive(Debug, thiserror::Error)]
+#[error("the registry's TLS files cannot be used: {0}")]
+pub struct BadTls(String);
+
+impl Reach {
+    pub fn new(network: Network, tls: Arc<TlsFiles>, by_wildcard: bool) -> Self {
+        Self { network, tls, by_wildcard, clients: OnceLock::new() }
+    }
+}
+
+impl Upstream {
+    /// The client for `origin`. The registry's own origin has its connections, and is the only one that sees the
+    /// client certificate; every other origin was named by the registry and is dialled under guard.
+    pub fn client(&self, origin: &Origin) -> Result<&Client, BadTls> {
+        let clients = self.reach.clients.get_or_init(|| self.connect().map_err(|error| error.to_string()));
+        let clients = clients.as_ref().map_err(|why| BadTls(why.clone()))?;
+        Ok(if *origin == self.origin { &clients.registry } else { &clients.elsewhere })
+    }
+
+    /// Whether the configuration's allow-lists let `access` happen to a repository.
+    pub fn permits(&self, access: Access, name: &RepositoryName) -> bool {
+        self.repositories.0.get(&access).is_none_or(|patterns| patterns.matches(name))
+    }
+
+    /// A path of the API as a URL.
+    pub fn url(&self, path: &str, query: Option<String>) -> Url {
+        Url { origin: self.origin.clone(), path: path.into(), query: query.map(Into::into) }
+    }
+
+    fn connect(&self) -> Result<Clients, rustls::Error> {
+        let Reach { network, tls, by_wildcard, .. } = &self.reach;
+        let limits = Limits { connect: self.timeouts.connect, head: self.timeouts.response_head };
+        let home = Home::default();
+        let here = if *by_wildcard { Guard::AnyRegistry(home.clone()) } else { Guard::Registry(home.clone()) };
+        Ok(Clients {
+            registry: Client::new(network.clone(), here, tls.client_config(true)?, limits),
+            elsewhere: Client::new(network.clone(), Guard::Elsewhere(home), tls.client_config(false)?, limits),
+        })
+    }
+}
+
+pub type SharedUpstream = Arc<Upstream>;

@@ -1,0 +1,137 @@
+//! A small multi-arch image, made from nothing, that every engine can unpack.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use flate2::{Compression, GzBuilder};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+
+/// Larger than any buffer on the way, so that a blob travels in many pieces.
+const PAYLOAD: usize = 1 << 20;
+
+/// An index over linux/amd64 and linux/arm64, as an OCI layout directory.
+#[derive(Debug)]
+pub(crate) struct Image {
+    /// Digest of the index: what the tag means.
+    pub(crate) digest: String,
+    pub(crate) platforms: Vec<Platform>,
+    layout: TempDir,
+}
+
+/// One image of the index.
+#[derive(Debug)]
+pub(crate) struct Platform {
+    pub(crate) architecture: &'static str,
+    /// Digest of the only file in the layer.
+    pub(crate) payload: String,
+    pub(crate) manifest: String,
+    pub(crate) config: String,
+    pub(crate) layer: String,
+    /// The layer as it travels: a gzipped tar.
+    pub(crate) layer_bytes: Vec<u8>,
+}
+
+impl Image {
+    pub(crate) fn build() -> Self {
+        let layout = tempfile::tempdir().expect("a directory for the image");
+        let blobs = layout.path().join("blobs/sha256");
+        fs::create_dir_all(&blobs).expect("blobs directory");
+
+        let (platforms, manifests): (Vec<_>, Vec<_>) =
+            ["amd64", "arm64"].into_iter().map(|architecture| platform(architecture, &blobs)).unzip();
+        let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": manifests });
+        let index = blob(&blobs, INDEX, index.to_string().as_bytes());
+        let digest = text(&index["digest"]);
+
+        let root = json!({ "schemaVersion": 2, "manifests": [index] });
+        fs::write(layout.path().join("index.json"), root.to_string()).expect("index.json");
+        fs::write(layout.path().join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).expect("oci-layout");
+        Self { digest, platforms, layout }
+    }
+
+    pub(crate) fn layout(&self) -> &Path {
+        self.layout.path()
+    }
+}
+
+fn platform(architecture: &'static str, blobs: &Path) -> (Platform, Value) {
+    let payload = payload(architecture);
+    let tar = tar_of("usr/share/payload", &payload);
+    let layer_bytes = gzip(&tar);
+    let layer = blob(blobs, LAYER, &layer_bytes);
+    let config = json!({
+        "architecture": architecture,
+        "os": "linux",
+        "config": { "Cmd": ["/bin/true"] },
+        "rootfs": { "type": "layers", "diff_ids": [digest_of(&tar)] },
+        "history": [{ "created_by": "regpass tests" }],
+    });
+    let config = blob(blobs, CONFIG, config.to_string().as_bytes());
+    let manifest = json!({ "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer] });
+    let mut manifest = blob(blobs, MANIFEST, manifest.to_string().as_bytes());
+    manifest["platform"] = json!({ "os": "linux", "architecture": architecture });
+
+    let platform = Platform {
+        architecture,
+        payload: digest_of(&payload),
+        manifest: text(&manifest["digest"]),
+        config: text(&config["digest"]),
+        layer: text(&layer["digest"]),
+        layer_bytes,
+    };
+    (platform, manifest)
+}
+
+/// Writes one blob of the layout and describes it.
+fn blob(blobs: &Path, media_type: &str, bytes: &[u8]) -> Value {
+    let digest = digest_of(bytes);
+    fs::write(blobs.join(digest.trim_start_matches("sha256:")), bytes).expect("blob");
+    json!({ "mediaType": media_type, "digest": digest, "size": bytes.len() })
+}
+
+pub(crate) fn digest_of(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    Sha256::digest(bytes).iter().fold("sha256:".to_owned(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("strings take everything");
+        hex
+    })
+}
+
+fn tar_of(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut header = tar::Header::new_gnu();
+    header.set_size(bytes.len() as u64);
+    header.set_mode(0o644);
+    let mut tar = tar::Builder::new(Vec::new());
+    tar.append_data(&mut header, name, bytes).expect("tar in memory");
+    tar.into_inner().expect("tar in memory")
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut gzip = GzBuilder::new().write(Vec::new(), Compression::fast());
+    gzip.write_all(bytes).expect("gzip in memory");
+    gzip.finish().expect("gzip in memory")
+}
+
+/// Bytes that do not compress and differ between platforms: a xorshift sequence.
+fn payload(architecture: &str) -> Vec<u8> {
+    let mut state = architecture.bytes().fold(1_u64, |state, byte| state.wrapping_mul(31) + u64::from(byte));
+    let next = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    });
+    next.flatten().take(PAYLOAD).collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a string").to_owned()
+}

@@ -1,0 +1,21 @@
+//! Real clients pull through the real binary from the real registry, and need no credential for it.
+//!
+//! Each test starts Debian's `docker-registry` in one of two modes, htpasswd or signed tokens, and regpass in front of
+//! it. The client then pulls a multi-arch image and must end up with the digests that the registry itself serves.
+//! `tests/run clients` installs what this needs; a client that is not there is a failure.
+
+mod image;
+mod process;
+mod registry;
+mod regpass;
+mod scene;
+mod token_service;
+
+mod buildah;
+mod containerd;
+mod curl;
+mod docker;
+mod oras;
+mod podman;
+mod skopeo;
+mod tokens;

@@ -1,0 +1,102 @@
+//! Debian's `docker-registry`, the real thing, wanting a password or a signed token.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::image::Image;
+use crate::process::{Daemon, output, plain, private, stdout};
+use crate::token_service::{ISSUER, SERVICE, TokenService};
+
+pub(crate) const USER: &str = "u";
+pub(crate) const PASSWORD: &str = "not-a-real-secret";
+/// The two above with bcrypt, the only hash the registry takes.
+const HTPASSWD: &str = "u:$2b$04$.5hdWiOef2WPnB2GnSDN2.86MpkD8eWRJdFHIZw9QjnPqgJC85X3e";
+
+#[derive(Debug)]
+pub(crate) struct Registry {
+    pub(crate) address: SocketAddr,
+    /// In token mode.
+    pub(crate) tokens: Option<TokenService>,
+    // Before the directory: the process goes first.
+    daemon: Daemon,
+    home: TempDir,
+}
+
+impl Registry {
+    pub(crate) async fn start_htpasswd() -> Self {
+        let home = tempfile::tempdir().expect("a directory for the registry");
+        let file = home.path().join("htpasswd");
+        fs::write(&file, HTPASSWD).expect("htpasswd");
+        let auth = json!({ "htpasswd": { "realm": "Registry Realm", "path": file } });
+        Self::start(home, &auth, None).await
+    }
+
+    /// `lifetime` is that of every token, as its signed dates and as `expires_in`.
+    pub(crate) async fn start_token(lifetime: Duration) -> Self {
+        let tokens = TokenService::start(lifetime).await;
+        let home = tempfile::tempdir().expect("a directory for the registry");
+        let bundle = home.path().join("trusted.pem");
+        fs::write(&bundle, &tokens.certificate).expect("certificate");
+        let auth = json!({ "token": {
+            "realm": format!("http://{}/token", tokens.address),
+            "service": SERVICE,
+            "issuer": ISSUER,
+            "rootcertbundle": bundle,
+        } });
+        Self::start(home, &auth, Some(tokens)).await
+    }
+
+    async fn start(home: TempDir, auth: &Value, tokens: Option<TokenService>) -> Self {
+        let config = json!({
+            "version": "0.1",
+            "log": { "formatter": "json", "accesslog": { "disabled": true } },
+            "storage": { "filesystem": { "rootdirectory": home.path().join("data") } },
+            "http": { "addr": "127.0.0.1:0" },
+            "auth": auth,
+        });
+        // JSON is YAML.
+        let file = home.path().join("config.yml");
+        fs::write(&file, config.to_string()).expect("config");
+        let mut command = plain("docker-registry", home.path());
+        command.arg("serve").arg(file);
+        let daemon = Daemon::start("docker-registry", command);
+        let address = daemon.line(listening).await;
+        Self { address, tokens, daemon, home }
+    }
+
+    /// Puts every platform of `image` there as `name`, with the credential.
+    pub(crate) async fn push(&self, image: &Image, name: &str) {
+        let mut skopeo = private("skopeo", self.home.path());
+        skopeo.args(["copy", "--all", "--preserve-digests", "--dest-tls-verify=false", "--dest-creds"]);
+        skopeo.arg(format!("{USER}:{PASSWORD}"));
+        skopeo.arg(format!("oci:{}", image.layout().display())).arg(self.direct(name));
+        output(&mut skopeo).await;
+    }
+
+    /// The digest of `name`, pulled from the registry itself with the credential.
+    pub(crate) async fn digest(&self, name: &str) -> String {
+        let mut skopeo = private("skopeo", self.home.path());
+        skopeo.args(["inspect", "--tls-verify=false", "--format={{.Digest}}", "--creds"]);
+        skopeo.arg(format!("{USER}:{PASSWORD}")).arg(self.direct(name));
+        stdout(&mut skopeo).await.trim().to_owned()
+    }
+
+    /// How many requests it has refused for want of a credential.
+    pub(crate) fn refusals(&self) -> usize {
+        self.daemon.count("error authorizing context")
+    }
+
+    fn direct(&self, name: &str) -> String {
+        format!("docker://{}/{name}", self.address)
+    }
+}
+
+/// The address in the line the registry logs once it listens.
+fn listening(line: &str) -> Option<SocketAddr> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    line["msg"].as_str()?.strip_prefix("listening on ")?.parse().ok()
+}

@@ -1,0 +1,53 @@
+//! The real `regpass` binary with a configuration file.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::process::{Daemon, plain};
+
+#[derive(Debug)]
+pub(crate) struct Regpass {
+    pub(crate) address: SocketAddr,
+    daemon: Daemon,
+    _home: TempDir,
+}
+
+impl Regpass {
+    /// `config` has one listener, on port 0.
+    pub(crate) async fn start(config: &str) -> Self {
+        let home = tempfile::tempdir().expect("a directory for regpass");
+        let file = home.path().join("config.toml");
+        fs::write(&file, config).expect("config");
+        let mut command = plain(Path::new(env!("CARGO_BIN_EXE_regpass")), home.path());
+        command.args(["--log", "json", "serve", "--config"]).arg(file);
+        let daemon = Daemon::start("regpass", command);
+        let address = daemon.line(listening).await;
+        Self { address, daemon, _home: home }
+    }
+
+    /// `name` as a client on this machine writes it.
+    pub(crate) fn image(&self, name: &str) -> String {
+        format!("localhost:{}/{name}", self.address.port())
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.image("").trim_end_matches('/'))
+    }
+
+    /// Ends it and returns its whole log.
+    pub(crate) fn stop(self) -> Vec<String> {
+        self.daemon.stop()
+    }
+}
+
+fn listening(line: &str) -> Option<SocketAddr> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    if line["message"] != "listening" {
+        return None;
+    }
+    line["address"].as_str()?.parse().ok()
+}

@@ -1,0 +1,141 @@
+//! A running regpass, spoken to over an in-memory connection.
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+
+use regpass::base::clock::WallClock;
+use regpass::config::{self, Environment, model::Config, overrides::Overrides};
+use regpass::credential::{environment, sources::Sources};
+use regpass::net::dial::Network;
+use regpass::net::listen::{Handle, serve_stream};
+use regpass::proxy::admit::Front;
+use regpass::proxy::{self, Proxy};
+use regpass::serve::build;
+
+use crate::sim::{Registry, Sim};
+
+/// regpass with one listener.
+pub struct Regpass {
+    handle: Handle,
+    pub proxy: Arc<Proxy>,
+}
+
+/// A response, read whole.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    /// Whether the body ended as it should.
+    pub whole: bool,
+}
+
+impl Regpass {
+    /// Starts with a configuration file's text, reaching registries over the simulation's network.
+    pub fn start(sim: &Sim, text: &str) -> Self {
+        let config = load(text);
+        let network = if sim.network().is_memory() {
+            let network = sim.network().clone();
+            Network::Memory(Arc::new(move |host, port| network.connect(host, port)))
+        } else {
+            Network::Tcp
+        };
+        let sources = Arc::new(Sources::new(environment::Environment::default()));
+        let routes = build::routes(&config, &sources, &network).unwrap();
+        let clock = sim.clock();
+        let proxy = Proxy::new(routes, WallClock::tokio(clock.since_1970()));
+        let front =
+            Arc::new(Front { pinned: config.listeners[0].registry.clone(), hosts: config.listeners[0].hosts.clone() });
+        let handle: Handle = {
+            let proxy = proxy.clone();
+            Arc::new(move |request| Box::pin(proxy::handle(proxy.clone(), front.clone(), request)))
+        };
+        Self { handle, proxy }
+    }
+
+    pub async fn get(&self, target: &str) -> Reply {
+        self.send(request(Method::GET, target)).await
+    }
+
+    pub async fn head(&self, target: &str) -> Reply {
+        self.send(request(Method::HEAD, target)).await
+    }
+
+    pub async fn send(&self, request: Request<Bytes>) -> Reply {
+        let (ours, theirs) = tokio::io::duplex(256 * 1024);
+        let serving = tokio::spawn(serve_stream(theirs, self.handle.clone()));
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(ours)).await.unwrap();
+        let driving = tokio::spawn(connection);
+        let response = sender.send_request(request.map(Full::new)).await.unwrap();
+        let (head, body) = response.into_parts();
+        let body = body.collect().await;
+        let whole = body.is_ok();
+        let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        drop(sender);
+        let _ = driving.await;
+        let _ = serving.await;
+        Reply { status: head.status, headers: head.headers, body, whole }
+    }
+
+    /// The metric lines that start with `name`.
+    pub fn metric(&self, name: &str) -> Vec<String> {
+        self.proxy.metrics.render().lines().filter(|line| line.starts_with(name)).map(ToOwned::to_owned).collect()
+    }
+}
+
+impl Reply {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON: {:?}", self.body))
+    }
+
+    /// The first error's code and message; fails when the body is no error envelope.
+    pub fn error(&self) -> (String, String) {
+        let json = self.json();
+        let error = &json["errors"][0];
+        let text = |key: &str| error[key].as_str().unwrap_or_else(|| panic!("no {key} in {json}")).to_owned();
+        for key in ["step", "blame"] {
+            assert!(error["detail"][key].is_string(), "detail names the {key}: {json}");
+        }
+        (text("code"), text("message"))
+    }
+
+    /// Status and error code in one.
+    pub fn verdict(&self) -> String {
+        format!("{} {}", self.status.as_u16(), self.error().0)
+    }
+}
+
+pub fn request(method: Method, target: &str) -> Request<Bytes> {
+    Request::builder().method(method).uri(target).header("host", "localhost:5050").body(Bytes::new()).unwrap()
+}
+
+/// `request` with one more header.
+pub fn with(mut request: Request<Bytes>, name: &'static str, value: &str) -> Request<Bytes> {
+    request.headers_mut().append(name, value.parse().unwrap());
+    request
+}
+
+/// A registry table that points `host` at a simulated registry and trusts its token service.
+pub fn table(host: &str, registry: &Registry, more: &str) -> String {
+    let (url, realm) = (registry.origin(), registry.token().authority());
+    format!("[registry.\"{host}\"]\nurl = \"{url}\"\nrealm_hosts = [\"{realm}\"]\n{more}\n")
+}
+
+fn load(text: &str) -> Config {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    let overrides = Overrides { config: Some(file.path().to_owned()), ..Overrides::default() };
+    let nothing = |_: &str| -> Option<OsString> { None };
+    config::load(&overrides, Environment::new(&nothing)).unwrap_or_else(|problems| panic!("{problems}"))
+}

@@ -1,0 +1,259 @@
+//! Registries as data: what each does differently, with a few hooks where data is not enough.
+
+mod distribution;
+mod docker_hub;
+mod generic;
+mod ghcr;
+mod plain;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+pub use self::distribution::Mode;
+pub use self::generic::Expiry;
+use super::registry::{Ask, Denial, FOREVER, Policy, Scope, TokenAsk};
+use super::reply::Reply;
+
+/// Hooks see one request and decide; closures, so that a test can bring its own.
+type AskHook<R> = Arc<dyn Fn(&Ask<'_>) -> R + Send + Sync>;
+type DenialHook = Arc<dyn Fn(&Denial<'_>) -> Reply + Send + Sync>;
+type GrantHook = Arc<dyn Fn(&TokenAsk<'_>) -> Result<Vec<Scope>, Reply> + Send + Sync>;
+type ClaimsHook = Arc<dyn Fn(&mut Value) + Send + Sync>;
+
+#[derive(Clone)]
+pub struct Preset {
+    /// The in-memory host of the API; `auth.` and `blobs.` in front of it are the others.
+    pub host: String,
+    /// In front of the role in the ledger.
+    pub label: String,
+    /// `Content-Type` instead of `content-type`, where the transcripts show it.
+    pub title_case: bool,
+    /// On every answer of the API.
+    pub headers: &'static [(&'static str, &'static str)],
+    /// Answers that come before any authentication.
+    pub oddities: AskHook<Option<Reply>>,
+    /// The answer of `/v2/` to those who may in.
+    pub base: AskHook<Reply>,
+    pub policy: Policy,
+    pub gate: Gate,
+    pub tokens: Tokens,
+    pub pull: Pull,
+    pub lists: Lists,
+    pub push: Push,
+}
+
+/// How the API admits callers.
+#[derive(Clone)]
+pub struct Gate {
+    /// Needs no credential at all.
+    pub open: bool,
+    /// Takes Basic; elsewhere Basic is a broken rule.
+    pub basic: bool,
+    /// What a request needs.
+    pub scopes: AskHook<Vec<Scope>>,
+    /// The whole refusal, challenge included.
+    pub refuse: DenialHook,
+}
+
+#[derive(Clone)]
+pub struct Tokens {
+    pub place: TokenPlace,
+    pub path: String,
+    /// The realm of the challenge, when it is not the token service's own address.
+    pub realm: Option<String>,
+    /// `None`: the authority of the API.
+    pub service: Option<String>,
+    pub headers: &'static [(&'static str, &'static str)],
+    /// What is granted of what was asked; `Err` is the refusal.
+    pub grant: GrantHook,
+    pub wrong_login: Reply,
+    /// How POST is refused; `None` where it works.
+    pub post_refused: Option<Reply>,
+    pub mint: Mint,
+    /// How long a token really works.
+    pub lifetime: Duration,
+    /// `expires_in` as told, if at all.
+    pub expires_in: Option<i64>,
+    /// `exp - iat`, when it differs from `lifetime`.
+    pub jwt_lifetime: Option<Duration>,
+    pub issuer: String,
+    pub access_parameters: &'static [(&'static str, &'static str)],
+    /// The last word about the claims.
+    pub claims: Option<ClaimsHook>,
+    pub fields: Vec<TokenField>,
+    pub issued_at: bool,
+    /// Replies carry a refresh token when an offline token is asked for.
+    pub refresh: bool,
+    pub chunked: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenPlace {
+    OwnOrigin,
+    Registry,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mint {
+    Jwt,
+    Opaque,
+    /// Base64 of `v1:user/repo:…`, or of the password itself.
+    Ghcr,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenField {
+    Full(&'static str),
+    /// There, but `""`.
+    Empty(&'static str),
+}
+
+#[derive(Clone)]
+pub struct Pull {
+    pub blobs: Delivery,
+    pub untyped: Untyped,
+    pub missing_manifest: AskHook<Reply>,
+    pub digest_header: bool,
+    pub etag: bool,
+    pub rate: Option<Rate>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Delivery {
+    Direct,
+    Redirect {
+        hops: Vec<Hop>,
+        valid_for: Duration,
+        /// Whether the signature covers HEAD too.
+        head_allowed: bool,
+    },
+}
+
+/// One redirect: its status and where it points.
+#[derive(Clone, Copy, Debug)]
+pub struct Hop {
+    pub status: u16,
+    pub to: Place,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The same origin, by a relative Location.
+    Here,
+    Registry,
+    Blobs,
+}
+
+/// What a manifest request gets whose `Accept` does not name the manifest's type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Untyped {
+    Native,
+    Schema1,
+    /// OCI types only when named; a Docker list becomes its amd64 member.
+    NotFound,
+}
+
+#[derive(Clone, Debug)]
+pub struct Rate {
+    pub limit: usize,
+    pub window: Duration,
+    pub exceeded: Reply,
+}
+
+#[derive(Clone)]
+pub struct Lists {
+    pub tags: Paging,
+    pub catalog: Option<Paging>,
+    pub referrers: Referrers,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Paging {
+    /// Page length when `n` is missing; `None`: all.
+    pub default: Option<usize>,
+    /// A greater `n` is an error.
+    pub most: Option<usize>,
+    /// Else oldest first.
+    pub sorted: bool,
+    pub link: LinkForm,
+    pub chunked: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkForm {
+    None,
+    /// Relative, with the real page length.
+    Relative,
+    /// Relative, with the `n` of the request, `n=0` when it had none.
+    EchoesN,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Referrers {
+    Missing,
+    Index,
+    /// A redirect to an HTML page.
+    GitHubPage,
+}
+
+#[derive(Clone)]
+pub struct Push {
+    pub locations: Locations,
+    /// A longer ranged PATCH is refused with 416.
+    pub most_ranged_patch: Option<u64>,
+    pub patch_status: u16,
+    /// `None` where manifests and blobs can be deleted.
+    pub delete_refused: Option<Reply>,
+    /// Otherwise pushed blobs are only counted and hashed, which costs no memory.
+    pub keep_blobs: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Locations {
+    /// `http://host/v2/NAME/blobs/uploads/ID?_state=…`
+    AbsoluteWithState,
+    /// `/v2/NAME/blobs/uploads/ID?_state=…`
+    RelativeWithState,
+    /// `/v2/NAME/blobs/upload/ID`
+    Singular,
+}
+
+impl Preset {
+    /// Another host and another name in the ledger: for several registries of one kind in a simulation.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        self.host = format!("{name}.test");
+        self.label = format!("{name}.");
+        self
+    }
+
+    /// Tokens live this long, and every way of telling says so.
+    #[must_use]
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.tokens.lifetime = lifetime;
+        self.tokens.jwt_lifetime = None;
+        self.tokens.expires_in = self.tokens.expires_in.and(i64::try_from(lifetime.as_secs()).ok());
+        self
+    }
+
+    /// Blobs come by these redirects, the first of which the registry answers.
+    #[must_use]
+    pub fn blob_hops(mut self, hops: &[Hop]) -> Self {
+        self.pull.blobs = Delivery::redirect(hops);
+        self
+    }
+}
+
+impl Delivery {
+    pub fn redirect(hops: &[Hop]) -> Self {
+        Self::Redirect { hops: hops.to_vec(), valid_for: FOREVER, head_allowed: true }
+    }
+}
+
+impl Hop {
+    pub const fn new(status: u16, to: Place) -> Self {
+        Self { status, to }
+    }
+}

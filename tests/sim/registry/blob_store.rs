@@ -1,0 +1,120 @@
+//! Where the bytes are: signed URLs, redirects that lead to them, and ranges.
+
+use http::header;
+
+use super::super::content::{Blob, sha256};
+use super::super::ledger::Entry;
+use super::super::preset::{Delivery, Hop, Place};
+use super::super::query;
+use super::super::reply::Reply;
+use super::{Engine, Preset};
+
+const SIGNED: &str = "/signed/";
+const HOP: &str = "/hop/";
+
+/// Paths outside the API that carry their own authority.
+pub(super) fn is_presigned(path: &str) -> bool {
+    path.starts_with(SIGNED) || path.starts_with(HOP)
+}
+
+impl Engine {
+    /// `/signed/sha256:…?expires=…&signature=…`: where a blob is to be had from now on, for a while.
+    pub(super) fn signed_location(&self, preset: &Preset, digest: &str) -> String {
+        let Delivery::Redirect { valid_for, .. } = &preset.pull.blobs else { return String::new() };
+        let expires = (self.world.clock.since_1970() + *valid_for).as_secs();
+        format!("{SIGNED}{digest}?expires={expires}&signature={}", signature(digest, expires))
+    }
+
+    /// The answer of hop `number` on the way to a signed location.
+    pub(super) fn redirect(&self, hops: &[Hop], number: usize, location: &str) -> Reply {
+        let next = number + 1;
+        let last = next == hops.len();
+        let path = if last { location.to_owned() } else { format!("{HOP}{next}{location}") };
+        let hop = &hops[number];
+        let origins = self.origins();
+        match hop.to {
+            Place::Here => Reply::redirect(hop.status, &path),
+            Place::Registry => Reply::redirect(hop.status, &format!("{}{path}", origins.registry)),
+            Place::Blobs => Reply::redirect(hop.status, &format!("{}{path}", origins.blobs)),
+        }
+    }
+
+    /// A request to a signed location or to a hop on the way there.
+    pub(super) fn answer_presigned(&self, preset: &Preset, entry: &Entry) -> Reply {
+        let Delivery::Redirect { hops, head_allowed, .. } = &preset.pull.blobs else {
+            return access_denied("NotSigned");
+        };
+        if let Some((number, location)) = hop_of(&entry.path) {
+            return self.redirect(hops, number, &format!("{location}?{}", entry.query));
+        }
+        let digest = entry.path.strip_prefix(SIGNED).unwrap_or_default();
+        let expires = entry.query_value("expires").and_then(|expires| expires.parse::<u64>().ok()).unwrap_or(0);
+        if query::value(&entry.query, "signature") != Some(signature(digest, expires)) {
+            return access_denied("SignatureDoesNotMatch");
+        }
+        if expires <= self.world.clock.unix() {
+            return access_denied("AccessDenied");
+        }
+        // A signature of S3 covers the method.
+        if entry.method == http::Method::HEAD && !head_allowed {
+            return access_denied("SignatureDoesNotMatch");
+        }
+        match self.store.find_blob(digest) {
+            Some(blob) => content_reply(entry, &blob),
+            None => Reply::new(404).xml("<Error><Code>NoSuchKey</Code></Error>"),
+        }
+    }
+}
+
+fn hop_of(path: &str) -> Option<(usize, &str)> {
+    let rest = path.strip_prefix(HOP)?;
+    let slash = rest.find('/')?;
+    Some((rest[..slash].parse().ok()?, &rest[slash..]))
+}
+
+fn signature(digest: &str, expires: u64) -> String {
+    sha256(format!("the store's key {digest} {expires}").as_bytes())["sha256:".len()..][..32].to_owned()
+}
+
+fn access_denied(code: &str) -> Reply {
+    Reply::new(403).xml(&format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code></Error>"))
+}
+
+/// A blob, or the one range of it that was asked for.
+pub(super) fn content_reply(entry: &Entry, blob: &Blob) -> Reply {
+    let etag = format!(r#""{}""#, blob.digest);
+    if entry.headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
+        return Reply::new(304).header("etag", etag);
+    }
+    let range = entry.headers.get(header::RANGE).and_then(|value| value.to_str().ok());
+    // RFC 9110, 13.1.5: a changed resource is sent whole.
+    let same = entry.headers.get(header::IF_RANGE).is_none_or(|known| known.as_bytes() == etag.as_bytes());
+    let reply = match range.filter(|_| same).map(|range| parse_range(range, blob.len())) {
+        None | Some(Range::Ignored) => Reply::new(200).slice("application/octet-stream", blob.slice()),
+        Some(Range::Part(first, last)) => Reply::new(206)
+            .slice("application/octet-stream", blob.slice().part(first, last))
+            .header("content-range", format!("bytes {first}-{last}/{}", blob.len())),
+        Some(Range::Unsatisfiable) => Reply::new(416).header("content-range", format!("bytes */{}", blob.len())),
+    };
+    reply.header("etag", etag).header("accept-ranges", "bytes")
+}
+
+enum Range {
+    Part(u64, u64),
+    /// Malformed or several: RFC 9110, 14.2 lets a server send the whole.
+    Ignored,
+    Unsatisfiable,
+}
+
+fn parse_range(text: &str, len: u64) -> Range {
+    let Some((first, last)) = text.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
+        return Range::Ignored;
+    };
+    let (first, last) = match (first.parse::<u64>(), last.parse::<u64>()) {
+        (Ok(first), Ok(last)) if first <= last => (first, last.min(len.saturating_sub(1))),
+        (Ok(first), Err(_)) if last.is_empty() => (first, len.saturating_sub(1)),
+        (Err(_), Ok(suffix)) if first.is_empty() && suffix > 0 => (len.saturating_sub(suffix), len.saturating_sub(1)),
+        _ => return Range::Ignored,
+    };
+    if first < len { Range::Part(first, last) } else { Range::Unsatisfiable }
+}

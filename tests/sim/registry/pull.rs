@@ -1,0 +1,126 @@
+//! Reading manifests and blobs.
+
+use http::{Method, header};
+
+use super::super::content::{Manifest, media, sha256};
+use super::super::preset::{Delivery, Untyped};
+use super::super::reply::Reply;
+use super::{Ask, Engine, blob_store};
+
+const OCI: [&str; 2] = [media::OCI_INDEX, media::OCI_MANIFEST];
+const DOCKER: [&str; 2] = [media::DOCKER_LIST, media::DOCKER_MANIFEST];
+
+impl Engine {
+    pub(super) fn manifest(&self, ask: &Ask<'_>, name: &str, reference: &str) -> Reply {
+        let pull = &ask.preset.pull;
+        let rate = match self.rate_headers(ask) {
+            Ok(headers) => headers,
+            Err(refusal) => return refusal,
+        };
+        let found = self.store.read(name, |repository| repository.manifest(reference).cloned());
+        let reply = match found.flatten() {
+            None => (pull.missing_manifest)(ask),
+            Some(manifest) => match self.negotiate(ask, name, reference, manifest) {
+                Err(refusal) => refusal,
+                Ok(manifest) => manifest_reply(ask, &manifest),
+            },
+        };
+        rate.into_iter().fold(reply, |reply, (name, value)| reply.header(name, value))
+    }
+
+    /// The manifest that the client's `Accept` gets.
+    fn negotiate(&self, ask: &Ask<'_>, name: &str, reference: &str, manifest: Manifest) -> Result<Manifest, Reply> {
+        let accepted = accepted_types(ask);
+        let accepts = |media_type: &str| accepted.iter().any(|accepted| accepted == media_type);
+        match ask.preset.pull.untyped {
+            Untyped::Schema1 if OCI.iter().chain(&DOCKER).any(|media_type| accepts(media_type)) => Ok(manifest),
+            Untyped::Schema1 => Ok(schema_1(name, reference)),
+            Untyped::NotFound if OCI.contains(&manifest.media_type.as_str()) && !accepts(&manifest.media_type) => {
+                let kind = if manifest.media_type == media::OCI_INDEX { "index" } else { "manifest" };
+                let plural = if kind == "index" { "indexes" } else { "manifests" };
+                let message = format!("OCI {kind} found, but accept header does not support OCI {plural}");
+                Err(Reply::error(404, "MANIFEST_UNKNOWN", &message))
+            }
+            // Only by tag: under a digest there must be what it names.
+            Untyped::NotFound
+                if manifest.media_type == media::DOCKER_LIST
+                    && !accepts(media::DOCKER_LIST)
+                    && !reference.contains(':') =>
+            {
+                Ok(self.amd64_child(name, &manifest).unwrap_or(manifest))
+            }
+            Untyped::Native | Untyped::NotFound => Ok(manifest),
+        }
+    }
+
+    fn amd64_child(&self, name: &str, list: &Manifest) -> Option<Manifest> {
+        let document = list.document();
+        let children = document["manifests"].as_array()?;
+        let child = children.iter().find(|child| child["platform"]["architecture"] == "amd64")?;
+        let digest = child["digest"].as_str()?;
+        self.store.read(name, |repository| repository.manifest(digest).cloned())?
+    }
+
+    pub(super) fn blob(&self, ask: &Ask<'_>, name: &str, digest: &str) -> Reply {
+        let blob = self.store.read(name, |repository| repository.blobs.get(digest).cloned());
+        let Some(blob) = blob.flatten() else {
+            return Reply::error_detail(
+                404,
+                "BLOB_UNKNOWN",
+                "blob unknown to registry",
+                &format!(r#"{{"digest":"{digest}"}}"#),
+            );
+        };
+        match &ask.preset.pull.blobs {
+            Delivery::Direct => {
+                let reply = blob_store::content_reply(ask.entry, &blob);
+                if ask.preset.pull.digest_header { reply.header("docker-content-digest", digest) } else { reply }
+            }
+            Delivery::Redirect { hops, .. } => {
+                let location = self.signed_location(ask.preset, &blob.digest);
+                self.redirect(hops, 0, &location)
+            }
+        }
+    }
+
+    /// The rate headers of a manifest answer; `Err` when the limit is used up. Only GET is charged.
+    fn rate_headers(&self, ask: &Ask<'_>) -> Result<Vec<(&'static str, String)>, Reply> {
+        let Some(rate) = &ask.preset.pull.rate else { return Ok(Vec::new()) };
+        let used = self.charged(ask.entry.method == Method::GET);
+        let remaining = rate.limit.saturating_sub(used);
+        if remaining == 0 {
+            return Err(rate.exceeded.clone());
+        }
+        let window = rate.window.as_secs();
+        Ok(vec![
+            ("ratelimit-limit", format!("{};w={window}", rate.limit)),
+            ("ratelimit-remaining", format!("{remaining};w={window}")),
+            ("docker-ratelimit-source", "192.0.2.96".to_owned()),
+        ])
+    }
+}
+
+fn manifest_reply(ask: &Ask<'_>, manifest: &Manifest) -> Reply {
+    let pull = &ask.preset.pull;
+    let etag = format!(r#""{}""#, manifest.digest);
+    let known = ask.entry.headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes());
+    let reply =
+        if known { Reply::new(304) } else { Reply::new(200).body(&manifest.media_type, manifest.bytes.clone()) };
+    let reply = if pull.etag { reply.header("etag", etag) } else { reply };
+    if pull.digest_header { reply.header("docker-content-digest", &manifest.digest) } else { reply }
+}
+
+/// The converted form that no client can use any more (`schemaVersion` 1), signed for a tag.
+fn schema_1(name: &str, tag: &str) -> Manifest {
+    let document = format!(
+        r#"{{"schemaVersion":1,"name":"{name}","tag":"{tag}","architecture":"amd64","fsLayers":[{{"blobSum":"{}"}}],"history":[],"signatures":[]}}"#,
+        sha256(b"")
+    );
+    Manifest::new(media::SCHEMA_1, document)
+}
+
+fn accepted_types(ask: &Ask<'_>) -> Vec<String> {
+    let lines = ask.entry.headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
+    let types = lines.flat_map(|line| line.split(',')).filter_map(|item| item.split(';').next());
+    types.map(|media_type| media_type.trim().to_owned()).collect()
+}
