@@ -10,8 +10,6 @@ mod listener;
 mod registry;
 
 #[cfg(test)]
-mod reference;
-#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
