@@ -117,7 +117,7 @@ const TOP: Keys = &[
     ("timeouts", "{ connect = \"5s\" }"),
     ("listener", "[{ address = \"127.0.0.1:5050\" }]"),
     ("admin", "{ address = \"127.0.0.1:5051\" }"),
-    ("registry", "{ \"ghcr.io\" = { allow = [\"pull\"] } }"),
+    ("registry", "{ \"registry.example.com\" = { allow = [\"pull\"] } }"),
 ];
 
 const TIMEOUTS: Keys =

@@ -21,7 +21,12 @@ fn keys_and_types_are_checked() {
         ("\n[[listener]]\naddress = '127.0.0.1:1'\ntls = {}", "listener[0].tls", 4, "there is no such key"),
         ("[admin]\nhost = []", "admin.host", 2, "did you mean hosts?"),
         ("[registry.'a.io']\nupload_hosts = []", "registry.\"a.io\".upload_hosts", 2, "no such key"),
-        ("[registry.ghcr.io]\nallow = []", "registry.ghcr", 1, "[registry.\"ghcr.io\"]"),
+        (
+            "[registry.ghcr.io]\nallow = []",
+            "registry.ghcr",
+            1,
+            "put the host name in quotes: [registry.\"registry.example.com\"]",
+        ),
         ("allow = 'pull'", "allow", 1, "it is text, not a list in brackets\n  write allow = [\"pull\"]"),
         ("allow = [1]", "allow[0]", 1, "it is a number, not text in quotes"),
         ("default_registry = true", "default_registry", 1, "it is true or false, not text"),
