@@ -23,7 +23,7 @@ pub fn install(format: LogFormat, filter: Option<&str>) {
     // A panic ends one request, not the process; it is told like everything else.
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
-        let message = panic.payload_as_str();
+        let message = panic.payload().downcast_ref::<&str>().copied();
         error!(place, message, "panic");
     }));
     // A second installation in one process is a test's doing; the first stays.
