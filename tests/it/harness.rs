@@ -51,12 +51,18 @@ impl Regpass {
         let routes = build::routes(&config, &sources, &network).unwrap();
         let clock = sim.clock();
         let proxy = Proxy::new(routes, WallClock::tokio(clock.since_1970()));
-        let front = Arc::new(Front { pinned: config.listeners[0].registry.clone(), hosts: config.listeners[0].hosts.clone() });
+        let front =
+            Arc::new(Front { pinned: config.listeners[0].registry.clone(), hosts: config.listeners[0].hosts.clone() });
         let handle: Handle = {
             let proxy = proxy.clone();
             Arc::new(move |request| Box::pin(proxy::handle(proxy.clone(), front.clone(), request)))
         };
         Self { handle, proxy }
+    }
+
+    /// What answers a connection's requests, for tests that bring their own streams.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
     }
 
     pub async fn get(&self, target: &str) -> Reply {

@@ -8,4 +8,8 @@
 mod sim;
 
 mod harness;
+mod wire;
+
+mod front;
 mod pull;
+mod routing;
