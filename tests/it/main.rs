@@ -12,4 +12,5 @@ mod wire;
 
 mod front;
 mod pull;
+mod redirects;
 mod routing;
