@@ -15,6 +15,7 @@ pub mod auth;
 pub mod proxy;
 pub mod admin;
 pub mod serve;
+pub mod cli;
 
 /// How regpass names itself to registries.
 pub const AGENT: &str = concat!("regpass/", env!("CARGO_PKG_VERSION"));

@@ -1,1 +1,19 @@
-fn main() {}
+//! Parse, run, exit.
+
+use std::io;
+use std::process::ExitCode;
+
+use regpass::cli::{self, Next};
+use regpass::config::Environment;
+use regpass::{observe, serve};
+
+fn main() -> ExitCode {
+    let next = cli::run(std::env::args_os(), Environment::process(), &mut io::stdout(), &mut io::stderr());
+    match next {
+        Next::Exit(code) => code,
+        Next::Serve(next) => {
+            observe::log::install(next.log, std::env::var("RUST_LOG").ok().as_deref());
+            serve::run(next.config)
+        }
+    }
+}

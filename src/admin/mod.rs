@@ -1,7 +1,5 @@
 //! The admin listener: is it alive, and what has it been doing.
 
-use std::sync::Arc;
-
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -15,10 +13,10 @@ use crate::proxy::admit::{Front, admit};
 use crate::proxy::failure::Failure;
 
 /// Answers `/livez` and `/metrics`, under the same rules of `Host` and `Origin` as every listener.
-pub async fn handle(proxy: Arc<Proxy>, front: Arc<Front>, request: Request<Incoming>) -> Response<StreamBody> {
+pub fn handle(proxy: &Proxy, front: &Front, request: Request<Incoming>) -> Response<StreamBody> {
     let (head, _body) = request.into_parts();
     let failed = |status, code, message: &str| Failure::new(status, code, Blame::Client, Step::Route, message);
-    if let Err(failure) = admit(&front, &head, |_| false) {
+    if let Err(failure) = admit(front, &head, |_| false) {
         return failure.response(None);
     }
     if !matches!(head.method, Method::GET | Method::HEAD) {

@@ -14,8 +14,8 @@ use super::grant::{self, Grant, How, Token};
 use super::memory::{Denials, Login, StaleLogins};
 use super::scopes::believed;
 use crate::base::clock::WallClock;
+use crate::base::host::RegistryHost;
 use crate::base::lease_cache::{Covers, LeaseCache};
-use crate::base::origin::Origin;
 use crate::credential::{Credential, CredentialId, Found, Wanted};
 use crate::net::body::drain;
 use crate::observe::metrics::Metrics;
@@ -23,12 +23,12 @@ use crate::oci::challenge::Challenge;
 use crate::oci::name::RepositoryName;
 use crate::oci::operation::Access;
 use crate::oci::scope::ScopeSet;
-use crate::upstream::SharedUpstream;
+use crate::upstream::{SharedUpstream, UpstreamId};
 
 /// Tokens of one group are interchangeable where their scopes allow; across groups never.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TokenGroup {
-    registry: Origin,
+    registry: RegistryHost,
     credential: CredentialId,
     realm: Box<str>,
     service: Option<Box<str>>,
@@ -58,7 +58,7 @@ pub struct Offer {
 
 #[derive(Debug)]
 pub struct Authorizer {
-    standings: DashMap<Origin, Arc<Standing>>,
+    standings: DashMap<UpstreamId, Arc<Standing>>,
     tokens: Arc<LeaseCache<TokenGroup, ScopeSet, Token, AuthError>>,
     stale: StaleLogins,
     denials: Denials,
@@ -81,7 +81,7 @@ impl Authorizer {
     /// The authorization to send a request with. Where nothing is known of the registry, one request at a time gets
     /// an empty grant and learns; the others wait for what it learns.
     pub async fn offer(&self, ask: &Ask) -> Result<Offer, AuthError> {
-        let standing = self.standing(&ask.upstream.origin);
+        let standing = self.standing(ask.upstream.id);
         if standing.demand().is_none() {
             let lesson = standing.lesson().await;
             if standing.demand().is_none() {
@@ -98,7 +98,7 @@ impl Authorizer {
     /// Notes that a registry answered a request that carried no authorization, so that nobody waits to learn it.
     pub fn accepted(&self, ask: &Ask, offer: &mut Offer) {
         if offer.lesson.is_some() {
-            let standing = self.standing(&ask.upstream.origin);
+            let standing = self.standing(ask.upstream.id);
             if standing.demand().is_none() {
                 standing.pin(Demand::Open);
             }
@@ -108,7 +108,7 @@ impl Authorizer {
 
     /// What to try after a 401: `None` when there is nothing better than what was refused.
     pub async fn answer(&self, ask: &Ask, refused: &mut Offer, head: &HeaderMap) -> Result<Option<Offer>, AuthError> {
-        let standing = self.standing(&ask.upstream.origin);
+        let standing = self.standing(ask.upstream.id);
         let challenges = Challenge::parse_all(head);
         let grant = &refused.grant;
         let next = match &grant.how {
@@ -142,17 +142,17 @@ impl Authorizer {
 
     /// Remembers for seconds that `grant`, fresh as it was, did not suffice.
     pub fn denied(&self, ask: &Ask, grant: &Grant, reason: String) {
-        self.denials.add((ask.upstream.origin.clone(), grant.credential_id()), ask.scopes.clone(), reason);
+        self.denials.add((ask.upstream.host.clone(), grant.credential_id()), ask.scopes.clone(), reason);
     }
 
-    fn standing(&self, origin: &Origin) -> Arc<Standing> {
-        if let Some(standing) = self.standings.get(origin) {
+    fn standing(&self, upstream: UpstreamId) -> Arc<Standing> {
+        if let Some(standing) = self.standings.get(&upstream) {
             return standing.clone();
         }
         if self.standings.len() >= MOST_GROUPS {
             self.standings.clear();
         }
-        self.standings.entry(origin.clone()).or_default().clone()
+        self.standings.entry(upstream).or_default().clone()
     }
 
     /// Pins what an unauthenticated 401 demands. One without a usable challenge sends us to `/v2/` for it.
@@ -290,7 +290,7 @@ impl Authorizer {
     ) -> Result<Grant, Arc<AuthError>> {
         let realm = bearer.realm.url();
         let group = TokenGroup {
-            registry: ask.upstream.origin.clone(),
+            registry: ask.upstream.host.clone(),
             credential: found.id,
             realm: format!("{}{}", realm.origin, realm.target()).into(),
             service: bearer.service.clone(),
@@ -354,7 +354,7 @@ impl Authorizer {
     }
 
     fn not_denied(&self, ask: &Ask, credential: CredentialId) -> Result<Login, AuthError> {
-        let login = (ask.upstream.origin.clone(), credential);
+        let login = (ask.upstream.host.clone(), credential);
         match self.denials.reason(&login, &ask.scopes) {
             Some(reason) => Err(AuthError::Remembered(reason)),
             None => Ok(login),
@@ -362,7 +362,7 @@ impl Authorizer {
     }
 
     fn mark_stale(&self, ask: &Ask, found: &Found, scopes: Option<ScopeSet>) {
-        let login: Login = (ask.upstream.origin.clone(), found.id);
+        let login: Login = (ask.upstream.host.clone(), found.id);
         if self.stale.add(login, scopes) {
             let registry = ask.upstream.host.as_str();
             self.metrics.login_rejected(registry);

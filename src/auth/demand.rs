@@ -34,8 +34,8 @@ pub struct Bearer {
 impl Demand {
     /// Reads the challenges of a 401. Bearer is preferred, and one without a realm counts for nothing.
     pub fn read(upstream: &Upstream, challenges: &[Challenge]) -> Result<Option<Self>, RealmRefused> {
-        let bearer = challenges.iter().filter(|challenge| challenge.scheme == "bearer");
-        if let Some((challenge, realm)) = bearer.filter_map(|one| Some((one, one.param("realm")?))).next() {
+        let mut bearer = challenges.iter().filter(|challenge| challenge.scheme == "bearer");
+        if let Some((challenge, realm)) = bearer.find_map(|one| Some((one, one.param("realm")?))) {
             return Ok(Some(Self::Bearer(Bearer {
                 realm: admit(upstream, realm)?,
                 service: challenge.param("service").map(Into::into),

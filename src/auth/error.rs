@@ -25,11 +25,11 @@ pub enum AuthError {
     RealmSeesNoCredentials { realm: Url, host: String },
     #[error("the token service {realm} granted {granted} where {asked} was asked, with {source_name}")]
     NotGranted { realm: Url, asked: ScopeSet, granted: ScopeSet, source_name: Box<str> },
-    #[error("the token service {realm} refused {source_name} ({status}){}", said(.message))]
+    #[error("the token service {realm} refused {source_name} ({status}){}", said(.message.as_deref()))]
     TokenRefused { realm: Url, status: StatusCode, message: Option<String>, source_name: Box<str> },
-    #[error("the token service {realm} is busy ({status}){}", said(.message))]
+    #[error("the token service {realm} is busy ({status}){}", said(.message.as_deref()))]
     TokenBusy { realm: Url, status: StatusCode, message: Option<String>, retry_after: Option<String> },
-    #[error("the token service {realm} answered {status}{}", said(.message))]
+    #[error("the token service {realm} answered {status}{}", said(.message.as_deref()))]
     TokenStatus { realm: Url, status: StatusCode, message: Option<String> },
     #[error("the token service {realm} gave no token: {why}")]
     TokenReply { realm: Url, why: BadReply },
@@ -86,8 +86,8 @@ impl FetchError for AuthError {
     }
 }
 
-fn said(message: &Option<String>) -> String {
-    message.as_ref().map(|message| format!(": {message}")).unwrap_or_default()
+fn said(message: Option<&str>) -> String {
+    message.map(|message| format!(": {message}")).unwrap_or_default()
 }
 
 /// How long a refusal is believed without asking again.

@@ -18,7 +18,7 @@ pub fn load(overrides: &Overrides, environment: Environment<'_>) -> Result<Confi
         Ok(Some((file, text))) => (Some(file), text),
         Ok(None) => (None, String::new()),
         Err(problem) => {
-            problems.push(problem);
+            problems.push(*problem);
             return Err(Problems::new(problems));
         }
     };
@@ -33,20 +33,18 @@ pub fn load(overrides: &Overrides, environment: Environment<'_>) -> Result<Confi
 }
 
 /// The file that was asked for, which has to be there, or the first of the usual ones that is.
-fn find(overrides: &Overrides, environment: Environment<'_>) -> Result<Option<(PathBuf, String)>, Problem> {
+fn find(overrides: &Overrides, environment: Environment<'_>) -> Result<Option<(PathBuf, String)>, Box<Problem>> {
     let asked = overrides
         .config
         .clone()
         .map(|file| ("--config", file))
         .or_else(|| environment.path("REGPASS_CONFIG").map(|file| ("REGPASS_CONFIG", file)));
     if let Some((setting, file)) = asked {
-        return match read(&file)? {
-            Some(text) => Ok(Some((file, text))),
-            None => {
-                let what = format!("there is no file {}", file.display());
-                Err(Place::setting(setting).problem(Fault::new(what)))
-            }
+        let Some(text) = read(&file)? else {
+            let fault = Fault::new(format!("there is no file {}", file.display())).hint("name a file that is there");
+            return Err(Box::new(Place::setting(setting).problem(fault)));
         };
+        return Ok(Some((file, text)));
     }
     for file in usual_places(environment) {
         if let Some(text) = read(&file)? {
@@ -66,9 +64,10 @@ fn usual_places(environment: Environment<'_>) -> impl Iterator<Item = PathBuf> {
 }
 
 /// `None` where there is no such file.
-fn read(path: &Path) -> Result<Option<String>, Problem> {
-    let problem =
-        |fault: Fault, position| Place { file: Some(path.to_owned()), position, key: String::new() }.problem(fault);
+fn read(path: &Path) -> Result<Option<String>, Box<Problem>> {
+    let problem = |fault: Fault, position| {
+        Box::new(Place { file: Some(path.to_owned()), position, key: String::new() }.problem(fault))
+    };
     let unreadable = |error: std::io::Error| match error.kind() {
         ErrorKind::IsADirectory => problem(Fault::new("it is a directory, not a file"), None),
         kind => problem(Fault::new(format!("it cannot be read: {kind}")), None),

@@ -155,8 +155,9 @@ fn credential(source: &CredentialSource) -> String {
             "helper"
         }
     };
-    let pairs: String = pairs.iter().map(|(key, value)| format!(", {key} = {value}")).collect();
-    format!("{{ source = \"{name}\"{pairs} }}")
+    pairs.insert(0, ("source", quoted(name)));
+    let pairs: Vec<String> = pairs.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+    format!("{{ {} }}", pairs.join(", "))
 }
 
 fn secret(source: &SecretSource) -> String {

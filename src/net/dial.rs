@@ -25,8 +25,10 @@ pub enum Network {
     #[default]
     Tcp,
     /// In-memory streams to `(host, port)`; real sockets never meet a paused clock.
-    Memory(Arc<dyn Fn(&str, u16) -> io::Result<DuplexStream> + Send + Sync>),
+    Memory(Arc<Connect>),
 }
+
+pub type Connect = dyn Fn(&str, u16) -> io::Result<DuplexStream> + Send + Sync;
 
 impl fmt::Debug for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -90,8 +90,8 @@ pub(super) fn describe(error: &rustls::Error) -> String {
     }
 }
 
-/// WebPKI's verdict, except that a configured certificate is believed even when it is an authority serving itself:
-/// `openssl req -x509` makes such certificates, and WebPKI calls them `CaUsedAsEndEntity` (rustls/webpki#205).
+/// The verdict of `webpki`, except that a configured certificate is believed even when it is an authority serving itself:
+/// `openssl req -x509` makes such certificates, and `webpki` calls them `CaUsedAsEndEntity` (rustls/webpki#205).
 #[derive(Debug)]
 struct Verifier {
     webpki: Arc<WebPkiServerVerifier>,
@@ -141,7 +141,7 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// WebPKI's error arrives as an opaque "other" error; its name is all there is to tell it by.
+/// The error arrives as an opaque "other" error; its name is all there is to tell it by.
 fn is_authority_serving_itself(error: &rustls::OtherError) -> bool {
     format!("{error:?}").contains("CaUsedAsEndEntity")
 }

@@ -2,28 +2,29 @@
 
 use std::io::{IsTerminal, stderr};
 
+use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 use tracing_subscriber::prelude::*;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
     #[default]
     Text,
     Json,
 }
 
 /// Installs the subscriber of the process. `filter` is `RUST_LOG`'s text; without one, regpass speaks from `info` on.
-pub fn install(format: Format, filter: Option<&str>) {
+pub fn install(format: LogFormat, filter: Option<&str>) {
     let filter = EnvFilter::try_new(filter.filter(|text| !text.is_empty()).unwrap_or(DEFAULT_FILTER))
         .unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
     let registry = tracing_subscriber::registry().with(filter);
     // A second installation in one process is a test's doing; the first stays.
     let _ = match format {
-        Format::Text => registry
+        LogFormat::Text => registry
             .with(fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal()).with_target(false))
             .try_init(),
-        Format::Json => registry.with(fmt::layer().json().flatten_event(true).with_writer(stderr)).try_init(),
+        LogFormat::Json => registry.with(fmt::layer().json().flatten_event(true).with_writer(stderr)).try_init(),
     };
 }
 

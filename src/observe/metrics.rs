@@ -68,7 +68,7 @@ impl Metrics {
         self.logins_rejected.get_or_create(&RegistryLabels { registry: registry.to_owned() }).inc();
     }
 
-    /// All of it in the OpenMetrics text format.
+    /// All of it in the text format of `OpenMetrics`.
     pub fn render(&self) -> String {
         let mut text = String::new();
         // Writing into a String cannot fail.

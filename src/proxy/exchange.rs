@@ -57,13 +57,11 @@ pub async fn exchange(
             _ => proxy.authorizer.answer(&call.ask, &mut offer, &head.headers).await.map_err(auth_failure)?,
         };
         timing.auth += begun.elapsed();
-        match next {
-            Some(next) => offer = next,
-            None => {
-                proxy.authorizer.denied(&call.ask, &offer.grant, denial.message.clone());
-                return Err(denial);
-            }
-        }
+        let Some(next) = next else {
+            proxy.authorizer.denied(&call.ask, &offer.grant, denial.message.clone());
+            return Err(denial);
+        };
+        offer = next;
     }
     unreachable!("the last try returns")
 }

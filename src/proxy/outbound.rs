@@ -68,6 +68,10 @@ impl Outbound {
         other
     }
 
+    pub fn body(&self) -> &Bytes {
+        self.request.body()
+    }
+
     pub fn headers(&self) -> &HeaderMap {
         self.request.headers()
     }

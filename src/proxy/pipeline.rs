@@ -72,9 +72,9 @@ async fn serve(
     if head.uri.path() == "/" {
         return answer::root(head, routes.status_page.as_deref()).map(Reply::Ready);
     }
-    let routed = routes.route(front, addressed.as_ref(), head)?;
-    record.registry = Some(routed.upstream.host.as_str().into());
-    let call = classify(routed, &head.method)?;
+    let found = routes.route(front, addressed.as_ref(), head)?;
+    record.registry = Some(found.upstream.host.as_str().into());
+    let call = classify(found, &head.method)?;
     record.operation = call.operation.as_str();
     record.repository = call.operation.repository().map(|name| name.as_str().into());
     record.reference = call.operation.reference().map(Into::into);

@@ -11,7 +11,7 @@ use super::failure::Failure;
 use crate::auth::grant::Grant;
 use crate::net::body::read_limited;
 use crate::observe::blame::{Blame, Step};
-use crate::oci::error::{ErrorCode, ErrorEntry, readable};
+use crate::oci::error::{ErrorCode, ErrorEntry, one_line, readable};
 use crate::oci::operation::Operation;
 
 /// An answer of 4xx or 5xx: code, message and detail as far as the upstream's body tells, the status kept.
@@ -86,8 +86,8 @@ impl Told {
         let body = decoded(body, head.headers.get(CONTENT_ENCODING), LARGEST_ERROR).unwrap_or_default();
         match ErrorEntry::parse_all(&body).into_iter().next() {
             Some(entry) => {
-                let message = Some(entry.message).filter(|message| !message.is_empty());
-                Self { code: Some(entry.code), message, detail: entry.detail }
+                let message = Some(one_line(&entry.message)).filter(|message| !message.is_empty());
+                Self { code: Some(one_line(&entry.code)), message, detail: entry.detail }
             }
             None => Self { code: None, message: readable(&body), detail: Value::Null },
         }

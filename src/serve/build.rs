@@ -12,7 +12,7 @@ use crate::net::dial::Network;
 use crate::net::tls::{BadTlsFile, TlsFiles};
 use crate::profile;
 use crate::proxy::route::Routes;
-use crate::upstream::{Reach, Upstream};
+use crate::upstream::{Reach, Upstream, UpstreamId};
 
 /// Builds the routes of a configuration. Reads the TLS files it names; connects to nothing.
 pub fn routes(config: &Config, sources: &Arc<Sources>, network: &Network) -> Result<Routes, Vec<BadTlsFile>> {
@@ -61,6 +61,7 @@ fn upstream(
     let identities = entry.map(|entry| &*entry.identities).unwrap_or_default();
     let files = entry.and_then(|entry| tls.get(&entry.pattern).cloned()).unwrap_or_default();
     Some(Upstream {
+        id: UpstreamId::next(),
         host: host.clone(),
         origin,
         profile,

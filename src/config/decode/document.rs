@@ -45,20 +45,26 @@ impl<'a> Document<'a> {
         text: &'a str,
         file: Option<&'a Path>,
         environment: Environment<'a>,
-        errors: &[toml::de::Error],
+        mut errors: Vec<toml::de::Error>,
     ) -> Self {
         let mut document =
             Self { file, lines: Lines::new(text), environment, broken: BTreeSet::new(), problems: RefCell::default() };
+        let start = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
+        errors.sort_by_key(start);
+        let mut told = "";
         for error in errors.iter().take(ENOUGH) {
             // The error's `Display` quotes the line, its message does not.
-            let place = document.place(error.span().map_or(0, |span| span.start), String::new());
+            let message = error.message();
+            let place = document.place(start(error), String::new());
             let line = place.position.map_or(1, |(line, _)| line);
-            // One slip makes several errors on its line; the first is the one that explains it.
-            if document.broken.insert(line) {
-                let fault =
-                    Fault::new(format!("this is not TOML: {}", error.message())).hint(syntax_hint(error.message()));
+            // One slip makes several errors on its line, and a bracket left open makes them of all lines that follow:
+            // the first explains the others.
+            let follows = told.contains("in array") || told.contains("array elements");
+            if document.broken.insert(line) && !(follows && message.contains("array")) {
+                let fault = Fault::new(format!("this is not TOML: {message}")).hint(syntax_hint(message));
                 document.problems.get_mut().push(place.problem(fault));
             }
+            told = message;
         }
         document
     }
@@ -69,8 +75,7 @@ impl<'a> Document<'a> {
     }
 
     pub(super) fn report(&self, place: &Place, fault: Fault) {
-        let broken =
-            place.file.as_deref() == self.file && place.position.is_some_and(|(line, _)| self.broken.contains(&line));
+        let broken = place.position.is_some_and(|(line, _)| self.broken.contains(&line));
         if !broken && self.problems.borrow().len() < ENOUGH {
             self.problems.borrow_mut().push(place.problem(fault));
         }
@@ -246,7 +251,7 @@ impl<'a> Section<'a> {
 fn syntax_hint(message: &str) -> &'static str {
     if message.contains("duplicate key") {
         "keep one of the two; further [[listener]] and [[registry.\"…\".identity]] tables have double brackets"
-    } else if message.contains("quoted") {
+    } else if message.contains("quoted") || message.contains("invalid boolean") {
         "text stands in quotes: key = \"value\""
     } else {
         "check quotes, brackets and commas on this line and the one before"

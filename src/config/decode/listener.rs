@@ -23,7 +23,9 @@ pub(super) fn listeners(root: &Section<'_>, choices: &Choices, registries: &[Reg
         if let Some(fault) = unknown_registry(&pin.value, registries) {
             root.entry().document.report(&pin.place, fault);
         }
-        listeners.iter_mut().for_each(|listener| listener.value.registry = Some(pin.value.clone()));
+        for listener in &mut listeners {
+            listener.value.registry = Some(pin.value.clone());
+        }
     }
     let mut taken = BTreeSet::new();
     for listener in &mut listeners {
@@ -153,7 +155,7 @@ const DEFAULT_ADMIN_PORT: u16 = 5051;
 
 pub(super) const LISTENER: Keys = &[
     ("address", "\"127.0.0.1:5050\""),
-    ("registry", "\"ghcr.io\""),
+    ("registry", "\"registry.example.com\""),
     ("hosts", "[\"regpass\"]"),
     ("insecure_open", "false"),
 ];

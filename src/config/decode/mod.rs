@@ -10,8 +10,6 @@ mod listener;
 mod registry;
 
 #[cfg(test)]
-mod reference;
-#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
@@ -39,7 +37,7 @@ pub(super) fn decode(
 ) -> Result<Config, Vec<Problem>> {
     let (table, errors) = DeTable::parse_recoverable(text);
     let root = DeValue::Table(table.into_inner());
-    let document = Document::new(text, file, environment, &errors);
+    let document = Document::new(text, file, environment, errors);
     let config = document.root(&root, TOP).map(|root| config(&root, file, choices));
     let problems = document.into_problems();
     config.filter(|_| problems.is_empty()).ok_or(problems)
@@ -119,7 +117,7 @@ const TOP: Keys = &[
     ("timeouts", "{ connect = \"5s\" }"),
     ("listener", "[{ address = \"127.0.0.1:5050\" }]"),
     ("admin", "{ address = \"127.0.0.1:5051\" }"),
-    ("registry", "{ \"ghcr.io\" = { allow = [\"pull\"] } }"),
+    ("registry", "{ \"registry.example.com\" = { allow = [\"pull\"] } }"),
 ];
 
 const TIMEOUTS: Keys =

@@ -85,7 +85,7 @@ fn pattern(key: &str, entry: &Entry<'_>, names: &mut Names) -> Option<HostPatter
     };
     if !key.contains('.') && is_split(entry) {
         let fault = Fault::new("the dots of a host name make further tables")
-            .hint("put the host name in quotes: [registry.\"ghcr.io\"]");
+            .hint("put the host name in quotes: [registry.\"registry.example.com\"]");
         entry.report(fault);
         return None;
     }
@@ -251,7 +251,7 @@ pub(super) const REGISTRY: Keys = &[
     ("profile", "\"generic\""),
     ("allow", "[\"pull\", \"push\"]"),
     ("repositories", "[\"acme/**\"]"),
-    ("hosts", "[\"ghcr.corp.example\"]"),
+    ("hosts", "[\"registry.corp.example\"]"),
     ("credential", "{ source = \"docker\" }"),
     ("redirects", "\"follow\""),
     ("realm_hosts", "[\"token.example.com\"]"),

@@ -1,0 +1,71 @@
+//! How problems are told on stderr: to people as paragraphs, to machines as one JSON object a line.
+
+use std::io::{self, Write};
+use std::time::UNIX_EPOCH;
+
+use serde::Serialize;
+
+use crate::base::clock::WallClock;
+use crate::config::problem::{Problem, Problems};
+use crate::observe::log::LogFormat;
+
+/// Everything wrong with the configuration.
+pub(super) fn problems(err: &mut dyn Write, format: LogFormat, problems: &Problems) -> io::Result<()> {
+    match format {
+        LogFormat::Text => {
+            let count = problems.0.len();
+            let plural = if count == 1 { "" } else { "s" };
+            writeln!(err, "regpass: {count} problem{plural} in the configuration\n{problems}")
+        }
+        LogFormat::Json => problems.0.iter().try_for_each(|problem| write_record(err, Record::from(problem))),
+    }
+}
+
+/// What clap has to say about the command line.
+pub(super) fn usage(err: &mut dyn Write, format: LogFormat, error: &clap::Error) -> io::Result<()> {
+    match format {
+        LogFormat::Text => write!(err, "{error}"),
+        LogFormat::Json => {
+            let text = error.to_string();
+            let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            write_record(err, Record { message, ..Record::default() })
+        }
+    }
+}
+
+#[derive(Default, Serialize)]
+struct Record<'a> {
+    timestamp: String,
+    level: &'static str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<usize>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    key: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    hint: &'a str,
+}
+
+impl<'a> From<&'a Problem> for Record<'a> {
+    fn from(problem: &'a Problem) -> Self {
+        Self {
+            message: &problem.what,
+            file: problem.file.as_ref().map(|file| file.display().to_string()),
+            line: problem.line,
+            column: problem.column,
+            key: &problem.key,
+            hint: &problem.hint,
+            ..Self::default()
+        }
+    }
+}
+
+fn write_record(err: &mut dyn Write, record: Record<'_>) -> io::Result<()> {
+    let timestamp = humantime::format_rfc3339_micros(UNIX_EPOCH + WallClock::System.unix_time()).to_string();
+    let json = serde_json::to_string(&Record { timestamp, level: "ERROR", ..record })?;
+    writeln!(err, "{json}")
+}

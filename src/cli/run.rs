@@ -1,0 +1,189 @@
+//! From the command line to what the process does next.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+
+use super::args::{Command, CommandLine};
+use super::report;
+use crate::config::model::Config;
+use crate::config::overrides::Overrides;
+use crate::config::problem::Problem;
+use crate::config::{self, Environment, render};
+use crate::observe::log::LogFormat;
+
+/// What is left to do.
+#[derive(Debug)]
+pub enum Next {
+    Exit(ExitCode),
+    Serve(Box<Serve>),
+}
+
+/// All it takes to run the proxy.
+#[derive(Debug)]
+pub struct Serve {
+    pub config: Config,
+    /// Applied again when the file is read again.
+    pub overrides: Overrides,
+    pub log: LogFormat,
+}
+
+/// Results go to `out`, everything else to `err`.
+pub fn run(
+    args: impl IntoIterator<Item = OsString>,
+    environment: Environment<'_>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Next {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let variable = log_variable(environment);
+    let command_line = match CommandLine::parse_from(args.iter().cloned()) {
+        Ok(command_line) => command_line,
+        Err(error) => return Next::Exit(usage(&error, log_asked(&args).or(variable.ok().flatten()), out, err)),
+    };
+    let (log, bad_log) = match (command_line.flags.log, variable) {
+        (Some(flag), _) => (flag, None),
+        (None, Ok(variable)) => (variable.unwrap_or_default(), None),
+        (None, Err(what)) => (LogFormat::default(), Some(what)),
+    };
+    let overrides = command_line.flags.overrides();
+    let config = match (config::load(&overrides, environment), bad_log) {
+        (Ok(config), None) => config,
+        (loaded, bad_log) => {
+            let mut problems = loaded.err().unwrap_or_default();
+            problems.0.splice(0..0, bad_log.map(bad_log_variable));
+            // Nothing is left to tell a person whose stderr is closed.
+            let _ = report::problems(err, log, &problems);
+            return Next::Exit(ExitCode::from(MISTAKE));
+        }
+    };
+    match command_line.command.unwrap_or_default() {
+        Command::Serve => Next::Serve(Box::new(Serve { config, overrides, log })),
+        Command::Check => match out.write_all(render::render(&config).as_bytes()) {
+            Ok(()) => Next::Exit(ExitCode::SUCCESS),
+            Err(_) => Next::Exit(ExitCode::FAILURE),
+        },
+    }
+}
+
+/// Help and version are results, the rest is a mistake.
+fn usage(error: &clap::Error, log: Option<LogFormat>, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
+    if !error.use_stderr() {
+        let written = write!(out, "{error}");
+        return if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    let _ = report::usage(err, log.unwrap_or_default(), error);
+    ExitCode::from(MISTAKE)
+}
+
+/// What `REGPASS_LOG_FORMAT` says, or what is wrong with it.
+fn log_variable(environment: Environment<'_>) -> Result<Option<LogFormat>, String> {
+    let text = environment.text(LOG_VARIABLE).map_err(|why| why.to_string())?;
+    text.map(|text| LogFormat::from_str(&text, false).map_err(|_| "it is neither text nor json".to_owned())).transpose()
+}
+
+fn bad_log_variable(what: String) -> Problem {
+    Problem { key: LOG_VARIABLE.to_owned(), what, hint: "write text or json".to_owned(), ..Problem::default() }
+}
+
+/// The format asked for on a command line that does not parse.
+fn log_asked(args: &[OsString]) -> Option<LogFormat> {
+    let next = args.iter().skip(1).map(|arg| arg.to_str());
+    args.iter().zip(next.chain([None])).find_map(|(arg, next)| match arg.to_str()? {
+        "--log" => LogFormat::from_str(next?, false).ok(),
+        arg => LogFormat::from_str(arg.strip_prefix("--log=")?, false).ok(),
+    })
+}
+
+const LOG_VARIABLE: &str = "REGPASS_LOG_FORMAT";
+const MISTAKE: u8 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a run leaves behind: the exit code (`None`: it went on to serve), stdout and stderr.
+    fn told(line: &str, variables: &[(&str, &str)]) -> (Option<ExitCode>, String, String) {
+        let read = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| OsString::from(value));
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let next = run(line.split(' ').map(OsString::from), Environment::new(&read), &mut out, &mut err);
+        let code = match next {
+            Next::Exit(code) => Some(code),
+            Next::Serve(_) => None,
+        };
+        (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+    }
+
+    #[test]
+    fn serving_is_the_default() {
+        for line in ["regpass", "regpass serve", "regpass --docker-credentials serve", "regpass --log json"] {
+            assert_eq!(told(line, &[]), (None, String::new(), String::new()), "{line}");
+        }
+    }
+
+    #[test]
+    fn check_prints_what_is_in_force() {
+        let (code, out, err) = told("regpass check --listen 127.0.0.1:1", &[("REGPASS_ALLOW", "pull,push")]);
+        assert_eq!((code, err.as_str()), (Some(ExitCode::SUCCESS), ""));
+        assert!(out.contains("address = \"127.0.0.1:1\"") && out.contains("allow = [\"pull\", \"push\"]"), "{out}");
+        let (table, errors) = toml::de::DeTable::parse_recoverable(&out);
+        assert!(errors.is_empty() && table.get_ref().contains_key("listener"), "{out}");
+    }
+
+    #[test]
+    fn problems_go_to_stderr_in_the_format_of_the_log() {
+        let (code, out, err) = told("regpass check --listen 5050", &[("REGPASS_ADMIN", "x")]);
+        assert_eq!((code, out.as_str()), (Some(ExitCode::from(2)), ""));
+        assert!(err.starts_with("regpass: 2 problems in the configuration\n--listen: "), "{err}");
+
+        let variables = [("REGPASS_LOG_FORMAT", "json"), ("REGPASS_ADMIN", "x")];
+        let (code, out, err) = told("regpass serve --listen 5050", &variables);
+        assert_eq!((code, out.as_str()), (Some(ExitCode::from(2)), ""));
+        let keys: Vec<String> = err
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+            .map(|line| {
+                assert!(line["level"] == "ERROR" && line["message"].is_string() && line["hint"].is_string(), "{line}");
+                line["key"].as_str().unwrap().to_owned()
+            })
+            .collect();
+        assert_eq!(keys, ["--listen", "REGPASS_ADMIN"]);
+    }
+
+    #[test]
+    fn a_bad_command_line_is_a_mistake_in_either_format() {
+        for line in ["regpass --lisen x", "regpass fly", "regpass --log yaml", "regpass serve extra"] {
+            let (code, out, err) = told(line, &[]);
+            assert_eq!((code, out.as_str()), (Some(ExitCode::from(2)), ""), "{line}");
+            assert!(err.starts_with("error: "), "{line}: {err}");
+        }
+        for (line, variables) in
+            [("regpass --log json fly", &[][..]), ("regpass fly", &[("REGPASS_LOG_FORMAT", "json")])]
+        {
+            let (code, _, err) = told(line, variables);
+            assert_eq!((code, err.lines().count()), (Some(ExitCode::from(2)), 1), "{err}");
+            assert!(serde_json::from_str::<serde_json::Value>(&err).is_ok(), "{err}");
+        }
+    }
+
+    #[test]
+    fn a_bad_log_format_is_listed_with_the_rest() {
+        let variables = [("REGPASS_LOG_FORMAT", "yaml"), ("REGPASS_ALLOW", "x")];
+        let (code, _, err) = told("regpass", &variables);
+        assert!(
+            code == Some(ExitCode::from(2)) && err.contains("REGPASS_LOG_FORMAT: ") && err.contains("REGPASS_ALLOW: "),
+            "{err}"
+        );
+        assert_eq!(told("regpass --log text", &variables[..1]).0, None, "the flag beats the variable");
+    }
+
+    #[test]
+    fn help_and_version_are_results() {
+        for line in ["regpass --help", "regpass check --help", "regpass --version"] {
+            let (code, out, err) = told(line, &[]);
+            assert!(code == Some(ExitCode::SUCCESS) && !out.is_empty() && err.is_empty(), "{line}");
+        }
+    }
+}
