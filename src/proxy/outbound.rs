@@ -1,7 +1,10 @@
 //! The request as it goes to the registry, held so that it can be sent again.
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, RANGE, VIA};
+use http::header::{
+    AUTHORIZATION, CONTENT_LENGTH, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
+    VIA,
+};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, request};
 use hyper::body::Incoming;
 
@@ -54,10 +57,15 @@ impl Outbound {
         request
     }
 
-    /// The same request for another part of the body.
+    /// The same request for another part of the body. The client's conditions have been met already, and were about
+    /// another part.
     pub fn for_range(&self, range: &str) -> Option<Self> {
         let mut other = self.clone();
-        other.request.headers_mut().insert(RANGE, HeaderValue::from_str(range).ok()?);
+        let headers = other.request.headers_mut();
+        for condition in [IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE] {
+            headers.remove(condition);
+        }
+        headers.insert(RANGE, HeaderValue::from_str(range).ok()?);
         Some(other)
     }
 
