@@ -14,3 +14,4 @@ mod front;
 mod pull;
 mod redirects;
 mod routing;
+mod transfer;
