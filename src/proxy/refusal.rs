@@ -1,9 +1,12 @@
 //! Errors of registries and redirect targets, whatever they look like, in the one form clients read.
 
+use std::time::Duration;
+
 use http::header::{CONTENT_ENCODING, CONTENT_RANGE, HeaderName, RETRY_AFTER};
 use http::{StatusCode, response};
 use hyper::body::Incoming;
 use serde_json::Value;
+use tokio::time::timeout;
 
 use super::call::Call;
 use super::document::decoded;
@@ -81,7 +84,8 @@ impl Told {
         let body = if call.is_head() {
             bytes::Bytes::new()
         } else {
-            read_limited(body, LARGEST_ERROR, idle).await.unwrap_or_default()
+            let reading = timeout(ERROR_PATIENCE, read_limited(body, LARGEST_ERROR, idle));
+            reading.await.ok().and_then(Result::ok).unwrap_or_default()
         };
         let body = decoded(body, head.headers.get(CONTENT_ENCODING), LARGEST_ERROR).unwrap_or_default();
         match ErrorEntry::parse_all(&body).into_iter().next() {
@@ -105,3 +109,5 @@ fn code_for(operation: &Operation, status: StatusCode) -> ErrorCode {
 }
 
 const LARGEST_ERROR: usize = 64 * 1024;
+/// How long the words of an error are waited for: the status alone says most, and a token may have to be fetched yet.
+const ERROR_PATIENCE: Duration = Duration::from_secs(3);
