@@ -142,9 +142,7 @@ fn upstream_query(query: &Query, operation: &Operation) -> Result<Query, Failure
                     )
                 })?;
                 // ECR answers 405 above 1000, distribution 400.
-                if wanted > LARGEST_PAGE {
-                    query.set("n", &LARGEST_PAGE.to_string());
-                }
+                query.set("n", &wanted.min(LARGEST_PAGE).to_string());
             }
             Ok(query)
         }
