@@ -10,6 +10,7 @@ mod sim;
 mod harness;
 mod wire;
 
+mod documents;
 mod front;
 mod pull;
 mod redirects;
