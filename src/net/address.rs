@@ -43,7 +43,8 @@ impl AddressClass {
     }
 
     fn of_v6(v6: Ipv6Addr) -> Self {
-        if METADATA_V6.contains(&v6) || v6.is_unspecified() || v6.is_multicast() || v6.is_unicast_link_local() {
+        let metadata = METADATA_V6.contains(&v6) || v6.segments()[..2] == AMAZON_LOCAL_V6;
+        if metadata || v6.is_unspecified() || v6.is_multicast() || v6.is_unicast_link_local() {
             Self::Forbidden
         } else if v6.is_loopback() {
             Self::Loopback
@@ -129,8 +130,12 @@ const METADATA_V4: [Ipv4Addr; 4] = [
     Ipv4Addr::new(192, 0, 0, 192),
 ];
 
-/// AWS over IPv6.
-const METADATA_V6: [Ipv6Addr; 1] = [Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)];
+/// Google Cloud and Oracle Cloud over IPv6.
+const METADATA_V6: [Ipv6Addr; 2] =
+    [Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254), Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe)];
+
+/// fd00:ec2::/32, where AWS has its instance metadata (::254) and the credentials of pods (::23).
+const AMAZON_LOCAL_V6: [u16; 2] = [0xfd00, 0xec2];
 
 /// The IPv4 address inside an IPv4-mapped, IPv4-compatible, NAT64 (RFC 6052) or 6to4 (RFC 3056) address.
 fn embedded_v4(v6: Ipv6Addr) -> Option<Ipv4Addr> {
@@ -174,6 +179,9 @@ mod tests {
             ("64:ff9b::a9fe:a9fe", AddressClass::Forbidden),
             ("fe80::1", AddressClass::Forbidden),
             ("fd00:ec2::254", AddressClass::Forbidden),
+            ("fd00:ec2::23", AddressClass::Forbidden),
+            ("fd20:ce::254", AddressClass::Forbidden),
+            ("fd00:c1::a9fe:a9fe", AddressClass::Forbidden),
             ("100.100.100.200", AddressClass::Forbidden),
             ("168.63.129.16", AddressClass::Forbidden),
             ("0.0.0.0", AddressClass::Forbidden),

@@ -36,11 +36,18 @@ impl Query {
         self.0.retain(|(_, v)| v.as_ref().is_some_and(|v| !v.is_empty()));
     }
 
-    /// Sets `key` to a value that needs no encoding, in place when it is there.
+    /// Sets `key` to a value that needs no encoding, in place when it is there, and drops its repetitions.
     pub fn set(&mut self, key: &str, value: &str) {
-        match self.0.iter_mut().find(|(k, _)| &**k == key) {
-            Some((_, v)) => *v = Some(value.into()),
-            None => self.0.push((key.into(), Some(value.into()))),
+        let mut found = false;
+        self.0.retain_mut(|(k, v)| {
+            if &**k != key {
+                return true;
+            }
+            *v = Some(value.into());
+            !std::mem::replace(&mut found, true)
+        });
+        if !found {
+            self.0.push((key.into(), Some(value.into())));
         }
     }
 

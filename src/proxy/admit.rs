@@ -84,10 +84,14 @@ fn addressed(uri: &Uri, headers: &HeaderMap, version: Version) -> Result<Option<
         (None, None, None) if version == Version::HTTP_10 => return Ok(None),
         (None, None, None) => return Err(bad("the request has no Host header")),
     };
-    let name = match host.rfind(':') {
-        Some(at) if !host[at..].contains(']') => &host[..at],
-        _ => &host,
+    let (name, port) = match host.rfind(':') {
+        Some(at) if !host[at..].contains(']') => (&host[..at], &host[at + 1..]),
+        _ => (&*host, ""),
     };
+    // `localhost:80@evil.example` is evil.example's to some readers.
+    if !port.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(bad("the Host header holds more than a name and a port"));
+    }
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     if name.is_empty() {
         return Err(bad("the Host header is empty"));

@@ -90,6 +90,10 @@ fn check_capability(routed: &Routed, operation: &Operation) -> Result<(), Failur
 
 /// What the configuration does not allow is refused by name of the setting.
 fn check_permission(routed: &Routed, operation: &Operation) -> Result<(), Failure> {
+    // Answered without the registry, so there is nothing to allow; clients that only push ask for it first.
+    if *operation == Operation::Ping {
+        return Ok(());
+    }
     let upstream = &routed.upstream;
     let access = operation.access();
     let denied = |message: String| {
@@ -138,9 +142,7 @@ fn upstream_query(query: &Query, operation: &Operation) -> Result<Query, Failure
                     )
                 })?;
                 // ECR answers 405 above 1000, distribution 400.
-                if wanted > LARGEST_PAGE {
-                    query.set("n", &LARGEST_PAGE.to_string());
-                }
+                query.set("n", &wanted.min(LARGEST_PAGE).to_string());
             }
             Ok(query)
         }

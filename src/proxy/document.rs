@@ -7,7 +7,7 @@ use flate2::read::{GzDecoder, ZlibDecoder};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use hyper::body::Incoming;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::call::Call;
 use super::failure::Failure;
@@ -40,8 +40,11 @@ pub async fn read(call: &Call, headers: &mut HeaderMap, body: Incoming) -> Resul
     let mut bytes = decoded(bytes, headers.get(CONTENT_ENCODING), limit).map_err(|why| unusable(call, why))?;
     headers.remove(CONTENT_ENCODING);
     match &call.operation {
-        Operation::ReadManifest(_, reference) => describe_manifest(headers, &bytes, reference.digest()),
-        Operation::ListRepositories => bytes = only_permitted(call, bytes),
+        Operation::ReadManifest(_, reference) => {
+            check_manifest(headers, &bytes, reference.digest()).map_err(|why| unusable(call, why))?;
+            describe_manifest(headers, &bytes, reference.digest());
+        }
+        Operation::ListRepositories => bytes = only_permitted(call, bytes).map_err(|why| unusable(call, why))?,
         _ => {}
     }
     headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
@@ -108,21 +111,35 @@ fn manifest_type(bytes: &Bytes) -> HeaderValue {
 }
 
 /// A catalog shows what may be pulled, and nothing else.
-fn only_permitted(call: &Call, bytes: Bytes) -> Bytes {
+fn only_permitted(call: &Call, bytes: Bytes) -> Result<Bytes, &'static str> {
     let upstream = &call.routed.upstream;
-    let Ok(mut catalog) = serde_json::from_slice::<Value>(&bytes) else {
-        return Bytes::from_static(br#"{"repositories":[]}"#);
-    };
     if !upstream.repositories.0.contains_key(&Access::Pull) {
-        return bytes;
+        return Ok(bytes);
     }
-    if let Some(names) = catalog.get_mut("repositories").and_then(Value::as_array_mut) {
-        names.retain(|name| {
-            let name = name.as_str().and_then(|name| RepositoryName::parse(name).ok());
-            name.is_some_and(|name| upstream.permits(Access::Pull, &name))
-        });
+    let catalog: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let names = match catalog.get("repositories") {
+        Some(Value::Array(names)) => names.as_slice(),
+        Some(Value::Null) => &[],
+        _ => return Err("it is no list of repositories"),
+    };
+    let permitted = |name: &&Value| {
+        let name = name.as_str().and_then(|name| RepositoryName::parse(name).ok());
+        name.is_some_and(|name| upstream.permits(Access::Pull, &name))
+    };
+    let names: Vec<&Value> = names.iter().filter(permitted).collect();
+    Ok(json!({ "repositories": names }).to_string().into())
+}
+
+/// HTTP cannot tell that a manifest was cut short before it was sent; its digest can.
+fn check_manifest(headers: &HeaderMap, bytes: &Bytes, asked: Option<&Digest>) -> Result<(), &'static str> {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    // The digest of a signed schema 1 manifest is that of its payload.
+    if kind.contains("manifest.v1+prettyjws") {
+        return Ok(());
     }
-    catalog.to_string().into()
+    let told = headers.get(DOCKER_CONTENT_DIGEST).and_then(|value| Digest::parse(value.to_str().ok()?).ok());
+    let matches = asked.into_iter().chain(&told).all(|digest| digest.names(bytes));
+    if matches { Ok(()) } else { Err("the manifest is not what its digest names") }
 }
 
 /// Four times what the specification has registries accept.

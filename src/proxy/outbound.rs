@@ -1,8 +1,11 @@
 //! The request as it goes to the registry, held so that it can be sent again.
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, RANGE, VIA};
-use http::{HeaderValue, Method, Request, StatusCode, request};
+use http::header::{
+    AUTHORIZATION, CONTENT_LENGTH, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
+    VIA,
+};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, request};
 use hyper::body::Incoming;
 
 use super::Proxy;
@@ -43,7 +46,7 @@ impl Outbound {
         let headers = request.headers_mut();
         *headers = headers::outbound(call, &head.headers);
         add_common_headers(headers, &url);
-        if let Ok(via) = HeaderValue::from_str(&format!("1.1 {}", proxy.instance)) {
+        if let Ok(via) = HeaderValue::from_str(&via(proxy, &head.headers)) {
             headers.insert(VIA, via);
         }
         headers.remove(CONTENT_LENGTH);
@@ -59,10 +62,15 @@ impl Outbound {
         request
     }
 
-    /// The same request for another part of the body.
+    /// The same request for another part of the body. The client's conditions have been met already, and were about
+    /// another part.
     pub fn for_range(&self, range: &str) -> Option<Self> {
         let mut other = self.clone();
-        other.request.headers_mut().insert(RANGE, HeaderValue::from_str(range).ok()?);
+        let headers = other.request.headers_mut();
+        for condition in [IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE] {
+            headers.remove(condition);
+        }
+        headers.insert(RANGE, HeaderValue::from_str(range).ok()?);
         Some(other)
     }
 
@@ -77,7 +85,7 @@ impl Outbound {
         self.request.body()
     }
 
-    pub fn headers(&self) -> &http::HeaderMap {
+    pub fn headers(&self) -> &HeaderMap {
         self.request.headers()
     }
 }
@@ -85,6 +93,17 @@ impl Outbound {
 /// Whether a request went through this very process before: an upstream URL leads back to it.
 pub fn is_loop(proxy: &Proxy, head: &request::Parts) -> bool {
     head.headers.get_all(VIA).iter().any(|via| via.to_str().is_ok_and(|via| via.contains(&*proxy.instance)))
+}
+
+/// Ourselves, after the other regpasses the request came through: each must know itself again when two lead to each
+/// other. Whatever else stood in the client's `Via` is its own affair.
+fn via(proxy: &Proxy, client: &HeaderMap) -> String {
+    let lines = client.get_all(VIA).iter().filter_map(|line| line.to_str().ok());
+    let ours = format!("1.1 {}", proxy.instance);
+    let mut all: Vec<&str> =
+        lines.flat_map(|line| line.split(',')).map(str::trim).filter(|one| one.starts_with("1.1 regpass-")).collect();
+    all.push(&ours);
+    all[all.len().saturating_sub(MOST_REMEMBERED)..].join(", ")
 }
 
 fn bad_body(error: &ReadError) -> Failure {
@@ -103,3 +122,5 @@ fn unsendable(why: &str) -> Failure {
 
 /// Manifests are 4 MiB at most (distribution specification, "Pushing Manifests").
 const LARGEST_DOCUMENT: usize = 4 * 1024 * 1024;
+/// A longer chain of regpasses than anybody builds.
+const MOST_REMEMBERED: usize = 16;

@@ -46,7 +46,9 @@ pub async fn follow(
     let mut hop = Hop { url: outbound.url.clone(), authorization, crossed: false, count: 0 };
     while reads_content && is_redirect(response.status()) {
         hop = hop.next(call, response.headers())?;
-        let hands_on = call.routed.upstream.redirects == Redirects::Pass
+        // Within the registry's origin the next hop wants our authorization, which the client does not have.
+        let hands_on = hop.crossed
+            && call.routed.upstream.redirects == Redirects::Pass
             && matches!(call.operation, Operation::ReadBlob(..))
             && !call.is_head();
         if hands_on {

@@ -1,9 +1,12 @@
 //! Errors of registries and redirect targets, whatever they look like, in the one form clients read.
 
-use http::header::{CONTENT_ENCODING, RETRY_AFTER};
+use std::time::Duration;
+
+use http::header::{CONTENT_ENCODING, CONTENT_RANGE, HeaderName, RETRY_AFTER};
 use http::{StatusCode, response};
 use hyper::body::Incoming;
 use serde_json::Value;
+use tokio::time::timeout;
 
 use super::call::Call;
 use super::document::decoded;
@@ -34,10 +37,16 @@ pub async fn normalized(call: &Call, head: &response::Parts, body: Incoming, ste
     let mut failure = Failure::new(status, ErrorCode::Unknown, blame, step, message);
     failure.code = code.into();
     failure.upstream_detail = told.detail;
-    match head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()) {
-        Some(wait) => failure.with_header(RETRY_AFTER, wait),
-        None => failure,
-    }
+    let kept = head.headers.iter().filter(|(name, _)| means_something(name, status));
+    failure.headers = kept.map(|(name, value)| (name.clone(), value.clone())).collect();
+    failure
+}
+
+/// Whether a header of an error is part of what it says: when to come back, how much is left, how long the blob is.
+fn means_something(name: &HeaderName, status: StatusCode) -> bool {
+    *name == RETRY_AFTER
+        || (*name == CONTENT_RANGE && status == StatusCode::RANGE_NOT_SATISFIABLE)
+        || ["ratelimit-", "x-ratelimit-"].iter().any(|prefix| name.as_str().starts_with(prefix))
 }
 
 /// A 401 that no further authorization will change. Clients never see it as a 401: they would start a login of their
@@ -79,7 +88,8 @@ impl Told {
         let body = if call.is_head() {
             bytes::Bytes::new()
         } else {
-            read_limited(body, LARGEST_ERROR, idle).await.unwrap_or_default()
+            let reading = timeout(ERROR_PATIENCE, read_limited(body, LARGEST_ERROR, idle));
+            reading.await.ok().and_then(Result::ok).unwrap_or_default()
         };
         let body = decoded(body, head.headers.get(CONTENT_ENCODING), LARGEST_ERROR).unwrap_or_default();
         match ErrorEntry::parse_all(&body).into_iter().next() {
@@ -103,3 +113,5 @@ fn code_for(operation: &Operation, status: StatusCode) -> ErrorCode {
 }
 
 const LARGEST_ERROR: usize = 64 * 1024;
+/// How long the words of an error are waited for: the status alone says most, and a token may have to be fetched yet.
+const ERROR_PATIENCE: Duration = Duration::from_secs(3);

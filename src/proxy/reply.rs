@@ -120,7 +120,9 @@ fn lacks_referrers(call: &Call, head: &response::Parts) -> bool {
     match head.status {
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => true,
         StatusCode::TOO_MANY_REQUESTS => !head.headers.contains_key(RETRY_AFTER),
-        status => status.is_redirection() && status != StatusCode::NOT_MODIFIED || document::is_web_page(&head.headers),
+        StatusCode::NOT_MODIFIED => false,
+        // A page beside another status is an outage or a refusal: to call that "no referrers" would hide signatures.
+        status => status.is_redirection() || (status.is_success() && document::is_web_page(&head.headers)),
     }
 }
 

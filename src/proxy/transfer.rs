@@ -81,13 +81,20 @@ struct Span {
     first: u64,
     /// Absent when the registry did not say how much there is.
     length: Option<u64>,
+    /// How long the whole blob is, as far as that was told.
+    whole: Option<u64>,
 }
 
 impl Span {
     fn of(status: StatusCode, headers: &HeaderMap) -> Self {
         let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        let first = if status == StatusCode::PARTIAL_CONTENT { range_start(headers) } else { Some(0) };
-        Self { first: first.unwrap_or(0), length: length.filter(|_| first.is_some()) }
+        if status != StatusCode::PARTIAL_CONTENT {
+            return Self { first: 0, length, whole: length };
+        }
+        match Part::of(headers) {
+            Some(part) => Self { first: part.first, length, whole: part.whole },
+            None => Self { first: 0, length: None, whole: None },
+        }
     }
 }
 
@@ -136,7 +143,7 @@ impl Transfer {
         let resumption = self.resumption.as_ref()?;
         let total = self.span.length?;
         let got = self.record.bytes;
-        if got >= total || self.fruitless == MOST_FRUITLESS {
+        if got >= total || self.fruitless == MOST_FRUITLESS || self.record.resumed == MOST_RESUMPTIONS {
             return None;
         }
         self.fruitless += 1;
@@ -147,23 +154,38 @@ impl Transfer {
         let fetched =
             pipeline::fetch(&resumption.proxy, &resumption.call, &outbound, &mut self.record, &mut timing).await;
         let Ok(Landing::Registry(response) | Landing::Elsewhere(response)) = fetched else { return None };
-        self.is_rest(&response, from).then(|| response.into_body())
+        self.is_rest(&response, from, to).then(|| response.into_body())
     }
 
-    fn is_rest(&self, response: &Response<Incoming>, from: u64) -> bool {
+    fn is_rest(&self, response: &Response<Incoming>, from: u64, to: u64) -> bool {
         let headers = response.headers();
         let same_entity = match (&self.entity, headers.get(ETAG)) {
             (Some(ours), Some(theirs)) => **ours == *theirs.as_bytes(),
             _ => true,
         };
-        response.status() == StatusCode::PARTIAL_CONTENT && range_start(headers) == Some(from) && same_entity
+        let same_length =
+            |part: &Part| part.whole.is_none() || self.span.whole.is_none() || part.whole == self.span.whole;
+        let is_part = Part::of(headers).is_some_and(|part| part.first == from && part.last <= to && same_length(&part));
+        response.status() == StatusCode::PARTIAL_CONTENT && is_part && same_entity
     }
 }
 
-/// The first byte of `Content-Range: bytes first-last/total`.
-fn range_start(headers: &HeaderMap) -> Option<u64> {
-    let range = headers.get(CONTENT_RANGE)?.to_str().ok()?;
-    range.trim().strip_prefix("bytes")?.trim_start().split_once('-')?.0.parse().ok()
+/// `Content-Range: bytes first-last/whole`; the last is `*` where the server does not know.
+struct Part {
+    first: u64,
+    last: u64,
+    whole: Option<u64>,
+}
+
+impl Part {
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let range = headers.get(CONTENT_RANGE)?.to_str().ok()?.trim().strip_prefix("bytes")?.trim_start();
+        let (part, whole) = range.split_once('/')?;
+        let (first, last) = part.split_once('-')?;
+        Some(Self { first: first.parse().ok()?, last: last.parse().ok()?, whole: whole.parse().ok() })
+    }
 }
 
 const MOST_FRUITLESS: u32 = 2;
+/// However much comes each time: a registry that hands out bytes one by one would be asked for every one of them.
+const MOST_RESUMPTIONS: u32 = 20;

@@ -40,17 +40,21 @@ pub struct Reply {
 impl Regpass {
     /// Starts with a configuration file's text, reaching registries over the simulation's network.
     pub fn start(sim: &Sim, text: &str) -> Self {
-        let config = load(text);
         let network = if sim.network().is_memory() {
             let network = sim.network().clone();
             Network::Memory(Arc::new(move |host, port| network.connect(host, port)))
         } else {
             Network::Tcp
         };
+        Self::over(&network, WallClock::tokio(sim.clock().since_1970()), text)
+    }
+
+    /// The same over any network.
+    pub fn over(network: &Network, clock: WallClock, text: &str) -> Self {
+        let config = load(text);
         let sources = Arc::new(Sources::new(environment::Environment::default()));
-        let routes = build::routes(&config, build::read_tls(&config).unwrap(), &sources, &network);
-        let clock = sim.clock();
-        let proxy = Proxy::new(routes, WallClock::tokio(clock.since_1970()));
+        let routes = build::routes(&config, build::read_tls(&config).unwrap(), &sources, network);
+        let proxy = Proxy::new(routes, clock);
         let front =
             Arc::new(Front { pinned: config.listeners[0].registry.clone(), hosts: config.listeners[0].hosts.clone() });
         let handle: Handle = {
@@ -58,6 +62,11 @@ impl Regpass {
             Arc::new(move |request| Box::pin(proxy::handle(proxy.clone(), front.clone(), request)))
         };
         Self { handle, proxy }
+    }
+
+    /// What answers a connection's requests, for tests that bring their own streams.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
     }
 
     pub async fn get(&self, target: &str) -> Reply {

@@ -8,4 +8,11 @@
 mod sim;
 
 mod harness;
+mod wire;
+
+mod documents;
+mod front;
 mod pull;
+mod redirects;
+mod routing;
+mod transfer;

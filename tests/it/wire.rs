@@ -1,0 +1,94 @@
+//! Connections in the hand: requests that no HTTP library would send, and answers that are read piece by piece.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use regpass::net::listen::serve_stream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::harness::{Regpass, Reply};
+
+/// A client's end of a connection, and the task that serves the other end.
+pub fn connect(regpass: &Regpass) -> (DuplexStream, JoinHandle<()>) {
+    let (ours, theirs) = tokio::io::duplex(64 * 1024);
+    let handle = regpass.handle();
+    (ours, tokio::spawn(async move { drop(serve_stream(theirs, handle).await) }))
+}
+
+/// Sends these header lines as they are, and reads the answer up to the end of the connection.
+pub async fn raw(regpass: &Regpass, lines: &[&str]) -> Reply {
+    raw_bytes(regpass, format!("{}\r\nConnection: close\r\n\r\n", lines.join("\r\n")).as_bytes()).await
+}
+
+pub async fn raw_bytes(regpass: &Regpass, bytes: &[u8]) -> Reply {
+    let (mut stream, _serving) = connect(regpass);
+    let (mut reading, mut writing) = tokio::io::split(&mut stream);
+    let mut answer = Vec::new();
+    // A server that refuses a head closes before it has read all of it.
+    let write = async { drop(writing.write_all(bytes).await) };
+    let both = async { tokio::join!(write, reading.read_to_end(&mut answer)).1 };
+    timeout(Duration::from_secs(120), both).await.expect("the connection ends").unwrap();
+    parse(&answer)
+}
+
+fn parse(answer: &[u8]) -> Reply {
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
+    let end = end.unwrap_or_else(|| panic!("no head in {:?}", String::from_utf8_lossy(answer)));
+    let head = std::str::from_utf8(&answer[..end]).unwrap();
+    let mut lines = head.split("\r\n");
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse::<u16>().ok()).unwrap();
+    let mut headers = HeaderMap::new();
+    for line in lines {
+        let (name, value) = line.split_once(':').unwrap();
+        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+        headers.append(name, HeaderValue::from_str(value.trim()).unwrap());
+    }
+    let body = Bytes::copy_from_slice(&answer[end + 4..]);
+    Reply { status: StatusCode::from_u16(status).unwrap(), headers, body, whole: true }
+}
+
+/// An answer whose body is still on its way.
+pub struct Open {
+    pub head: response::Parts,
+    pub body: Incoming,
+    /// Dropping both leaves, as a client does that was interrupted.
+    driving: JoinHandle<()>,
+    pub serving: JoinHandle<()>,
+}
+
+impl Open {
+    pub async fn begin(regpass: &Regpass, request: Request<Bytes>) -> Self {
+        let (ours, serving) = connect(regpass);
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(ours)).await.unwrap();
+        let driving = tokio::spawn(async move { drop(connection.await) });
+        let (head, body) = sender.send_request(request.map(Full::new)).await.unwrap().into_parts();
+        Self { head, body, driving, serving }
+    }
+
+    /// The next piece: `None` at the end, `Err` at a break.
+    pub async fn piece(&mut self) -> Option<Result<Bytes, hyper::Error>> {
+        loop {
+            match self.body.frame().await? {
+                Ok(frame) => match frame.into_data() {
+                    Ok(data) => return Some(Ok(data)),
+                    Err(_trailers) => {}
+                },
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+
+    /// Closes the connection without a word, and tells how the server took it.
+    pub async fn leave(self) {
+        let Self { body, driving, serving, .. } = self;
+        drop(body);
+        driving.abort();
+        timeout(Duration::from_secs(5), serving).await.expect("the server notices").unwrap();
+    }
+}
