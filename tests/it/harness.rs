@@ -40,6 +40,11 @@ pub struct Reply {
 impl Regpass {
     /// Starts with a configuration file's text, reaching registries over the simulation's network.
     pub fn start(sim: &Sim, text: &str) -> Self {
+        Self::start_in(sim, text, environment::Environment::default())
+    }
+
+    /// As [`start`](Self::start), with these surroundings: a `PATH` with credential helpers, say.
+    pub fn start_in(sim: &Sim, text: &str, surroundings: environment::Environment) -> Self {
         let config = load(text);
         let network = if sim.network().is_memory() {
             let network = sim.network().clone();
@@ -47,7 +52,7 @@ impl Regpass {
         } else {
             Network::Tcp
         };
-        let sources = Arc::new(Sources::new(environment::Environment::default()));
+        let sources = Arc::new(Sources::new(surroundings));
         let routes = build::routes(&config, &sources, &network).unwrap();
         let clock = sim.clock();
         let proxy = Proxy::new(routes, WallClock::tokio(clock.since_1970()));
@@ -110,6 +115,12 @@ impl Reply {
         (text("code"), text("message"))
     }
 
+    /// How the authorization was had: `auth;desc` of `Server-Timing`.
+    pub fn grant(&self) -> &str {
+        let timing = self.header("server-timing").unwrap_or_else(|| panic!("no Server-Timing: {self:?}"));
+        timing.split('"').nth(1).unwrap_or_else(|| panic!("no auth;desc in {timing}"))
+    }
+
     /// Status and error code in one.
     pub fn verdict(&self) -> String {
         format!("{} {}", self.status.as_u16(), self.error().0)
@@ -130,6 +141,12 @@ pub fn with(mut request: Request<Bytes>, name: &'static str, value: &str) -> Req
 pub fn table(host: &str, registry: &Registry, more: &str) -> String {
     let (url, realm) = (registry.origin(), registry.token().authority());
     format!("[registry.\"{host}\"]\nurl = \"{url}\"\nrealm_hosts = [\"{realm}\"]\n{more}\n")
+}
+
+/// A configuration whose one and default registry is a simulated one, so that paths need not name it.
+pub fn only(registry: &Registry, more: &str) -> String {
+    let host = registry.authority();
+    format!("default_registry = \"{host}\"\n{}", table(host, registry, more))
 }
 
 fn load(text: &str) -> Config {

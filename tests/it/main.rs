@@ -8,4 +8,7 @@
 mod sim;
 
 mod harness;
+
+mod engine;
 mod pull;
+mod token_service;
