@@ -10,5 +10,6 @@ mod sim;
 mod harness;
 
 mod engine;
+mod lifetimes;
 mod pull;
 mod token_service;
