@@ -1,10 +1,12 @@
 //! The token engine: offer what is known to be wanted, learn from refusals, never ask twice for the same thing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use dashmap::DashMap;
 use http::header::HOST;
 use http::{HeaderMap, Request, StatusCode};
+use tokio::time::timeout;
 use tracing::warn;
 
 use super::demand::{Bearer, Demand, Lesson, Standing};
@@ -79,11 +81,12 @@ impl Authorizer {
     }
 
     /// The authorization to send a request with. Where nothing is known of the registry, one request at a time gets
-    /// an empty grant and learns; the others wait for what it learns.
+    /// an empty grant and learns; the others wait for what it learns, though not for long: it may hang for reasons of
+    /// its own.
     pub async fn offer(&self, ask: &Ask) -> Result<Offer, AuthError> {
         let standing = self.standing(ask.upstream.id);
         if standing.demand().is_none() {
-            let lesson = standing.lesson().await;
+            let lesson = timeout(PATIENCE, standing.lesson()).await.ok().flatten();
             if standing.demand().is_none() {
                 return Ok(Offer { grant: Grant::nothing(None), lesson });
             }
@@ -96,14 +99,13 @@ impl Authorizer {
     }
 
     /// Notes that a registry answered a request that carried no authorization, so that nobody waits to learn it.
-    pub fn accepted(&self, ask: &Ask, offer: &mut Offer) {
-        if offer.lesson.is_some() {
-            let standing = self.standing(ask.upstream.id);
-            if standing.demand().is_none() {
-                standing.pin(Demand::Open);
-            }
-            offer.lesson = None;
+    /// An answer of somebody who is busy or broken tells nothing.
+    pub fn accepted(&self, ask: &Ask, offer: &mut Offer, status: StatusCode) {
+        let tells = !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS;
+        if tells && matches!(offer.grant.how, How::Nothing) {
+            self.standing(ask.upstream.id).answered_openly();
         }
+        offer.lesson = None;
     }
 
     /// What to try after a 401: `None` when there is nothing better than what was refused.
@@ -166,7 +168,9 @@ impl Authorizer {
             if let Some(real) = correction(ask, challenges) {
                 standing.correct(&ask.scopes, real);
             }
-            return Ok(Some(standing.pin(demand)));
+            // Somebody who asked at the same time may have learned first.
+            let pinned = standing.demand().filter(|pinned| matches!(**pinned, Demand::Bearer(_)));
+            return Ok(Some(pinned.unwrap_or_else(|| standing.pin(demand))));
         }
         let challenges = self.ping(ask).await?;
         Ok(Demand::read(&ask.upstream, &challenges)?.map(|demand| standing.pin(demand)))
@@ -279,7 +283,44 @@ impl Authorizer {
         }
     }
 
+    /// A token from where the demand says; when nobody is there, from where the registry sends us now.
     async fn token(
+        &self,
+        ask: &Ask,
+        standing: &Standing,
+        demand: &Arc<Demand>,
+        bearer: &Bearer,
+        found: &Found,
+        fell_back_from: Option<Box<str>>,
+    ) -> Result<Grant, Arc<AuthError>> {
+        match self.token_at(ask, standing, demand, bearer, found, fell_back_from.clone()).await {
+            Err(error) if error.is_lost_realm() => match self.moved(ask, standing, demand).await.as_ref() {
+                Some(moved) => match &**moved {
+                    Demand::Bearer(bearer) => self.token_at(ask, standing, moved, bearer, found, fell_back_from).await,
+                    Demand::Open | Demand::Basic => Err(error),
+                },
+                None => Err(error),
+            },
+            outcome => outcome,
+        }
+    }
+
+    /// What the registry demands instead of `lost`, whose realm is gone. Asked by one request for all, and not again
+    /// at once. Until there is an answer the old demand stays, because tokens are held for it.
+    async fn moved(&self, ask: &Ask, standing: &Standing, lost: &Arc<Demand>) -> Option<Arc<Demand>> {
+        let _lesson = timeout(PATIENCE, standing.lesson()).await;
+        if let Some(other) = standing.demand().filter(|now| !Arc::ptr_eq(now, lost)) {
+            return Some(other);
+        }
+        if !standing.is_time_to_look_again() {
+            return None;
+        }
+        let challenges = timeout(ask.upstream.timeouts.token, self.ping(ask)).await.ok()?.ok()?;
+        let demand = Demand::read(&ask.upstream, &challenges).ok()??;
+        (!demand.leads_where(lost)).then(|| standing.pin(demand))
+    }
+
+    async fn token_at(
         &self,
         ask: &Ask,
         standing: &Standing,
@@ -315,11 +356,7 @@ impl Authorizer {
                 }
             }
         };
-        let obtained = self.tokens.get_or_fetch(&group, &asked, fetch).await.inspect_err(|error| {
-            if error.is_lost_realm() {
-                standing.unpin();
-            }
-        })?;
+        let obtained = self.tokens.get_or_fetch(&group, &asked, fetch).await?;
         self.metrics.token_used(ask.upstream.host.as_str(), if obtained.fresh { "fetched" } else { "cached" });
         if ask.access != Access::Pull
             && let Some(granted) = obtained.lease.value.granted.as_ref().filter(|granted| !granted.covers(&asked))
@@ -392,5 +429,7 @@ fn unshared(error: Arc<AuthError>) -> AuthError {
     Arc::try_unwrap(error).unwrap_or_else(AuthError::Shared)
 }
 
+/// How long others wait for the one who learns.
+const PATIENCE: Duration = Duration::from_secs(2);
 const MOST_GROUPS: usize = 1024;
 const MOST_TOKENS_PER_GROUP: usize = 4096;

@@ -119,7 +119,12 @@ impl Failure {
                 (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown, Blame::Proxy, Step::Token)
             }
         };
-        let failure = Self::new(status, code, blame, step, format!("{registry}: {}", error.inner()));
+        let message = match error.inner() {
+            // Told before, to a client, and complete as it was.
+            AuthError::Remembered(message) => message.clone(),
+            error => format!("{registry}: {error}"),
+        };
+        let failure = Self::new(status, code, blame, step, message);
         match error.inner() {
             AuthError::TokenBusy { retry_after: Some(wait), .. } => {
                 failure.with_header(http::header::RETRY_AFTER, wait)

@@ -11,8 +11,11 @@ mod harness;
 mod wire;
 
 mod documents;
+mod engine;
 mod front;
+mod lifetimes;
 mod pull;
 mod redirects;
 mod routing;
+mod token_service;
 mod transfer;
