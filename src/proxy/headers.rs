@@ -47,13 +47,24 @@ pub fn inbound(upstream: &HeaderMap) -> HeaderMap {
     for (name, value) in upstream {
         let word = name.as_str();
         let passes = RETURNED.contains(name)
-            || ["oci-", "ratelimit-", "x-ratelimit-"].iter().any(|prefix| word.starts_with(prefix))
+            || is_limit(name)
+            || word.starts_with("oci-")
             || (word.starts_with("docker-") && word != "docker-ratelimit-source");
         if passes {
             headers.append(name, value.clone());
         }
     }
     headers
+}
+
+/// What a refusal tells of limits: how much is left, and when to come back.
+pub fn limits(upstream: &HeaderMap) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    let limits = upstream.iter().filter(|(name, _)| is_limit(name) || **name == RETRY_AFTER);
+    limits.map(|(name, value)| (name.clone(), value.clone()))
+}
+
+fn is_limit(name: &HeaderName) -> bool {
+    ["ratelimit-", "x-ratelimit-"].iter().any(|prefix| name.as_str().starts_with(prefix))
 }
 
 /// What regpass says of itself on every response.

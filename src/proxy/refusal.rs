@@ -1,6 +1,6 @@
 //! Errors of registries and redirect targets, whatever they look like, in the one form clients read.
 
-use http::header::{CONTENT_ENCODING, RETRY_AFTER};
+use http::header::CONTENT_ENCODING;
 use http::{StatusCode, response};
 use hyper::body::Incoming;
 use serde_json::Value;
@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::call::Call;
 use super::document::decoded;
 use super::failure::Failure;
+use super::headers;
 use crate::auth::grant::Grant;
 use crate::net::body::read_limited;
 use crate::observe::blame::{Blame, Step};
@@ -30,10 +31,8 @@ pub async fn normalized(call: &Call, head: &response::Parts, body: Incoming, ste
     let mut failure = Failure::new(status, ErrorCode::Unknown, blame, step, message);
     failure.code = code.into();
     failure.upstream_detail = told.detail;
-    match head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()) {
-        Some(wait) => failure.with_header(RETRY_AFTER, wait),
-        None => failure,
-    }
+    failure.headers.extend(headers::limits(&head.headers));
+    failure
 }
 
 /// A 401 that no further authorization will change. Clients never see it as a 401: they would start a login of their
