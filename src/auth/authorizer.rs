@@ -47,6 +47,15 @@ pub struct Ask {
     pub repository: Option<RepositoryName>,
     pub scopes: ScopeSet,
     pub access: Access,
+    /// Whether the registry is known to refuse this to whoever has no login.
+    pub needs_login: bool,
+}
+
+impl Ask {
+    /// Whether it may be tried anonymously when there is a login, but a bad one.
+    fn works_without_login(&self) -> bool {
+        self.access == Access::Pull && !self.needs_login
+    }
 }
 
 /// A grant to try, and the right to learn from its answer when nothing is known yet.
@@ -81,6 +90,9 @@ impl Authorizer {
     /// The authorization to send a request with. Where nothing is known of the registry, one request at a time gets
     /// an empty grant and learns; the others wait for what it learns.
     pub async fn offer(&self, ask: &Ask) -> Result<Offer, AuthError> {
+        if ask.needs_login && self.credential(ask).await?.credential == Credential::Anonymous {
+            return Err(AuthError::NoLogin { registry: ask.upstream.host.clone() });
+        }
         let standing = self.standing(&ask.upstream.origin);
         if standing.demand().is_none() {
             let lesson = standing.lesson().await;
@@ -205,7 +217,7 @@ impl Authorizer {
         }
         let found = self.credential(ask).await?;
         let login = self.not_denied(ask, found.id)?;
-        let is_stale = ask.access == Access::Pull && self.stale.contains(&login, &ask.scopes);
+        let is_stale = ask.works_without_login() && self.stale.contains(&login, &ask.scopes);
         match &**demand {
             Demand::Open => Ok(Grant::nothing(None)),
             _ if is_stale => self.anonymously(ask, standing, demand, found.source).await,
@@ -238,7 +250,7 @@ impl Authorizer {
             }
         }
         let (found, error) = refused;
-        if ask.access != Access::Pull {
+        if !ask.works_without_login() {
             return Err(unshared(error));
         }
         let whole_login =
@@ -255,7 +267,7 @@ impl Authorizer {
             return Ok(Some(direct(newer)));
         }
         let Some(demand) = standing.demand() else { return Ok(None) };
-        if ask.access != Access::Pull {
+        if !ask.works_without_login() {
             return Ok(None);
         }
         self.mark_stale(ask, &grant.found, None);

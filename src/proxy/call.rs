@@ -47,6 +47,8 @@ pub fn classify(routed: Routed, method: &Method) -> Result<Call, Failure> {
         repository: operation.repository().cloned(),
         scopes: scopes::for_operation(upstream.profile, &operation),
         access: operation.access(),
+        needs_login: operation == Operation::ListRepositories
+            && matches!(upstream.profile.catalog, Catalog::WithLogin { .. }),
         upstream,
     };
     Ok(Call { routed: Arc::new(routed), operation, method: method.clone(), query, ask })
