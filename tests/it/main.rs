@@ -8,4 +8,8 @@
 mod sim;
 
 mod harness;
+mod stage;
+
+mod docker_hub;
+mod ghcr;
 mod pull;
