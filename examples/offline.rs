@@ -138,7 +138,8 @@ fn configuration(hub: &Registry, ghcr: &Registry) -> Result<Config, Box<dyn Erro
 /// regpass itself, as `regpass serve` wires it.
 fn serve(listener: TcpListener, config: &Config) -> Result<impl Future<Output = ()> + use<>, Box<dyn Error>> {
     let sources = Arc::new(Sources::new(environment::Environment::default()));
-    let routes = build::routes(config, &sources, &Network::Tcp).map_err(|_| "a TLS file cannot be used")?;
+    let tls = build::read_tls(config).map_err(|_| "a TLS file cannot be used")?;
+    let routes = build::routes(config, tls, &sources, &Network::Tcp);
     let proxy = Proxy::new(routes, WallClock::System);
     let front = Arc::new(Front { pinned: None, hosts: BTreeSet::new() });
     let handle: listen::Handle =

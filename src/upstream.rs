@@ -1,6 +1,7 @@
 //! One registry as configured: where it is, what is known of it, what may be done there, and with which login.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::base::host::RegistryHost;
@@ -15,8 +16,20 @@ use crate::oci::name::RepositoryName;
 use crate::oci::operation::Access;
 use crate::profile::Profile;
 
+/// Tells upstreams apart, also two that stand for the same registry before and after a change of configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UpstreamId(u64);
+
+impl UpstreamId {
+    pub fn next() -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Self(LAST.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 #[derive(Debug)]
 pub struct Upstream {
+    pub id: UpstreamId,
     /// The name it goes by in messages, logs and metrics.
     pub host: RegistryHost,
     /// Where its API is.

@@ -7,6 +7,7 @@ use http::header::HOST;
 use http::{HeaderMap, Request, StatusCode};
 use tracing::warn;
 
+use super::ask::Ask;
 use super::demand::{Bearer, Demand, Lesson, Standing};
 use super::error::AuthError;
 use super::exchange::{add_common_headers, exchange};
@@ -14,21 +15,20 @@ use super::grant::{self, Grant, How, Token};
 use super::memory::{Denials, Login, StaleLogins};
 use super::scopes::believed;
 use crate::base::clock::WallClock;
+use crate::base::host::RegistryHost;
 use crate::base::lease_cache::{Covers, LeaseCache};
-use crate::base::origin::Origin;
 use crate::credential::{Credential, CredentialId, Found, Wanted};
 use crate::net::body::drain;
 use crate::observe::metrics::Metrics;
 use crate::oci::challenge::Challenge;
-use crate::oci::name::RepositoryName;
 use crate::oci::operation::Access;
 use crate::oci::scope::ScopeSet;
-use crate::upstream::SharedUpstream;
+use crate::upstream::UpstreamId;
 
 /// Tokens of one group are interchangeable where their scopes allow; across groups never.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TokenGroup {
-    registry: Origin,
+    registry: RegistryHost,
     credential: CredentialId,
     realm: Box<str>,
     service: Option<Box<str>>,
@@ -37,24 +37,6 @@ pub struct TokenGroup {
 impl Covers for ScopeSet {
     fn covers(&self, wanted: &Self) -> bool {
         Self::covers(self, wanted)
-    }
-}
-
-/// What a request wants to do, as far as authorization cares.
-#[derive(Clone, Debug)]
-pub struct Ask {
-    pub upstream: SharedUpstream,
-    pub repository: Option<RepositoryName>,
-    pub scopes: ScopeSet,
-    pub access: Access,
-    /// Whether the registry is known to refuse this to whoever has no login.
-    pub needs_login: bool,
-}
-
-impl Ask {
-    /// Whether it may be tried anonymously when there is a login, but a bad one.
-    fn works_without_login(&self) -> bool {
-        self.access == Access::Pull && !self.needs_login
     }
 }
 
@@ -67,7 +49,7 @@ pub struct Offer {
 
 #[derive(Debug)]
 pub struct Authorizer {
-    standings: DashMap<Origin, Arc<Standing>>,
+    standings: DashMap<UpstreamId, Arc<Standing>>,
     tokens: Arc<LeaseCache<TokenGroup, ScopeSet, Token, AuthError>>,
     stale: StaleLogins,
     denials: Denials,
@@ -93,7 +75,7 @@ impl Authorizer {
         if ask.needs_login && self.credential(ask).await?.credential == Credential::Anonymous {
             return Err(AuthError::NoLogin { registry: ask.upstream.host.clone() });
         }
-        let standing = self.standing(&ask.upstream.origin);
+        let standing = self.standing(ask.upstream.id);
         if standing.demand().is_none() {
             let lesson = standing.lesson().await;
             if standing.demand().is_none() {
@@ -110,7 +92,7 @@ impl Authorizer {
     /// Notes that a registry answered a request that carried no authorization, so that nobody waits to learn it.
     pub fn accepted(&self, ask: &Ask, offer: &mut Offer) {
         if offer.lesson.is_some() {
-            let standing = self.standing(&ask.upstream.origin);
+            let standing = self.standing(ask.upstream.id);
             if standing.demand().is_none() {
                 standing.pin(Demand::Open);
             }
@@ -120,7 +102,7 @@ impl Authorizer {
 
     /// What to try after a 401: `None` when there is nothing better than what was refused.
     pub async fn answer(&self, ask: &Ask, refused: &mut Offer, head: &HeaderMap) -> Result<Option<Offer>, AuthError> {
-        let standing = self.standing(&ask.upstream.origin);
+        let standing = self.standing(ask.upstream.id);
         let challenges = Challenge::parse_all(head);
         let grant = &refused.grant;
         let next = match &grant.how {
@@ -154,17 +136,17 @@ impl Authorizer {
 
     /// Remembers for seconds that `grant`, fresh as it was, did not suffice.
     pub fn denied(&self, ask: &Ask, grant: &Grant, reason: String) {
-        self.denials.add((ask.upstream.origin.clone(), grant.credential_id()), ask.scopes.clone(), reason);
+        self.denials.add((ask.upstream.host.clone(), grant.credential_id()), ask.scopes.clone(), reason);
     }
 
-    fn standing(&self, origin: &Origin) -> Arc<Standing> {
-        if let Some(standing) = self.standings.get(origin) {
+    fn standing(&self, upstream: UpstreamId) -> Arc<Standing> {
+        if let Some(standing) = self.standings.get(&upstream) {
             return standing.clone();
         }
         if self.standings.len() >= MOST_GROUPS {
             self.standings.clear();
         }
-        self.standings.entry(origin.clone()).or_default().clone()
+        self.standings.entry(upstream).or_default().clone()
     }
 
     /// Pins what an unauthenticated 401 demands. One without a usable challenge sends us to `/v2/` for it.
@@ -302,7 +284,7 @@ impl Authorizer {
     ) -> Result<Grant, Arc<AuthError>> {
         let realm = bearer.realm.url();
         let group = TokenGroup {
-            registry: ask.upstream.origin.clone(),
+            registry: ask.upstream.host.clone(),
             credential: found.id,
             realm: format!("{}{}", realm.origin, realm.target()).into(),
             service: bearer.service.clone(),
@@ -366,7 +348,7 @@ impl Authorizer {
     }
 
     fn not_denied(&self, ask: &Ask, credential: CredentialId) -> Result<Login, AuthError> {
-        let login = (ask.upstream.origin.clone(), credential);
+        let login = (ask.upstream.host.clone(), credential);
         match self.denials.reason(&login, &ask.scopes) {
             Some(reason) => Err(AuthError::Remembered(reason)),
             None => Ok(login),
@@ -374,7 +356,7 @@ impl Authorizer {
     }
 
     fn mark_stale(&self, ask: &Ask, found: &Found, scopes: Option<ScopeSet>) {
-        let login: Login = (ask.upstream.origin.clone(), found.id);
+        let login: Login = (ask.upstream.host.clone(), found.id);
         if self.stale.add(login, scopes) {
             let registry = ask.upstream.host.as_str();
             self.metrics.login_rejected(registry);

@@ -17,7 +17,7 @@ use crate::base::origin::Url;
 use crate::base::secret::Secret;
 use crate::credential::{Credential, Found};
 use crate::net::body::read_limited;
-use crate::oci::error::{ErrorEntry, readable};
+use crate::oci::error::{ErrorEntry, one_line, readable};
 use crate::oci::scope::ScopeSet;
 use crate::oci::token::{Hints, TokenReply};
 use crate::upstream::Upstream;
@@ -182,7 +182,7 @@ fn asks_for_get(error: &AuthError) -> bool {
 /// What the service says, as long as it does not repeat the secret it was sent.
 fn message_of(body: &Bytes, credential: &Credential) -> Option<String> {
     let entries = ErrorEntry::parse_all(body);
-    let message = entries.first().map(|entry| entry.message.clone()).or_else(|| readable(body))?;
+    let message = entries.first().map(|entry| one_line(&entry.message)).or_else(|| readable(body))?;
     let secret = match credential {
         Credential::Anonymous => return Some(message),
         Credential::Password { password, .. } => password,

@@ -7,12 +7,12 @@ use std::time::Duration;
 use dashmap::DashMap;
 use tokio::time::Instant;
 
-use crate::base::origin::Origin;
+use crate::base::host::RegistryHost;
 use crate::credential::CredentialId;
 use crate::oci::scope::ScopeSet;
 
 /// A credential at a registry.
-pub type Login = (Origin, CredentialId);
+pub type Login = (RegistryHost, CredentialId);
 
 /// Logins a registry refused: reads go on without them for a while.
 #[derive(Debug, Default)]
@@ -95,7 +95,7 @@ mod tests {
     async fn stale_logins_fade_and_are_reported_once() {
         let stale = StaleLogins::default();
         let id = Found::new(Credential::Anonymous, "test").id;
-        let login = (Origin::https("a.io").unwrap(), id);
+        let login = (RegistryHost::parse("a.io").unwrap(), id);
         let (a, b) = (ScopeSet::parse("repository:a:pull"), ScopeSet::parse("repository:b:pull"));
         assert!(stale.add(login.clone(), Some(a.clone())));
         assert!(stale.contains(&login, &a) && !stale.contains(&login, &b));

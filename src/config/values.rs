@@ -28,14 +28,15 @@ pub(super) fn pattern(text: &str) -> Result<HostPattern, Fault> {
 
 /// The name in a `Host` header, without its port, lower case.
 pub(super) fn host_name(text: &str) -> Result<Box<str>, Fault> {
+    let origin = authority(text)?;
     if has_port(text) {
         return Err(Fault::new("it has a port").hint("write the name alone; it is good for every port"));
     }
-    Origin::https(text).ok().filter(|_| is_authority(text)).map(|origin| origin.host).ok_or_else(|| not_a_host(text))
+    Ok(origin.host)
 }
 
 pub(super) fn realm_host(text: &str) -> Result<RealmHost, Fault> {
-    let origin = Origin::https(text).ok().filter(|_| is_authority(text)).ok_or_else(|| not_a_host(text))?;
+    let origin = authority(text)?;
     Ok(RealmHost { port: has_port(text).then_some(origin.port), host: origin.host })
 }
 
@@ -140,9 +141,10 @@ fn not_a_host(text: &str) -> Fault {
     }
 }
 
-/// Whether nothing follows the authority, where a parser of URLs would look for a path.
-fn is_authority(text: &str) -> bool {
-    !text.contains(['/', '?', '#'])
+/// A host with or without a port, and nothing that a parser of URLs would take for a path behind it.
+fn authority(text: &str) -> Result<Origin, Fault> {
+    let origin = Origin::https(text).ok().filter(|_| !text.contains(['/', '?', '#']));
+    origin.ok_or_else(|| not_a_host(text))
 }
 
 fn has_port(authority: &str) -> bool {

@@ -65,7 +65,8 @@ impl Helpers {
     /// The first login among the keys that it may be kept under: legacy keys, the host, a file's own spelling.
     pub(super) async fn ask(&self, question: &Question<'_>, wanted: &Wanted<'_>) -> Result<Found, CredentialError> {
         let mut servers: Vec<&str> = wanted.legacy_keys.to_vec();
-        for server in [Some(wanted.registry.as_str()), question.key].into_iter().flatten() {
+        let key = question.key.filter(|key| key.bytes().all(is_plain));
+        for server in [Some(wanted.registry.as_str()), key].into_iter().flatten() {
             if !servers.contains(&server) {
                 servers.push(server);
             }
@@ -95,6 +96,16 @@ impl Helpers {
     pub(super) fn refused(&self, id: CredentialId) {
         self.answers.refused(id);
     }
+
+    /// Makes the next use of a helper ask it again.
+    pub(super) fn forget(&self, helper: &str) {
+        self.answers.forget(helper);
+    }
+}
+
+/// The protocol is one line of text, and errors show it within a command to run.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._:/[]".contains(&byte)
 }
 
 #[cfg(test)]

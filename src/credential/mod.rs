@@ -42,6 +42,18 @@ pub enum Credential {
     },
 }
 
+impl Credential {
+    /// What docker's files and helpers mean by a user name and a secret: a special user name marks the secret as an
+    /// identity token (docker/docker-credential-helpers, README, "Development").
+    pub fn from_login(username: String, secret: Secret) -> Self {
+        if username == "<token>" {
+            Self::Identity { username: None, token: secret }
+        } else {
+            Self::Password { username: username.into(), password: secret }
+        }
+    }
+}
+
 /// Tells credentials apart without holding them: equal for equal credentials, within this process only.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CredentialId([u8; 16]);

@@ -4,10 +4,9 @@
 //! read when it is another one than before. That works on every mount, and for every way of changing a file: in place,
 //! by renaming over it as editors do, by swapping a symlink above it as kubernetes does.
 
+mod look;
+
 use std::fmt;
-use std::fs::{self, File, Metadata};
-use std::io::{self, ErrorKind, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,10 +15,9 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
-use zeroize::Zeroizing;
 
+use self::look::{Look, Stamp, look};
 use super::CredentialError;
-use crate::base::clock::WallClock;
 
 /// A file and what was last read from it.
 pub(super) struct Watched<T>(Arc<Shared<T>>);
@@ -45,6 +43,7 @@ struct State<T> {
     trouble: Option<Trouble>,
     /// The file that `good` or `trouble` comes from.
     stamp: Option<Stamp>,
+    digest: [u8; 32],
     checked: Option<Instant>,
     check: Option<Check>,
 }
@@ -64,7 +63,7 @@ enum Trouble {
 
 impl<T: Send + Sync + 'static> Watched<T> {
     pub(super) fn new(path: PathBuf, parse: Parse<T>) -> Self {
-        let state = State { good: None, trouble: None, stamp: None, checked: None, check: None };
+        let state = State { good: None, trouble: None, stamp: None, digest: [0; 32], checked: None, check: None };
         Self(Arc::new(Shared { path, parse, state: Mutex::new(state) }))
     }
 
@@ -73,6 +72,8 @@ impl<T: Send + Sync + 'static> Watched<T> {
     }
 
     /// The file's content, at most a second old. What was last good, while the file is missing, broken or slow.
+    ///
+    /// The same value (in the sense of `Arc::ptr_eq`) until the file is written again.
     pub(super) async fn current(&self) -> Result<Arc<T>, Lacking> {
         if let Some(mut check) = self.check_under_way() {
             // Closed or late: either way the state now says what there is to say.
@@ -150,14 +151,20 @@ impl<T> State<T> {
         self.checked = Some(now);
         let trouble = match look {
             Look::Unchanged => return,
-            Look::Read { value, stamp } => {
+            Look::Read { value, stamp, digest } => {
+                let same_file = self.stamp.as_ref().is_some_and(|before| before.same_file(&stamp));
+                if self.trouble.is_none() && same_file && self.digest == digest {
+                    self.stamp = Some(stamp);
+                    return;
+                }
                 if self.trouble.take().is_some() {
                     info!(file = %path.display(), "the file is readable");
-                } else if self.stamp.as_ref().is_some_and(|before| !before.same_file(&stamp)) {
+                } else if self.good.is_some() {
                     info!(file = %path.display(), "the file changed and is in force");
                 }
                 self.good = Some(Arc::new(value));
                 self.stamp = Some(stamp);
+                self.digest = digest;
                 return;
             }
             Look::Missing => Trouble::Missing,
@@ -198,97 +205,8 @@ impl<T> fmt::Debug for Watched<T> {
     }
 }
 
-/// What tells one content of a file from the next without reading it.
-#[derive(Clone, Debug)]
-struct Stamp {
-    resolved: PathBuf,
-    numbers: [i128; 5],
-    /// Whether a later change must show. File times are coarse: a file written twice within one tick looks the same,
-    /// so one that was written just now is read once more.
-    settled: bool,
-}
-
-impl Stamp {
-    fn new(resolved: PathBuf, metadata: &Metadata) -> Self {
-        let nanos = |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
-        let changed = nanos(metadata.ctime(), metadata.ctime_nsec());
-        let numbers = [
-            metadata.dev().into(),
-            metadata.ino().into(),
-            metadata.size().into(),
-            nanos(metadata.mtime(), metadata.mtime_nsec()),
-            changed,
-        ];
-        let now = i128::try_from(WallClock::System.unix_time().as_nanos()).unwrap_or(i128::MAX);
-        let settled = now.abs_diff(changed) > COARSEST_TICK.as_nanos();
-        Self { resolved, numbers, settled }
-    }
-
-    fn same_file(&self, other: &Self) -> bool {
-        (&self.resolved, self.numbers) == (&other.resolved, other.numbers)
-    }
-}
-
-enum Look<T> {
-    Unchanged,
-    Read { value: T, stamp: Stamp },
-    Missing,
-    Failed { error: CredentialError, stamp: Option<Stamp> },
-}
-
-/// Looks at the file, and reads it unless it is `known`. Blocks.
-fn look<T>(path: &Path, parse: Parse<T>, known: Option<&Stamp>) -> Look<T> {
-    let stamp = match fs::canonicalize(path).and_then(|resolved| {
-        let metadata = fs::metadata(&resolved)?;
-        Ok((metadata.is_file(), Stamp::new(resolved, &metadata)))
-    }) {
-        Ok((true, stamp)) => stamp,
-        // Opening a pipe would wait for its other end.
-        Ok((false, stamp)) => {
-            let error = CredentialError::new(format!("{} is not a regular file", path.display()));
-            return Look::Failed { error, stamp: Some(stamp) };
-        }
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Look::Missing,
-        Err(error) => return Look::Failed { error: unreadable(path, &error), stamp: None },
-    };
-    if known.is_some_and(|known| known.same_file(&stamp)) {
-        return Look::Unchanged;
-    }
-    match read(&stamp.resolved) {
-        Ok(bytes) if bytes.len() as u64 > LARGEST => {
-            let error = CredentialError::new(format!("{} is larger than {LARGEST} bytes", path.display()));
-            Look::Failed { error, stamp: Some(stamp) }
-        }
-        Ok(bytes) => match parse(path, &bytes) {
-            Ok(value) => Look::Read { value, stamp },
-            Err(error) => Look::Failed { error, stamp: Some(stamp) },
-        },
-        Err(error) => Look::Failed { error: unreadable(path, &error), stamp: Some(stamp) },
-    }
-}
-
-/// One byte more than allowed tells a file that is too large. The buffer never grows, so nothing is left behind in
-/// memory that is not wiped.
-fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    let file = File::open(path)?;
-    let expected = file.metadata()?.len().min(LARGEST) + 1;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(expected).unwrap_or_default()));
-    file.take(LARGEST + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn unreadable(path: &Path, error: &io::Error) -> CredentialError {
-    let hint = match error.kind() {
-        ErrorKind::PermissionDenied => "; let the user that regpass runs as read it",
-        _ => "",
-    };
-    CredentialError::new(format!("cannot read {}: {error}{hint}", path.display()))
-}
-
 const INTERVAL: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(2);
-const COARSEST_TICK: Duration = Duration::from_secs(2);
-const LARGEST: u64 = 1024 * 1024;
 
 #[cfg(test)]
 mod tests;

@@ -121,7 +121,8 @@ fn without_markup(text: &str) -> String {
     plain
 }
 
-fn one_line(text: &str) -> String {
+/// A text of foreign origin on one line of bounded length.
+pub fn one_line(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     let line = words.collect::<Vec<_>>().join(" ");
     line.chars().take(LONGEST_LINE).collect()

@@ -7,7 +7,7 @@ use http::{Method, StatusCode};
 
 use super::failure::Failure;
 use super::route::Routed;
-use crate::auth::authorizer::Ask;
+use crate::auth::ask::Ask;
 use crate::auth::scopes;
 use crate::observe::blame::{Blame, Step};
 use crate::oci::error::ErrorCode;
@@ -42,6 +42,7 @@ pub fn classify(routed: Routed, method: &Method) -> Result<Call, Failure> {
     let operation = Operation::parse(method, &routed.path, upstream.profile.namespace).map_err(not_oci)?;
     check_capability(&routed, &operation)?;
     check_permission(&routed, &operation)?;
+    check_upload(&operation)?;
     let query = upstream_query(&routed.query, &operation)?;
     let ask = Ask {
         repository: operation.repository().cloned(),
@@ -112,6 +113,14 @@ fn check_permission(routed: &Routed, operation: &Operation) -> Result<(), Failur
         )));
     }
     Ok(())
+}
+
+/// Blobs cannot be uploaded through this version.
+fn check_upload(operation: &Operation) -> Result<(), Failure> {
+    let Operation::Upload(..) = operation else { return Ok(()) };
+    let message = "this version of regpass does not forward blob uploads; push to the registry directly";
+    Err(Failure::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported, Blame::Proxy, Step::Classify, message)
+        .with_header(ALLOW, ""))
 }
 
 /// Listings pass their cursors on; everything else has no query a registry needs.

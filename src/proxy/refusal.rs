@@ -12,13 +12,14 @@ use super::headers;
 use crate::auth::grant::Grant;
 use crate::net::body::read_limited;
 use crate::observe::blame::{Blame, Step};
-use crate::oci::error::{ErrorCode, ErrorEntry, readable};
+use crate::oci::error::{ErrorCode, ErrorEntry, one_line, readable};
 use crate::oci::operation::Operation;
 
 /// An answer of 4xx or 5xx: code, message and detail as far as the upstream's body tells, the status kept.
 pub async fn normalized(call: &Call, head: &response::Parts, body: Incoming, step: Step) -> Failure {
     let told = Told::read(call, head, body).await;
-    let status = head.status;
+    // A 401 is for whoever can log in, which a client of ours cannot.
+    let status = if head.status == StatusCode::UNAUTHORIZED { StatusCode::FORBIDDEN } else { head.status };
     let who = if step == Step::Redirect { "where it keeps its blobs" } else { "the registry" };
     let blame = match (step, status) {
         (Step::Redirect, _) => Blame::Storage,
@@ -26,7 +27,10 @@ pub async fn normalized(call: &Call, head: &response::Parts, body: Incoming, ste
         (_, StatusCode::FORBIDDEN) => Blame::Credential,
         _ => Blame::Client,
     };
-    let code = told.code.unwrap_or_else(|| code_for(&call.operation, status).as_str().to_owned());
+    let code = told
+        .code
+        .filter(|_| head.status != StatusCode::UNAUTHORIZED)
+        .unwrap_or_else(|| code_for(&call.operation, status).as_str().to_owned());
     let message = told.message.unwrap_or_else(|| format!("{}: {who} answered {status}", call.registry()));
     let mut failure = Failure::new(status, ErrorCode::Unknown, blame, step, message);
     failure.code = code.into();
@@ -79,8 +83,8 @@ impl Told {
         let body = decoded(body, head.headers.get(CONTENT_ENCODING), LARGEST_ERROR).unwrap_or_default();
         match ErrorEntry::parse_all(&body).into_iter().next() {
             Some(entry) => {
-                let message = Some(entry.message).filter(|message| !message.is_empty());
-                Self { code: Some(entry.code), message, detail: entry.detail }
+                let message = Some(one_line(&entry.message)).filter(|message| !message.is_empty());
+                Self { code: Some(one_line(&entry.code)), message, detail: entry.detail }
             }
             None => Self { code: None, message: readable(&body), detail: Value::Null },
         }

@@ -23,6 +23,8 @@ use crate::observe::blame::{Blame, Step};
 use crate::observe::record::Record;
 use crate::oci::error::ErrorCode;
 use crate::oci::operation::Operation;
+use crate::oci::query::Query;
+use crate::oci::reference::Digest;
 
 /// An answer for the client.
 #[derive(Debug)]
@@ -78,6 +80,9 @@ pub async fn complete(
     page::relink(&call, &head.headers, &mut own);
     head.headers = own;
     add_known_digest(&call, &mut head.headers);
+    if matches!(call.operation, Operation::WriteManifest(..)) && head.status.is_success() {
+        point_at_manifest(&call, &outbound, &mut head.headers);
+    }
     if call.is_head() || head.status == StatusCode::NOT_MODIFIED {
         drain(body).await;
         if needs_content(&call, &head) {
@@ -141,6 +146,21 @@ fn add_known_digest(call: &Call, headers: &mut HeaderMap) {
         && let Ok(value) = HeaderValue::from_str(digest.as_str())
     {
         headers.insert(DOCKER_CONTENT_DIGEST, value);
+    }
+}
+
+/// `Location` of a manifest that was written: by digest, in the client's own terms.
+fn point_at_manifest(call: &Call, outbound: &Outbound, headers: &mut HeaderMap) {
+    if !headers.contains_key(DOCKER_CONTENT_DIGEST)
+        && let Ok(value) = HeaderValue::from_str(Digest::of(outbound.body()).as_str())
+    {
+        headers.insert(DOCKER_CONTENT_DIGEST, value);
+    }
+    let digest = headers.get(DOCKER_CONTENT_DIGEST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (name, _) = call.routed.path.segments().split_at(call.routed.path.segments().len().saturating_sub(2));
+    let location = call.routed.outside.url(&format!("/{}/manifests/{digest}", name.join("/")), Query::default());
+    if let Ok(value) = HeaderValue::from_str(&location) {
+        headers.insert(LOCATION, value);
     }
 }
 

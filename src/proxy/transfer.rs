@@ -101,6 +101,8 @@ impl Transfer {
                     Ok(data) => {
                         self.fruitless = 0;
                         self.record.bytes += data.len() as u64;
+                        // The server does not poll again once it has all the bytes it announced.
+                        self.record.finished = self.span.length == Some(self.record.bytes);
                         return Some(Ok(data));
                     }
                     Err(_trailers) => continue,

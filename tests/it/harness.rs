@@ -48,7 +48,7 @@ impl Regpass {
             Network::Tcp
         };
         let sources = Arc::new(Sources::new(environment::Environment::default()));
-        let routes = build::routes(&config, &sources, &network).unwrap();
+        let routes = build::routes(&config, build::read_tls(&config).unwrap(), &sources, &network);
         let clock = sim.clock();
         let proxy = Proxy::new(routes, WallClock::tokio(clock.since_1970()));
         let front =

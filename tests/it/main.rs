@@ -11,5 +11,6 @@ mod harness;
 mod stage;
 
 mod docker_hub;
+mod docs;
 mod ghcr;
 mod pull;

@@ -75,8 +75,7 @@ impl<'a> Document<'a> {
     }
 
     pub(super) fn report(&self, place: &Place, fault: Fault) {
-        let broken =
-            place.file.as_deref() == self.file && place.position.is_some_and(|(line, _)| self.broken.contains(&line));
+        let broken = place.position.is_some_and(|(line, _)| self.broken.contains(&line));
         if !broken && self.problems.borrow().len() < ENOUGH {
             self.problems.borrow_mut().push(place.problem(fault));
         }

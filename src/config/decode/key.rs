@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn paths_quote_what_toml_would() {
         assert_eq!(join("", "listener"), "listener");
-        assert_eq!(join("registry", "ghcr.io"), "registry.\"registry.example.com\"");
+        assert_eq!(join("registry", "ghcr.io"), "registry.\"ghcr.io\"");
         assert_eq!(join("a", "b\n\"c"), "a.\"b\\n\\\"c\"");
         assert!(join("", &"x".repeat(1000)).chars().count() == LONGEST + 1);
     }

@@ -10,8 +10,6 @@ mod listener;
 mod registry;
 
 #[cfg(test)]
-mod reference;
-#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
@@ -119,7 +117,7 @@ const TOP: Keys = &[
     ("timeouts", "{ connect = \"5s\" }"),
     ("listener", "[{ address = \"127.0.0.1:5050\" }]"),
     ("admin", "{ address = \"127.0.0.1:5051\" }"),
-    ("registry", "{ \"ghcr.io\" = { allow = [\"pull\"] } }"),
+    ("registry", "{ \"registry.example.com\" = { allow = [\"pull\"] } }"),
 ];
 
 const TIMEOUTS: Keys =

@@ -1,1 +1,38 @@
+use super::*;
+use crate::config::patterns::RepositoryPattern;
+use crate::credential::environment::Environment;
+use crate::credential::tests::{fetch, literal};
 
+#[tokio::test]
+async fn the_closest_identity_serves_a_repository() {
+    let bearer = |text: &str| CredentialSource::Bearer { token: literal(text) };
+    let identity = |patterns: &[&str], name: &str| Identity {
+        repositories: RepositoryPatterns::new(patterns.iter().map(|p| RepositoryPattern::parse(p).unwrap()).collect()),
+        credential: bearer(name),
+    };
+    let identities = [
+        identity(&["acme/**", "umbrella/**"], "acme"),
+        identity(&["acme/app/**"], "app"),
+        identity(&["acme/**"], "second"),
+        identity(&["*/base"], "base"),
+    ];
+    let sources = Sources::new(Environment::default());
+    let credentials = Credentials::new(&bearer("own"), &identities, &sources);
+    for (repository, token) in [
+        ("", "own"),
+        ("other/x", "own"),
+        ("acme2/x", "own"),
+        ("acme", "acme"),
+        ("acme/x", "acme"),
+        ("umbrella/x", "acme"),
+        ("acme/app", "app"),
+        ("acme/app/web", "app"),
+        ("other/base", "base"),
+    ] {
+        let name = RepositoryName::parse(repository).ok();
+        let provider = credentials.for_repository(name.as_ref());
+        let expected = sources.build(&bearer(token));
+        assert!(Arc::ptr_eq(provider, &expected), "{repository}");
+        fetch(&**provider, "ghcr.io").await.unwrap();
+    }
+}

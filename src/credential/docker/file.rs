@@ -92,6 +92,11 @@ impl DockerFile {
             _ => Lookup::Nothing,
         }
     }
+
+    /// Every helper that may be asked because of this file.
+    pub fn helpers(&self) -> impl Iterator<Item = &str> {
+        self.helpers.iter().map(|(_, helper)| helper).chain(&self.store).map(|helper| &**helper)
+    }
 }
 
 /// The value under the key that names most closely what is wanted.
@@ -152,17 +157,7 @@ impl RawEntry {
             return Ok(Some(Credential::Identity { username, token: Secret::new(token) }));
         }
         let (username, password) = login;
-        Ok((!password.is_empty() || !username.is_empty()).then(|| from_login(username, password)))
-    }
-}
-
-/// A user name and a secret, where a special user name marks the secret as an identity token
-/// (docker/docker-credential-helpers, README, "Development").
-pub(in crate::credential) fn from_login(username: String, secret: Secret) -> Credential {
-    if username == "<token>" {
-        Credential::Identity { username: None, token: secret }
-    } else {
-        Credential::Password { username: username.into(), password: secret }
+        Ok((!password.is_empty() || !username.is_empty()).then(|| Credential::from_login(username, password)))
     }
 }
 

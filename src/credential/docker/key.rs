@@ -3,13 +3,14 @@
 //! The same registry stands in these files as `ghcr.io`, `https://ghcr.io`, `https://ghcr.io/v2/`; podman adds
 //! `ghcr.io/org/repo` for parts of it. All comparing is done on parsed hosts and whole path segments.
 
+use std::fmt;
+
 use crate::base::host::RegistryHost;
 use crate::credential::Wanted;
 use crate::oci::name::RepositoryName;
 use crate::profile::canonical_host;
 
 /// A key of `auths` or `credHelpers`.
-#[derive(Debug)]
 pub(super) struct Key {
     text: Box<str>,
     /// `None` for a key that names no host: it is never meant.
@@ -78,6 +79,13 @@ impl Key {
                     .then_some(Closeness::Repositories(segments.len()));
             }
         })
+    }
+}
+
+impl fmt::Debug for Key {
+    /// A key that is no name may hold anything: a URL with a password in it, for one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.named.is_some() { &self.text } else { "(not the name of a registry)" })
     }
 }
 

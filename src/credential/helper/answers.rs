@@ -78,8 +78,20 @@ impl Answers {
         obtained.map(|held| held.lease.value.clone()).map_err(|failure| failure.error.clone())
     }
 
+    /// Somebody logged in or out: whatever the helper said, it is asked again.
+    pub(super) fn forget(&self, helper: &str) {
+        for (group, _, lease) in self.leases.held().iter().filter(|(group, ..)| **group == *helper) {
+            self.leases.reject(group, lease);
+        }
+    }
+
     /// A registry refused this answer: it is worth nothing any more, wherever it came from.
+    ///
+    /// "No login" is the same answer for every server, and nothing that a helper could have in better.
     pub(super) fn refused(&self, id: CredentialId) {
+        if id == Found::anonymous().id {
+            return;
+        }
         let is_news = {
             let mut memory = self.memory();
             memory.good.retain(|_, good| good.found.id != id);
@@ -110,7 +122,8 @@ async fn remembering(
         Ok(found) => {
             let good = Good { found: found.clone(), since: asked, failing: None };
             insert_bounded(&mut memory.good, key, good, |good| good.since);
-            Ok(Lease::new(found, asked, LIFETIME))
+            let lifetime = if found.is_anonymous() { LIFETIME_OF_NONE } else { LIFETIME };
+            Ok(Lease::new(found, asked, lifetime))
         }
         Err(failure) => {
             let Some(good) = memory.good.get_mut(&key) else { return Err(failure) };
@@ -176,14 +189,13 @@ impl Covers for Server {
 impl From<Abandoned> for Failure {
     fn from(_: Abandoned) -> Self {
         let error = CredentialError::new("asking a credential helper ended in a panic; please report it");
-        Self { error, deliberate: false }
+        Self { error, pause: None }
     }
 }
 
 impl FetchError for Failure {
-    /// A helper that says no is left alone for a moment; whatever hindered it is not held against the next caller.
     fn remembered_for(&self) -> Option<Duration> {
-        self.deliberate.then_some(FAILED)
+        self.pause
     }
 }
 
@@ -191,9 +203,10 @@ const HELPERS: usize = 64;
 const SERVERS: usize = 256;
 const REMEMBERED: usize = 1024;
 const LIFETIME: Duration = Duration::from_secs(5 * 60);
+/// Shorter, as nothing but time tells of a first login.
+const LIFETIME_OF_NONE: Duration = Duration::from_secs(60);
 /// How long a last good answer stands in for a failing helper before the helper is tried again.
 const STOPGAP: Duration = Duration::from_secs(30);
-const FAILED: Duration = Duration::from_secs(2);
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const FORGOTTEN: Duration = Duration::from_secs(10 * 60);

@@ -19,8 +19,9 @@ use crate::credential::{Credential, CredentialError};
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
     pub(super) error: CredentialError,
-    /// Whether the helper itself said so, rather than something around it.
-    pub(super) deliberate: bool,
+    /// How long it is not worth asking again: there is a difference between a helper that said no, or that hangs, and
+    /// one that could not be run.
+    pub(super) pause: Option<Duration>,
 }
 
 /// Asks the program `docker-credential-<name>` in one of `folders` for the login of `server`.
@@ -30,36 +31,40 @@ pub(super) async fn ask(
     server: &str,
     deadline: Duration,
 ) -> Result<Credential, Failure> {
-    let failure = |what, deliberate| Failure { error: CredentialError::new(what), deliberate };
+    let failure = |what, pause| Failure { error: CredentialError::new(what), pause };
     let file = format!("docker-credential-{name}");
     if name.is_empty() || name.contains('/') {
-        return Err(failure(format!("{name:?} cannot be the name of a credential helper"), false));
+        return Err(failure(format!("{name:?} cannot be the name of a credential helper"), None));
     }
     let Some(program) = find(folders, &file).await else {
         let folders: Vec<_> = folders.iter().map(|folder| folder.display().to_string()).collect();
         return Err(failure(
             format!("found no program {file} in PATH ({}); install it there or correct the name", folders.join(":")),
-            false,
+            None,
         ));
     };
     let hint = format!("run `echo {server} | {file} get` as the same user to see what it says");
     match run(&program, server, deadline).await {
         Ok((status, output)) => interpret(status, &output.stdout, &output.stderr).map_err(|why| match why {
-            NoAnswer::Failed(status) => failure(format!("{file} failed for {server} with {status}; {hint}"), true),
+            NoAnswer::Failed(status) => {
+                failure(format!("{file} failed for {server} with {status}; {hint}"), Some(PAUSE))
+            }
             NoAnswer::Unreadable => {
-                failure(format!("{file} answered for {server} with something that is no login; {hint}"), true)
+                failure(format!("{file} answered for {server} with something that is no login; {hint}"), Some(PAUSE))
             }
         }),
-        Err(Broken::Io(error)) => {
-            Err(failure(format!("cannot run {} for {server}: {error}", program.display()), false))
-        }
+        Err(Broken::Io(error)) => Err(failure(format!("cannot run {} for {server}: {error}", program.display()), None)),
         Err(Broken::Deadline) => {
             let seconds = deadline.as_secs_f64();
-            Err(failure(format!("{file} gave no answer for {server} within {seconds} s and was ended; {hint}"), false))
+            Err(failure(
+                format!("{file} gave no answer for {server} within {seconds} s and was ended; {hint}"),
+                Some(deadline),
+            ))
         }
-        Err(Broken::Size) => {
-            Err(failure(format!("{file} answered for {server} with more than {LARGEST} bytes and was ended"), false))
-        }
+        Err(Broken::Size) => Err(failure(
+            format!("{file} answered for {server} with more than {LARGEST} bytes and was ended"),
+            Some(PAUSE),
+        )),
     }
 }
 
@@ -150,6 +155,7 @@ async fn read(pipe: &mut Option<impl AsyncRead + Unpin>, buffer: &mut Vec<u8>) -
     if buffer.len() > LARGEST { Err(Broken::Size) } else { Ok(()) }
 }
 
+const PAUSE: Duration = Duration::from_secs(2);
 const LARGEST: usize = 64 * 1024;
 /// How long output may come in after the program ended.
 const AFTERWORD: Duration = Duration::from_millis(200);

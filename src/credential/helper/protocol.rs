@@ -6,7 +6,6 @@ use serde::Deserialize;
 
 use crate::base::secret::Secret;
 use crate::credential::Credential;
-use crate::credential::docker::file::from_login;
 
 /// Why an answer is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +40,7 @@ struct Answer {
 impl Answer {
     fn into_credential(self) -> Credential {
         let secret = Secret::new(self.secret);
-        if secret.is_empty() { Credential::Anonymous } else { from_login(self.username, secret) }
+        if secret.is_empty() { Credential::Anonymous } else { Credential::from_login(self.username, secret) }
     }
 }
 

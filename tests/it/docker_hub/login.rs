@@ -112,3 +112,32 @@ async fn an_anonymous_delete_is_refused_before_it_is_sent() {
     assert_refused(&reply, "403 DENIED", &["where repository:library/python:delete was asked"]);
     stage.expect(&["token GET /token?service=registry.docker.io&scope=repository:library/python:delete anonymous 200"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_manifest_pushed_with_a_login_is_a_201_whose_location_is_regpasss_own() {
+    let stage = Stage::docker_hub(&format!("{LOGIN}\nallow = [\"pull\", \"push\"]")).await;
+    stage.warm(PRIVATE).await;
+    let reply = stage.put_manifest("/v2/alice/app/manifests/2").await;
+    let digest = stage.image.digest();
+    assert_eq!((reply.status.as_u16(), reply.header("docker-content-digest")), (201, Some(digest)), "{reply:?}");
+    assert_eq!(reply.header("location"), Some(&*format!("/v2/alice/app/manifests/{digest}")));
+    stage.expect(&[
+        "token GET /token?service=registry.docker.io&scope=repository:alice/app:pull,push basic:alice 200",
+        "registry PUT /v2/alice/app/manifests/2 bearer#2 201",
+    ]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn blob_uploads_are_refused_clearly_until_a_later_release() {
+    let stage = Stage::docker_hub(&format!("{LOGIN}\nallow = [\"pull\", \"push\"]")).await;
+    for (method, path) in [
+        (Method::POST, "blobs/uploads/"),
+        (Method::PATCH, "blobs/uploads/1"),
+        (Method::PUT, "blobs/uploads/1"),
+        (Method::DELETE, "blobs/uploads/1"),
+    ] {
+        let reply = stage.method(&method, &format!("/v2/alice/app/{path}")).await;
+        assert_refused(&reply, "405 UNSUPPORTED", &["does not forward blob uploads"]);
+    }
+    stage.expect(&[]);
+}

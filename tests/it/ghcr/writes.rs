@@ -1,4 +1,4 @@
-//! What writes: deletes, which the registry has not, and pushes, which it refuses to nobody in particular.
+//! What writes: deletes, which the registry has not, and pushes.
 
 use http::Method;
 
@@ -44,4 +44,31 @@ async fn an_anonymous_push_is_refused_by_the_token_service_before_it_is_sent() {
     stage.expect(&["token GET /token?service=ghcr.test&scope=repository:toddysm/python:pull,push anonymous 403"]);
     stage.get(MANIFEST).await;
     stage.expect(&[WARM]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manifest_pushed_with_a_login_is_a_201_whose_location_is_regpasss_own() {
+    let stage = Stage::ghcr(&format!("{LOGIN}\nallow = [\"pull\", \"push\"]")).await;
+    stage.warm(MANIFEST).await;
+    let reply = stage.put_manifest("/v2/ghcr.io/toddysm/python/manifests/3.11").await;
+    let digest = stage.image.digest();
+    assert_eq!((reply.status.as_u16(), reply.body.len()), (201, 0), "{reply:?}");
+    assert_eq!(reply.header("docker-content-digest"), Some(digest));
+    assert_eq!(reply.header("location"), Some(&*format!("/v2/ghcr.io/toddysm/python/manifests/{digest}")));
+    stage.expect(&[
+        "token GET /token?service=ghcr.test&scope=repository:toddysm/python:pull,push basic:toddysm 200",
+        "registry PUT /v2/toddysm/python/manifests/3.11 bearer#1 201",
+    ]);
+    assert_eq!(stage.get("/v2/ghcr.io/toddysm/python/manifests/3.11").await.status, 200);
+}
+
+/// The article deletes a blob by its bare hash.
+#[tokio::test(start_paused = true)]
+async fn a_digest_without_its_algorithm_is_a_400_without_any_upstream_call() {
+    let stage = Stage::ghcr(LOGIN).await;
+    let target = "/v2/ghcr.io/toddysm/python/blobs/1bc163a14ea6a886d1d0f9a9be878b1ffd08a9311e15861137ccd85bb87190f9";
+    for method in [Method::GET, Method::DELETE] {
+        assert_refused(&stage.method(&method, target).await, "400 DIGEST_INVALID", &[]);
+    }
+    stage.expect(&[]);
 }

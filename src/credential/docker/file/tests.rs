@@ -1,1 +1,193 @@
+use proptest::prelude::*;
 
+use super::*;
+use crate::base::host::RegistryHost;
+use crate::credential::tests::{HUB, password};
+use crate::oci::name::RepositoryName;
+
+fn parse(text: &str) -> DockerFile {
+    DockerFile::parse(Path::new("/h/config.json"), text.as_bytes()).unwrap()
+}
+
+/// The answer in short: a credential's user or token, the helper with its key, or the error.
+fn look(file: &DockerFile, image: &str) -> String {
+    let (registry, repository) = image.split_once('/').unwrap_or((image, ""));
+    let registry = RegistryHost::parse(registry).unwrap();
+    let repository = RepositoryName::parse(repository).ok();
+    let legacy_keys = if registry.as_str() == "docker.io" { HUB } else { &[] };
+    match file.lookup(&Wanted { registry: &registry, legacy_keys, repository: repository.as_ref() }) {
+        Lookup::Login(found) => match &found.credential {
+            Credential::Anonymous => "anonymous".into(),
+            Credential::Password { username, password } => format!("password {username} {}", password.expose()),
+            Credential::Identity { username, token } => format!("identity {username:?} {}", token.expose()),
+            Credential::Bearer { token } => format!("bearer {}", token.expose()),
+        },
+        Lookup::Broken(error) => error.what.clone(),
+        Lookup::Ask(ask) => format!("ask {} {}", ask.helper, ask.key.unwrap_or("-")),
+        Lookup::Nothing => "nothing".into(),
+    }
+}
+
+#[test]
+fn entries_hold_every_kind_of_login() {
+    for (entry, login) in [
+        (r#"{"auth": "dTpw"}"#, "password u p"),
+        (r#"{"auth": "dTpwOnE="}"#, "password u p:q"),
+        (r#"{"auth": "dTpwOnE"}"#, "password u p:q"),
+        (r#"{"auth": "dTpwAAA="}"#, "password u p"),
+        (r#"{"auth": "dTpw", "username": "x", "password": "y"}"#, "password u p"),
+        (r#"{"auth": "", "username": "x", "password": "y", "email": "e"}"#, "password x y"),
+        (r#"{"username": "<token>", "password": "t"}"#, "identity None t"),
+        (r#"{"auth": "PHRva2VuPjp0"}"#, "identity None t"),
+        (r#"{"auth": "dTo=", "identitytoken": "t"}"#, "identity Some(\"u\") t"),
+        (r#"{"identitytoken": "t"}"#, "identity None t"),
+        (r#"{"auth": "dTpw", "identitytoken": "t", "registrytoken": "r"}"#, "bearer r"),
+        ("{}", "nothing"),
+        ("null", "nothing"),
+        (r#"{"auth": "", "identitytoken": null}"#, "nothing"),
+        (r#"{"auth": "Og=="}"#, "nothing"),
+    ] {
+        assert_eq!(look(&parse(&format!(r#"{{"auths": {{"a.io": {entry}}}}}"#)), "a.io"), login, "{entry}");
+    }
+    for auth in ["hunter2", "!", "dXA=", "//8="] {
+        let file = parse(&format!(r#"{{"auths": {{"a.io": {{"auth": "{auth}"}}, "b.io": {{"auth": "dTpw"}}}}}}"#));
+        let error = r#"/h/config.json: the 'auth' of "a.io" is not the base64 of user:password; log in again"#;
+        assert_eq!(look(&file, "a.io"), error);
+        assert_eq!(look(&file, "b.io"), "password u p", "one broken entry is nobody else's trouble");
+    }
+}
+
+#[test]
+fn the_closest_entry_wins() {
+    let file = parse(
+        r#"{"auths": {
+            "https://ghcr.io/v1/": {"username": "api", "password": "p"},
+            "ghcr.io": {"username": "host", "password": "p"},
+            "ghcr.io/org": {"username": "org", "password": "p"},
+            "ghcr.io/org/repo": {"username": "repo", "password": "p"},
+            "ghcr.io/other": {},
+            "https://index.docker.io/v1/": {"username": "legacy", "password": "p"},
+            "https://index.docker.io/v1/access-token": {"username": "access", "password": "p"},
+            "docker.io": {"username": "plain", "password": "p"},
+            "docker.io/acme": {"username": "acme", "password": "p"},
+            "https://quay.io/": {"username": "url", "password": "p"},
+            "registry.io": {"username": "r", "password": "p"}
+        }}"#,
+    );
+    for (image, user) in [
+        ("ghcr.io", "password host p"),
+        ("ghcr.io/org/repo", "password repo p"),
+        ("ghcr.io/org/repo/deeper", "password repo p"),
+        ("ghcr.io/org/repository", "password org p"),
+        ("ghcr.io/org", "password org p"),
+        ("ghcr.io/organization/x", "password host p"),
+        ("ghcr.io/other/x", "password host p"),
+        ("docker.io", "password legacy p"),
+        ("docker.io/library/python", "password legacy p"),
+        ("docker.io/acme/app", "password acme p"),
+        ("quay.io", "password url p"),
+        ("registry.io.evil.com", "nothing"),
+        ("registry.io:5000", "nothing"),
+        ("registry.io:443", "password r p"),
+        ("evil-registry.io", "nothing"),
+    ] {
+        assert_eq!(look(&file, image), user, "{image}");
+    }
+}
+
+#[test]
+fn helpers_entries_and_store_have_their_order() {
+    let file = parse(
+        r#"{"auths": {"a.io": {"auth": "dTpw"}, "b.io": {"auth": "dTpw"}, "https://c.io": {}, "e.io": {}},
+            "credHelpers": {"a.io": "own", "e.io": "", "f.io": null, "g.io/team": "team"}, "credsStore": "all"}"#,
+    );
+    for (image, answer) in [
+        ("a.io", "ask own a.io"),
+        ("b.io", "password u p"),
+        ("c.io", "ask all https://c.io"),
+        ("d.io", "ask all -"),
+        ("e.io", "nothing"),
+        ("f.io", "nothing"),
+        ("g.io", "ask all -"),
+        ("g.io/team/app", "ask team g.io/team"),
+    ] {
+        assert_eq!(look(&file, image), answer, "{image}");
+    }
+    let empty = parse(r#"{"auths": {"a.io": {}}, "credsStore": ""}"#);
+    assert_eq!(look(&empty, "a.io"), "nothing");
+    for nothing in ["{}", r#"{"auths": null, "credHelpers": null, "credsStore": null, "HttpHeaders": {"X": "y"}}"#] {
+        assert_eq!(look(&parse(nothing), "a.io"), "nothing");
+    }
+}
+
+#[test]
+fn errors_name_the_place_and_quote_nothing() {
+    for (text, error) in [
+        ("", "1:0: it is empty"),
+        ("hunter2", "1:1: it is not well-formed JSON"),
+        ("{\"auths\": {\n  \"a.io\": {\"auth\": hunter2}}}", "2:20: it is not well-formed JSON"),
+        ("{\"auths\": {\"a.io\": {\"auth\": \"hunter2", "1:36: it is not well-formed JSON"),
+        ("{\n\"credsStore\": {\"hunter2\": 1}}", "2:14: a value is of the wrong kind"),
+        ("[\"hunter2\"]", "a value is of the wrong kind"),
+    ] {
+        let what = DockerFile::parse(Path::new("/h/config.json"), text.as_bytes()).unwrap_err().what;
+        assert!(what.starts_with("/h/config.json:") && what.contains(error), "{what}");
+        assert!(!what.contains("hunter2"), "{what}");
+    }
+}
+
+#[test]
+fn logins_know_their_file() {
+    let file = parse(r#"{"auths": {"a.io": {"auth": "dTpw"}}}"#);
+    let wanted = Wanted { registry: &RegistryHost::parse("a.io").unwrap(), legacy_keys: &[], repository: None };
+    let Lookup::Login(found) = file.lookup(&wanted) else { panic!("there is a login") };
+    assert_eq!((&found.credential, &*found.source), (&password("u", "p"), "/h/config.json"));
+}
+
+/// JSON that looks like a configuration, with anything anywhere.
+fn some_json() -> impl Strategy<Value = serde_json::Value> {
+    let key = || {
+        prop_oneof![
+            Just("auths".to_owned()),
+            Just("credHelpers".to_owned()),
+            Just("credsStore".to_owned()),
+            Just("auth".to_owned()),
+            Just("identitytoken".to_owned()),
+            Just("https://index.docker.io/v1/".to_owned()),
+            "(https?://)?[a-z.]{0,5}(:[0-9]{0,6})?(/[a-z]{0,2}){0,3}",
+            any::<String>(),
+        ]
+    };
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<i64>().prop_map(Into::into),
+        "[A-Za-z0-9+/=]{0,12}".prop_map(Into::into),
+        any::<String>().prop_map(Into::into),
+    ];
+    leaf.prop_recursive(4, 64, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+            prop::collection::vec((key(), inner), 0..6)
+                .prop_map(|entries| serde_json::Value::Object(entries.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_file_makes_it_panic(json in some_json(), auths in some_json(), helpers in some_json()) {
+        let likely = serde_json::json!({ "auths": auths, "credHelpers": helpers, "credsStore": "s" });
+        for json in [json, likely] {
+            if let Ok(file) = DockerFile::parse(Path::new("f"), json.to_string().as_bytes()) {
+                for image in ["docker.io/library/python", "a.io", "a.io:5000/a/b"] {
+                    look(&file, image);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        _ = DockerFile::parse(Path::new("f"), &bytes);
+    }
+}

@@ -6,15 +6,15 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-use super::key::Keys;
-use super::{TIMEOUTS, TOP, credential, decode, listener, registry};
+use crate::config::decode::key::Keys;
+use crate::config::decode::{TIMEOUTS, TOP, credential, decode, listener, registry};
 use crate::config::environment::Environment;
 use crate::config::model::Config;
 use crate::config::overrides::Choices;
 use crate::config::problem::Problem;
 use crate::config::render;
 
-const REFERENCE: &str = include_str!("../../../config/regpass.toml");
+const REFERENCE: &str = include_str!("../../../../config/regpass.toml");
 
 fn load(text: &str) -> Result<Config, Vec<Problem>> {
     let read = |_: &str| Some(OsString::from("value"));

@@ -1,0 +1,83 @@
+//! What is accepted, and what it means.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::load;
+use crate::base::host::RegistryHost;
+use crate::config::model::{CredentialSource, SecretSource, ValueOrigin};
+use crate::oci::operation::Access;
+
+#[test]
+fn an_empty_file_is_fine() {
+    let config = load("").unwrap();
+    let listeners: Vec<_> = config.listeners.iter().map(|l| (l.address.to_string(), l.optional)).collect();
+    assert_eq!(listeners, [("127.0.0.1:5050".to_owned(), false), ("[::1]:5050".to_owned(), true)]);
+    assert!(config.admin.is_none() && config.registries.is_empty());
+    assert_eq!(config.default_registry.as_str(), "docker.io");
+    assert_eq!(config.defaults.allow.iter().copied().collect::<Vec<_>>(), [Access::Pull]);
+    assert_eq!(config.defaults.credential, CredentialSource::Anonymous);
+}
+
+#[test]
+fn the_design_example_loads() {
+    let config = load(
+        r#"
+        default_registry = "ghcr.io"
+        credential = { source = "docker" }
+        [timeouts]
+        connect = "2s"
+        [[listener]]
+        address = "localhost:5050"
+        registry = "index.docker.io"
+        hosts = ["Regpass"]
+        [admin]
+        [registry."*"]
+        [registry."*.corp.example"]
+        [registry."*.eu.corp.example"]
+        [registry."ghcr.io"]
+        url = "https://ghcr.io"
+        alias = "gh"
+        allow = ["pull", "push"]
+        repositories = { push = ["acme/*"] }
+        hosts = ["ghcr.corp.example"]
+        credential = { source = "password", username = "u", password = { env = "SET" } }
+        redirects = "pass"
+        realm_hosts = ["token.example.com:8443"]
+        ca = "ca.pem"
+        client_certificate = { certificate = "/c.pem", key = "/k.pem" }
+        [[registry."ghcr.io".identity]]
+        repositories = ["acme/**"]
+        credential = { source = "helper", name = "pass" }
+        "#,
+    )
+    .unwrap();
+    assert_eq!(config.timeouts.connect, Duration::from_secs(2));
+    assert_eq!(config.timeouts.token, Duration::from_secs(10));
+    let patterns: Vec<String> = config.registries.iter().map(|registry| registry.pattern.to_string()).collect();
+    assert_eq!(patterns, ["ghcr.io", "*.eu.corp.example", "*.corp.example", "*"]);
+    let listener = &config.listeners[0];
+    assert_eq!(listener.registry.as_ref().map(RegistryHost::as_str), Some("docker.io"));
+    assert!(listener.hosts.contains("regpass") && !listener.optional && config.listeners[1].optional);
+    assert_eq!(config.admin.unwrap().listener.address.to_string(), "127.0.0.1:5051");
+    let ghcr = &config.registries[0];
+    assert_eq!(ghcr.repositories.0.keys().copied().collect::<Vec<_>>(), [Access::Push]);
+    assert_eq!(ghcr.ca.as_deref(), Some(Path::new("/etc/regpass/ca.pem")), "relative to the file");
+    assert!(
+        matches!(&ghcr.credential, CredentialSource::Password { password: SecretSource::Value { secret, origin: ValueOrigin::Variable(name) }, .. }
+        if secret.expose() == "hunter2" && &**name == "SET")
+    );
+    assert_eq!(config.registries[1].credential, CredentialSource::Docker { file: None }, "the default credential");
+    assert_eq!(config.registries[1].allow, config.defaults.allow);
+}
+
+#[test]
+fn a_missing_secret_file_is_no_configuration_error() {
+    assert!(load("credential = { source = 'bearer', token = { file = '/nowhere' } }").is_ok());
+}
+
+#[test]
+fn aliases_of_a_registry_configure_it() {
+    let config = load("[registry.'index.docker.io']\nallow = []").unwrap();
+    assert_eq!(config.registries[0].pattern.to_string(), "docker.io");
+}

@@ -1,0 +1,29 @@
+//! Whole files and what becomes of them.
+
+mod accepted;
+mod broken;
+mod precedence;
+mod reference;
+mod refused;
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use super::decode;
+use crate::config::environment::Environment;
+use crate::config::model::Config;
+use crate::config::overrides::Choices;
+use crate::config::problem::Problem;
+
+fn load_with(text: &str, file: Option<&str>, choices: &Choices) -> Result<Config, Vec<Problem>> {
+    let read = |name: &str| match name {
+        "SET" => Some(OsString::from("hunter2")),
+        "EMPTY" => Some(OsString::new()),
+        _ => None,
+    };
+    decode(text, file.map(Path::new), choices, Environment::new(&read))
+}
+
+fn load(text: &str) -> Result<Config, Vec<Problem>> {
+    load_with(text, Some("/etc/regpass/config.toml"), &Choices::default())
+}

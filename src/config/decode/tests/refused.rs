@@ -1,0 +1,206 @@
+//! What is refused, one fault at a time.
+
+use super::load;
+
+/// The file, the one key at fault, its line, and a part of the message or hint.
+fn each_is_refused(table: &[(&str, &str, usize, &str)]) {
+    for (text, key, line, part) in table {
+        let problems = load(text).expect_err(text);
+        let [problem] = problems.as_slice() else { panic!("{text}\n{problems:#?}") };
+        assert_eq!((problem.key.as_str(), problem.line), (*key, Some(*line)), "{text}\n{problem}");
+        assert!(problem.to_string().contains(part), "{text}\n{problem}");
+        assert!(!problem.hint.is_empty(), "{text}\n{problem}");
+    }
+}
+
+#[test]
+fn keys_and_types_are_checked() {
+    each_is_refused(&[
+        ("alow = ['pull']", "alow", 1, "did you mean allow?"),
+        ("upload_key = []", "upload_key", 1, "the keys here are default_registry, "),
+        ("\n[[listener]]\naddress = '127.0.0.1:1'\ntls = {}", "listener[0].tls", 4, "there is no such key"),
+        ("[admin]\nhost = []", "admin.host", 2, "did you mean hosts?"),
+        ("[registry.'a.io']\nupload_hosts = []", "registry.\"a.io\".upload_hosts", 2, "no such key"),
+        (
+            "[registry.ghcr.io]\nallow = []",
+            "registry.ghcr",
+            1,
+            "put the host name in quotes: [registry.\"registry.example.com\"]",
+        ),
+        ("allow = 'pull'", "allow", 1, "it is text, not a list in brackets\n  write allow = [\"pull\"]"),
+        ("allow = [1]", "allow[0]", 1, "it is a number, not text in quotes"),
+        ("default_registry = true", "default_registry", 1, "it is true or false, not text"),
+        ("[timeouts]\nconnect = 5", "timeouts.connect", 2, "write connect = \"5s\""),
+        ("admin = '127.0.0.1:5051'", "admin", 1, "write admin = { address = "),
+        ("[listener]\naddress = '127.0.0.1:1'", "listener", 1, "[[listener]]"),
+        ("[admin]\ninsecure_open = 'yes'", "admin.insecure_open", 2, "not true or false"),
+        ("[registry.'a.io'.identity]\n", "registry.\"a.io\".identity", 1, "[[registry.\"a.io\".identity]]"),
+        ("registry = 1979-05-27", "registry", 1, "it is a date, not a table"),
+    ]);
+}
+
+#[test]
+fn values_are_checked() {
+    each_is_refused(&[
+        ("allow = ['pull', 'write']", "allow[1]", 1, "none of pull, push and delete"),
+        ("default_registry = 'https://ghcr.io'", "default_registry", 1, "without scheme"),
+        ("default_registry = 'a.io'", "default_registry", 1, "[registry.\"a.io\"]"),
+        ("[timeouts]\ntoken = '0s'", "timeouts.token", 2, "zero"),
+        ("[timeouts]\nbody_idle = '1h'", "timeouts.body_idle", 2, "longer than ten minutes"),
+        ("[timeouts]\nresponse_head = 'soon'", "timeouts.response_head", 2, "write response_head = \"30s\""),
+        ("[[listener]]\nregistry = 'ghcr.io'", "listener[0]", 1, "add address = "),
+        ("[[listener]]\naddress = '5050'", "listener[0].address", 2, "\"127.0.0.1:5050\""),
+        ("[[listener]]\naddress = 'unix:/x'", "listener[0].address", 2, "no unix sockets"),
+        (
+            "[[listener]]\naddress = '0.0.0.0:1'",
+            "listener[0].address",
+            2,
+            "insecure_open = true beside the address, or the flag --insecure-open",
+        ),
+        ("[admin]\naddress = '[::]:1'", "admin.address", 2, "--insecure-open"),
+        (
+            "[[listener]]\naddress = '127.0.0.1:1'\nregistry = 'a.io'",
+            "listener[0].registry",
+            3,
+            "neither well-known nor configured",
+        ),
+        ("[[listener]]\naddress = '127.0.0.1:1'\nhosts = ['a:1']", "listener[0].hosts[0]", 3, "it has a port"),
+        ("[registry.'a.io']\nurl = 'https://a.io/v2/'", "registry.\"a.io\".url", 2, "more than scheme"),
+        ("[registry.'a.io']\nurl = 'https://u:hunter2@a.io'", "registry.\"a.io\".url", 2, "user information"),
+        ("[registry.'a.io']\nurl = 'a.io'", "registry.\"a.io\".url", 2, "write url = \"http"),
+        ("[registry.'a.io']\nalias = 'a.b'", "registry.\"a.io\".alias", 2, "one word"),
+        ("[registry.'a.io']\nalias = 'v2'", "registry.\"a.io\".alias", 2, "choose another"),
+        ("[registry.'a.io']\nprofile = 'hub'", "registry.\"a.io\".profile", 2, "docker-hub, ghcr, generic"),
+        ("[registry.'a.io']\nredirects = 'no'", "registry.\"a.io\".redirects", 2, "neither follow nor pass"),
+        ("[registry.'a.io']\nrealm_hosts = ['https://t.io']", "registry.\"a.io\".realm_hosts[0]", 2, "without scheme"),
+        ("[registry.'a.io']\nhosts = ['https://t.io']", "registry.\"a.io\".hosts[0]", 2, "without scheme"),
+        ("[registry.'a.io']\nrepositories = ['A/**']", "registry.\"a.io\".repositories[0]", 2, "no repository pattern"),
+        (
+            "[registry.'a.io']\nrepositories = { pul = [] }",
+            "registry.\"a.io\".repositories.pul",
+            2,
+            "did you mean pull?",
+        ),
+        (
+            "[registry.'docker.io']\nrepositories = ['python']",
+            "registry.\"docker.io\".repositories[0]",
+            2,
+            "\"library/python\"",
+        ),
+        ("[registry.'a.io']\nca = '~/ca.pem'", "registry.\"a.io\".ca", 2, "only a shell understands"),
+        (
+            "[registry.'a.io']\nclient_certificate = { key = 'k' }",
+            "registry.\"a.io\".client_certificate",
+            2,
+            "certificate is missing",
+        ),
+        (
+            "[[registry.'a.io'.identity]]\nrepositories = ['a/**']",
+            "registry.\"a.io\".identity[0]",
+            1,
+            "credential is missing",
+        ),
+        ("[registry.'u:p@a.io']", "registry", 1, "not a host name"),
+        ("[registry.'*.a.io']\nurl = 'https://a.io'", "registry.\"*.a.io\".url", 2, "many registries"),
+        ("[registry.'*']\nalias = 'a'", "registry.\"*\".alias", 2, "many registries"),
+        ("[registry.'*']\nhosts = ['a']", "registry.\"*\".hosts", 2, "many registries"),
+    ]);
+}
+
+#[test]
+fn credentials_are_checked() {
+    each_is_refused(&[
+        ("credential = 'docker'", "credential", 1, "write { source = \"docker\" }"),
+        ("credential = {}", "credential", 1, "anonymous, password, identity, bearer, docker, helper"),
+        ("credential = { source = 'ecr' }", "credential.source", 1, "sources are anonymous"),
+        ("credential = { source = 'pasword' }", "credential.source", 1, "did you mean password?"),
+        ("credential = { source = 'docker', path = 'x' }", "credential.path", 1, "source, file"),
+        ("credential = { source = 'password', username = 'u' }", "credential", 1, "add password = { env = "),
+        ("credential = { source = 'bearer', token = '' }", "credential.token", 1, "it is empty"),
+        ("credential = { source = 'bearer', token = 5 }", "credential.token", 1, "write token = { env = "),
+        ("credential = { source = 'bearer', token = {} }", "credential.token", 1, "neither env nor file"),
+        (
+            "credential = { source = 'bearer', token = { env = 'SET', file = 'x' } }",
+            "credential.token",
+            1,
+            "both env and file",
+        ),
+        (
+            "credential = { source = 'bearer', token = { env = 'UNSET' } }",
+            "credential.token.env",
+            1,
+            "variable UNSET is unset or empty",
+        ),
+        (
+            "credential = { source = 'bearer', token = { env = 'EMPTY' } }",
+            "credential.token.env",
+            1,
+            "variable EMPTY is unset or empty",
+        ),
+        (
+            "credential = { source = 'bearer', token = { env = 'hunter-2' } }",
+            "credential.token.env",
+            1,
+            "no name of an environment variable",
+        ),
+        ("credential = { source = 'helper', name = '../sh' }", "credential.name", 1, "docker-credential-"),
+        ("credential = { source = 'helper', name = 'pass', timeout = '0s' }", "credential.timeout", 1, "zero"),
+        (
+            "[registry.'*']\ncredential = { source = 'bearer', token = 'x' }",
+            "registry.\"*\".credential",
+            2,
+            "any host that a client names",
+        ),
+        (
+            "credential = { source = 'bearer', token = 'x' }\n[registry.'*']",
+            "registry.\"*\"",
+            2,
+            "any host that a client names",
+        ),
+    ]);
+}
+
+#[test]
+fn conflicts_are_named() {
+    each_is_refused(&[
+        (
+            "[registry.'docker.io']\n[registry.'index.docker.io']",
+            "registry.\"index.docker.io\"",
+            2,
+            "registry.\"docker.io\" means the same registry",
+        ),
+        ("[registry.'A.io']\n[registry.'a.io:443']", "registry.\"a.io:443\"", 2, "means the same registry, a.io"),
+        (
+            "[registry.'a.io']\nalias = 'a'\n[registry.'b.io']\nalias = 'a'",
+            "registry.\"b.io\".alias",
+            4,
+            "registry.\"a.io\" has the alias",
+        ),
+        (
+            "[registry.'a.io']\nhosts = ['r']\n[registry.'b.io']\nhosts = ['R']",
+            "registry.\"b.io\".hosts[0]",
+            4,
+            "registry.\"a.io\" has the name r",
+        ),
+        (
+            "[[listener]]\naddress = '127.0.0.1:1'\nhosts = ['r']\n[registry.'a.io']\nhosts = ['r']",
+            "listener[0].hosts[0]",
+            3,
+            "means the registry a.io",
+        ),
+        (
+            "[[listener]]\naddress = '127.0.0.1:1'\n[[listener]]\naddress = 'localhost:1'",
+            "listener[1].address",
+            4,
+            "127.0.0.1:1 is listened on twice",
+        ),
+        (
+            "[[registry.'a.io'.identity]]\nrepositories = ['a', 'a']\ncredential = { source = 'docker' }",
+            "registry.\"a.io\".identity[0].repositories",
+            2,
+            "a stands twice",
+        ),
+        ("allow = []\nallow = []", "", 2, "duplicate key"),
+    ]);
+    assert!(load("[[listener]]\naddress = '127.0.0.1:0'\n[[listener]]\naddress = '127.0.0.1:0'").is_ok());
+}
