@@ -1,11 +1,13 @@
 //! One of the two registries of the seed articles with regpass in front, and what the tests of both have in common.
 
+use std::cell::RefCell;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::rc::Rc;
+use std::sync::Once;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request};
-use tracing::subscriber::DefaultGuard;
+use tracing::Level;
 
 use crate::harness::{Regpass, Reply, request, with};
 use crate::sim::{Family, Image, Preset, Registry, Sim};
@@ -179,42 +181,50 @@ pub fn assert_refused(reply: &Reply, verdict: &str, words: &[&str]) {
     }
 }
 
-/// Collects what this thread logs, as long as it lives.
-pub struct Log {
-    lines: Lines,
-    _guard: DefaultGuard,
+thread_local! {
+    /// Where this thread, and so this test, logs.
+    static LOGGED: RefCell<Option<Lines>> = const { RefCell::new(None) };
 }
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+/// Collects what this test logs. One subscriber serves all threads: with one a test, those of tests that begin or end
+/// at that moment make tracing lose lines of this one.
+pub struct Log(Lines);
+
+type Lines = Rc<RefCell<Vec<u8>>>;
+
+struct Writer;
 
 impl Log {
     pub fn start() -> Self {
+        static INSTALLED: Once = Once::new();
+        INSTALLED.call_once(|| {
+            let subscriber = tracing_subscriber::fmt().with_max_level(Level::TRACE).with_ansi(false);
+            subscriber.with_writer(|| Writer).init();
+        });
         let lines = Lines::default();
-        let writer = lines.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
-            .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .finish();
-        Self { lines, _guard: tracing::subscriber::set_default(subscriber) }
+        LOGGED.set(Some(lines.clone()));
+        Self(lines)
     }
 
     pub fn text(&self) -> String {
-        String::from_utf8(self.lines.0.lock().unwrap().clone()).unwrap()
+        String::from_utf8(self.0.borrow().clone()).unwrap()
     }
 
-    /// The lines of a level that hold `words`.
-    pub fn with(&self, level: &str, words: &str) -> Vec<String> {
-        let text = self.text();
-        let matching = text.lines().filter(|line| line.contains(level) && line.contains(words));
-        matching.map(ToOwned::to_owned).collect()
+    /// How many lines of a level hold `words`.
+    pub fn count(&self, level: &str, words: &str) -> usize {
+        self.text().lines().filter(|line| line.contains(level) && line.contains(words)).count()
     }
 }
 
-impl io::Write for Lines {
+impl Drop for Log {
+    fn drop(&mut self) {
+        LOGGED.set(None);
+    }
+}
+
+impl io::Write for Writer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        LOGGED.with_borrow(|lines| lines.iter().for_each(|lines| lines.borrow_mut().extend_from_slice(bytes)));
         Ok(bytes.len())
     }
 

@@ -54,7 +54,7 @@ async fn a_wrong_login_is_told_once_and_reads_go_on_without_it() {
         stage.regpass.metric("regpass_credential_rejected"),
         [r#"regpass_credential_rejected_total{registry="docker.io"} 1"#]
     );
-    assert_eq!(log.with("WARN", "rejects the stored login").len(), 1, "{}", log.text());
+    assert_eq!(log.count("WARN", "rejects the stored login"), 1, "{}", log.text());
     assert!(!log.text().contains("yesterdays"), "{}", log.text());
 }
 
