@@ -9,6 +9,7 @@ use http::{HeaderMap, Request, StatusCode};
 use tokio::time::timeout;
 use tracing::warn;
 
+use super::ask::Ask;
 use super::demand::{Bearer, Demand, Lesson, Standing};
 use super::error::AuthError;
 use super::exchange::{add_common_headers, exchange};
@@ -22,10 +23,9 @@ use crate::credential::{Credential, CredentialId, Found, Wanted};
 use crate::net::body::drain;
 use crate::observe::metrics::Metrics;
 use crate::oci::challenge::Challenge;
-use crate::oci::name::RepositoryName;
 use crate::oci::operation::Access;
 use crate::oci::scope::ScopeSet;
-use crate::upstream::{SharedUpstream, UpstreamId};
+use crate::upstream::UpstreamId;
 
 /// Tokens of one group are interchangeable where their scopes allow; across groups never.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -40,15 +40,6 @@ impl Covers for ScopeSet {
     fn covers(&self, wanted: &Self) -> bool {
         Self::covers(self, wanted)
     }
-}
-
-/// What a request wants to do, as far as authorization cares.
-#[derive(Clone, Debug)]
-pub struct Ask {
-    pub upstream: SharedUpstream,
-    pub repository: Option<RepositoryName>,
-    pub scopes: ScopeSet,
-    pub access: Access,
 }
 
 /// A grant to try, and the right to learn from its answer when nothing is known yet.
@@ -84,6 +75,9 @@ impl Authorizer {
     /// an empty grant and learns; the others wait for what it learns, though not for long: it may hang for reasons of
     /// its own.
     pub async fn offer(&self, ask: &Ask) -> Result<Offer, AuthError> {
+        if ask.needs_login && self.credential(ask).await?.credential == Credential::Anonymous {
+            return Err(AuthError::NoLogin { registry: ask.upstream.host.clone() });
+        }
         let standing = self.standing(ask.upstream.id);
         if standing.demand().is_none() {
             let lesson = timeout(PATIENCE, standing.lesson()).await.ok().flatten();
@@ -209,7 +203,7 @@ impl Authorizer {
         }
         let found = self.credential(ask).await?;
         let login = self.not_denied(ask, found.id)?;
-        let is_stale = ask.access == Access::Pull && self.stale.contains(&login, &ask.scopes);
+        let is_stale = ask.works_without_login() && self.stale.contains(&login, &ask.scopes);
         match &**demand {
             Demand::Open => Ok(Grant::nothing(None)),
             _ if is_stale => self.anonymously(ask, standing, demand, found.source).await,
@@ -242,7 +236,7 @@ impl Authorizer {
             }
         }
         let (found, error) = refused;
-        if ask.access != Access::Pull {
+        if !ask.works_without_login() {
             return Err(unshared(error));
         }
         let whole_login =
@@ -259,7 +253,7 @@ impl Authorizer {
             return Ok(Some(direct(newer)));
         }
         let Some(demand) = standing.demand() else { return Ok(None) };
-        if ask.access != Access::Pull {
+        if !ask.works_without_login() {
             return Ok(None);
         }
         self.mark_stale(ask, &grant.found, None);

@@ -1,5 +1,6 @@
 //! From what a registry demands to what is put into `Authorization`.
 
+pub mod ask;
 pub mod authorizer;
 pub mod demand;
 pub mod error;

@@ -93,6 +93,9 @@ impl Failure {
         let bad_gateway = StatusCode::BAD_GATEWAY;
         let (status, code, blame, step) = match error.inner() {
             AuthError::Credential { .. } => (bad_gateway, ErrorCode::Unauthorized, Blame::Credential, Step::Credential),
+            AuthError::NoLogin { .. } => {
+                (StatusCode::FORBIDDEN, ErrorCode::Denied, Blame::Credential, Step::Credential)
+            }
             AuthError::Realm(_) | AuthError::RealmSeesNoCredentials { .. } => {
                 (bad_gateway, ErrorCode::Denied, Blame::Registry, Step::Challenge)
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::header::{CONTENT_ENCODING, CONTENT_RANGE, HeaderName, RETRY_AFTER};
+use http::header::CONTENT_ENCODING;
 use http::{StatusCode, response};
 use hyper::body::Incoming;
 use serde_json::Value;
@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::call::Call;
 use super::document::decoded;
 use super::failure::Failure;
+use super::headers;
 use crate::auth::grant::Grant;
 use crate::net::body::read_limited;
 use crate::observe::blame::{Blame, Step};
@@ -37,16 +38,8 @@ pub async fn normalized(call: &Call, head: &response::Parts, body: Incoming, ste
     let mut failure = Failure::new(status, ErrorCode::Unknown, blame, step, message);
     failure.code = code.into();
     failure.upstream_detail = told.detail;
-    let kept = head.headers.iter().filter(|(name, _)| means_something(name, status));
-    failure.headers = kept.map(|(name, value)| (name.clone(), value.clone())).collect();
+    failure.headers = headers::of_refusal(&head.headers, status).collect();
     failure
-}
-
-/// Whether a header of an error is part of what it says: when to come back, how much is left, how long the blob is.
-fn means_something(name: &HeaderName, status: StatusCode) -> bool {
-    *name == RETRY_AFTER
-        || (*name == CONTENT_RANGE && status == StatusCode::RANGE_NOT_SATISFIABLE)
-        || ["ratelimit-", "x-ratelimit-"].iter().any(|prefix| name.as_str().starts_with(prefix))
 }
 
 /// A 401 that no further authorization will change. Clients never see it as a 401: they would start a login of their

@@ -8,11 +8,15 @@
 mod sim;
 
 mod harness;
+mod stage;
 mod wire;
 
+mod docker_hub;
+mod docs;
 mod documents;
 mod engine;
 mod front;
+mod ghcr;
 mod lifetimes;
 mod pull;
 mod redirects;
