@@ -6,6 +6,8 @@ pub mod demand;
 pub mod error;
 pub mod exchange;
 pub mod grant;
+mod meeting;
 pub mod memory;
 pub mod realm;
 pub mod scopes;
+pub mod tokens;
