@@ -1,7 +1,7 @@
 //! Which scopes an operation needs, and what to believe of a challenge's own.
 
 use crate::oci::name::RepositoryName;
-use crate::oci::operation::{Access, Operation};
+use crate::oci::operation::{Access, Operation, Start};
 use crate::oci::scope::{Action, Resource, ScopeSet};
 use crate::profile::{Catalog, Delete, Profile};
 
@@ -24,7 +24,14 @@ pub fn for_operation(profile: &Profile, operation: &Operation) -> ScopeSet {
         Operation::ListReferrers(name, _) | Operation::ReadManifest(name, _) | Operation::ReadBlob(name, _) => {
             on(name, &[Action::Pull])
         }
-        Operation::WriteManifest(name, _) | Operation::Upload(name, _) => on(name, &[Action::Pull, Action::Push]),
+        Operation::StartUpload(name, Start::Mount { from: Some(from), .. }) => {
+            let mut scopes = on(name, &[Action::Pull, Action::Push]);
+            scopes.add(Resource::repository(from), [Action::Pull]);
+            scopes
+        }
+        Operation::WriteManifest(name, _) | Operation::StartUpload(name, _) | Operation::ContinueUpload(name, ..) => {
+            on(name, &[Action::Pull, Action::Push])
+        }
         Operation::DeleteManifest(name, _) | Operation::DeleteBlob(name, _) => match profile.delete {
             Delete::Actions(actions) => on(name, actions),
             Delete::Lacking { .. } => on(name, &[Action::Delete]),
@@ -68,10 +75,12 @@ mod tests {
 
     use super::*;
     use crate::oci::path::ApiPath;
+    use crate::oci::query::Query;
     use crate::profile;
 
     fn operation(method: &Method, path: &str) -> Operation {
-        Operation::parse(method, &ApiPath::parse(path).unwrap(), None).unwrap()
+        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+        Operation::parse(method, &ApiPath::parse(path).unwrap(), &Query::parse(query), None).unwrap()
     }
 
     #[test]
@@ -84,6 +93,13 @@ mod tests {
             ("generic", Method::GET, format!("/v2/a/b/referrers/{digest}"), "repository:a/b:pull"),
             ("generic", Method::PUT, "/v2/a/b/manifests/x".to_owned(), "repository:a/b:pull,push"),
             ("generic", Method::POST, "/v2/a/b/blobs/uploads/".to_owned(), "repository:a/b:pull,push"),
+            (
+                "generic",
+                Method::POST,
+                format!("/v2/a/b/blobs/uploads/?mount={digest}&from=c"),
+                "repository:a/b:pull,push repository:c:pull",
+            ),
+            ("generic", Method::DELETE, "/v2/a/b/blobs/uploads/x".to_owned(), "repository:a/b:pull,push"),
             ("generic", Method::DELETE, "/v2/a/b/manifests/x".to_owned(), "repository:a/b:delete"),
             ("generic", Method::GET, "/v2/_catalog".to_owned(), "registry:catalog:*"),
             ("ghcr", Method::GET, "/v2/_catalog".to_owned(), "repository:user/image:pull"),

@@ -52,6 +52,12 @@ impl<V> Lease<V> {
         self.obtained + self.lifetime - self.lifetime.mul_f64(0.1).min(LARGEST_MARGIN)
     }
 
+    /// Whether it will outlast something that takes `needed` from now, or is as new as leases of its kind get.
+    pub fn outlasts(&self, needed: Duration, now: Instant) -> bool {
+        let is_new = now < self.obtained + self.lifetime.mul_f64(0.1);
+        is_new || now + needed < self.expires()
+    }
+
     pub fn lifetime(&self) -> Duration {
         self.lifetime
     }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use dashmap::DashMap;
 use futures_util::FutureExt;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::lease::{Freshness, Lease};
 
@@ -69,13 +69,24 @@ struct Keeper {
     /// Milliseconds from `born` to the latest use.
     used: AtomicU64,
     used_while_due: Notify,
+    /// Somebody needs a longer life than the lease has left.
+    hurry: Notify,
+    /// Counts attempts to renew, whatever came of them.
+    attempts: watch::Sender<u64>,
     gone: Notify,
 }
 
 impl Keeper {
     /// Its birth counts as a use: somebody waited for it.
     fn new(born: Instant) -> Self {
-        Self { born, used: AtomicU64::new(0), used_while_due: Notify::new(), gone: Notify::new() }
+        Self {
+            born,
+            used: AtomicU64::new(0),
+            used_while_due: Notify::new(),
+            hurry: Notify::new(),
+            attempts: watch::Sender::new(0),
+            gone: Notify::new(),
+        }
     }
 
     fn note_use(&self, now: Instant) {
@@ -153,6 +164,38 @@ where
         }
     }
 
+    /// As [`get_or_fetch`](Self::get_or_fetch), for something that takes `needed`: a held lease that ends before is
+    /// renewed first. When renewing fails or is no use, what is held has to do.
+    pub async fn get_or_fetch_lasting<F, R>(
+        self: &Arc<Self>,
+        group: &G,
+        key: &K,
+        needed: Duration,
+        fetch: F,
+    ) -> Result<Obtained<V>, Arc<E>>
+    where
+        F: Fn() -> R + Clone + Send + Sync + 'static,
+        R: Future<Output = Result<Lease<V>, E>> + Send + 'static,
+    {
+        let obtained = self.get_or_fetch(group, key, fetch.clone()).await?;
+        if obtained.fresh || obtained.lease.outlasts(needed, Instant::now()) {
+            return Ok(obtained);
+        }
+        let Some(keeper) = self.keeper_of(group, &obtained.lease) else { return Ok(obtained) };
+        let mut attempts = keeper.attempts.subscribe();
+        keeper.hurry.notify_one();
+        _ = timeout(HURRY, attempts.changed()).await;
+        self.get_or_fetch(group, key, fetch).await
+    }
+
+    fn keeper_of(&self, group: &G, lease: &Arc<Lease<V>>) -> Option<Arc<Keeper>> {
+        let slots = self.groups.get(group)?;
+        slots.values().find_map(|slot| match slot {
+            Slot::Held { lease: held, keeper } if Arc::ptr_eq(held, lease) => Some(keeper.0.clone()),
+            _ => None,
+        })
+    }
+
     /// The upstream refused this very lease: forget it. A newer one, put there meanwhile, stays.
     pub fn reject(&self, group: &G, refused: &Arc<Lease<V>>) {
         if let Some(mut slots) = self.groups.get_mut(group) {
@@ -220,16 +263,18 @@ where
     ) {
         let mut came = keeper.born;
         loop {
-            tokio::select! {
+            let hurried = tokio::select! {
                 () = keeper.gone.notified() => return,
-                () = sleep_until(lease.due()) => {}
-            }
-            let is_used = keeper.last_use() > came || keeper.is_warm(&lease, Instant::now());
+                () = keeper.hurry.notified() => true,
+                () = sleep_until(lease.due()) => false,
+            };
+            let is_used = hurried || keeper.last_use() > came || keeper.is_warm(&lease, Instant::now());
             if !is_used {
                 tokio::select! {
                     () = keeper.gone.notified() => return,
                     () = sleep_until(lease.expires()) => {}
                     () = keeper.used_while_due.notified() => {}
+                    () = keeper.hurry.notified() => {}
                 }
             }
             match self.renew(&group, &key, &fetch, &lease, &keeper).await {
@@ -264,10 +309,12 @@ where
                     return None;
                 }
                 *lease = successor.clone();
+                keeper.attempts.send_modify(|attempts| *attempts += 1);
                 // Whoever used the old lease meanwhile did not wish for the successor's successor.
                 _ = keeper.used_while_due.notified().now_or_never();
                 return Some(successor);
             }
+            keeper.attempts.send_modify(|attempts| *attempts += 1);
             let left = lease.expires().saturating_duration_since(now);
             sleep_until(now + (left / 4).max(SHORTEST_PAUSE)).await;
         }
@@ -373,6 +420,8 @@ async fn run<V, E: FetchError>(fetch: &Fetch<V, E>) -> Outcome<V, E> {
 
 /// Longer than a minute: clients that poll do so by the minute.
 const WARM: Duration = Duration::from_secs(90);
+/// How long one waits for a longer life.
+const HURRY: Duration = Duration::from_secs(15);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
 
 #[cfg(test)]

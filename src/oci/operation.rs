@@ -4,6 +4,7 @@ use http::Method;
 
 use super::name::{BadName, RepositoryName};
 use super::path::ApiPath;
+use super::query::Query;
 use super::reference::{BadReference, Digest, Reference};
 
 /// A recognised request. Endpoints as in the distribution specification, "Endpoints".
@@ -18,17 +19,43 @@ pub enum Operation {
     DeleteManifest(RepositoryName, Reference),
     ReadBlob(RepositoryName, Digest),
     DeleteBlob(RepositoryName, Digest),
-    /// A step of an upload session; the session's own path segment, absent when it starts.
-    Upload(RepositoryName, UploadStep),
+    StartUpload(RepositoryName, Start),
+    ContinueUpload(RepositoryName, Session, Step),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UploadStep {
-    Start,
+/// What a `POST` to the uploads of a repository is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Open a session.
+    Session,
+    /// Take the whole blob at once.
+    Whole(Digest),
+    /// Use the blob of another repository of the same registry; without `from`, of any.
+    Mount { digest: Digest, from: Option<RepositoryName> },
+}
+
+/// The path segment that names an upload session, as the client was told it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session(pub Box<str>);
+
+/// What a request to an upload session is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
     Status,
     Chunk,
-    Finish,
+    Finish(Digest),
     Cancel,
+}
+
+/// What kind of body a request brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyClass {
+    /// None that means anything.
+    Empty,
+    /// Small enough to be held and sent twice.
+    Document,
+    /// Streamed: a blob or a part of one.
+    Bulk,
 }
 
 /// What the configuration's `allow` speaks of.
@@ -64,7 +91,7 @@ pub enum NotOci {
 
 impl Operation {
     /// Recognises a request. `namespace` is where the registry keeps names of one component (`library`).
-    pub fn parse(method: &Method, path: &ApiPath, namespace: Option<&str>) -> Result<Self, NotOci> {
+    pub fn parse(method: &Method, path: &ApiPath, query: &Query, namespace: Option<&str>) -> Result<Self, NotOci> {
         let segments: Vec<&str> = path.segments().iter().map(|segment| &**segment).collect();
         let name = |segments: &[&str]| -> Result<RepositoryName, NotOci> {
             Ok(RepositoryName::parse(&segments.join("/"))?.in_namespace(namespace))
@@ -77,19 +104,19 @@ impl Operation {
                 if !repository.is_empty() =>
             {
                 match *method {
-                    Method::POST => Ok(Self::Upload(name(repository)?, UploadStep::Start)),
+                    Method::POST => Ok(Self::StartUpload(name(repository)?, Start::parse(query, namespace)?)),
                     _ => Err(NotOci::Method { allow: "POST" }),
                 }
             }
-            [repository @ .., "blobs", "uploads", _session] if !repository.is_empty() => {
+            [repository @ .., "blobs", "uploads", session] if !repository.is_empty() => {
                 let step = match *method {
-                    Method::GET => UploadStep::Status,
-                    Method::PATCH => UploadStep::Chunk,
-                    Method::PUT => UploadStep::Finish,
-                    Method::DELETE => UploadStep::Cancel,
+                    Method::GET => Step::Status,
+                    Method::PATCH => Step::Chunk,
+                    Method::PUT => Step::Finish(Digest::parse(&query.value("digest").unwrap_or_default())?),
+                    Method::DELETE => Step::Cancel,
                     _ => return Err(NotOci::Method { allow: "GET, PATCH, PUT, DELETE" }),
                 };
-                Ok(Self::Upload(name(repository)?, step))
+                Ok(Self::ContinueUpload(name(repository)?, Session((*session).into()), step))
             }
             [repository @ .., "tags", "list"] if !repository.is_empty() => {
                 reads(method)?;
@@ -133,7 +160,7 @@ impl Operation {
             | Self::WriteManifest(name, reference)
             | Self::DeleteManifest(name, reference) => format!("/v2/{name}/manifests/{reference}"),
             Self::ReadBlob(name, digest) | Self::DeleteBlob(name, digest) => format!("/v2/{name}/blobs/{digest}"),
-            Self::Upload(name, _) => format!("/v2/{name}/blobs/uploads/"),
+            Self::StartUpload(name, _) | Self::ContinueUpload(name, ..) => format!("/v2/{name}/blobs/uploads/"),
         }
     }
 
@@ -147,7 +174,8 @@ impl Operation {
             | Self::DeleteManifest(name, _)
             | Self::ReadBlob(name, _)
             | Self::DeleteBlob(name, _)
-            | Self::Upload(name, _) => Some(name),
+            | Self::StartUpload(name, _)
+            | Self::ContinueUpload(name, ..) => Some(name),
         }
     }
 
@@ -160,7 +188,13 @@ impl Operation {
             Self::ListReferrers(_, digest) | Self::ReadBlob(_, digest) | Self::DeleteBlob(_, digest) => {
                 Some(digest.as_str())
             }
-            Self::Ping | Self::ListRepositories | Self::ListTags(_) | Self::Upload(..) => None,
+            Self::ContinueUpload(_, _, Step::Finish(digest)) => Some(digest.as_str()),
+            Self::StartUpload(_, Start::Whole(digest) | Start::Mount { digest, .. }) => Some(digest.as_str()),
+            Self::Ping
+            | Self::ListRepositories
+            | Self::ListTags(_)
+            | Self::StartUpload(..)
+            | Self::ContinueUpload(..) => None,
         }
     }
 
@@ -181,8 +215,18 @@ impl Operation {
             | Self::ListReferrers(..)
             | Self::ReadManifest(..)
             | Self::ReadBlob(..) => Access::Pull,
-            Self::WriteManifest(..) | Self::Upload(..) => Access::Push,
+            Self::WriteManifest(..) | Self::StartUpload(..) | Self::ContinueUpload(..) => Access::Push,
             Self::DeleteManifest(..) | Self::DeleteBlob(..) => Access::Delete,
+        }
+    }
+
+    pub fn body_class(&self) -> BodyClass {
+        match self {
+            Self::WriteManifest(..) => BodyClass::Document,
+            Self::StartUpload(_, Start::Whole(_)) | Self::ContinueUpload(_, _, Step::Chunk | Step::Finish(_)) => {
+                BodyClass::Bulk
+            }
+            _ => BodyClass::Empty,
         }
     }
 
@@ -198,8 +242,27 @@ impl Operation {
             Self::DeleteManifest(..) => "delete-manifest",
             Self::ReadBlob(..) => "read-blob",
             Self::DeleteBlob(..) => "delete-blob",
-            Self::Upload(..) => "upload",
+            Self::StartUpload(_, Start::Mount { .. }) => "mount-blob",
+            Self::StartUpload(..) => "start-upload",
+            Self::ContinueUpload(_, _, Step::Status) => "upload-status",
+            Self::ContinueUpload(_, _, Step::Chunk) => "upload-chunk",
+            Self::ContinueUpload(_, _, Step::Finish(_)) => "finish-upload",
+            Self::ContinueUpload(_, _, Step::Cancel) => "cancel-upload",
         }
+    }
+}
+
+impl Start {
+    fn parse(query: &Query, namespace: Option<&str>) -> Result<Self, NotOci> {
+        if let Some(digest) = query.value("mount") {
+            let from = query.value("from").map(|name| RepositoryName::parse(&name)).transpose()?;
+            let from = from.map(|name| name.in_namespace(namespace));
+            return Ok(Self::Mount { digest: Digest::parse(&digest)?, from });
+        }
+        Ok(match query.value("digest") {
+            Some(digest) => Self::Whole(Digest::parse(&digest)?),
+            None => Self::Session,
+        })
     }
 }
 
@@ -213,7 +276,8 @@ mod tests {
 
     fn parse(method: &str, path: &str) -> Result<Operation, NotOci> {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        Operation::parse(&method, &ApiPath::parse(path).unwrap(), Some("library"))
+        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+        Operation::parse(&method, &ApiPath::parse(path).unwrap(), &Query::parse(query), Some("library"))
     }
 
     fn digest() -> String {
@@ -233,7 +297,7 @@ mod tests {
             ("DELETE", "/v2/a/b/manifests/x".to_owned(), "delete-manifest"),
             ("GET", format!("/v2/a/b/blobs/{digest}"), "read-blob"),
             ("DELETE", format!("/v2/a/b/blobs/{digest}"), "delete-blob"),
-            ("POST", "/v2/a/b/blobs/uploads/".to_owned(), "upload"),
+            ("POST", "/v2/a/b/blobs/uploads/".to_owned(), "start-upload"),
         ] {
             let operation = parse(method, &path).unwrap();
             assert_eq!((operation.as_str(), operation.path()), (word, path.clone()), "{method} {path}");
@@ -268,6 +332,39 @@ mod tests {
             ("GET", "/v2/a/referrers/latest", NotOci::Reference(BadReference::Digest)),
         ] {
             assert_eq!(parse(method, path), Err(why), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn uploads_are_told_apart_by_their_queries() {
+        let digest = digest();
+        let parsed = |query: &str| parse("POST", &format!("/v2/a/b/blobs/uploads/?{query}"));
+        let whole = Digest::parse(&digest).unwrap();
+        for (query, start) in [
+            (String::new(), Ok(Start::Session)),
+            (format!("digest={digest}"), Ok(Start::Whole(whole.clone()))),
+            (format!("mount={}", digest.replace(':', "%3A")), Ok(Start::Mount { digest: whole.clone(), from: None })),
+            (
+                format!("from=python&mount={digest}"),
+                Ok(Start::Mount { digest: whole.clone(), from: RepositoryName::parse("library/python").ok() }),
+            ),
+            ("mount=x".to_owned(), Err(NotOci::Reference(BadReference::Digest))),
+            (format!("mount={digest}&from=../x"), Err(NotOci::Name(BadName))),
+        ] {
+            let name = RepositoryName::parse("a/b").unwrap();
+            assert_eq!(parsed(&query), start.map(|start| Operation::StartUpload(name, start)), "{query}");
+        }
+        let session = || Session("abc".into());
+        for (method, query, step) in [
+            ("GET", String::new(), Ok(Step::Status)),
+            ("PATCH", String::new(), Ok(Step::Chunk)),
+            ("PUT", format!("?digest={digest}"), Ok(Step::Finish(whole.clone()))),
+            ("PUT", String::new(), Err(NotOci::Reference(BadReference::Digest))),
+            ("DELETE", String::new(), Ok(Step::Cancel)),
+        ] {
+            let name = RepositoryName::parse("a/b").unwrap();
+            let expected = step.map(|step| Operation::ContinueUpload(name, session(), step));
+            assert_eq!(parse(method, &format!("/v2/a/b/blobs/uploads/abc{query}")), expected, "{method}{query}");
         }
     }
 

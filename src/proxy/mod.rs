@@ -19,6 +19,7 @@ pub mod redirect;
 pub mod refusal;
 pub mod reply;
 pub mod route;
+pub mod session;
 pub mod transfer;
 
 use std::sync::Arc;

@@ -51,18 +51,16 @@ impl Issuer {
         self.fetches.load(Ordering::Relaxed)
     }
 
+    async fn fetch(self) -> Result<Lease<usize>, Failure> {
+        let number = self.fetches.fetch_add(1, Ordering::Relaxed) + 1;
+        let begun = Instant::now();
+        sleep(Duration::from_millis(100)).await;
+        Ok(Lease::new(number, begun, self.lifetime))
+    }
+
     async fn get(&self, cache: &Cache, level: u8) -> Result<Obtained<usize>, Arc<Failure>> {
         let this = self.clone();
-        let fetch = move || {
-            let this = this.clone();
-            async move {
-                let number = this.fetches.fetch_add(1, Ordering::Relaxed) + 1;
-                let begun = Instant::now();
-                sleep(Duration::from_millis(100)).await;
-                Ok(Lease::new(number, begun, this.lifetime))
-            }
-        };
-        cache.get_or_fetch(&"group", &Level(level), fetch).await
+        cache.get_or_fetch(&"group", &Level(level), move || this.clone().fetch()).await
     }
 }
 
@@ -149,6 +147,22 @@ async fn a_due_lease_is_served_while_its_successor_is_fetched() {
     assert_eq!((due.lease.value, due.fresh), (2, false));
     sleep(Duration::from_secs(1)).await;
     assert_eq!(issuer.get(&cache, 1).await.unwrap().lease.value, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_needs_a_long_life_has_the_lease_renewed_first() {
+    let (cache, issuer) = (cache(), Issuer::new(300));
+    let lasting = async |seconds| {
+        let issuer = issuer.clone();
+        let fetch = move || issuer.clone().fetch();
+        cache.get_or_fetch_lasting(&"group", &Level(1), Duration::from_secs(seconds), fetch).await.unwrap().lease.value
+    };
+    assert_eq!(lasting(1000).await, 1, "as new as it gets");
+    sleep(Duration::from_secs(100)).await;
+    assert_eq!(lasting(100).await, 1, "long enough");
+    assert_eq!(lasting(250).await, 2, "renewed first");
+    assert_eq!(lasting(1000).await, 2, "not again at once");
+    assert_eq!(issuer.fetches(), 2);
 }
 
 #[tokio::test(start_paused = true)]
