@@ -15,4 +15,6 @@ mod front;
 mod pull;
 mod redirects;
 mod routing;
+mod tls;
 mod transfer;
+mod traps;
