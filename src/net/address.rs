@@ -134,7 +134,7 @@ const METADATA_V4: [Ipv4Addr; 4] = [
 const METADATA_V6: [Ipv6Addr; 2] =
     [Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254), Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe)];
 
-/// fd00:ec2::/32, where AWS has its instance metadata (::254) and the credentials of pods (::23).
+/// `fd00:ec2::/32`, where AWS has its instance metadata (`::254`) and the credentials of pods (`::23`).
 const AMAZON_LOCAL_V6: [u16; 2] = [0xfd00, 0xec2];
 
 /// The IPv4 address inside an IPv4-mapped, IPv4-compatible, NAT64 (RFC 6052) or 6to4 (RFC 3056) address.
