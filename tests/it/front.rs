@@ -284,7 +284,7 @@ async fn heads_that_are_too_large_or_broken_are_refused() {
         (vec![TAGS.into(), host.into(), "Bad Name: 1".into()], 400),
     ] {
         let lines: Vec<&str> = lines.iter().map(|line: &String| &**line).collect();
-        assert_eq!(raw(&regpass, &lines).await.status, status, "{:.80?}", lines);
+        assert_eq!(raw(&regpass, &lines).await.status, status, "{lines:.80?}");
     }
     let not_text =
         [&b"GET /v2/acme/\xff/tags/list HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"[..]].concat();
@@ -407,7 +407,7 @@ async fn what_a_registry_says_to_its_own_clients_stays_there() {
 }
 
 /// regpass behind a real listener whose address its own configuration may name.
-async fn listening(sim: &Sim, listener: TcpListener, text: &str) -> Regpass {
+fn listening(sim: &Sim, listener: TcpListener, text: &str) -> Regpass {
     let regpass = Regpass::start(sim, text);
     let never = std::future::pending();
     tokio::spawn(listen::serve(listener, regpass.handle(), never, std::time::Duration::ZERO));
@@ -426,7 +426,7 @@ async fn a_registry_that_is_regpass_itself_is_a_loop() {
     let sim = Sim::loopback();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let text = pointing_at(&listener);
-    let regpass = listening(&sim, listener, &text).await;
+    let regpass = listening(&sim, listener, &text);
     let reply = regpass.get("/v2/acme/app/tags/list").await;
     assert_eq!(reply.status, 508, "{reply:?}");
     assert!(reply.error().1.contains("loop.test"), "{reply:?}");
@@ -439,8 +439,8 @@ async fn two_that_point_at_each_other_are_a_loop_too() {
     let sim = Sim::loopback();
     let (one, two) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap());
     let (to_one, to_two) = (pointing_at(&one), pointing_at(&two));
-    let first = listening(&sim, one, &to_two).await;
-    let second = listening(&sim, two, &to_one).await;
+    let first = listening(&sim, one, &to_two);
+    let second = listening(&sim, two, &to_one);
     let reply = tokio::time::timeout(std::time::Duration::from_secs(10), first.get("/v2/acme/app/tags/list")).await;
     assert_eq!(reply.expect("the loop is noticed").status, 508);
     for regpass in [first, second] {

@@ -72,6 +72,7 @@ impl World {
     fn assert_broken(&self, reply: &Reply) {
         assert_eq!((reply.status.as_u16(), reply.whole), (200, false));
         assert_eq!(reply.header("content-length"), Some("200000"));
+        assert!(self.blob.slice().to_bytes().starts_with(&reply.body), "what came is the blob's beginning");
     }
 }
 

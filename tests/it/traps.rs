@@ -325,7 +325,7 @@ fn saying(answer: Vec<u8>) -> Regpass {
 
 #[tokio::test(start_paused = true)]
 async fn nonsense_is_no_answer() {
-    let many = (0..500).map(|n| format!("X-{n}: y\r\n")).collect::<String>();
+    let many = "X: y\r\n".repeat(500);
     for answer in [
         String::new(),
         "SSH-2.0-OpenSSH_9.2\r\n".to_owned(),
@@ -339,7 +339,7 @@ async fn nonsense_is_no_answer() {
     ] {
         let reply = saying(answer.clone().into_bytes()).get(TAGS).await;
         assert_outage(&reply, 502, "gone.example");
-        assert!(reply.body.len() < 1000, "{:.40}: {reply:?}", answer);
+        assert!(reply.body.len() < 1000, "{answer:.40}: {reply:?}");
     }
 }
 
