@@ -228,6 +228,23 @@ async fn a_target_that_asks_for_a_login_gets_none() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_login_is_refused_at_the_end_of_every_chain_that_left_home() {
+    for hops in [&[TO_BLOBS, Hop::new(302, Place::Here)][..], &[TO_BLOBS, Hop::new(302, Place::Registry)]] {
+        let world = World::start(hops, "").await;
+        for server in [world.registry.blobs(), world.registry.registry()] {
+            server.inject(
+                Fault::challenge(&["Basic realm=\"x\""])
+                    .path("/signed/")
+                    .when(|entry| !entry.path.starts_with("/hop/")),
+            );
+        }
+        let reply = world.regpass.get(&world.target).await;
+        assert_eq!((reply.status.as_u16(), reply.header("www-authenticate")), (502, None), "{reply:?}");
+        assert_eq!(world.sim.ledger().take().len(), 3, "the registry's token is not tried there either");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_signed_url_that_is_over_sends_us_back_once() {
     for answer in [
         || Fault::expired_signature(),
@@ -268,6 +285,19 @@ async fn a_head_goes_through_a_url_that_is_signed_for_get() {
         (None, Some(&*world.blob.digest))
     );
     world.expect(&[world.at_registry("HEAD", 307), world.signed("blobs", "anonymous", 206)]);
+
+    // However long the way at the target's is.
+    world.registry.change(|preset| {
+        let (hops, valid_for) = (vec![TO_BLOBS, Hop::new(302, Place::Here)], Duration::from_secs(60));
+        preset.pull.blobs = Delivery::Redirect { hops, valid_for, head_allowed: false };
+    });
+    let reply = world.regpass.head(&world.target).await;
+    assert_eq!((reply.status.as_u16(), reply.header("content-length")), (200, Some("100000")), "{reply:?}");
+    world.expect(&[
+        world.at_registry("HEAD", 307),
+        world.hop(1, "blobs", "anonymous", 302),
+        world.signed("blobs", "anonymous", 206),
+    ]);
 
     // A range of the client's makes no difference to a HEAD.
     let ranged = with(request(Method::HEAD, &world.target), "range", "bytes=5-9");

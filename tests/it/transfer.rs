@@ -200,6 +200,14 @@ async fn an_answer_that_is_not_the_rest_is_not_taken_for_it() {
     let whole = || Blob::random(2, SIZE).slice();
     for (what, fault) in [
         ("ranges are ignored", Fault::answer(sim::Reply::new(200).slice("application/octet-stream", whole()))),
+        (
+            "ranges are ignored but named",
+            Fault::answer(
+                sim::Reply::new(200)
+                    .slice("application/octet-stream", whole())
+                    .header("content-range", "bytes 70000-199999/200000"),
+            ),
+        ),
         ("another tag", Fault::with_header("etag", "\"another\"")),
         ("another part", Fault::with_header("content-range", "bytes 60000-199999/200000")),
         ("another length", Fault::with_header("content-range", "bytes 70000-199999/200001")),
@@ -235,14 +243,16 @@ async fn a_part_that_is_shorter_than_asked_is_asked_on_from() {
 
 #[tokio::test(start_paused = true)]
 async fn more_than_was_promised_never_reaches_the_client() {
-    let world = World::start().await;
-    world.registry.registry().inject(Fault::close_mid_body(199_990).times(1));
-    let part = sim::Reply::new(206)
-        .slice("application/octet-stream", Blob::random(3, 5000).slice())
-        .header("content-range", "bytes 199990-204989/204990");
-    world.registry.registry().inject(Fault::answer(part).when(|entry| entry.headers.contains_key("range")));
-    let reply = world.regpass.send(world.get()).await;
-    world.assert_broken(&reply);
+    for whole in ["204990", "200000", "*"] {
+        let world = World::start().await;
+        world.registry.registry().inject(Fault::close_mid_body(199_990).times(1));
+        let part = sim::Reply::new(206)
+            .slice("application/octet-stream", Blob::random(3, 5000).slice())
+            .header("content-range", format!("bytes 199990-204989/{whole}"));
+        world.registry.registry().inject(Fault::answer(part).when(|entry| entry.headers.contains_key("range")));
+        let reply = world.regpass.send(world.get()).await;
+        world.assert_broken(&reply);
+    }
 }
 
 #[tokio::test(start_paused = true)]
