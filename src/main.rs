@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         Next::Exit(code) => code,
         Next::Serve(next) => {
             observe::log::install(next.log, std::env::var("RUST_LOG").ok().as_deref());
-            serve::run(next.config)
+            serve::run(next.config, next.tls)
         }
     }
 }

@@ -1,53 +1,29 @@
 //! The token engine: offer what is known to be wanted, learn from refusals, never ask twice for the same thing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use dashmap::DashMap;
 use http::header::HOST;
 use http::{HeaderMap, Request, StatusCode};
-use tracing::warn;
+use tokio::time::timeout;
 
-use super::demand::{Bearer, Demand, Lesson, Standing};
+use super::ask::Ask;
+use super::demand::{Demand, Lesson, Standing};
 use super::error::AuthError;
-use super::exchange::{add_common_headers, exchange};
-use super::grant::{self, Grant, How, Token};
-use super::memory::{Denials, Login, StaleLogins};
+use super::exchange::add_common_headers;
+use super::grant::{Grant, How, Token};
+use super::memory::{Denials, StaleLogins};
 use super::scopes::believed;
+use super::tokens::TokenGroup;
 use crate::base::clock::WallClock;
-use crate::base::host::RegistryHost;
-use crate::base::lease_cache::{Covers, LeaseCache};
-use crate::credential::{Credential, CredentialId, Found, Wanted};
+use crate::base::lease_cache::LeaseCache;
+use crate::credential::Credential;
 use crate::net::body::drain;
 use crate::observe::metrics::Metrics;
 use crate::oci::challenge::Challenge;
-use crate::oci::name::RepositoryName;
-use crate::oci::operation::Access;
 use crate::oci::scope::ScopeSet;
-use crate::upstream::{SharedUpstream, UpstreamId};
-
-/// Tokens of one group are interchangeable where their scopes allow; across groups never.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct TokenGroup {
-    registry: RegistryHost,
-    credential: CredentialId,
-    realm: Box<str>,
-    service: Option<Box<str>>,
-}
-
-impl Covers for ScopeSet {
-    fn covers(&self, wanted: &Self) -> bool {
-        Self::covers(self, wanted)
-    }
-}
-
-/// What a request wants to do, as far as authorization cares.
-#[derive(Clone, Debug)]
-pub struct Ask {
-    pub upstream: SharedUpstream,
-    pub repository: Option<RepositoryName>,
-    pub scopes: ScopeSet,
-    pub access: Access,
-}
+use crate::upstream::UpstreamId;
 
 /// A grant to try, and the right to learn from its answer when nothing is known yet.
 #[derive(Debug)]
@@ -59,11 +35,11 @@ pub struct Offer {
 #[derive(Debug)]
 pub struct Authorizer {
     standings: DashMap<UpstreamId, Arc<Standing>>,
-    tokens: Arc<LeaseCache<TokenGroup, ScopeSet, Token, AuthError>>,
-    stale: StaleLogins,
-    denials: Denials,
-    metrics: Arc<Metrics>,
-    clock: WallClock,
+    pub(super) tokens: Arc<LeaseCache<TokenGroup, ScopeSet, Token, AuthError>>,
+    pub(super) stale: StaleLogins,
+    pub(super) denials: Denials,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) clock: WallClock,
 }
 
 impl Authorizer {
@@ -79,11 +55,15 @@ impl Authorizer {
     }
 
     /// The authorization to send a request with. Where nothing is known of the registry, one request at a time gets
-    /// an empty grant and learns; the others wait for what it learns.
+    /// an empty grant and learns; the others wait for what it learns, though not for long: it may hang for reasons of
+    /// its own.
     pub async fn offer(&self, ask: &Ask) -> Result<Offer, AuthError> {
+        if ask.needs_login && self.credential(ask).await?.credential == Credential::Anonymous {
+            return Err(AuthError::NoLogin { registry: ask.upstream.host.clone() });
+        }
         let standing = self.standing(ask.upstream.id);
         if standing.demand().is_none() {
-            let lesson = standing.lesson().await;
+            let lesson = timeout(PATIENCE, standing.lesson()).await.ok().flatten();
             if standing.demand().is_none() {
                 return Ok(Offer { grant: Grant::nothing(None), lesson });
             }
@@ -96,14 +76,13 @@ impl Authorizer {
     }
 
     /// Notes that a registry answered a request that carried no authorization, so that nobody waits to learn it.
-    pub fn accepted(&self, ask: &Ask, offer: &mut Offer) {
-        if offer.lesson.is_some() {
-            let standing = self.standing(ask.upstream.id);
-            if standing.demand().is_none() {
-                standing.pin(Demand::Open);
-            }
-            offer.lesson = None;
+    /// An answer of somebody who is busy or broken tells nothing.
+    pub fn accepted(&self, ask: &Ask, offer: &mut Offer, status: StatusCode) {
+        let tells = !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS;
+        if tells && matches!(offer.grant.how, How::Nothing) {
+            self.standing(ask.upstream.id).answered_openly();
         }
+        offer.lesson = None;
     }
 
     /// What to try after a 401: `None` when there is nothing better than what was refused.
@@ -166,7 +145,9 @@ impl Authorizer {
             if let Some(real) = correction(ask, challenges) {
                 standing.correct(&ask.scopes, real);
             }
-            return Ok(Some(standing.pin(demand)));
+            // Somebody who asked at the same time may have learned first.
+            let pinned = standing.demand().filter(|pinned| matches!(**pinned, Demand::Bearer(_)));
+            return Ok(Some(pinned.unwrap_or_else(|| standing.pin(demand))));
         }
         let challenges = self.ping(ask).await?;
         Ok(Demand::read(&ask.upstream, &challenges)?.map(|demand| standing.pin(demand)))
@@ -198,186 +179,20 @@ impl Authorizer {
         }
     }
 
-    /// The best grant for a known demand.
-    async fn meet(&self, ask: &Ask, standing: &Standing, demand: &Arc<Demand>) -> Result<Grant, AuthError> {
-        if let Demand::Open = **demand {
-            return Ok(Grant::nothing(None));
+    /// What the registry demands instead of `lost`, whose realm is gone. Asked by one request for all, and not again
+    /// at once. Until there is an answer the old demand stays, because tokens are held for it.
+    pub(super) async fn moved(&self, ask: &Ask, standing: &Standing, lost: &Arc<Demand>) -> Option<Arc<Demand>> {
+        let _lesson = timeout(PATIENCE, standing.lesson()).await;
+        if let Some(other) = standing.demand().filter(|now| !Arc::ptr_eq(now, lost)) {
+            return Some(other);
         }
-        let found = self.credential(ask).await?;
-        let login = self.not_denied(ask, found.id)?;
-        let is_stale = ask.access == Access::Pull && self.stale.contains(&login, &ask.scopes);
-        match &**demand {
-            Demand::Open => Ok(Grant::nothing(None)),
-            _ if is_stale => self.anonymously(ask, standing, demand, found.source).await,
-            Demand::Basic => Ok(direct(found)),
-            Demand::Bearer(_) if matches!(found.credential, Credential::Bearer { .. }) => Ok(direct(found)),
-            Demand::Bearer(bearer) => match self.token(ask, standing, demand, bearer, &found, None).await {
-                Err(error) if error.is_refusal() && found.credential != Credential::Anonymous => {
-                    self.refused_login(ask, standing, demand, bearer, found, error).await
-                }
-                outcome => outcome.map_err(unshared),
-            },
+        if !standing.is_time_to_look_again() {
+            return None;
         }
+        let challenges = timeout(ask.upstream.timeouts.token, self.ping(ask)).await.ok()?.ok()?;
+        let demand = Demand::read(&ask.upstream, &challenges).ok()??;
+        (!demand.leads_where(lost)).then(|| standing.pin(demand))
     }
-
-    /// The token service refused a login: perhaps its source has a newer one, else reads go on without.
-    async fn refused_login(
-        &self,
-        ask: &Ask,
-        standing: &Standing,
-        demand: &Arc<Demand>,
-        bearer: &Bearer,
-        found: Found,
-        error: Arc<AuthError>,
-    ) -> Result<Grant, AuthError> {
-        let mut refused = (found, error);
-        if let Some(newer) = self.newer_credential(ask, refused.0.id).await? {
-            match self.token(ask, standing, demand, bearer, &newer, None).await {
-                Err(error) if error.is_refusal() => refused = (newer, error),
-                outcome => return outcome.map_err(unshared),
-            }
-        }
-        let (found, error) = refused;
-        if ask.access != Access::Pull {
-            return Err(unshared(error));
-        }
-        let whole_login =
-            matches!(&*error, AuthError::TokenRefused { status, .. } if *status == StatusCode::UNAUTHORIZED);
-        let anonymous =
-            self.anonymously(ask, standing, demand, found.source.clone()).await.map_err(|_| unshared(error))?;
-        self.mark_stale(ask, &found, if whole_login { None } else { Some(ask.scopes.clone()) });
-        Ok(anonymous)
-    }
-
-    /// The registry refused the credential itself.
-    async fn without_login(&self, ask: &Ask, standing: &Standing, grant: &Grant) -> Result<Option<Grant>, AuthError> {
-        if let Some(newer) = self.newer_credential(ask, grant.credential_id()).await? {
-            return Ok(Some(direct(newer)));
-        }
-        let Some(demand) = standing.demand() else { return Ok(None) };
-        if ask.access != Access::Pull {
-            return Ok(None);
-        }
-        self.mark_stale(ask, &grant.found, None);
-        self.anonymously(ask, standing, &demand, grant.found.source.clone()).await.map(Some)
-    }
-
-    async fn anonymously(
-        &self,
-        ask: &Ask,
-        standing: &Standing,
-        demand: &Arc<Demand>,
-        login_source: Box<str>,
-    ) -> Result<Grant, AuthError> {
-        let nobody = Found::anonymous();
-        self.not_denied(ask, nobody.id)?;
-        match &**demand {
-            Demand::Bearer(bearer) => {
-                self.token(ask, standing, demand, bearer, &nobody, Some(login_source)).await.map_err(unshared)
-            }
-            Demand::Open | Demand::Basic => Ok(Grant::nothing(Some(login_source))),
-        }
-    }
-
-    async fn token(
-        &self,
-        ask: &Ask,
-        standing: &Standing,
-        demand: &Arc<Demand>,
-        bearer: &Bearer,
-        found: &Found,
-        fell_back_from: Option<Box<str>>,
-    ) -> Result<Grant, Arc<AuthError>> {
-        let realm = bearer.realm.url();
-        let group = TokenGroup {
-            registry: ask.upstream.host.clone(),
-            credential: found.id,
-            realm: format!("{}{}", realm.origin, realm.target()).into(),
-            service: bearer.service.clone(),
-        };
-        let asked = standing.corrected(&ask.scopes);
-        let fetch = {
-            let (upstream, demand, scopes) = (ask.upstream.clone(), demand.clone(), asked.clone());
-            let (found, metrics, clock) = (found.clone(), self.metrics.clone(), self.clock);
-            move || {
-                let (upstream, demand, scopes) = (upstream.clone(), demand.clone(), scopes.clone());
-                let (found, metrics) = (found.clone(), metrics.clone());
-                async move {
-                    let Demand::Bearer(bearer) = &*demand else { return Err(AuthError::Abandoned) };
-                    let outcome = exchange(&upstream, bearer, &scopes, &found, clock).await;
-                    let word = match &outcome {
-                        Ok(_) => "granted",
-                        Err(error) if error.is_refusal() => "refused",
-                        Err(_) => "failed",
-                    };
-                    metrics.token_fetch(upstream.host.as_str(), word);
-                    outcome
-                }
-            }
-        };
-        let obtained = self.tokens.get_or_fetch(&group, &asked, fetch).await.inspect_err(|error| {
-            if error.is_lost_realm() {
-                standing.unpin();
-            }
-        })?;
-        self.metrics.token_used(ask.upstream.host.as_str(), if obtained.fresh { "fetched" } else { "cached" });
-        if ask.access != Access::Pull
-            && let Some(granted) = obtained.lease.value.granted.as_ref().filter(|granted| !granted.covers(&asked))
-        {
-            return Err(Arc::new(AuthError::NotGranted {
-                realm: realm.clone(),
-                asked,
-                granted: granted.clone(),
-                source_name: found.source.clone(),
-            }));
-        }
-        let how = How::Token { lease: obtained.lease, group, asked, fresh: obtained.fresh };
-        Ok(Grant { how, found: found.clone(), fell_back_from })
-    }
-
-    async fn credential(&self, ask: &Ask) -> Result<Found, AuthError> {
-        let upstream = &ask.upstream;
-        let wanted = Wanted {
-            registry: &upstream.host,
-            legacy_keys: upstream.profile.credential_keys,
-            repository: ask.repository.as_ref(),
-        };
-        let provider = upstream.credentials.for_repository(ask.repository.as_ref());
-        provider.fetch(&wanted).await.map_err(|error| AuthError::Credential { error })
-    }
-
-    /// What the credential's source says now, when that differs from what was refused.
-    async fn newer_credential(&self, ask: &Ask, refused: CredentialId) -> Result<Option<Found>, AuthError> {
-        ask.upstream.credentials.for_repository(ask.repository.as_ref()).refused(refused);
-        let found = self.credential(ask).await?;
-        Ok((found.id != refused && found.credential != Credential::Anonymous).then_some(found))
-    }
-
-    fn not_denied(&self, ask: &Ask, credential: CredentialId) -> Result<Login, AuthError> {
-        let login = (ask.upstream.host.clone(), credential);
-        match self.denials.reason(&login, &ask.scopes) {
-            Some(reason) => Err(AuthError::Remembered(reason)),
-            None => Ok(login),
-        }
-    }
-
-    fn mark_stale(&self, ask: &Ask, found: &Found, scopes: Option<ScopeSet>) {
-        let login: Login = (ask.upstream.host.clone(), found.id);
-        if self.stale.add(login, scopes) {
-            let registry = ask.upstream.host.as_str();
-            self.metrics.login_rejected(registry);
-            warn!(registry, source = &*found.source, "the registry rejects the stored login; pulls go on anonymously");
-        }
-    }
-}
-
-fn direct(found: Found) -> Grant {
-    let header = match &found.credential {
-        Credential::Bearer { token } => grant::bearer(token),
-        other => grant::basic(other),
-    };
-    let how = header.map_or(How::Nothing, How::Direct);
-    Grant { how, found, fell_back_from: None }
 }
 
 /// The scopes a challenge asks for, when it is to be believed and they differ from what was computed.
@@ -387,10 +202,7 @@ fn correction(ask: &Ask, challenges: &[Challenge]) -> Option<ScopeSet> {
     (real != ask.scopes).then_some(real)
 }
 
-/// An error leaves the cache shared; whoever reports it needs it as its own.
-fn unshared(error: Arc<AuthError>) -> AuthError {
-    Arc::try_unwrap(error).unwrap_or_else(AuthError::Shared)
-}
-
+/// How long others wait for the one who learns.
+const PATIENCE: Duration = Duration::from_secs(2);
 const MOST_GROUPS: usize = 1024;
 const MOST_TOKENS_PER_GROUP: usize = 4096;

@@ -5,9 +5,11 @@
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 use super::realm::{RealmRefused, TrustedRealm, admit};
 use crate::oci::challenge::Challenge;
@@ -44,6 +46,14 @@ impl Demand {
         }
         Ok(challenges.iter().any(|challenge| challenge.scheme == "basic").then_some(Self::Basic))
     }
+
+    /// Whether it sends us to the same token service as `other`.
+    pub fn leads_where(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Bearer(one), Self::Bearer(other)) => (&one.realm, &one.service) == (&other.realm, &other.service),
+            _ => false,
+        }
+    }
 }
 
 /// What is known of one registry's demands.
@@ -54,6 +64,8 @@ pub struct Standing {
     lesson: Arc<Semaphore>,
     /// Scopes a challenge corrected: what was computed, and what the registry really wants.
     corrections: Mutex<HashMap<ScopeSet, ScopeSet>>,
+    /// When a demand that leads nowhere was last looked at again.
+    looked: Mutex<Option<Instant>>,
 }
 
 /// The right to ask without authorization while others wait. Given back when dropped.
@@ -62,7 +74,12 @@ pub struct Lesson(#[expect(dead_code, reason = "held for its Drop")] OwnedSemaph
 
 impl Default for Standing {
     fn default() -> Self {
-        Self { demand: ArcSwapOption::empty(), lesson: Arc::new(Semaphore::new(1)), corrections: Mutex::default() }
+        Self {
+            demand: ArcSwapOption::empty(),
+            lesson: Arc::new(Semaphore::new(1)),
+            corrections: Mutex::default(),
+            looked: Mutex::default(),
+        }
     }
 }
 
@@ -82,9 +99,21 @@ impl Standing {
         demand
     }
 
-    /// Forgets the demand, so that the next request learns it anew.
-    pub fn unpin(&self) {
-        self.demand.store(None);
+    /// Pins what an answer without a challenge shows, unless more is known.
+    pub fn answered_openly(&self) {
+        let nothing: Option<Arc<Demand>> = None;
+        self.demand.compare_and_swap(&nothing, Some(Arc::new(Demand::Open)));
+    }
+
+    /// Whether a demand that leads nowhere may be looked at again. Says so to one caller only.
+    pub fn is_time_to_look_again(&self) -> bool {
+        let now = Instant::now();
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_time = looked.is_none_or(|looked| now >= looked + LOOK_INTERVAL);
+        if is_time {
+            *looked = Some(now);
+        }
+        is_time
     }
 
     pub fn corrected(&self, computed: &ScopeSet) -> ScopeSet {
@@ -106,3 +135,4 @@ impl Standing {
 }
 
 const MOST_CORRECTIONS: usize = 4096;
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);

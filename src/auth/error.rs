@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::realm::RealmRefused;
+use crate::base::host::RegistryHost;
 use crate::base::lease_cache::{Abandoned, FetchError};
 use crate::base::origin::Url;
 use crate::credential::CredentialError;
@@ -19,6 +20,8 @@ pub enum AuthError {
     Abandoned,
     #[error("the stored login cannot be had: {error}")]
     Credential { error: CredentialError },
+    #[error("it does this for logins only, and none is configured; add 'credential' of [registry.\"{registry}\"]")]
+    NoLogin { registry: RegistryHost },
     #[error("{0}")]
     Realm(#[from] RealmRefused),
     #[error("its realm {realm} may not see a login; add '{host}' to the registry's 'realm_hosts' if you trust it")]

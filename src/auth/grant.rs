@@ -37,7 +37,7 @@ pub(super) enum How {
     Direct(HeaderValue),
     Token {
         lease: Arc<Lease<Token>>,
-        group: super::authorizer::TokenGroup,
+        group: super::tokens::TokenGroup,
         asked: ScopeSet,
         fresh: bool,
     },

@@ -1,10 +1,13 @@
 //! From what a registry demands to what is put into `Authorization`.
 
+pub mod ask;
 pub mod authorizer;
 pub mod demand;
 pub mod error;
 pub mod exchange;
 pub mod grant;
+mod meeting;
 pub mod memory;
 pub mod realm;
 pub mod scopes;
+pub mod tokens;

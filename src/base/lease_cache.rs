@@ -12,7 +12,7 @@ use std::hash::Hash;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -63,11 +63,34 @@ enum Slot<V, E> {
 }
 
 /// What callers leave for the task that looks after a lease.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Keeper {
-    used: AtomicBool,
+    born: Instant,
+    /// Milliseconds from `born` to the latest use.
+    used: AtomicU64,
     used_while_due: Notify,
     gone: Notify,
+}
+
+impl Keeper {
+    /// Its birth counts as a use: somebody waited for it.
+    fn new(born: Instant) -> Self {
+        Self { born, used: AtomicU64::new(0), used_while_due: Notify::new(), gone: Notify::new() }
+    }
+
+    fn note_use(&self, now: Instant) {
+        let since = now.saturating_duration_since(self.born).as_millis();
+        self.used.fetch_max(u64::try_from(since).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    fn last_use(&self) -> Instant {
+        self.born + Duration::from_millis(self.used.load(Ordering::Relaxed))
+    }
+
+    /// Whether a lease was used so lately that it may well be used again.
+    fn is_warm<V>(&self, lease: &Lease<V>, now: Instant) -> bool {
+        now.saturating_duration_since(self.last_use()) < WARM.min(lease.lifetime().mul_f64(1.25))
+    }
 }
 
 /// The slot's end of a keeper: when the slot goes, its keeper goes.
@@ -164,8 +187,7 @@ where
             match &outcome {
                 // A lease that is over at birth serves those who wait for it and nobody else.
                 Ok(lease) if lease.freshness(now) != Freshness::Expired => {
-                    let keeper = Arc::new(Keeper::default());
-                    keeper.used.store(true, Ordering::Relaxed);
+                    let keeper = Arc::new(Keeper::new(now));
                     slots.insert(key.clone(), Slot::Held { lease: lease.clone(), keeper: Kept(keeper.clone()) });
                     kept = Some((lease.clone(), keeper));
                 }
@@ -185,6 +207,9 @@ where
     }
 
     /// Looks after one slot until its lease ends unused, is rejected or is replaced by somebody else.
+    ///
+    /// A lease is renewed when it was used since it came, or a moment before: who comes every minute finds a token of
+    /// 60 s, though it is renewed more often than that.
     async fn keep(
         self: Arc<Self>,
         group: G,
@@ -193,12 +218,14 @@ where
         mut lease: Arc<Lease<V>>,
         keeper: Arc<Keeper>,
     ) {
+        let mut came = keeper.born;
         loop {
             tokio::select! {
                 () = keeper.gone.notified() => return,
                 () = sleep_until(lease.due()) => {}
             }
-            if !keeper.used.load(Ordering::Relaxed) {
+            let is_used = keeper.last_use() > came || keeper.is_warm(&lease, Instant::now());
+            if !is_used {
                 tokio::select! {
                     () = keeper.gone.notified() => return,
                     () = sleep_until(lease.expires()) => {}
@@ -206,7 +233,7 @@ where
                 }
             }
             match self.renew(&group, &key, &fetch, &lease, &keeper).await {
-                Some(successor) => lease = successor,
+                Some(successor) => (lease, came) = (successor, Instant::now()),
                 None => return self.forget(&group, &key, &keeper),
             }
         }
@@ -237,7 +264,8 @@ where
                     return None;
                 }
                 *lease = successor.clone();
-                keeper.used.store(false, Ordering::Relaxed);
+                // Whoever used the old lease meanwhile did not wish for the successor's successor.
+                _ = keeper.used_while_due.notified().now_or_never();
                 return Some(successor);
             }
             let left = lease.expires().saturating_duration_since(now);
@@ -283,9 +311,11 @@ impl<V, E> Slot<V, E> {
     fn is_worth_keeping(&self, now: Instant) -> bool {
         match self {
             Self::Fetching(_) => true,
-            Self::Held { lease, keeper } => {
-                lease.freshness(now) == Freshness::Fresh || keeper.0.used.load(Ordering::Relaxed)
-            }
+            Self::Held { lease, keeper } => match lease.freshness(now) {
+                Freshness::Fresh => true,
+                Freshness::Due => keeper.0.is_warm(lease, now),
+                Freshness::Expired => false,
+            },
             Self::Refused { until, .. } => now < *until,
         }
     }
@@ -310,7 +340,7 @@ impl<V, E> Slot<V, E> {
             Freshness::Due => keeper.0.used_while_due.notify_one(),
             Freshness::Fresh => {}
         }
-        keeper.0.used.store(true, Ordering::Relaxed);
+        keeper.0.note_use(now);
         Some(lease.clone())
     }
 }
@@ -341,6 +371,8 @@ async fn run<V, E: FetchError>(fetch: &Fetch<V, E>) -> Outcome<V, E> {
     }
 }
 
+/// Longer than a minute: clients that poll do so by the minute.
+const WARM: Duration = Duration::from_secs(90);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
 
 #[cfg(test)]

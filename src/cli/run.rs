@@ -9,10 +9,10 @@ use clap::ValueEnum;
 use super::args::{Command, CommandLine};
 use super::report;
 use crate::config::model::Config;
-use crate::config::overrides::Overrides;
 use crate::config::problem::Problem;
 use crate::config::{self, Environment, render};
 use crate::observe::log::LogFormat;
+use crate::serve::build::{TlsByRegistry, read_tls};
 
 /// What is left to do.
 #[derive(Debug)]
@@ -25,8 +25,8 @@ pub enum Next {
 #[derive(Debug)]
 pub struct Serve {
     pub config: Config,
-    /// Applied again when the file is read again.
-    pub overrides: Overrides,
+    /// The TLS files the configuration names.
+    pub tls: TlsByRegistry,
     pub log: LogFormat,
 }
 
@@ -49,8 +49,9 @@ pub fn run(
         (None, Err(what)) => (LogFormat::default(), Some(what)),
     };
     let overrides = command_line.flags.overrides();
-    let config = match (config::load(&overrides, environment), bad_log) {
-        (Ok(config), None) => config,
+    let loaded = config::load(&overrides, environment).and_then(|config| Ok((read_tls(&config)?, config)));
+    let (tls, config) = match (loaded, bad_log) {
+        (Ok(loaded), None) => loaded,
         (loaded, bad_log) => {
             let mut problems = loaded.err().unwrap_or_default();
             problems.0.splice(0..0, bad_log.map(bad_log_variable));
@@ -60,7 +61,7 @@ pub fn run(
         }
     };
     match command_line.command.unwrap_or_default() {
-        Command::Serve => Next::Serve(Box::new(Serve { config, overrides, log })),
+        Command::Serve => Next::Serve(Box::new(Serve { config, tls, log })),
         Command::Check => match out.write_all(render::render(&config).as_bytes()) {
             Ok(()) => Next::Exit(ExitCode::SUCCESS),
             Err(_) => Next::Exit(ExitCode::FAILURE),

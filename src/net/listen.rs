@@ -20,6 +20,7 @@ use tokio::time::sleep;
 use tracing::{debug, warn};
 
 use super::body::StreamBody;
+use super::stall::WriteDeadline;
 
 /// Answers one request; never fails, because every failure has become a response.
 pub type Handle = Arc<dyn Fn(Request<Incoming>) -> Answering + Send + Sync>;
@@ -76,7 +77,7 @@ where
 
 /// Plain `http1`, not hyper-util's `auto` server: that one reads the first bytes without a deadline, and a client
 /// that sends none stays for ever (hyperium/hyper#3962).
-fn connection<S>(stream: S, handle: Handle) -> http1::Connection<TokioIo<S>, Handler>
+fn connection<S>(stream: S, handle: Handle) -> http1::Connection<TokioIo<WriteDeadline<S>>, Handler>
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
@@ -84,7 +85,7 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_LIMIT)
         .max_headers(MOST_HEADERS)
-        .serve_connection(TokioIo::new(stream), Handler(handle))
+        .serve_connection(TokioIo::new(WriteDeadline::new(stream, STALL_LIMIT)), Handler(handle))
 }
 
 struct Handler(Handle);
@@ -107,5 +108,7 @@ pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// How long a client may take for a request's head, and how long an idle connection stays.
 const HEAD_LIMIT: Duration = Duration::from_secs(60);
+/// How long a client may leave an answer unread.
+const STALL_LIMIT: Duration = Duration::from_secs(300);
 const MOST_HEADERS: usize = 128;
 const MOST_CONNECTIONS: usize = 4096;

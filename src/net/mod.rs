@@ -7,4 +7,5 @@ pub mod client;
 pub mod dial;
 pub mod error;
 pub mod listen;
+mod stall;
 pub mod tls;

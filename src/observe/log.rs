@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, stderr};
 
 use clap::ValueEnum;
+use tracing::error;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 use tracing_subscriber::prelude::*;
@@ -19,6 +20,12 @@ pub fn install(format: LogFormat, filter: Option<&str>) {
     let filter = EnvFilter::try_new(filter.filter(|text| !text.is_empty()).unwrap_or(DEFAULT_FILTER))
         .unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
     let registry = tracing_subscriber::registry().with(filter);
+    // A panic ends one request, not the process; it is told like everything else.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        let message = panic.payload().downcast_ref::<&str>().copied();
+        error!(place, message, "panic");
+    }));
     // A second installation in one process is a test's doing; the first stays.
     let _ = match format {
         LogFormat::Text => registry

@@ -7,7 +7,7 @@ use http::{Method, StatusCode};
 
 use super::failure::Failure;
 use super::route::Routed;
-use crate::auth::authorizer::Ask;
+use crate::auth::ask::Ask;
 use crate::auth::scopes;
 use crate::observe::blame::{Blame, Step};
 use crate::oci::error::ErrorCode;
@@ -48,6 +48,8 @@ pub fn classify(routed: Routed, method: &Method) -> Result<Call, Failure> {
         repository: operation.repository().cloned(),
         scopes: scopes::for_operation(upstream.profile, &operation),
         access: operation.access(),
+        needs_login: operation == Operation::ListRepositories
+            && matches!(upstream.profile.catalog, Catalog::WithLogin { .. }),
         upstream,
     };
     Ok(Call { routed: Arc::new(routed), operation, method: method.clone(), query, ask })

@@ -46,7 +46,7 @@ pub async fn exchange(
         record.grant = offer.grant.describe();
         let response = send(call, outbound, &offer, record, timing).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
-            proxy.authorizer.accepted(&call.ask, &mut offer);
+            proxy.authorizer.accepted(&call.ask, &mut offer, response.status());
             return Ok(Answer { response, authorization: offer.grant.header().cloned() });
         }
         let (head, body) = response.into_parts();

@@ -93,6 +93,9 @@ impl Failure {
         let bad_gateway = StatusCode::BAD_GATEWAY;
         let (status, code, blame, step) = match error.inner() {
             AuthError::Credential { .. } => (bad_gateway, ErrorCode::Unauthorized, Blame::Credential, Step::Credential),
+            AuthError::NoLogin { .. } => {
+                (StatusCode::FORBIDDEN, ErrorCode::Denied, Blame::Credential, Step::Credential)
+            }
             AuthError::Realm(_) | AuthError::RealmSeesNoCredentials { .. } => {
                 (bad_gateway, ErrorCode::Denied, Blame::Registry, Step::Challenge)
             }
@@ -119,7 +122,12 @@ impl Failure {
                 (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown, Blame::Proxy, Step::Token)
             }
         };
-        let failure = Self::new(status, code, blame, step, format!("{registry}: {}", error.inner()));
+        let message = match error.inner() {
+            // Told before, to a client, and complete as it was.
+            AuthError::Remembered(message) => message.clone(),
+            error => format!("{registry}: {error}"),
+        };
+        let failure = Self::new(status, code, blame, step, message);
         match error.inner() {
             AuthError::TokenBusy { retry_after: Some(wait), .. } => {
                 failure.with_header(http::header::RETRY_AFTER, wait)

@@ -5,7 +5,7 @@ use http::header::{
     CONTENT_TYPE, DATE, ETAG, EXPIRES, HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
     IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE, RETRY_AFTER, VARY, VIA, WARNING,
 };
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::call::Call;
 use crate::oci::media::{ALL_MANIFESTS, accepts_anything};
@@ -47,13 +47,29 @@ pub fn inbound(upstream: &HeaderMap) -> HeaderMap {
     for (name, value) in upstream {
         let word = name.as_str();
         let passes = RETURNED.contains(name)
-            || ["oci-", "ratelimit-", "x-ratelimit-"].iter().any(|prefix| word.starts_with(prefix))
+            || is_limit(name)
+            || word.starts_with("oci-")
             || (word.starts_with("docker-") && word != "docker-ratelimit-source");
         if passes {
             headers.append(name, value.clone());
         }
     }
     headers
+}
+
+/// What of a refusal's headers belongs to what it says: how much is left, when to come back, how long the blob is.
+pub fn of_refusal(upstream: &HeaderMap, status: StatusCode) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    let says_something = move |name: &HeaderName| {
+        is_limit(name)
+            || *name == RETRY_AFTER
+            || (*name == CONTENT_RANGE && status == StatusCode::RANGE_NOT_SATISFIABLE)
+    };
+    let kept = upstream.iter().filter(move |(name, _)| says_something(name));
+    kept.map(|(name, value)| (name.clone(), value.clone()))
+}
+
+fn is_limit(name: &HeaderName) -> bool {
+    ["ratelimit-", "x-ratelimit-"].iter().any(|prefix| name.as_str().starts_with(prefix))
 }
 
 /// What regpass says of itself on every response.

@@ -21,6 +21,7 @@ use crate::base::origin::Url;
 use crate::net::body::{ReadError, read_limited};
 use crate::observe::blame::{Blame, Step};
 use crate::oci::error::ErrorCode;
+use crate::oci::operation::Operation;
 
 /// Head and body of a request to the registry, without its authorization.
 #[derive(Clone, Debug)]
@@ -35,11 +36,15 @@ impl Outbound {
         let upstream = &call.routed.upstream;
         let query = (!call.query.is_empty()).then(|| call.query.to_string());
         let url = upstream.url(&call.operation.path(), query);
-        let reading = read_limited(body, LARGEST_DOCUMENT, upstream.timeouts.body_idle);
-        let bytes = timeout(SLOWEST_DOCUMENT, reading)
-            .await
-            .unwrap_or(Err(ReadError::Slow(SLOWEST_DOCUMENT)))
-            .map_err(|error| bad_body(&error))?;
+        let bytes = match call.operation {
+            Operation::WriteManifest(..) => {
+                let reading = read_limited(body, LARGEST_DOCUMENT, upstream.timeouts.body_idle);
+                let read = timeout(SLOWEST_DOCUMENT, reading).await.unwrap_or(Err(ReadError::Slow(SLOWEST_DOCUMENT)));
+                read.map_err(|error| bad_body(&error))?
+            }
+            // A body that means nothing is not read, and not passed on.
+            _ => Bytes::new(),
+        };
         let mut request = Request::new(bytes);
         *request.method_mut() = call.method.clone();
         *request.uri_mut() = url.uri().map_err(|why| unsendable(&why.to_string()))?;

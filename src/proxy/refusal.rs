@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::header::{CONTENT_ENCODING, CONTENT_RANGE, HeaderName, RETRY_AFTER};
+use http::header::CONTENT_ENCODING;
 use http::{StatusCode, response};
 use hyper::body::Incoming;
 use serde_json::Value;
@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::call::Call;
 use super::document::decoded;
 use super::failure::Failure;
+use super::headers;
 use crate::auth::grant::Grant;
 use crate::net::body::read_limited;
 use crate::observe::blame::{Blame, Step};
@@ -20,7 +21,8 @@ use crate::oci::operation::Operation;
 /// An answer of 4xx or 5xx: code, message and detail as far as the upstream's body tells, the status kept.
 pub async fn normalized(call: &Call, head: &response::Parts, body: Incoming, step: Step) -> Failure {
     let told = Told::read(call, head, body).await;
-    let status = head.status;
+    // A 401 is for whoever can log in, which a client of ours cannot.
+    let status = if head.status == StatusCode::UNAUTHORIZED { StatusCode::FORBIDDEN } else { head.status };
     let who = if step == Step::Redirect { "where it keeps its blobs" } else { "the registry" };
     let blame = match (step, status) {
         (Step::Redirect, _) => Blame::Storage,
@@ -28,21 +30,16 @@ pub async fn normalized(call: &Call, head: &response::Parts, body: Incoming, ste
         (_, StatusCode::FORBIDDEN) => Blame::Credential,
         _ => Blame::Client,
     };
-    let code = told.code.unwrap_or_else(|| code_for(&call.operation, status).as_str().to_owned());
+    let code = told
+        .code
+        .filter(|_| head.status != StatusCode::UNAUTHORIZED)
+        .unwrap_or_else(|| code_for(&call.operation, status).as_str().to_owned());
     let message = told.message.unwrap_or_else(|| format!("{}: {who} answered {status}", call.registry()));
     let mut failure = Failure::new(status, ErrorCode::Unknown, blame, step, message);
     failure.code = code.into();
     failure.upstream_detail = told.detail;
-    let kept = head.headers.iter().filter(|(name, _)| means_something(name, status));
-    failure.headers = kept.map(|(name, value)| (name.clone(), value.clone())).collect();
+    failure.headers = headers::of_refusal(&head.headers, status).collect();
     failure
-}
-
-/// Whether a header of an error is part of what it says: when to come back, how much is left, how long the blob is.
-fn means_something(name: &HeaderName, status: StatusCode) -> bool {
-    *name == RETRY_AFTER
-        || (*name == CONTENT_RANGE && status == StatusCode::RANGE_NOT_SATISFIABLE)
-        || ["ratelimit-", "x-ratelimit-"].iter().any(|prefix| name.as_str().starts_with(prefix))
 }
 
 /// A 401 that no further authorization will change. Clients never see it as a 401: they would start a login of their

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::base::host::{HostPattern, RegistryHost};
 use crate::base::origin::Origin;
 use crate::config::model::{Config, Redirects, Registry, RepositoryRules};
+use crate::config::problem::{Problem, Problems};
 use crate::credential::chain::Credentials;
 use crate::credential::sources::Sources;
 use crate::net::dial::Network;
@@ -14,19 +15,30 @@ use crate::profile;
 use crate::proxy::route::Routes;
 use crate::upstream::{Reach, Upstream, UpstreamId};
 
-/// Builds the routes of a configuration. Reads the TLS files it names; connects to nothing.
-pub fn routes(config: &Config, sources: &Arc<Sources>, network: &Network) -> Result<Routes, Vec<BadTlsFile>> {
+/// The TLS material of the registries that have some.
+pub type TlsByRegistry = HashMap<HostPattern, Arc<TlsFiles>>;
+
+/// Reads the TLS files a configuration names, or says what is wrong with each of them.
+pub fn read_tls(config: &Config) -> Result<TlsByRegistry, Problems> {
     let mut tls = HashMap::new();
-    let mut bad = Vec::new();
+    let mut problems = Vec::new();
     for registry in &config.registries {
         match tls_files(registry) {
             Ok(files) => drop(tls.insert(registry.pattern.clone(), Arc::new(files))),
-            Err(why) => bad.push(why),
+            Err((setting, bad)) => problems.push(Problem {
+                file: config.file.clone(),
+                key: format!("registry.\"{}\".{setting}", registry.pattern),
+                what: format!("the file {} cannot be used: {}", bad.file, bad.why),
+                hint: "name a readable PEM file".to_owned(),
+                ..Problem::default()
+            }),
         }
     }
-    if !bad.is_empty() {
-        return Err(bad);
-    }
+    if problems.is_empty() { Ok(tls) } else { Err(Problems(problems)) }
+}
+
+/// Builds the routes of a configuration; connects to nothing.
+pub fn routes(config: &Config, tls: TlsByRegistry, sources: &Arc<Sources>, network: &Network) -> Routes {
     let build = {
         let (config, sources, network) = (config.clone(), sources.clone(), network.clone());
         move |host: &RegistryHost| upstream(&config, host, &sources, &network, &tls)
@@ -37,7 +49,7 @@ pub fn routes(config: &Config, sources: &Arc<Sources>, network: &Network) -> Res
         routes.aliases.extend(registry.alias.iter().map(|alias| (alias.clone(), host.clone())));
         routes.virtual_hosts.extend(registry.hosts.iter().map(|name| (name.clone(), host.clone())));
     }
-    Ok(routes)
+    routes
 }
 
 fn upstream(
@@ -45,7 +57,7 @@ fn upstream(
     host: &RegistryHost,
     sources: &Sources,
     network: &Network,
-    tls: &HashMap<HostPattern, Arc<TlsFiles>>,
+    tls: &TlsByRegistry,
 ) -> Option<Upstream> {
     let entry = config.registries.iter().find(|entry| entry.pattern.matches(host));
     if entry.is_none() && !profile::is_well_known(host) {
@@ -75,13 +87,14 @@ fn upstream(
     })
 }
 
-fn tls_files(registry: &Registry) -> Result<TlsFiles, BadTlsFile> {
+fn tls_files(registry: &Registry) -> Result<TlsFiles, (&'static str, BadTlsFile)> {
     let mut files = TlsFiles::default();
     if let Some(ca) = &registry.ca {
-        files = files.with_authorities(ca)?;
+        files = files.with_authorities(ca).map_err(|bad| ("ca", bad))?;
     }
     if let Some(identity) = &registry.client_certificate {
-        files = files.with_identity(&identity.certificate, &identity.key)?;
+        let with_identity = files.with_identity(&identity.certificate, &identity.key);
+        files = with_identity.map_err(|bad| ("client_certificate", bad))?;
     }
     Ok(files)
 }

@@ -11,22 +11,21 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
-use super::build;
+use super::build::{self, TlsByRegistry};
 use super::signals::StopSignals;
 use crate::admin;
 use crate::base::clock::WallClock;
 use crate::config::model::{Config, Listener};
 use crate::credential::environment::Environment;
 use crate::credential::sources::Sources;
+use crate::net;
 use crate::net::dial::Network;
 use crate::net::listen::{self, Handle};
-use crate::net::tls;
 use crate::proxy::admit::Front;
 use crate::proxy::{self, Proxy};
 
-/// Serves until a signal ends it. Exit code 0 after a drained stop, 1 when a listener could not be opened, 2 when the
-/// configuration names files that cannot be used.
-pub fn run(config: Config) -> ExitCode {
+/// Serves until a signal ends it. Exit code 0 after a drained stop, 1 when a listener could not be opened.
+pub fn run(config: Config, tls: TlsByRegistry) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -34,23 +33,15 @@ pub fn run(config: Config) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let code = runtime.block_on(serve(config));
+    let code = runtime.block_on(serve(config, tls));
     // What still runs after the drain is over does not hold the process up.
     runtime.shutdown_background();
     code
 }
 
-async fn serve(config: Config) -> ExitCode {
+async fn serve(config: Config, tls: TlsByRegistry) -> ExitCode {
     let sources = Arc::new(Sources::new(Environment::read(|name| std::env::var_os(name))));
-    let mut routes = match build::routes(&config, &sources, &Network::Tcp) {
-        Ok(routes) => routes,
-        Err(bad) => {
-            for why in bad {
-                error!(file = why.file, error = why.why, "a TLS file of the configuration cannot be used");
-            }
-            return ExitCode::from(2);
-        }
-    };
+    let mut routes = build::routes(&config, tls, &sources, &Network::Tcp);
     let bound = match bind_all(&config).await {
         Ok(bound) => bound,
         Err(error) => {
@@ -79,7 +70,7 @@ async fn serve(config: Config) -> ExitCode {
         tasks.spawn(listen::serve(listener, handler(role, &proxy, front), until, DRAIN));
     }
     // The system's certificates take milliseconds to read: now is better than at the first request.
-    tokio::task::spawn_blocking(tls::warm_up);
+    tokio::task::spawn_blocking(net::tls::warm_up);
 
     stop.next().await;
     info!(seconds = DRAIN.as_secs(), "stopping: no new connections, open requests may finish");

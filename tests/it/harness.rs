@@ -41,20 +41,29 @@ pub struct Reply {
 impl Regpass {
     /// Starts with a configuration file's text, reaching registries over the simulation's network.
     pub fn start(sim: &Sim, text: &str) -> Self {
+        Self::start_in(sim, text, environment::Environment::default())
+    }
+
+    /// As [`start`](Self::start), with these surroundings: a `PATH` with credential helpers, say.
+    pub fn start_in(sim: &Sim, text: &str, surroundings: environment::Environment) -> Self {
         let network = if sim.network().is_memory() {
             let network = sim.network().clone();
             Network::Memory(Arc::new(move |host, port| network.connect(host, port)))
         } else {
             Network::Tcp
         };
-        Self::over(&network, WallClock::tokio(sim.clock().since_1970()), text)
+        Self::assemble(&network, WallClock::tokio(sim.clock().since_1970()), text, surroundings)
     }
 
-    /// The same over any network.
+    /// As [`start`](Self::start), over any network.
     pub fn over(network: &Network, clock: WallClock, text: &str) -> Self {
+        Self::assemble(network, clock, text, environment::Environment::default())
+    }
+
+    fn assemble(network: &Network, clock: WallClock, text: &str, surroundings: environment::Environment) -> Self {
         let config = load(text);
-        let sources = Arc::new(Sources::new(environment::Environment::default()));
-        let routes = build::routes(&config, &sources, network).unwrap();
+        let sources = Arc::new(Sources::new(surroundings));
+        let routes = build::routes(&config, build::read_tls(&config).unwrap(), &sources, network);
         let proxy = Proxy::new(routes, clock);
         let front =
             Arc::new(Front { pinned: config.listeners[0].registry.clone(), hosts: config.listeners[0].hosts.clone() });
@@ -124,6 +133,12 @@ impl Reply {
         (text("code"), text("message"))
     }
 
+    /// How the authorization was had: `auth;desc` of `Server-Timing`.
+    pub fn grant(&self) -> &str {
+        let timing = self.header("server-timing").unwrap_or_else(|| panic!("no Server-Timing: {self:?}"));
+        timing.split('"').nth(1).unwrap_or_else(|| panic!("no auth;desc in {timing}"))
+    }
+
     /// Status and error code in one.
     pub fn verdict(&self) -> String {
         format!("{} {}", self.status.as_u16(), self.error().0)
@@ -144,6 +159,12 @@ pub fn with(mut request: Request<Bytes>, name: &'static str, value: &str) -> Req
 pub fn table(host: &str, registry: &Registry, more: &str) -> String {
     let (url, realm) = (registry.origin(), registry.token().authority());
     format!("[registry.\"{host}\"]\nurl = \"{url}\"\nrealm_hosts = [\"{realm}\"]\n{more}\n")
+}
+
+/// A configuration whose one and default registry is a simulated one, so that paths need not name it.
+pub fn only(registry: &Registry, more: &str) -> String {
+    let host = registry.authority();
+    format!("default_registry = \"{host}\"\n{}", table(host, registry, more))
 }
 
 fn load(text: &str) -> Config {

@@ -8,13 +8,20 @@
 mod sim;
 
 mod harness;
+mod stage;
 mod wire;
 
+mod docker_hub;
+mod docs;
 mod documents;
+mod engine;
 mod front;
+mod ghcr;
+mod lifetimes;
 mod pull;
 mod redirects;
 mod routing;
 mod tls;
+mod token_service;
 mod transfer;
 mod traps;

@@ -118,13 +118,25 @@ async fn in_steady_use_nobody_waits_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unused_lease_is_renewed_once_and_then_forgotten() {
+async fn a_lease_that_is_not_used_again_is_forgotten() {
+    for (seconds, fetches) in [(1, 2), (60, 2), (300, 1), (43200, 1)] {
+        let (cache, issuer) = (cache(), Issuer::new(seconds));
+        issuer.get(&cache, 1).await.unwrap();
+        sleep(Duration::from_secs(100_000)).await;
+        assert_eq!(issuer.fetches(), fetches, "{seconds} s: renewed only where the one use was just before");
+        assert!(cache.held().is_empty());
+        assert!(cache.groups.is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_every_minute_does_not_wait_for_a_short_lease() {
     let (cache, issuer) = (cache(), Issuer::new(60));
     issuer.get(&cache, 1).await.unwrap();
-    sleep(Duration::from_secs(3600)).await;
-    assert_eq!(issuer.fetches(), 2, "the first life was used, the second was not");
-    assert!(cache.held().is_empty());
-    assert!(cache.groups.is_empty());
+    for _ in 0..1000 {
+        sleep(Duration::from_secs(60)).await;
+        assert!(!issuer.get(&cache, 1).await.unwrap().fresh);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,13 +1,7 @@
 //! Errors of registries, in one shape.
 
-use std::io::Write as _;
-
-use super::TAG;
-use super::World;
-use super::encoded;
-use crate::harness::Reply;
-use crate::sim;
-use crate::sim::Fault;
+use super::{TAG, World, encoded};
+use crate::sim::{self, Fault};
 
 #[tokio::test(start_paused = true)]
 async fn documents_and_errors_without_end_are_bounded() {

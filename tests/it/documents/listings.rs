@@ -1,21 +1,10 @@
 //! Catalogs, tags and referrers, page by page.
 
-use std::io::Write as _;
+use http::{Method, StatusCode};
 
-use http::Method;
-use http::StatusCode;
-
-use super::TAG;
-use super::TAGS;
-use super::World;
-use crate::harness::Reply;
-use crate::harness::request;
-use crate::sim;
-use crate::sim::Fault;
-use crate::sim::Image;
-use crate::sim::LinkForm;
-use crate::sim::Referrers;
-use crate::sim::media;
+use super::{TAG, TAGS, World};
+use crate::harness::{Reply, request};
+use crate::sim::{self, Fault, Image, LinkForm, Referrers, media};
 
 #[tokio::test(start_paused = true)]
 async fn a_catalog_shows_what_may_be_pulled() {

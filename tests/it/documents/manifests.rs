@@ -2,19 +2,9 @@
 
 use http::Method;
 
-use super::TAG;
-use super::TAGS;
-use super::World;
-use super::encoded;
-use crate::harness::Reply;
-use crate::harness::request;
-use crate::harness::with;
-use crate::sim;
-use crate::sim::Family;
-use crate::sim::Fault;
-use crate::sim::Image;
-use crate::sim::media;
-use crate::sim::sha256;
+use super::{TAG, TAGS, World, encoded};
+use crate::harness::{request, with};
+use crate::sim::{self, Family, Fault, Image, media, sha256};
 
 #[tokio::test(start_paused = true)]
 async fn documents_that_come_encoded_are_decoded() {

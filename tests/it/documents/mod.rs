@@ -8,21 +8,10 @@ use std::io::Write as _;
 
 use bytes::Bytes;
 use flate2::Compression;
-use flate2::write::GzEncoder;
-use flate2::write::ZlibEncoder;
+use flate2::write::{GzEncoder, ZlibEncoder};
 
-use crate::harness::Regpass;
-use crate::harness::Reply;
-use crate::harness::table;
-use crate::harness::with;
-use crate::sim;
-use crate::sim::Family;
-use crate::sim::Fault;
-use crate::sim::Image;
-use crate::sim::Mode;
-use crate::sim::Preset;
-use crate::sim::Registry;
-use crate::sim::Sim;
+use crate::harness::{Regpass, Reply, table};
+use crate::sim::{Family, Fault, Image, Mode, Preset, Registry, Sim};
 
 struct World {
     sim: Sim,

@@ -1,10 +1,6 @@
 //! Who may speak at all: `Host`, `Origin`, and the forms a request may have.
 
-use super::SEEN;
-use super::TAGS;
-use super::assert_envelope;
-use super::assert_signed;
-use super::start;
+use super::{SEEN, TAGS, assert_envelope, assert_signed, start};
 use crate::wire::raw;
 
 #[tokio::test(start_paused = true)]

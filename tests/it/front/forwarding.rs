@@ -4,11 +4,8 @@ use http::Method;
 use regpass::net::listen;
 use tokio::net::TcpListener;
 
-use super::SEEN;
-use super::start;
-use crate::harness::Regpass;
-use crate::harness::request;
-use crate::harness::with;
+use super::{SEEN, start};
+use crate::harness::{Regpass, request, with};
 use crate::sim::Sim;
 
 #[tokio::test(start_paused = true)]

@@ -4,15 +4,8 @@ mod admission;
 mod forwarding;
 mod requests;
 
-use crate::harness::Regpass;
-use crate::harness::Reply;
-use crate::harness::table;
-use crate::sim::Family;
-use crate::sim::Image;
-use crate::sim::Mode;
-use crate::sim::Preset;
-use crate::sim::Registry;
-use crate::sim::Sim;
+use crate::harness::{Regpass, Reply, table};
+use crate::sim::{Family, Image, Mode, Preset, Registry, Sim};
 
 const TAGS: &str = "GET /v2/acme/app/tags/list HTTP/1.1";
 

@@ -1,16 +1,11 @@
 //! What is answered here, without any registry.
 
 use bytes::Bytes;
-use http::Method;
-use http::Request;
+use http::{Method, Request};
 
-use super::TAGS;
-use super::assert_envelope;
-use super::assert_signed;
-use super::start;
+use super::{TAGS, assert_envelope, assert_signed, start};
 use crate::harness::request;
-use crate::wire::raw;
-use crate::wire::raw_bytes;
+use crate::wire::{raw, raw_bytes};
 
 #[tokio::test(start_paused = true)]
 async fn the_ping_is_answered_here_for_every_registry() {

@@ -1,14 +1,7 @@
 //! Redirects that are handed on, of manifests, and of what is not redirected.
 
-use super::TO_BLOBS;
-use super::World;
-use crate::sim::Family;
-use crate::sim::Fault;
-use crate::sim::Hop;
-use crate::sim::Image;
-use crate::sim::Mode;
-use crate::sim::Place;
-use crate::sim::Preset;
+use super::{TO_BLOBS, World};
+use crate::sim::{Family, Fault, Hop, Image, Mode, Place, Preset};
 
 #[tokio::test(start_paused = true)]
 async fn pass_hands_the_client_the_url_and_follows_for_heads_and_manifests() {

@@ -2,15 +2,9 @@
 
 use http::Method;
 
-use super::TO_BLOBS;
-use super::World;
+use super::{TO_BLOBS, World};
 use crate::harness::request;
-use crate::sim::Fault;
-use crate::sim::Hop;
-use crate::sim::Mode;
-use crate::sim::Place;
-use crate::sim::Preset;
-use crate::sim::Registry;
+use crate::sim::{Fault, Hop, Mode, Place, Preset};
 
 #[tokio::test(start_paused = true)]
 async fn every_kind_of_redirect_is_followed_and_the_token_stays_at_home() {

@@ -6,19 +6,8 @@ mod targets;
 
 use bytes::Bytes;
 
-use crate::harness::Regpass;
-use crate::harness::request;
-use crate::harness::table;
-use crate::sim::Blob;
-use crate::sim::Family;
-use crate::sim::Hop;
-use crate::sim::Image;
-use crate::sim::Mode;
-use crate::sim::Place;
-use crate::sim::Preset;
-use crate::sim::Registry;
-use crate::sim::Reply;
-use crate::sim::Sim;
+use crate::harness::{Regpass, table};
+use crate::sim::{Blob, Family, Hop, Image, Mode, Place, Preset, Registry, Sim};
 
 struct World {
     sim: Sim,

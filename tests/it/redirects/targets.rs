@@ -4,18 +4,9 @@ use std::time::Duration;
 
 use http::Method;
 
-use super::TO_BLOBS;
-use super::World;
-use crate::harness::request;
-use crate::harness::with;
-use crate::sim::Blob;
-use crate::sim::Delivery;
-use crate::sim::Fault;
-use crate::sim::Hop;
-use crate::sim::Place;
-use crate::sim::Registry;
-use crate::sim::Reply;
-use crate::sim::Sim;
+use super::{TO_BLOBS, World};
+use crate::harness::{request, with};
+use crate::sim::{Blob, Delivery, Fault, Hop, Place, Reply, Sim};
 
 #[tokio::test(start_paused = true)]
 async fn a_location_that_leads_nowhere_is_a_clear_error() {

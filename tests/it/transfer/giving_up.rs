@@ -2,8 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::SIZE;
-use super::World;
+use super::{SIZE, World};
 use crate::sim::Fault;
 use crate::wire::Open;
 

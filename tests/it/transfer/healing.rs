@@ -4,20 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::SIZE;
-use super::World;
-use crate::harness::Reply;
-use crate::harness::request;
-use crate::harness::with;
-use crate::sim;
-use crate::sim::Blob;
-use crate::sim::Delivery;
-use crate::sim::Fault;
-use crate::sim::Hop;
-use crate::sim::Mode;
-use crate::sim::Place;
-use crate::sim::Preset;
-use crate::sim::Sim;
+use super::{SIZE, World};
+use crate::harness::{Reply, with};
+use crate::sim::{self, Blob, Delivery, Fault, Hop, Mode, Place, Preset, Sim};
 use crate::wire::Open;
 
 #[tokio::test(start_paused = true)]

@@ -5,21 +5,10 @@ mod healing;
 mod streaming;
 
 use bytes::Bytes;
-use http::Method;
-use http::Request;
+use http::{Method, Request};
 
-use crate::harness::Regpass;
-use crate::harness::Reply;
-use crate::harness::request;
-use crate::harness::table;
-use crate::harness::with;
-use crate::sim;
-use crate::sim::Blob;
-use crate::sim::Mode;
-use crate::sim::Preset;
-use crate::sim::Registry;
-use crate::sim::Sim;
-use crate::wire::Open;
+use crate::harness::{Regpass, Reply, request, table};
+use crate::sim::{self, Blob, Mode, Preset, Registry, Sim};
 
 const SIZE: usize = 200_000;
 

@@ -1,24 +1,19 @@
 //! Bodies that arrive: at any pace, of any size, in parts or not at all.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use http::Method;
 use regpass::base::clock::WallClock;
 use regpass::net::dial::Network;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
 use super::World;
-use crate::harness::Regpass;
-use crate::harness::request;
-use crate::harness::with;
-use crate::sim;
-use crate::sim::Blob;
-use crate::sim::Fault;
+use crate::harness::{Regpass, request, with};
+use crate::sim::{self, Blob, Fault};
 use crate::wire::Open;
 
 #[tokio::test(start_paused = true)]

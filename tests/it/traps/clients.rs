@@ -1,11 +1,9 @@
 //! Clients that say nothing, or too little, too slowly.
 
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use tokio::time::Instant;
-use tokio::time::sleep;
-use tokio::time::timeout;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::two;
 use crate::sim::Sim;
@@ -65,11 +63,10 @@ async fn an_idle_connection_is_closed_after_a_minute() {
 async fn a_small_body_that_does_not_come_is_the_clients_fault() {
     let sim = Sim::memory();
     let (_, _, regpass) = two(&sim).await;
-    for (method, drip) in [("PUT", false), ("GET", false), ("PUT", true)] {
+    for drip in [false, true] {
         let (mut stream, _serving) = connect(&regpass);
         let began = Instant::now();
-        let head =
-            format!("{method} /v2/acme/app/manifests/1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\nabc");
+        let head = "PUT /v2/acme/app/manifests/1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\nabc";
         stream.write_all(head.as_bytes()).await.unwrap();
         let mut answer = vec![0; 4096];
         loop {
@@ -80,10 +77,7 @@ async fn a_small_body_that_does_not_come_is_the_clients_fault() {
             }
         }
         let answer = String::from_utf8_lossy(&answer);
-        assert!(
-            answer.starts_with("HTTP/1.1 408") && answer.contains("\"blame\":\"client\""),
-            "{method} {drip}: {answer}"
-        );
+        assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("\"blame\":\"client\""), "{drip}: {answer}");
         assert_eq!(began.elapsed().as_secs(), 30);
     }
     assert!(sim.network().dials().is_empty());

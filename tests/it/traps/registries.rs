@@ -2,32 +2,18 @@
 
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use http::Method;
-use http::Request;
+use http::{Method, Request};
 use regpass::base::clock::WallClock;
 use regpass::net::dial::Network;
-use tokio::time::Instant;
-use tokio::time::advance;
-use tokio::time::sleep;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, advance, sleep};
 
-use super::TAGS;
-use super::assert_outage;
-use super::at;
-use super::registry;
-use super::two;
-use crate::harness::Regpass;
-use crate::harness::request;
-use crate::harness::table;
-use crate::sim::Family;
-use crate::sim::Fault;
-use crate::sim::Image;
-use crate::sim::Mode;
-use crate::sim::Preset;
-use crate::sim::Sim;
+use super::{TAGS, assert_outage, at, registry, two};
+use crate::harness::{Regpass, request, table};
+use crate::sim::{Family, Fault, Image, Mode, Preset, Sim};
 
 #[tokio::test]
 async fn pooled_connections_that_died_fail_no_read() {

@@ -1,0 +1,24 @@
+//! What authorization is needed for.
+
+use crate::oci::name::RepositoryName;
+use crate::oci::operation::Access;
+use crate::oci::scope::ScopeSet;
+use crate::upstream::SharedUpstream;
+
+/// What a request wants to do, as far as authorization cares.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    pub upstream: SharedUpstream,
+    pub repository: Option<RepositoryName>,
+    pub scopes: ScopeSet,
+    pub access: Access,
+    /// Whether the registry is known to refuse this to whoever has no login.
+    pub needs_login: bool,
+}
+
+impl Ask {
+    /// Whether it may be tried anonymously when there is a login, but a bad one.
+    pub(super) fn works_without_login(&self) -> bool {
+        self.access == Access::Pull && !self.needs_login
+    }
+}

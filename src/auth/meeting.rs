@@ -1,0 +1,174 @@
+//! From a known demand to the best grant there is: login, token, or neither.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use tracing::warn;
+
+use super::ask::Ask;
+use super::authorizer::Authorizer;
+use super::demand::{Bearer, Demand, Standing};
+use super::error::AuthError;
+use super::grant::{self, Grant, How};
+use super::memory::Login;
+use crate::credential::{Credential, CredentialId, Found, Wanted};
+use crate::oci::scope::ScopeSet;
+
+impl Authorizer {
+    /// The best grant for a known demand.
+    pub(super) async fn meet(&self, ask: &Ask, standing: &Standing, demand: &Arc<Demand>) -> Result<Grant, AuthError> {
+        if let Demand::Open = **demand {
+            return Ok(Grant::nothing(None));
+        }
+        let found = self.credential(ask).await?;
+        let login = self.not_denied(ask, found.id)?;
+        let is_stale = ask.works_without_login() && self.stale.contains(&login, &ask.scopes);
+        match &**demand {
+            Demand::Open => Ok(Grant::nothing(None)),
+            _ if is_stale => self.anonymously(ask, standing, demand, found.source).await,
+            Demand::Basic => Ok(direct(found)),
+            Demand::Bearer(_) if matches!(found.credential, Credential::Bearer { .. }) => Ok(direct(found)),
+            Demand::Bearer(bearer) => match self.token(ask, standing, demand, bearer, &found, None).await {
+                Err(error) if error.is_refusal() && found.credential != Credential::Anonymous => {
+                    self.refused_login(ask, standing, demand, bearer, found, error).await
+                }
+                outcome => outcome.map_err(unshared),
+            },
+        }
+    }
+
+    /// The token service refused a login: perhaps its source has a newer one, else reads go on without.
+    async fn refused_login(
+        &self,
+        ask: &Ask,
+        standing: &Standing,
+        demand: &Arc<Demand>,
+        bearer: &Bearer,
+        found: Found,
+        error: Arc<AuthError>,
+    ) -> Result<Grant, AuthError> {
+        let mut refused = (found, error);
+        if let Some(newer) = self.newer_credential(ask, refused.0.id).await? {
+            match self.token(ask, standing, demand, bearer, &newer, None).await {
+                Err(error) if error.is_refusal() => refused = (newer, error),
+                outcome => return outcome.map_err(unshared),
+            }
+        }
+        let (found, error) = refused;
+        if !ask.works_without_login() {
+            return Err(unshared(error));
+        }
+        let whole_login =
+            matches!(&*error, AuthError::TokenRefused { status, .. } if *status == StatusCode::UNAUTHORIZED);
+        let anonymous =
+            self.anonymously(ask, standing, demand, found.source.clone()).await.map_err(|_| unshared(error))?;
+        self.mark_stale(ask, &found, if whole_login { None } else { Some(ask.scopes.clone()) });
+        Ok(anonymous)
+    }
+
+    /// The registry refused the credential itself.
+    pub(super) async fn without_login(
+        &self,
+        ask: &Ask,
+        standing: &Standing,
+        grant: &Grant,
+    ) -> Result<Option<Grant>, AuthError> {
+        if let Some(newer) = self.newer_credential(ask, grant.credential_id()).await? {
+            return Ok(Some(direct(newer)));
+        }
+        let Some(demand) = standing.demand() else { return Ok(None) };
+        if !ask.works_without_login() {
+            return Ok(None);
+        }
+        self.mark_stale(ask, &grant.found, None);
+        self.anonymously(ask, standing, &demand, grant.found.source.clone()).await.map(Some)
+    }
+
+    async fn anonymously(
+        &self,
+        ask: &Ask,
+        standing: &Standing,
+        demand: &Arc<Demand>,
+        login_source: Box<str>,
+    ) -> Result<Grant, AuthError> {
+        let nobody = Found::anonymous();
+        self.not_denied(ask, nobody.id)?;
+        match &**demand {
+            Demand::Bearer(bearer) => {
+                self.token(ask, standing, demand, bearer, &nobody, Some(login_source)).await.map_err(unshared)
+            }
+            Demand::Open | Demand::Basic => Ok(Grant::nothing(Some(login_source))),
+        }
+    }
+
+    /// A token from where the demand says; when nobody is there, from where the registry sends us now.
+    async fn token(
+        &self,
+        ask: &Ask,
+        standing: &Standing,
+        demand: &Arc<Demand>,
+        bearer: &Bearer,
+        found: &Found,
+        fell_back_from: Option<Box<str>>,
+    ) -> Result<Grant, Arc<AuthError>> {
+        match self.token_at(ask, standing, demand, bearer, found, fell_back_from.clone()).await {
+            Err(error) if error.is_lost_realm() => match self.moved(ask, standing, demand).await.as_ref() {
+                Some(moved) => match &**moved {
+                    Demand::Bearer(bearer) => self.token_at(ask, standing, moved, bearer, found, fell_back_from).await,
+                    Demand::Open | Demand::Basic => Err(error),
+                },
+                None => Err(error),
+            },
+            outcome => outcome,
+        }
+    }
+
+    pub(super) async fn credential(&self, ask: &Ask) -> Result<Found, AuthError> {
+        let upstream = &ask.upstream;
+        let wanted = Wanted {
+            registry: &upstream.host,
+            legacy_keys: upstream.profile.credential_keys,
+            repository: ask.repository.as_ref(),
+        };
+        let provider = upstream.credentials.for_repository(ask.repository.as_ref());
+        provider.fetch(&wanted).await.map_err(|error| AuthError::Credential { error })
+    }
+
+    /// What the credential's source says now, when that differs from what was refused.
+    async fn newer_credential(&self, ask: &Ask, refused: CredentialId) -> Result<Option<Found>, AuthError> {
+        ask.upstream.credentials.for_repository(ask.repository.as_ref()).refused(refused);
+        let found = self.credential(ask).await?;
+        Ok((found.id != refused && found.credential != Credential::Anonymous).then_some(found))
+    }
+
+    fn not_denied(&self, ask: &Ask, credential: CredentialId) -> Result<Login, AuthError> {
+        let login = (ask.upstream.host.clone(), credential);
+        match self.denials.reason(&login, &ask.scopes) {
+            Some(reason) => Err(AuthError::Remembered(reason)),
+            None => Ok(login),
+        }
+    }
+
+    fn mark_stale(&self, ask: &Ask, found: &Found, scopes: Option<ScopeSet>) {
+        let login: Login = (ask.upstream.host.clone(), found.id);
+        if self.stale.add(login, scopes) {
+            let registry = ask.upstream.host.as_str();
+            self.metrics.login_rejected(registry);
+            warn!(registry, source = &*found.source, "the registry rejects the stored login; pulls go on anonymously");
+        }
+    }
+}
+
+fn direct(found: Found) -> Grant {
+    let header = match &found.credential {
+        Credential::Bearer { token } => grant::bearer(token),
+        other => grant::basic(other),
+    };
+    let how = header.map_or(How::Nothing, How::Direct);
+    Grant { how, found, fell_back_from: None }
+}
+
+/// An error leaves the cache shared; whoever reports it needs it as its own.
+fn unshared(error: Arc<AuthError>) -> AuthError {
+    Arc::try_unwrap(error).unwrap_or_else(AuthError::Shared)
+}

@@ -1,0 +1,85 @@
+//! Tokens held, and the way to those that are not.
+
+use std::sync::Arc;
+
+use super::ask::Ask;
+use super::authorizer::Authorizer;
+use super::demand::{Bearer, Demand, Standing};
+use super::error::AuthError;
+use super::exchange::exchange;
+use super::grant::{Grant, How};
+use crate::base::host::RegistryHost;
+use crate::base::lease_cache::Covers;
+use crate::credential::{CredentialId, Found};
+use crate::oci::operation::Access;
+use crate::oci::scope::ScopeSet;
+
+/// Tokens of one group are interchangeable where their scopes allow; across groups never.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TokenGroup {
+    registry: RegistryHost,
+    credential: CredentialId,
+    realm: Box<str>,
+    service: Option<Box<str>>,
+}
+
+impl Covers for ScopeSet {
+    fn covers(&self, wanted: &Self) -> bool {
+        Self::covers(self, wanted)
+    }
+}
+
+impl Authorizer {
+    /// The token for what is asked: one that is held, or a new one from `bearer`'s realm.
+    pub(super) async fn token_at(
+        &self,
+        ask: &Ask,
+        standing: &Standing,
+        demand: &Arc<Demand>,
+        bearer: &Bearer,
+        found: &Found,
+        fell_back_from: Option<Box<str>>,
+    ) -> Result<Grant, Arc<AuthError>> {
+        let realm = bearer.realm.url();
+        let group = TokenGroup {
+            registry: ask.upstream.host.clone(),
+            credential: found.id,
+            realm: format!("{}{}", realm.origin, realm.target()).into(),
+            service: bearer.service.clone(),
+        };
+        let asked = standing.corrected(&ask.scopes);
+        let fetch = {
+            let (upstream, demand, scopes) = (ask.upstream.clone(), demand.clone(), asked.clone());
+            let (found, metrics, clock) = (found.clone(), self.metrics.clone(), self.clock);
+            move || {
+                let (upstream, demand, scopes) = (upstream.clone(), demand.clone(), scopes.clone());
+                let (found, metrics) = (found.clone(), metrics.clone());
+                async move {
+                    let Demand::Bearer(bearer) = &*demand else { return Err(AuthError::Abandoned) };
+                    let outcome = exchange(&upstream, bearer, &scopes, &found, clock).await;
+                    let word = match &outcome {
+                        Ok(_) => "granted",
+                        Err(error) if error.is_refusal() => "refused",
+                        Err(_) => "failed",
+                    };
+                    metrics.token_fetch(upstream.host.as_str(), word);
+                    outcome
+                }
+            }
+        };
+        let obtained = self.tokens.get_or_fetch(&group, &asked, fetch).await?;
+        self.metrics.token_used(ask.upstream.host.as_str(), if obtained.fresh { "fetched" } else { "cached" });
+        if ask.access != Access::Pull
+            && let Some(granted) = obtained.lease.value.granted.as_ref().filter(|granted| !granted.covers(&asked))
+        {
+            return Err(Arc::new(AuthError::NotGranted {
+                realm: realm.clone(),
+                asked,
+                granted: granted.clone(),
+                source_name: found.source.clone(),
+            }));
+        }
+        let how = How::Token { lease: obtained.lease, group, asked, fresh: obtained.fresh };
+        Ok(Grant { how, found: found.clone(), fell_back_from })
+    }
+}

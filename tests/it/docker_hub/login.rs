@@ -1,0 +1,143 @@
+//! Logins: who gets to see them, and what happens to bad ones.
+
+use std::io::Write as _;
+
+use http::Method;
+
+use super::{COLD, MANIFEST, WARM};
+use crate::sim::{Family, Image};
+use crate::stage::{Log, Stage, assert_refused};
+
+const LOGIN: &str = r#"credential = { source = "password", username = "alice", password = "alices password" }"#;
+const WRONG: &str = r#"credential = { source = "password", username = "alice", password = "yesterdays" }"#;
+const PRIVATE: &str = "/v2/alice/app/manifests/1";
+
+/// The ledger names every Authorization: Basic stands at the token service, and nowhere else.
+#[tokio::test(start_paused = true)]
+async fn a_password_goes_to_the_token_service_and_never_to_the_registry() {
+    let stage = Stage::docker_hub(LOGIN).await;
+    assert_eq!(stage.get(PRIVATE).await.status, 200);
+    stage.expect(&[
+        "registry GET /v2/alice/app/manifests/1 anonymous 401",
+        "token GET /token?service=registry.docker.io&scope=repository:alice/app:pull basic:alice 200",
+        "registry GET /v2/alice/app/manifests/1 bearer#1 200",
+    ]);
+    stage.head(PRIVATE).await;
+    stage.expect(&["registry HEAD /v2/alice/app/manifests/1 bearer#1 200"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_private_repository_without_a_login_is_a_403() {
+    let stage = Stage::docker_hub("").await;
+    assert_refused(&stage.get(PRIVATE).await, "403 DENIED", &["alice/app", "needs a login", "'credential'"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_login_is_told_once_and_reads_go_on_without_it() {
+    let log = Log::start();
+    let stage = Stage::docker_hub(WRONG).await;
+    stage.registry.publish("library/alpine", "3", &Image::single("alpine", Family::Oci));
+    let reply = stage.get(MANIFEST).await;
+    assert_eq!(reply.status, 200);
+    assert!(reply.header("server-timing").unwrap().contains("desc=\"login rejected, anonymous\""), "{reply:?}");
+    let [challenge, token, registry] = COLD;
+    let refused = "token GET /token?service=registry.docker.io&scope=repository:library/python:pull basic:alice 401";
+    stage.expect(&[challenge, refused, token, registry]);
+    stage.get(MANIFEST).await;
+    stage.get("/v2/alpine/manifests/3").await;
+    stage.expect(&[
+        WARM,
+        "token GET /token?service=registry.docker.io&scope=repository:library/alpine:pull anonymous 200",
+        "registry GET /v2/library/alpine/manifests/3 bearer#2 200",
+    ]);
+    assert_eq!(
+        stage.regpass.metric("regpass_credential_rejected"),
+        [r#"regpass_credential_rejected_total{registry="docker.io"} 1"#]
+    );
+    assert_eq!(log.count("WARN", "rejects the stored login"), 1, "{}", log.text());
+    assert!(!log.text().contains("yesterdays"), "{}", log.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_login_shows_in_the_refusal_of_what_needs_one() {
+    let stage = Stage::docker_hub(WRONG).await;
+    assert_refused(&stage.get(PRIVATE).await, "403 DENIED", &["alice/app", "after rejecting the login"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_identity_token_goes_by_post() {
+    let stage = Stage::docker_hub(r#"credential = { source = "identity", token = "alices identity" }"#).await;
+    stage.registry.users().add_identity("alice", "alices identity");
+    assert_eq!(stage.get(PRIVATE).await.status, 200);
+    stage.expect(&[
+        "registry GET /v2/alice/app/manifests/1 anonymous 401",
+        "token POST /token?grant_type=refresh_token&client_id=regpass&service=registry.docker.io&scope=repository:alice/app:pull&refresh_token=… identity 200",
+        "registry GET /v2/alice/app/manifests/1 bearer#1 200",
+    ]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_login_dockers_file_keeps_under_the_legacy_url_is_found() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    // base64 of `alice:alices password`
+    file.write_all(br#"{"auths":{"https://index.docker.io/v1/":{"auth":"YWxpY2U6YWxpY2VzIHBhc3N3b3Jk"}}}"#).unwrap();
+    let source = format!("credential = {{ source = \"docker\", file = \"{}\" }}", file.path().display());
+    let stage = Stage::docker_hub(&source).await;
+    assert_eq!(stage.get(&PRIVATE.replace("/v2/", "/v2/hub.docker.com/")).await.status, 200);
+    stage.expect(&[
+        "registry GET /v2/alice/app/manifests/1 anonymous 401",
+        "token GET /token?service=registry.docker.io&scope=repository:alice/app:pull basic:alice 200",
+        "registry GET /v2/alice/app/manifests/1 bearer#1 200",
+    ]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_with_a_login_is_a_202_once_it_is_allowed() {
+    let stage = Stage::docker_hub(&format!("{LOGIN}\nallow = [\"pull\", \"delete\"]")).await;
+    stage.warm(PRIVATE).await;
+    let reply = stage.method(&Method::DELETE, PRIVATE).await;
+    assert_eq!((reply.status.as_u16(), reply.body.len()), (202, 0));
+    stage.expect(&[
+        "token GET /token?service=registry.docker.io&scope=repository:alice/app:delete basic:alice 200",
+        "registry DELETE /v2/alice/app/manifests/1 bearer#2 202",
+    ]);
+    assert_eq!(stage.get(PRIVATE).await.verdict(), "404 MANIFEST_UNKNOWN");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_anonymous_delete_is_refused_before_it_is_sent() {
+    let stage = Stage::docker_hub(r#"allow = ["pull", "delete"]"#).await;
+    stage.warm(MANIFEST).await;
+    let reply = stage.method(&Method::DELETE, MANIFEST).await;
+    assert_refused(&reply, "403 DENIED", &["where repository:library/python:delete was asked"]);
+    stage.expect(&["token GET /token?service=registry.docker.io&scope=repository:library/python:delete anonymous 200"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manifest_pushed_with_a_login_is_a_201_whose_location_is_regpasss_own() {
+    let stage = Stage::docker_hub(&format!("{LOGIN}\nallow = [\"pull\", \"push\"]")).await;
+    stage.warm(PRIVATE).await;
+    let reply = stage.put_manifest("/v2/alice/app/manifests/2").await;
+    let digest = stage.image.digest();
+    assert_eq!((reply.status.as_u16(), reply.header("docker-content-digest")), (201, Some(digest)), "{reply:?}");
+    assert_eq!(reply.header("location"), Some(&*format!("/v2/alice/app/manifests/{digest}")));
+    stage.expect(&[
+        "token GET /token?service=registry.docker.io&scope=repository:alice/app:pull,push basic:alice 200",
+        "registry PUT /v2/alice/app/manifests/2 bearer#2 201",
+    ]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn blob_uploads_are_refused_clearly_until_a_later_release() {
+    let stage = Stage::docker_hub(&format!("{LOGIN}\nallow = [\"pull\", \"push\"]")).await;
+    for (method, path) in [
+        (Method::POST, "blobs/uploads/"),
+        (Method::PATCH, "blobs/uploads/1"),
+        (Method::PUT, "blobs/uploads/1"),
+        (Method::DELETE, "blobs/uploads/1"),
+    ] {
+        let reply = stage.method(&method, &format!("/v2/alice/app/{path}")).await;
+        assert_refused(&reply, "405 UNSUPPORTED", &["does not forward blob uploads"]);
+    }
+    stage.expect(&[]);
+}
