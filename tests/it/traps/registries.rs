@@ -245,3 +245,14 @@ async fn interim_answers_are_waited_through_and_odd_ones_told() {
     let reply = saying("HTTP/1.0 200 OK\r\n\r\n{}".into()).send(request(Method::GET, TAGS)).await;
     assert_eq!((reply.status.as_u16(), &*reply.body), (200, &b"{}"[..]));
 }
+
+#[tokio::test(start_paused = true)]
+async fn first_requests_to_a_slow_registry_do_not_queue_behind_each_other() {
+    let sim = Sim::memory();
+    let (one, _, regpass) = two(&sim).await;
+    one.registry().inject(Fault::delay(Duration::from_secs(25)));
+    let began = Instant::now();
+    let replies = join_all((0..100).map(|_| regpass.get(TAGS))).await;
+    assert!(replies.iter().all(|reply| reply.status == 200));
+    assert!(began.elapsed().as_secs() < 30, "{:?}", began.elapsed());
+}
