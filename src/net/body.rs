@@ -28,6 +28,8 @@ pub enum ReadError {
     Broken(#[source] BoxError),
     #[error("nothing came for {} s", .0.as_secs())]
     Idle(Duration),
+    #[error("it did not end within {} s", .0.as_secs())]
+    Slow(Duration),
     #[error("it is larger than {0} bytes")]
     TooLarge(usize),
 }

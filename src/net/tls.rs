@@ -71,8 +71,12 @@ pub fn warm_up() {
 /// A TLS failure in words, with what to do about it.
 pub(super) fn describe(error: &rustls::Error) -> String {
     match error {
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+        // A signature is bad when an authority was made anew under its old name.
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
             "its certificate is signed by an unknown authority; add that authority as 'ca' of the registry, or through SSL_CERT_FILE".to_owned()
+        }
+        rustls::Error::InvalidCertificate(CertificateError::Other(other)) if is_authority_serving_itself(other) => {
+            "its certificate signed itself; put that very certificate into 'ca' of the registry".to_owned()
         }
         rustls::Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
             "its certificate has expired (or this machine's clock is wrong)".to_owned()

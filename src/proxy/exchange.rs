@@ -80,7 +80,7 @@ async fn send(
     let outcome = client.send(&outbound.with(&offer.grant)).await;
     timing.upstream += begun.elapsed();
     let status = outcome.as_ref().map_or(0, |response| response.status().as_u16());
-    record.metrics().upstream_request(call.registry(), Step::Registry.as_str(), status);
+    record.metrics().upstream_request(&upstream.label, Step::Registry.as_str(), status);
     outcome.map_err(|error| Failure::transport(&error, &format!("the registry {}", call.registry()), Step::Registry))
 }
 

@@ -1,5 +1,7 @@
 //! The request as it goes to the registry, held so that it can be sent again.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{
     AUTHORIZATION, CONTENT_LENGTH, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
@@ -7,6 +9,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, request};
 use hyper::body::Incoming;
+use tokio::time::timeout;
 
 use super::Proxy;
 use super::call::Call;
@@ -34,9 +37,11 @@ impl Outbound {
         let query = (!call.query.is_empty()).then(|| call.query.to_string());
         let url = upstream.url(&call.operation.path(), query);
         let bytes = match call.operation {
-            Operation::WriteManifest(..) => read_limited(body, LARGEST_DOCUMENT, upstream.timeouts.body_idle)
-                .await
-                .map_err(|error| bad_body(&error))?,
+            Operation::WriteManifest(..) => {
+                let reading = read_limited(body, LARGEST_DOCUMENT, upstream.timeouts.body_idle);
+                let read = timeout(SLOWEST_DOCUMENT, reading).await.unwrap_or(Err(ReadError::Slow(SLOWEST_DOCUMENT)));
+                read.map_err(|error| bad_body(&error))?
+            }
             // A body that means nothing is not read, and not passed on.
             _ => Bytes::new(),
         };
@@ -109,7 +114,7 @@ fn via(proxy: &Proxy, client: &HeaderMap) -> String {
 fn bad_body(error: &ReadError) -> Failure {
     let (status, code) = match error {
         ReadError::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::SizeInvalid),
-        ReadError::Idle(_) => (StatusCode::REQUEST_TIMEOUT, ErrorCode::Unknown),
+        ReadError::Idle(_) | ReadError::Slow(_) => (StatusCode::REQUEST_TIMEOUT, ErrorCode::Unknown),
         ReadError::Broken(_) => (StatusCode::BAD_REQUEST, ErrorCode::Unknown),
     };
     Failure::new(status, code, Blame::Client, Step::Classify, format!("the request's body cannot be used: {error}"))
@@ -122,5 +127,7 @@ fn unsendable(why: &str) -> Failure {
 
 /// Manifests are 4 MiB at most (distribution specification, "Pushing Manifests").
 const LARGEST_DOCUMENT: usize = 4 * 1024 * 1024;
+/// Short of the limit for everything, so that a client that is slow is not told that the registry is.
+const SLOWEST_DOCUMENT: Duration = Duration::from_secs(30);
 /// A longer chain of regpasses than anybody builds.
 const MOST_REMEMBERED: usize = 16;

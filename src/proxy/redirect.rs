@@ -143,7 +143,7 @@ impl Hop {
         let outcome = client.send(&request).await;
         timing.upstream += begun.elapsed();
         let status = outcome.as_ref().map_or(0, |response| response.status().as_u16());
-        record.metrics().upstream_request(call.registry(), Step::Redirect.as_str(), status);
+        record.metrics().upstream_request(&upstream.label, Step::Redirect.as_str(), status);
         let response = outcome.map_err(|error| {
             Failure::transport(
                 &error,

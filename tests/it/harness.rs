@@ -32,6 +32,7 @@ pub struct Regpass {
 pub struct Reply {
     pub status: StatusCode,
     pub headers: HeaderMap,
+    /// All of it, or what came before it broke.
     pub body: Bytes,
     /// Whether the body ended as it should.
     pub whole: bool,
@@ -92,14 +93,18 @@ impl Regpass {
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(ours)).await.unwrap();
         let driving = tokio::spawn(connection);
         let response = sender.send_request(request.map(Full::new)).await.unwrap();
-        let (head, body) = response.into_parts();
-        let body = body.collect().await;
-        let whole = body.is_ok();
-        let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-        drop(sender);
+        let (head, mut body) = response.into_parts();
+        let (mut read, mut whole) = (Vec::new(), true);
+        while let Some(frame) = body.frame().await {
+            match frame {
+                Ok(frame) => read.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data)),
+                Err(_) => whole = false,
+            }
+        }
+        drop((sender, body));
         let _ = driving.await;
         let _ = serving.await;
-        Reply { status: head.status, headers: head.headers, body, whole }
+        Reply { status: head.status, headers: head.headers, body: read.into(), whole }
     }
 
     /// The metric lines that start with `name`.

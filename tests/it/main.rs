@@ -21,5 +21,7 @@ mod lifetimes;
 mod pull;
 mod redirects;
 mod routing;
+mod tls;
 mod token_service;
 mod transfer;
+mod traps;

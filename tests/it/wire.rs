@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
@@ -55,7 +55,6 @@ fn parse(answer: &[u8]) -> Reply {
 
 /// An answer whose body is still on its way.
 pub struct Open {
-    pub head: response::Parts,
     pub body: Incoming,
     /// Dropping both leaves, as a client does that was interrupted.
     driving: JoinHandle<()>,
@@ -67,8 +66,8 @@ impl Open {
         let (ours, serving) = connect(regpass);
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(ours)).await.unwrap();
         let driving = tokio::spawn(async move { drop(connection.await) });
-        let (head, body) = sender.send_request(request.map(Full::new)).await.unwrap().into_parts();
-        Self { head, body, driving, serving }
+        let body = sender.send_request(request.map(Full::new)).await.unwrap().into_body();
+        Self { body, driving, serving }
     }
 
     /// The next piece: `None` at the end, `Err` at a break.

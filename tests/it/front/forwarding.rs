@@ -1,0 +1,140 @@
+//! What crosses in each direction, and requests that come back.
+
+use http::Method;
+use regpass::net::listen;
+use tokio::net::TcpListener;
+
+use super::{SEEN, start};
+use crate::harness::{Regpass, request, with};
+use crate::sim::Sim;
+
+#[tokio::test(start_paused = true)]
+async fn only_headers_that_mean_something_to_a_registry_travel_on() {
+    let (sim, _, regpass) = start("").await;
+    sim.never_see("secret");
+    let mut request = request(Method::GET, "/v2/acme/app/manifests/1");
+    for (name, value) in [
+        ("authorization", "Basic c2VjcmV0OnNlY3JldA=="),
+        ("cookie", "session=secret"),
+        ("proxy-authorization", "Basic secret"),
+        ("proxy-connection", "keep-alive"),
+        ("x-forwarded-for", "10.1.1.1"),
+        ("x-forwarded-host", "secret"),
+        ("x-forwarded-proto", "https"),
+        ("forwarded", "for=secret"),
+        ("x-registry-auth", "secret"),
+        ("x-api-key", "secret"),
+        ("connection", "x-custom, accept"),
+        ("x-custom", "secret"),
+        ("keep-alive", "timeout=5"),
+        ("te", "trailers"),
+        ("upgrade", "h2c"),
+        ("referer", "http://localhost:5050/secret"),
+        ("user-agent", "docker/secret"),
+        ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+    ] {
+        request = with(request, name, value);
+    }
+    assert_eq!(regpass.send(request).await.status, 200);
+    let entries = sim.ledger().take();
+    let mut names: Vec<&str> = entries[0].headers.keys().map(http::HeaderName::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["accept", "accept-encoding", "host", "traceparent", "user-agent", "via"]);
+    assert_eq!(entries[0].headers["accept-encoding"], "identity");
+    assert!(entries[0].headers["user-agent"].to_str().unwrap().starts_with("regpass/"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_registry_says_to_its_own_clients_stays_there() {
+    let (_sim, registry, regpass) = start("").await;
+    registry.registry().inject(crate::sim::Fault::alter(|_, reply| {
+        [
+            ("set-cookie", "id=1"),
+            ("www-authenticate", "Basic realm=\"x\""),
+            ("strict-transport-security", "max-age=1"),
+            ("access-control-allow-origin", "*"),
+            ("proxy-authenticate", "Basic"),
+            ("keep-alive", "timeout=5"),
+            ("connection", "x-hop"),
+            ("x-hop", "1"),
+            ("trailer", "x"),
+            ("alt-svc", "h3=\":443\""),
+            ("server", "nginx"),
+            ("via", "1.1 cache"),
+            ("location", "http://inner.example/"),
+            ("docker-ratelimit-source", "192.0.2.1"),
+            ("ratelimit-remaining", "99;w=21600"),
+            ("oci-subject", "sha256:x"),
+        ]
+        .into_iter()
+        .fold(reply, |reply, (name, value)| reply.header(name, value))
+    }));
+    let reply = regpass.get("/v2/acme/app/manifests/1").await;
+    let mut names: Vec<&str> = reply.headers.keys().map(http::HeaderName::as_str).collect();
+    names.sort_unstable();
+    let expected = [
+        "content-length",
+        "content-type",
+        "date",
+        "docker-content-digest",
+        "docker-distribution-api-version",
+        "etag",
+        "oci-subject",
+        "ratelimit-remaining",
+        "server-timing",
+        "via",
+    ];
+    assert_eq!(names, expected);
+    assert_eq!(reply.header("via"), Some("1.1 regpass"));
+}
+
+/// regpass behind a real listener whose address its own configuration may name.
+fn listening(sim: &Sim, listener: TcpListener, text: &str) -> Regpass {
+    let regpass = Regpass::start(sim, text);
+    let never = std::future::pending();
+    tokio::spawn(listen::serve(listener, regpass.handle(), never, std::time::Duration::ZERO));
+    regpass
+}
+
+fn pointing_at(listener: &TcpListener) -> String {
+    format!(
+        "default_registry = \"loop.test\"\n[registry.\"loop.test\"]\nurl = \"http://{}\"",
+        listener.local_addr().unwrap()
+    )
+}
+
+#[tokio::test]
+async fn a_registry_that_is_regpass_itself_is_a_loop() {
+    let sim = Sim::loopback();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let text = pointing_at(&listener);
+    let regpass = listening(&sim, listener, &text);
+    let reply = regpass.get("/v2/acme/app/tags/list").await;
+    assert_eq!(reply.status, 508, "{reply:?}");
+    assert!(reply.error().1.contains("loop.test"), "{reply:?}");
+    assert_eq!(regpass.metric("regpass_upstream_requests").len(), 1);
+    assert_eq!(regpass.get("/v2/").await.status, 200);
+}
+
+#[tokio::test]
+async fn two_that_point_at_each_other_are_a_loop_too() {
+    let sim = Sim::loopback();
+    let (one, two) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let (to_one, to_two) = (pointing_at(&one), pointing_at(&two));
+    let first = listening(&sim, one, &to_two);
+    let second = listening(&sim, two, &to_one);
+    let reply = tokio::time::timeout(std::time::Duration::from_secs(10), first.get("/v2/acme/app/tags/list")).await;
+    assert_eq!(reply.expect("the loop is noticed").status, 508);
+    for regpass in [first, second] {
+        let sent = regpass.metric("regpass_upstream_requests");
+        assert!(sent.len() == 1 && sent[0].ends_with(" 1"), "{sent:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn foreign_proxies_on_the_way_are_no_loop() {
+    let (sim, _, regpass) = start("").await;
+    let request = with(request(Method::GET, "/v2/acme/app/tags/list"), "via", "1.1 regpass, 1.1 squid");
+    assert_eq!(regpass.send(request).await.status, 200);
+    sim.ledger().expect(&[SEEN]);
+}

@@ -1,0 +1,174 @@
+//! What is answered here, without any registry.
+
+use bytes::Bytes;
+use http::{Method, Request};
+
+use super::{TAGS, assert_envelope, assert_signed, start};
+use crate::harness::request;
+use crate::wire::{raw, raw_bytes};
+
+#[tokio::test(start_paused = true)]
+async fn the_ping_is_answered_here_for_every_registry() {
+    // Also where pulling is not allowed: it asks for nothing.
+    for more in ["", "allow = [\"push\"]", "repositories = []"] {
+        let (sim, _, regpass) = start(more).await;
+        for target in ["/v2/", "/v2", "/v2/reg/", "/v2/reg", "/v2/ghcr.io/", "/v2/?ns=docker.io"] {
+            let reply = regpass.get(target).await;
+            assert_eq!((reply.status.as_u16(), &*reply.body), (200, &b"{}"[..]), "{more} {target}");
+            assert_signed(&reply, target);
+            let head = regpass.head(target).await;
+            assert_eq!((head.status.as_u16(), head.header("content-length"), head.body.len()), (200, Some("2"), 0));
+        }
+        for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS, Method::TRACE] {
+            let reply = regpass.send(request(method.clone(), "/v2/")).await;
+            assert_eq!(reply.verdict(), "405 UNSUPPORTED", "{method}");
+            assert_eq!(reply.header("allow"), Some("GET, HEAD"));
+        }
+        sim.ledger().expect(&[]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_root_points_on() {
+    let (sim, _, regpass) = start("").await;
+    let reply = regpass.get("/").await;
+    assert_eq!((reply.status.as_u16(), reply.json()["api"].as_str()), (200, Some("/v2/")));
+    assert_signed(&reply, "/");
+    let reply = regpass.send(request(Method::POST, "/")).await;
+    assert_eq!((reply.verdict().as_str(), reply.header("allow")), ("405 UNSUPPORTED", Some("GET, HEAD")));
+    sim.ledger().expect(&[]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_request_of_the_api_is_answered_here() {
+    let (sim, _, regpass) = start("allow = [\"pull\", \"push\", \"delete\"]").await;
+    let digest = format!("sha256:{}", "a".repeat(64));
+    let (upper, short) = (digest.to_uppercase(), &digest[..70]);
+    for (method, path, verdict) in [
+        ("GET", "/v1/_ping", "404 UNSUPPORTED"),
+        ("GET", "/v2x", "404 UNSUPPORTED"),
+        ("GET", "//v2/", "404 UNSUPPORTED"),
+        ("GET", "/V2/", "404 UNSUPPORTED"),
+        ("GET", "/favicon.ico", "404 UNSUPPORTED"),
+        ("GET", "/v2/acme/app", "404 UNSUPPORTED"),
+        ("GET", "/v2/_catalog/", "404 UNSUPPORTED"),
+        ("GET", "/v2/acme/app/tags/list/", "404 UNSUPPORTED"),
+        ("GET", "/v2/acme/app/manifests/", "400 MANIFEST_INVALID"),
+        ("GET", "/v2/tags/list", "404 UNSUPPORTED"),
+        ("GET", "/v2/Acme/app/tags/list", "400 NAME_INVALID"),
+        ("GET", "/v2/acme//app/tags/list", "400 NAME_INVALID"),
+        ("GET", "/v2//acme/app/tags/list", "400 NAME_INVALID"),
+        ("GET", "/v2/acme/../app/tags/list", "400 NAME_INVALID"),
+        ("GET", "/v2/../v2/acme/app/tags/list", "400 NAME_INVALID"),
+        ("GET", "/v2/%2e%2e/app/tags/list", "400 NAME_INVALID"),
+        ("GET", "/v2/acme/./app/tags/list", "400 NAME_INVALID"),
+        ("GET", "/v2/acme%2Fapp/tags/list", "400 NAME_INVALID"),
+        ("GET", "/v2/acme/app/tags%2flist", "400 NAME_INVALID"),
+        ("GET", "/v2/acme%5Capp/tags/list", "400 NAME_INVALID"),
+        ("GET", "/v2/acme/app%00/tags/list", "400 NAME_INVALID"),
+        ("GET", "/v2/acme/app%0d%0aX:y/tags/list", "400 NAME_INVALID"),
+        ("GET", "/v2/acme/%ff%fe/tags/list", "400 NAME_INVALID"),
+        ("GET", "/v2/acme/%zz/tags/list", "400 NAME_INVALID"),
+        ("GET", "/v2/acme/app%20/tags/list", "400 NAME_INVALID"),
+        ("GET", "/v2/acme/%252e%252e/tags/list", "400 NAME_INVALID"),
+        ("GET", "/v2/acme/app/manifests/-x", "400 MANIFEST_INVALID"),
+        ("GET", "/v2/acme/app/manifests/..", "400 MANIFEST_INVALID"),
+        ("GET", "/v2/acme/app/manifests/a%3Fb", "400 MANIFEST_INVALID"),
+        ("GET", "/v2/acme/app/manifests/sha256:x", "400 DIGEST_INVALID"),
+        ("GET", &format!("/v2/acme/app/manifests/{upper}"), "400 DIGEST_INVALID"),
+        ("GET", &format!("/v2/acme/app/blobs/{short}"), "400 DIGEST_INVALID"),
+        ("GET", "/v2/acme/app/blobs/latest", "400 DIGEST_INVALID"),
+        ("GET", &format!("/v2/acme/app/blobs/md5:{}", "a".repeat(32)), "400 DIGEST_INVALID"),
+        ("GET", "/v2/acme/app/blobs/../../x", "404 UNSUPPORTED"),
+        ("GET", "/v2/acme/app/referrers/latest", "400 DIGEST_INVALID"),
+        ("OPTIONS", "/v2/acme/app/tags/list", "405 UNSUPPORTED"),
+        ("TRACE", "/v2/acme/app/tags/list", "405 UNSUPPORTED"),
+        ("TRACE", "/v2/acme/app/manifests/1", "405 UNSUPPORTED"),
+        ("BREW", "/v2/acme/app/manifests/1", "405 UNSUPPORTED"),
+        ("POST", "/v2/_catalog", "405 UNSUPPORTED"),
+        ("PATCH", &format!("/v2/acme/app/blobs/{digest}"), "405 UNSUPPORTED"),
+        ("GET", "/v2/acme/app/blobs/uploads/", "405 UNSUPPORTED"),
+    ] {
+        let reply = raw(&regpass, &[&format!("{method} {path} HTTP/1.1"), "Host: localhost:5050"]).await;
+        assert_eq!(reply.verdict(), verdict, "{method} {path}");
+        assert_envelope(&reply, path);
+        assert_eq!(reply.header("allow").is_some(), reply.status == 405, "{path}");
+    }
+    sim.ledger().expect(&[]);
+    assert!(sim.network().dials().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn heads_that_are_too_large_or_broken_are_refused() {
+    let (sim, _, regpass) = start("").await;
+    let host = "Host: localhost";
+    let long = |length: usize| format!("GET /v2/{}/tags/list HTTP/1.1", "a".repeat(length));
+    for (lines, status) in [
+        (vec![long(300), host.into()], 400),
+        (vec![long(60_000), host.into()], 400),
+        (vec![long(100_000), host.into()], 414),
+        (vec![TAGS.into(), host.into(), format!("X: {}", "a".repeat(600_000))], 431),
+        (std::iter::once(TAGS.into()).chain([host.into()]).chain((0..200).map(|n| format!("X-{n}: a"))).collect(), 431),
+        (vec!["GET /v2/ HTTP/3.0".into(), host.into()], 400),
+        (vec!["GET  /v2/ HTTP/1.1".into(), host.into()], 400),
+        (vec![TAGS.into(), host.into(), "Content-Length: 1".into(), "Content-Length: 2".into()], 400),
+        (vec![TAGS.into(), host.into(), "Bad Name: 1".into()], 400),
+    ] {
+        let lines: Vec<&str> = lines.iter().map(|line: &String| &**line).collect();
+        assert_eq!(raw(&regpass, &lines).await.status, status, "{lines:.80?}");
+    }
+    let not_text =
+        [&b"GET /v2/acme/\xff/tags/list HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"[..]].concat();
+    assert_eq!(raw_bytes(&regpass, &not_text).await.status, 400);
+    sim.ledger().expect(&[]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_head_request_gets_status_and_headers() {
+    let (sim, _, regpass) = start("").await;
+    for (target, status) in [
+        ("/nothing", 404),
+        ("/v2/Acme/app/tags/list", 400),
+        ("/v2/evil.example/app/manifests/1", 404),
+        ("/v2/acme/app/blobs/x", 400),
+    ] {
+        let reply = regpass.head(target).await;
+        assert_eq!((reply.status.as_u16(), reply.body.len()), (status, 0), "{target}");
+        assert_eq!(reply.header("content-type"), Some("application/json"));
+        assert_signed(&reply, target);
+    }
+    sim.ledger().expect(&[]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_configuration_does_not_allow_names_the_setting() {
+    let (sim, _, regpass) = start("repositories = [\"acme/**\"]").await;
+    for (method, target, setting) in [
+        (Method::PUT, "/v2/acme/app/manifests/1", "'allow'"),
+        (Method::POST, "/v2/acme/app/blobs/uploads/", "'allow'"),
+        (Method::DELETE, "/v2/acme/app/manifests/1", "'allow'"),
+        (Method::GET, "/v2/other/app/manifests/1", "'repositories'"),
+        (Method::GET, "/v2/acmeevil/app/tags/list", "'repositories'"),
+    ] {
+        let reply = regpass.send(request(method, target)).await;
+        assert_eq!(reply.verdict(), "403 DENIED", "{target}");
+        assert!(reply.error().1.contains(setting) && reply.error().1.contains("[registry.\"reg.test\"]"), "{target}");
+    }
+    sim.ledger().expect(&[]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_without_a_body_of_its_own_may_have_one_and_a_large_one_is_refused() {
+    let (sim, _, regpass) = start("allow = [\"pull\", \"push\"]").await;
+    let body = |method: Method, length: usize| {
+        let target = "/v2/acme/app/manifests/1";
+        let request = Request::builder().method(method).uri(target).header("host", "localhost");
+        request.body(Bytes::from(vec![b'x'; length])).unwrap()
+    };
+    let reply = regpass.send(body(Method::PUT, 5 << 20)).await;
+    assert_eq!(reply.verdict(), "413 SIZE_INVALID");
+    assert_envelope(&reply, "413");
+    sim.ledger().expect(&[]);
+    assert_eq!(regpass.send(body(Method::GET, 10)).await.status, 200);
+    assert_eq!(sim.ledger().take().len(), 1);
+}
