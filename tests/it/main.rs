@@ -18,6 +18,7 @@ mod engine;
 mod front;
 mod ghcr;
 mod lifetimes;
+mod links;
 mod pull;
 mod redirects;
 mod routing;
