@@ -139,7 +139,7 @@ impl Reader {
     pub(super) async fn starts_the_sidecar(&mut self, command: &str) {
         fs::create_dir_all("/run/secrets").expect("/run/secrets");
         fs::write("/run/secrets/config.json", ghcr_login()).expect("/run/secrets/config.json");
-        self.starts(self.sh(command), "listening address=127.0.0.1:5050 registry=ghcr.io").await;
+        self.starts(self.sh(command), "listening address=127.0.0.1:5050").await;
     }
 
     /// Writes the file that a block shows, exactly where it says; then it is used.
