@@ -1,5 +1,7 @@
 //! The token engine: offer what is known to be wanted, learn from refusals, never ask twice for the same thing.
 
+mod tokens;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,13 +13,12 @@ use tracing::warn;
 
 use super::demand::{Bearer, Demand, Lesson, Standing};
 use super::error::AuthError;
-use super::exchange::{add_common_headers, exchange};
+use super::exchange::add_common_headers;
 use super::grant::{self, Grant, How, Token};
 use super::memory::{Denials, Login, StaleLogins};
 use super::scopes::believed;
 use crate::base::clock::WallClock;
-use crate::base::host::RegistryHost;
-use crate::base::lease_cache::{Covers, LeaseCache};
+use crate::base::lease_cache::LeaseCache;
 use crate::credential::{Credential, CredentialId, Found, Wanted};
 use crate::net::body::drain;
 use crate::observe::metrics::Metrics;
@@ -27,20 +28,7 @@ use crate::oci::operation::Access;
 use crate::oci::scope::ScopeSet;
 use crate::upstream::{SharedUpstream, UpstreamId};
 
-/// Tokens of one group are interchangeable where their scopes allow; across groups never.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct TokenGroup {
-    registry: RegistryHost,
-    credential: CredentialId,
-    realm: Box<str>,
-    service: Option<Box<str>>,
-}
-
-impl Covers for ScopeSet {
-    fn covers(&self, wanted: &Self) -> bool {
-        Self::covers(self, wanted)
-    }
-}
+pub use tokens::TokenGroup;
 
 /// What a request wants to do, as far as authorization cares.
 #[derive(Clone, Debug)]
@@ -122,21 +110,15 @@ impl Authorizer {
                 (!matches!(next.how, How::Nothing)).then_some(next)
             }
             How::Direct(_) => self.without_login(ask, &standing, grant).await?,
-            How::Token { lease, group, fresh: false, .. } => {
-                self.tokens.reject(group, lease);
+            How::Token { lease, group, asked, fresh } => {
+                match correction(ask, &challenges).filter(|real| !asked.covers(real)) {
+                    // The token is as good as any; it was asked for the wrong thing.
+                    Some(real) => standing.correct(&ask.scopes, real),
+                    None if *fresh => return Ok(None),
+                    None => self.tokens.reject(group, lease),
+                }
                 let demand = standing.demand();
                 self.meet_again(ask, &standing, demand).await?
-            }
-            How::Token { asked, fresh: true, .. } => {
-                let real = correction(ask, &challenges);
-                match real {
-                    Some(real) if !asked.covers(&real) => {
-                        standing.correct(&ask.scopes, real);
-                        let demand = standing.demand();
-                        self.meet_again(ask, &standing, demand).await?
-                    }
-                    _ => None,
-                }
             }
         };
         Ok(next.map(|grant| Offer { grant, lesson: None }))
@@ -262,7 +244,8 @@ impl Authorizer {
         if ask.access != Access::Pull {
             return Ok(None);
         }
-        self.mark_stale(ask, &grant.found, None);
+        // Only for what was asked: who answers 401 to a wrong password answers it to a good one at a closed door, too.
+        self.mark_stale(ask, &grant.found, Some(ask.scopes.clone()));
         self.anonymously(ask, standing, &demand, grant.found.source.clone()).await.map(Some)
     }
 
@@ -281,95 +264,6 @@ impl Authorizer {
             }
             Demand::Open | Demand::Basic => Ok(Grant::nothing(Some(login_source))),
         }
-    }
-
-    /// A token from where the demand says; when nobody is there, from where the registry sends us now.
-    async fn token(
-        &self,
-        ask: &Ask,
-        standing: &Standing,
-        demand: &Arc<Demand>,
-        bearer: &Bearer,
-        found: &Found,
-        fell_back_from: Option<Box<str>>,
-    ) -> Result<Grant, Arc<AuthError>> {
-        match self.token_at(ask, standing, demand, bearer, found, fell_back_from.clone()).await {
-            Err(error) if error.is_lost_realm() => match self.moved(ask, standing, demand).await.as_ref() {
-                Some(moved) => match &**moved {
-                    Demand::Bearer(bearer) => self.token_at(ask, standing, moved, bearer, found, fell_back_from).await,
-                    Demand::Open | Demand::Basic => Err(error),
-                },
-                None => Err(error),
-            },
-            outcome => outcome,
-        }
-    }
-
-    /// What the registry demands instead of `lost`, whose realm is gone. Asked by one request for all, and not again
-    /// at once. Until there is an answer the old demand stays, because tokens are held for it.
-    async fn moved(&self, ask: &Ask, standing: &Standing, lost: &Arc<Demand>) -> Option<Arc<Demand>> {
-        let _lesson = timeout(PATIENCE, standing.lesson()).await;
-        if let Some(other) = standing.demand().filter(|now| !Arc::ptr_eq(now, lost)) {
-            return Some(other);
-        }
-        if !standing.is_time_to_look_again() {
-            return None;
-        }
-        let challenges = timeout(ask.upstream.timeouts.token, self.ping(ask)).await.ok()?.ok()?;
-        let demand = Demand::read(&ask.upstream, &challenges).ok()??;
-        (!demand.leads_where(lost)).then(|| standing.pin(demand))
-    }
-
-    async fn token_at(
-        &self,
-        ask: &Ask,
-        standing: &Standing,
-        demand: &Arc<Demand>,
-        bearer: &Bearer,
-        found: &Found,
-        fell_back_from: Option<Box<str>>,
-    ) -> Result<Grant, Arc<AuthError>> {
-        let realm = bearer.realm.url();
-        let group = TokenGroup {
-            registry: ask.upstream.host.clone(),
-            credential: found.id,
-            realm: format!("{}{}", realm.origin, realm.target()).into(),
-            service: bearer.service.clone(),
-        };
-        let asked = standing.corrected(&ask.scopes);
-        let fetch = {
-            let (upstream, demand, scopes) = (ask.upstream.clone(), demand.clone(), asked.clone());
-            let (found, metrics, clock) = (found.clone(), self.metrics.clone(), self.clock);
-            move || {
-                let (upstream, demand, scopes) = (upstream.clone(), demand.clone(), scopes.clone());
-                let (found, metrics) = (found.clone(), metrics.clone());
-                async move {
-                    let Demand::Bearer(bearer) = &*demand else { return Err(AuthError::Abandoned) };
-                    let outcome = exchange(&upstream, bearer, &scopes, &found, clock).await;
-                    let word = match &outcome {
-                        Ok(_) => "granted",
-                        Err(error) if error.is_refusal() => "refused",
-                        Err(_) => "failed",
-                    };
-                    metrics.token_fetch(upstream.host.as_str(), word);
-                    outcome
-                }
-            }
-        };
-        let obtained = self.tokens.get_or_fetch(&group, &asked, fetch).await?;
-        self.metrics.token_used(ask.upstream.host.as_str(), if obtained.fresh { "fetched" } else { "cached" });
-        if ask.access != Access::Pull
-            && let Some(granted) = obtained.lease.value.granted.as_ref().filter(|granted| !granted.covers(&asked))
-        {
-            return Err(Arc::new(AuthError::NotGranted {
-                realm: realm.clone(),
-                asked,
-                granted: granted.clone(),
-                source_name: found.source.clone(),
-            }));
-        }
-        let how = How::Token { lease: obtained.lease, group, asked, fresh: obtained.fresh };
-        Ok(Grant { how, found: found.clone(), fell_back_from })
     }
 
     async fn credential(&self, ask: &Ask) -> Result<Found, AuthError> {

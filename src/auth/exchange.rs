@@ -50,8 +50,11 @@ pub async fn exchange(
                 Err(error) if asks_for_get(&error) => error,
                 outcome => return outcome,
             };
-            // Only a GET that works shows that the login is good and POST was the trouble.
-            let lease = call.by_get().await.map_err(|error| if error.is_refusal() { refused } else { error })?;
+            // Only a GET that works shows that the login is good and POST was the trouble. Of two refusals the first
+            // one is about the login as it is; a service without POST has said nothing about it.
+            let speaks = refused.is_refusal();
+            let lease =
+                call.by_get().await.map_err(|error| if speaks && error.is_refusal() { refused } else { error })?;
             bearer.wants_get.store(true, Ordering::Relaxed);
             return Ok(lease);
         }
