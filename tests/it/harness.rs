@@ -2,13 +2,16 @@
 
 use std::ffi::OsString;
 use std::io::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use regpass::base::clock::WallClock;
 use regpass::config::{self, Environment, model::Config, overrides::Overrides};
@@ -19,7 +22,7 @@ use regpass::proxy::admit::Front;
 use regpass::proxy::{self, Proxy};
 use regpass::serve::build;
 
-use crate::sim::{Registry, Sim};
+use crate::sim::{Image, Registry, Sim};
 
 /// regpass with one listener.
 pub struct Regpass {
@@ -137,6 +140,14 @@ pub fn with(mut request: Request<Bytes>, name: &'static str, value: &str) -> Req
     request
 }
 
+/// The push of an image's top manifest.
+pub fn put(target: &str, image: &Image) -> Request<Bytes> {
+    let manifest = image.manifests.last().unwrap();
+    let mut put = with(request(Method::PUT, target), "content-type", &manifest.media_type);
+    *put.body_mut() = manifest.bytes.clone();
+    put
+}
+
 /// A registry table that points `host` at a simulated registry and trusts its token service.
 pub fn table(host: &str, registry: &Registry, more: &str) -> String {
     let (url, realm) = (registry.origin(), registry.token().authority());
@@ -147,6 +158,37 @@ pub fn table(host: &str, registry: &Registry, more: &str) -> String {
 pub fn only(registry: &Registry, more: &str) -> String {
     let host = registry.authority();
     format!("default_registry = \"{host}\"\n{}", table(host, registry, more))
+}
+
+/// What regpass tells while the guard lives: every level of its own, and nothing of its dependencies below warnings.
+#[derive(Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    pub fn listen() -> (Self, DefaultGuard) {
+        let (log, filter) = (Self::default(), EnvFilter::new("warn,regpass=trace"));
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
+        let guard = subscriber.with_writer(move || writer.clone()).set_default();
+        (log, guard)
+    }
+
+    /// The lines that hold `what`.
+    pub fn lines(&self, what: &str) -> Vec<String> {
+        let text = String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned();
+        text.lines().filter(|line| line.contains(what)).map(ToOwned::to_owned).collect()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 fn load(text: &str) -> Config {

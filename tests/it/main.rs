@@ -9,7 +9,10 @@ mod sim;
 
 mod harness;
 
+mod challenges;
+mod credentials;
 mod engine;
 mod lifetimes;
 mod pull;
+mod stale_logins;
 mod token_service;
