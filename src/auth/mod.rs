@@ -2,6 +2,7 @@
 
 pub mod authorizer;
 pub mod demand;
+pub mod echo;
 pub mod error;
 pub mod exchange;
 pub mod grant;
