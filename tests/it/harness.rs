@@ -1,16 +1,18 @@
 //! A running regpass, spoken to over an in-memory connection.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io::Write as _;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tracing::subscriber::DefaultGuard;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::dynamic_filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use regpass::base::clock::WallClock;
@@ -160,17 +162,30 @@ pub fn only(registry: &Registry, more: &str) -> String {
     format!("default_registry = \"{host}\"\n{}", table(host, registry, more))
 }
 
-/// What regpass tells while the guard lives: every level of its own, and nothing of its dependencies below warnings.
+thread_local! {
+    /// What this thread's test listens to. One subscriber serves all threads: with one for each, `tracing` may decide
+    /// on a thread without that nobody listens.
+    static HEARD: RefCell<Option<Log>> = const { RefCell::new(None) };
+}
+
+/// What regpass tells on this thread: every level of its own, and of its dependencies the warnings.
 #[derive(Clone, Default)]
 pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    pub fn listen() -> (Self, DefaultGuard) {
-        let (log, filter) = (Self::default(), EnvFilter::new("warn,regpass=trace"));
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
-        let guard = subscriber.with_writer(move || writer.clone()).set_default();
-        (log, guard)
+    pub fn listen() -> Self {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            let wanted = dynamic_filter_fn(|what, _| {
+                let own = what.target().starts_with("regpass") || *what.level() <= tracing::Level::WARN;
+                own && HEARD.with_borrow(Option::is_some)
+            });
+            let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(|| Writer).with_filter(wanted);
+            tracing_subscriber::registry().with(layer).init();
+        });
+        let log = Self::default();
+        HEARD.set(Some(log.clone()));
+        log
     }
 
     /// The lines that hold `what`.
@@ -180,9 +195,12 @@ impl Log {
     }
 }
 
-impl std::io::Write for Log {
+struct Writer;
+
+impl std::io::Write for Writer {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        let log = HEARD.with_borrow(Clone::clone);
+        log.inspect(|log| log.0.lock().unwrap().extend_from_slice(bytes));
         Ok(bytes.len())
     }
 

@@ -14,5 +14,6 @@ mod credentials;
 mod engine;
 mod lifetimes;
 mod pull;
+mod safety;
 mod stale_logins;
 mod token_service;

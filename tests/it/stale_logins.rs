@@ -16,7 +16,7 @@ use crate::sim::{Family, Fault, Image, Mode, Preset, Sim};
 
 #[tokio::test(start_paused = true)]
 async fn a_stale_login_is_told_once_and_pulls_go_on() {
-    let (log, _guard) = Log::listen();
+    let log = Log::listen();
     let sim = Sim::memory();
     let registry = start(&sim, Preset::generic()).await;
     let folder = tempfile::tempdir().unwrap();
