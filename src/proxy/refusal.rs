@@ -1,9 +1,12 @@
 //! Errors of registries and redirect targets, whatever they look like, in the one form clients read.
 
+use std::time::Duration;
+
 use http::header::{CONTENT_ENCODING, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode, response};
 use hyper::body::Incoming;
 use serde_json::Value;
+use tokio::time::timeout;
 
 use super::call::Call;
 use super::document::decoded;
@@ -82,7 +85,9 @@ impl Told {
         let body = if call.is_head() {
             bytes::Bytes::new()
         } else {
-            read_limited(body, LARGEST_ERROR, idle).await.unwrap_or_default()
+            // Nobody waits long for the reason why something did not work.
+            let reading = timeout(PATIENCE, read_limited(body, LARGEST_ERROR, idle)).await;
+            reading.ok().and_then(Result::ok).unwrap_or_default()
         };
         let body = decoded(body, head.headers.get(CONTENT_ENCODING), LARGEST_ERROR).unwrap_or_default();
         let sent = head.extensions.get::<Sent>();
@@ -125,3 +130,4 @@ fn code_for(operation: &Operation, status: StatusCode) -> ErrorCode {
 }
 
 const LARGEST_ERROR: usize = 64 * 1024;
+const PATIENCE: Duration = Duration::from_secs(5);
