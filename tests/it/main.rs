@@ -12,6 +12,7 @@ mod harness;
 mod challenges;
 mod credentials;
 mod engine;
+mod lesson;
 mod lifetimes;
 mod pull;
 mod safety;

@@ -25,6 +25,8 @@ async fn a_stale_login_is_told_once_and_pulls_go_on() {
     let first = join_all((0..30).map(|_| regpass.get(APP))).await;
     assert!(first.iter().all(|reply| reply.status == 200 && reply.grant() == "login rejected, anonymous"));
     assert_eq!(logins(&sim), ["basic:alice", "anonymous"], "each was asked once");
+    let refused = regpass.send(put(APP, &Image::single("team/app", Family::Oci))).await;
+    assert_eq!((refused.verdict(), logins(&sim)), ("403 DENIED".into(), vec!["basic:alice".into()]), "never anonymous");
     assert_eq!(regpass.get(TOOL).await.status, 200);
     assert_eq!(logins(&sim), ["anonymous"], "a wrong password is wrong for every repository");
     for _ in 0..30 {
