@@ -99,21 +99,15 @@ impl Authorizer {
                 (!matches!(next.how, How::Nothing)).then_some(next)
             }
             How::Direct(_) => self.without_login(ask, &standing, grant).await?,
-            How::Token { lease, group, fresh: false, .. } => {
-                self.tokens.reject(group, lease);
+            How::Token { lease, group, asked, fresh } => {
+                match correction(ask, &challenges).filter(|real| !asked.covers(real)) {
+                    // The token is as good as any; it was asked for the wrong thing.
+                    Some(real) => standing.correct(&ask.scopes, real),
+                    None if *fresh => return Ok(None),
+                    None => self.tokens.reject(group, lease),
+                }
                 let demand = standing.demand();
                 self.meet_again(ask, &standing, demand).await?
-            }
-            How::Token { asked, fresh: true, .. } => {
-                let real = correction(ask, &challenges);
-                match real {
-                    Some(real) if !asked.covers(&real) => {
-                        standing.correct(&ask.scopes, real);
-                        let demand = standing.demand();
-                        self.meet_again(ask, &standing, demand).await?
-                    }
-                    _ => None,
-                }
             }
         };
         Ok(next.map(|grant| Offer { grant, lesson: None }))
@@ -162,7 +156,7 @@ impl Authorizer {
         debug_assert!(request.headers().contains_key(HOST));
         let client = upstream.client(&url.origin).map_err(|error| AuthError::Tls(error.to_string()))?;
         let (head, body) = client.send(&request).await.map_err(AuthError::Ping)?.into_parts();
-        self.metrics.upstream_request(upstream.host.as_str(), "challenge", head.status.as_u16());
+        self.metrics.upstream_request(&upstream.label, "challenge", head.status.as_u16());
         drain(body).await;
         Ok(if head.status == StatusCode::UNAUTHORIZED { Challenge::parse_all(&head.headers) } else { Vec::new() })
     }

@@ -80,7 +80,8 @@ impl Authorizer {
         if !ask.works_without_login() {
             return Ok(None);
         }
-        self.mark_stale(ask, &grant.found, None);
+        // Only for what was asked: who answers 401 to a wrong password answers it to a good one at a closed door, too.
+        self.mark_stale(ask, &grant.found, Some(ask.scopes.clone()));
         self.anonymously(ask, standing, &demand, grant.found.source.clone()).await.map(Some)
     }
 
@@ -153,7 +154,7 @@ impl Authorizer {
         let login: Login = (ask.upstream.host.clone(), found.id);
         if self.stale.add(login, scopes) {
             let registry = ask.upstream.host.as_str();
-            self.metrics.login_rejected(registry);
+            self.metrics.login_rejected(&ask.upstream.label);
             warn!(registry, source = &*found.source, "the registry rejects the stored login; pulls go on anonymously");
         }
     }

@@ -62,13 +62,13 @@ impl Authorizer {
                         Err(error) if error.is_refusal() => "refused",
                         Err(_) => "failed",
                     };
-                    metrics.token_fetch(upstream.host.as_str(), word);
+                    metrics.token_fetch(&upstream.label, word);
                     outcome
                 }
             }
         };
         let obtained = self.tokens.get_or_fetch(&group, &asked, fetch).await?;
-        self.metrics.token_used(ask.upstream.host.as_str(), if obtained.fresh { "fetched" } else { "cached" });
+        self.metrics.token_used(&ask.upstream.label, if obtained.fresh { "fetched" } else { "cached" });
         if ask.access != Access::Pull
             && let Some(granted) = obtained.lease.value.granted.as_ref().filter(|granted| !granted.covers(&asked))
         {

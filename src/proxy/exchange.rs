@@ -50,7 +50,7 @@ pub async fn exchange(
             return Ok(Answer { response, authorization: offer.grant.header().cloned() });
         }
         let (head, body) = response.into_parts();
-        let denial = refusal::denied(call, &offer.grant, body).await;
+        let denial = refusal::denied(call, &offer.grant, &head, body).await;
         let begun = Instant::now();
         let next = match tries_left {
             0 => None,
@@ -81,7 +81,12 @@ async fn send(
     timing.upstream += begun.elapsed();
     let status = outcome.as_ref().map_or(0, |response| response.status().as_u16());
     record.metrics().upstream_request(&upstream.label, Step::Registry.as_str(), status);
-    outcome.map_err(|error| Failure::transport(&error, &format!("the registry {}", call.registry()), Step::Registry))
+    let mut response = outcome
+        .map_err(|error| Failure::transport(&error, &format!("the registry {}", call.registry()), Step::Registry))?;
+    if let Some(header) = offer.grant.header() {
+        refusal::note_sent(&mut response, header);
+    }
+    Ok(response)
 }
 
 const MOST_TRIES: u32 = 3;

@@ -144,13 +144,16 @@ impl Hop {
         timing.upstream += begun.elapsed();
         let status = outcome.as_ref().map_or(0, |response| response.status().as_u16());
         record.metrics().upstream_request(&upstream.label, Step::Redirect.as_str(), status);
-        let response = outcome.map_err(|error| {
+        let mut response = outcome.map_err(|error| {
             Failure::transport(
                 &error,
                 &format!("{}, where {} redirects to,", self.url.origin, call.registry()),
                 Step::Redirect,
             )
         })?;
+        if let Some(authorization) = &self.authorization {
+            refusal::note_sent(&mut response, authorization);
+        }
         Ok(if sized_by_get { as_head(response) } else { response })
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::header::CONTENT_ENCODING;
-use http::{StatusCode, response};
+use http::{HeaderValue, Response, StatusCode, response};
 use hyper::body::Incoming;
 use serde_json::Value;
 use tokio::time::timeout;
@@ -12,6 +12,7 @@ use super::call::Call;
 use super::document::decoded;
 use super::failure::Failure;
 use super::headers;
+use crate::auth::echo::Sent;
 use crate::auth::grant::Grant;
 use crate::net::body::read_limited;
 use crate::observe::blame::{Blame, Step};
@@ -44,10 +45,8 @@ pub async fn normalized(call: &Call, head: &response::Parts, body: Incoming, ste
 
 /// A 401 that no further authorization will change. Clients never see it as a 401: they would start a login of their
 /// own, with credentials they do not have.
-pub async fn denied(call: &Call, grant: &Grant, body: Incoming) -> Failure {
-    let (head, ()) =
-        http::Response::builder().status(StatusCode::UNAUTHORIZED).body(()).unwrap_or_default().into_parts();
-    let told = Told::read(call, &head, body).await;
+pub async fn denied(call: &Call, grant: &Grant, head: &response::Parts, body: Incoming) -> Failure {
+    let told = Told::read(call, head, body).await;
     let registry = call.registry();
     let what = match call.operation.repository() {
         Some(name) => format!("{} of {name}", call.operation.access().as_str()),
@@ -68,7 +67,15 @@ pub async fn denied(call: &Call, grant: &Grant, body: Incoming) -> Failure {
     failure
 }
 
+/// Remembers on a response what its request was authorized with, so that the registry's words can be checked for it.
+pub fn note_sent<B>(response: &mut Response<B>, authorization: &HeaderValue) {
+    if response.status().is_client_error() || response.status().is_server_error() {
+        response.extensions_mut().insert(Sent::header(authorization));
+    }
+}
+
 /// What an error body tells.
+#[derive(Default)]
 struct Told {
     code: Option<String>,
     message: Option<String>,
@@ -85,12 +92,31 @@ impl Told {
             reading.await.ok().and_then(Result::ok).unwrap_or_default()
         };
         let body = decoded(body, head.headers.get(CONTENT_ENCODING), LARGEST_ERROR).unwrap_or_default();
-        match ErrorEntry::parse_all(&body).into_iter().next() {
+        let sent = head.extensions.get::<Sent>();
+        // Looked at before anything is cut, and once more below when JSON has been read.
+        if sent.is_some_and(|sent| sent.is_in(&String::from_utf8_lossy(&body))) {
+            return Self::default();
+        }
+        let told = match ErrorEntry::parse_all(&body).into_iter().next() {
             Some(entry) => {
                 let message = Some(one_line(&entry.message)).filter(|message| !message.is_empty());
                 Self { code: Some(one_line(&entry.code)), message, detail: entry.detail }
             }
             None => Self { code: None, message: readable(&body), detail: Value::Null },
+        };
+        match sent {
+            Some(sent) => told.without(sent),
+            None => told,
+        }
+    }
+
+    /// What is left when everything that repeats a secret is taken away.
+    fn without(self, sent: &Sent) -> Self {
+        let clean = |text: &String| !sent.is_in(text);
+        Self {
+            code: self.code.filter(clean),
+            message: self.message.filter(clean),
+            detail: if clean(&self.detail.to_string()) { self.detail } else { Value::Null },
         }
     }
 }

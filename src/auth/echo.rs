@@ -1,0 +1,87 @@
+//! Servers that show people what they were sent: their words are not passed on.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::grant;
+use crate::base::secret::Secret;
+use crate::credential::Credential;
+
+/// What a request carried that no answer may repeat, in every form in which it may come back.
+#[derive(Clone, Debug, Default)]
+pub struct Sent(Vec<Secret>);
+
+impl Sent {
+    /// What an `Authorization` header carries: the word after the scheme, and the password inside it.
+    pub fn header(header: &HeaderValue) -> Self {
+        let mut sent = Self::default();
+        let line = Secret::new(String::from_utf8_lossy(header.as_bytes()));
+        let Some((scheme, word)) = line.expose().split_once(' ') else { return sent };
+        sent.add(word);
+        if scheme.eq_ignore_ascii_case("basic")
+            && let Some(pair) =
+                STANDARD.decode(word).ok().and_then(|pair| String::from_utf8(pair).ok()).map(Secret::new)
+            && let Some((_, password)) = pair.expose().split_once(':')
+        {
+            sent.add(password);
+        }
+        sent
+    }
+
+    /// What a call of a token service carries, in its header or in its form.
+    pub fn credential(credential: &Credential) -> Self {
+        let mut sent = grant::basic(credential).as_ref().map(Self::header).unwrap_or_default();
+        match credential {
+            Credential::Anonymous => {}
+            Credential::Password { password: secret, .. }
+            | Credential::Identity { token: secret, .. }
+            | Credential::Bearer { token: secret } => sent.add(secret.expose()),
+        }
+        sent
+    }
+
+    /// Whether `text`, a plain text or a JSON document, repeats any of it.
+    pub fn is_in(&self, text: &str) -> bool {
+        self.0.iter().any(|secret| text.contains(secret.expose()))
+    }
+
+    fn add(&mut self, secret: &str) {
+        if secret.is_empty() {
+            return;
+        }
+        let form: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        let percent = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
+        let json = serde_json::Value::from(secret).to_string();
+        for text in [secret, &form, &percent, json.trim_matches('"')] {
+            if !self.0.iter().any(|known| known.expose() == text) {
+                self.0.push(Secret::new(text));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_known_in_every_form() {
+        let credential = Credential::Password { username: "alice".into(), password: Secret::new("a \"b\"/ü") };
+        for text in [
+            r#"wrong password: a "b"/ü"#,
+            r#"{"sent":"a \"b\"/ü"}"#,
+            "?password=a+%22b%22%2F%C3%BC",
+            "?password=a%20%22b%22%2F%C3%BC&x",
+            "Authorization: Basic YWxpY2U6YSAiYiIvw7w=",
+        ] {
+            assert!(Sent::credential(&credential).is_in(text), "{text}");
+            let header = grant::basic(&credential).unwrap();
+            assert!(Sent::header(&header).is_in(text), "{text}");
+        }
+        assert!(!Sent::credential(&credential).is_in("alice may not do this"));
+        assert!(!Sent::credential(&Credential::Anonymous).is_in("anything"));
+        assert_eq!(format!("{:?}", Sent::header(&HeaderValue::from_static("Bearer abc"))), "Sent([[redacted]])");
+    }
+}
