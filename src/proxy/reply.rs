@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::header::{CONTENT_LENGTH, LOCATION, RETRY_AFTER};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, response};
 use hyper::body::Incoming;
 
@@ -88,7 +88,11 @@ pub async fn complete(
         if needs_content(&call, &head) {
             head.headers = headers_of_get(proxy, &call, &outbound, record, timing).await?;
         }
-        if head.status == StatusCode::NOT_MODIFIED {
+        let differs_from_get = document::must_be_read(&call, &head.headers) && document::is_encoded(&head.headers);
+        if differs_from_get {
+            head.headers.remove(CONTENT_ENCODING);
+        }
+        if differs_from_get || head.status == StatusCode::NOT_MODIFIED {
             head.headers.remove(CONTENT_LENGTH);
         }
         return Ok(Reply::Ready(Response::from_parts(head, body::empty())));
