@@ -83,9 +83,7 @@ async fn send(
     record.metrics().upstream_request(&upstream.label, Step::Registry.as_str(), status);
     let mut response = outcome
         .map_err(|error| Failure::transport(&error, &format!("the registry {}", call.registry()), Step::Registry))?;
-    if let Some(header) = offer.grant.header() {
-        refusal::note_sent(&mut response, header);
-    }
+    refusal::note_sent(&mut response, offer.grant.header(), &outbound.url);
     Ok(response)
 }
 

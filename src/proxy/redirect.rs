@@ -151,9 +151,7 @@ impl Hop {
                 Step::Redirect,
             )
         })?;
-        if let Some(authorization) = &self.authorization {
-            refusal::note_sent(&mut response, authorization);
-        }
+        refusal::note_sent(&mut response, self.authorization.as_ref(), &self.url);
         Ok(if sized_by_get { as_head(response) } else { response })
     }
 

@@ -14,6 +14,7 @@ use super::failure::Failure;
 use super::headers;
 use crate::auth::echo::Sent;
 use crate::auth::grant::Grant;
+use crate::base::origin::Url;
 use crate::net::body::read_limited;
 use crate::observe::blame::{Blame, Step};
 use crate::oci::error::{ErrorCode, ErrorEntry, one_line, readable};
@@ -67,15 +68,15 @@ pub async fn denied(call: &Call, grant: &Grant, head: &response::Parts, body: In
     failure
 }
 
-/// Remembers on a response what its request was authorized with, so that the registry's words can be checked for it.
-pub fn note_sent<B>(response: &mut Response<B>, authorization: &HeaderValue) {
+/// Remembers on a response what its request carried, so that the words of an error can be checked for it.
+pub fn note_sent<B>(response: &mut Response<B>, authorization: Option<&HeaderValue>, url: &Url) {
     if response.status().is_client_error() || response.status().is_server_error() {
-        response.extensions_mut().insert(Sent::header(authorization));
+        let header = authorization.map(Sent::header).unwrap_or_default();
+        response.extensions_mut().insert(header.and(Sent::url(url)));
     }
 }
 
-/// What an error body tells.
-#[derive(Default)]
+/// What an error body tells, without what repeats a secret.
 struct Told {
     code: Option<String>,
     message: Option<String>,
@@ -92,32 +93,20 @@ impl Told {
             reading.await.ok().and_then(Result::ok).unwrap_or_default()
         };
         let body = decoded(body, head.headers.get(CONTENT_ENCODING), LARGEST_ERROR).unwrap_or_default();
-        let sent = head.extensions.get::<Sent>();
-        // Looked at before anything is cut, and once more below when JSON has been read.
-        if sent.is_some_and(|sent| sent.is_in(&String::from_utf8_lossy(&body))) {
-            return Self::default();
+        let nothing = Sent::default();
+        let sent = head.extensions.get::<Sent>().unwrap_or(&nothing);
+        // Words are looked at before anything is cut from them, because a cut secret is a secret still.
+        let clean = |text: &String| !text.is_empty() && !sent.is_in(text);
+        if let Some(ErrorEntry { code, message, detail }) = ErrorEntry::parse_all(&body).into_iter().next() {
+            return Self {
+                code: Some(code).filter(clean).map(|code| one_line(&code)),
+                message: Some(message).filter(clean).map(|message| one_line(&message)),
+                detail: if sent.is_in(&detail.to_string()) { Value::Null } else { detail },
+            };
         }
-        let told = match ErrorEntry::parse_all(&body).into_iter().next() {
-            Some(entry) => {
-                let message = Some(one_line(&entry.message)).filter(|message| !message.is_empty());
-                Self { code: Some(one_line(&entry.code)), message, detail: entry.detail }
-            }
-            None => Self { code: None, message: readable(&body), detail: Value::Null },
-        };
-        match sent {
-            Some(sent) => told.without(sent),
-            None => told,
-        }
-    }
-
-    /// What is left when everything that repeats a secret is taken away.
-    fn without(self, sent: &Sent) -> Self {
-        let clean = |text: &String| !sent.is_in(text);
-        Self {
-            code: self.code.filter(clean),
-            message: self.message.filter(clean),
-            detail: if clean(&self.detail.to_string()) { self.detail } else { Value::Null },
-        }
+        let whole = String::from_utf8_lossy(&body).into_owned();
+        let message = Some(whole).filter(clean).and_then(|_| readable(&body)).filter(clean);
+        Self { code: None, message, detail: Value::Null }
     }
 }
 

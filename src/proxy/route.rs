@@ -94,7 +94,8 @@ impl Routes {
             (pinned.clone(), path, outside)
         } else if let Some(ns) = ns {
             (self.named(&ns)?, path, outside)
-        } else if let Some(registry) = addressed.map(|addressed| self.by_host(front, &addressed.name)).transpose()?.flatten()
+        } else if let Some(registry) =
+            addressed.map(|addressed| self.by_host(front, &addressed.name)).transpose()?.flatten()
         {
             (registry, path, outside)
         } else if let Some(registry) = path.first().map(|first| self.by_component(first)).transpose()?.flatten() {

@@ -17,6 +17,7 @@ mod credentials;
 mod docker_hub;
 mod docs;
 mod documents;
+mod echoes;
 mod engine;
 mod front;
 mod ghcr;
