@@ -130,6 +130,7 @@ async fn a_dead_registry_is_left_alone_for_a_while_and_tried_again() {
     let reply = regpass.get(TAGS).await;
     assert_outage(&reply, 503, "gone.example");
     assert_eq!((reply.header("retry-after"), dials()), (Some("1"), 3), "nobody was asked");
+    assert!(reply.error().1.contains("3 times in a row"), "{reply:?}");
     assert_eq!(regpass.get("/v2/other/acme/app/tags/list").await.status, 200, "the other one is well");
 
     // One is let through after a second, and fails; two seconds from then, another.
