@@ -60,9 +60,17 @@ impl Sent {
         sent
     }
 
-    /// Whether `text`, a plain text or a JSON document, repeats any of it.
+    /// Whether `text`, a plain text or a JSON document, repeats any of it; what is short only as a word, because
+    /// it may be a syllable of something harmless.
     pub fn is_in(&self, text: &str) -> bool {
-        self.0.iter().any(|secret| text.contains(secret.expose()))
+        self.0.iter().any(|secret| {
+            text.match_indices(secret.expose()).any(|(at, found)| {
+                let before = text[..at].chars().next_back();
+                let after = text[at + found.len()..].chars().next();
+                let is_word = !before.is_some_and(char::is_alphanumeric) && !after.is_some_and(char::is_alphanumeric);
+                is_word || found.len() >= NO_SYLLABLE
+            })
+        })
     }
 
     fn add(&mut self, secret: &str) {
@@ -82,6 +90,9 @@ impl Sent {
 
 /// Shorter values of a query are dates, names and versions.
 const SHORTEST_SIGNATURE: usize = 16;
+
+/// No harmless word is as long by chance as this.
+const NO_SYLLABLE: usize = 10;
 
 #[cfg(test)]
 mod tests {
@@ -106,5 +117,14 @@ mod tests {
         assert!(!Sent::credential(&credential).is_in("alice may not do this"));
         assert!(!Sent::credential(&Credential::Anonymous).is_in("anything"));
         assert_eq!(format!("{:?}", Sent::header(&HeaderValue::from_static("Bearer abc"))), "Sent([[redacted]])");
+    }
+
+    #[test]
+    fn a_short_password_is_looked_for_as_a_word() {
+        let credential = Credential::Password { username: "alice".into(), password: Secret::new("test") };
+        assert!(Sent::credential(&credential).is_in("the password 'test' is wrong"));
+        assert!(!Sent::credential(&credential).is_in("the tag latest is not known, said the tester"));
+        let credential = Credential::Password { username: "alice".into(), password: Secret::new("wonderland") };
+        assert!(Sent::credential(&credential).is_in("?q=%22wonderland%22"));
     }
 }

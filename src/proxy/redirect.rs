@@ -75,7 +75,7 @@ pub async fn follow(
     }
 }
 
-pub fn is_redirect(status: StatusCode) -> bool {
+fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
