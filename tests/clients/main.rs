@@ -17,5 +17,6 @@ mod curl;
 mod docker;
 mod oras;
 mod podman;
+mod readme;
 mod skopeo;
 mod tokens;

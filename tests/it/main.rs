@@ -23,6 +23,7 @@ mod front;
 mod ghcr;
 mod lesson;
 mod lifetimes;
+mod links;
 mod pull;
 mod redirects;
 mod routing;
