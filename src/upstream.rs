@@ -32,6 +32,8 @@ pub struct Upstream {
     pub id: UpstreamId,
     /// The name it goes by in messages, logs and metrics.
     pub host: RegistryHost,
+    /// The name it goes by in metrics: the configuration's pattern, so that a wildcard makes one label and not many.
+    pub label: Box<str>,
     /// Where its API is.
     pub origin: Origin,
     pub profile: &'static Profile,

@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dashmap::DashMap;
-use http::header::HOST;
 use http::{HeaderMap, Request, StatusCode};
 use tokio::time::timeout;
 
 use super::ask::Ask;
-use super::demand::{Demand, Lesson, Standing};
+use super::demand::{Bearer, Demand, Lesson, Standing};
 use super::error::AuthError;
 use super::exchange::add_common_headers;
 use super::grant::{Grant, How, Token};
@@ -99,20 +98,16 @@ impl Authorizer {
                 (!matches!(next.how, How::Nothing)).then_some(next)
             }
             How::Direct(_) => self.without_login(ask, &standing, grant).await?,
-            How::Token { lease, group, fresh: false, .. } => {
-                self.tokens.reject(group, lease);
-                let demand = standing.demand();
-                self.meet_again(ask, &standing, demand).await?
-            }
-            How::Token { asked, fresh: true, .. } => {
-                let real = correction(ask, &challenges);
-                match real {
-                    Some(real) if !asked.covers(&real) => {
-                        standing.correct(&ask.scopes, real);
-                        let demand = standing.demand();
-                        self.meet_again(ask, &standing, demand).await?
-                    }
-                    _ => None,
+            How::Token { lease, group, asked, fresh } => {
+                match correction(ask, &challenges).filter(|real| !asked.covers(real)) {
+                    // The token is as good as any; it was asked for the wrong thing.
+                    Some(real) => standing.correct(&ask.scopes, real),
+                    None if *fresh => return Ok(None),
+                    None => self.tokens.reject(group, lease),
+                }
+                match standing.demand() {
+                    Some(demand) => Some(self.meet(ask, &standing, &demand).await?),
+                    None => None,
                 }
             }
         };
@@ -140,13 +135,13 @@ impl Authorizer {
         ask: &Ask,
         standing: &Standing,
         challenges: &[Challenge],
-    ) -> Result<Option<Arc<Demand>>, AuthError> {
+    ) -> Result<Option<Demand>, AuthError> {
         if let Some(demand) = Demand::read(&ask.upstream, challenges)? {
             if let Some(real) = correction(ask, challenges) {
                 standing.correct(&ask.scopes, real);
             }
             // Somebody who asked at the same time may have learned first.
-            let pinned = standing.demand().filter(|pinned| matches!(**pinned, Demand::Bearer(_)));
+            let pinned = standing.demand().filter(|pinned| pinned.bearer().is_some());
             return Ok(Some(pinned.unwrap_or_else(|| standing.pin(demand))));
         }
         let challenges = self.ping(ask).await?;
@@ -159,39 +154,29 @@ impl Authorizer {
         let mut request = Request::new(bytes::Bytes::new());
         *request.uri_mut() = url.uri().map_err(super::realm::RealmRefused::BadUrl)?;
         add_common_headers(request.headers_mut(), &url);
-        debug_assert!(request.headers().contains_key(HOST));
         let client = upstream.client(&url.origin).map_err(|error| AuthError::Tls(error.to_string()))?;
         let (head, body) = client.send(&request).await.map_err(AuthError::Ping)?.into_parts();
-        self.metrics.upstream_request(upstream.host.as_str(), "challenge", head.status.as_u16());
+        self.metrics.upstream_request(&upstream.label, "challenge", head.status.as_u16());
         drain(body).await;
         Ok(if head.status == StatusCode::UNAUTHORIZED { Challenge::parse_all(&head.headers) } else { Vec::new() })
     }
 
-    async fn meet_again(
-        &self,
-        ask: &Ask,
-        standing: &Standing,
-        demand: Option<Arc<Demand>>,
-    ) -> Result<Option<Grant>, AuthError> {
-        match demand {
-            Some(demand) => self.meet(ask, standing, &demand).await.map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// What the registry demands instead of `lost`, whose realm is gone. Asked by one request for all, and not again
-    /// at once. Until there is an answer the old demand stays, because tokens are held for it.
-    pub(super) async fn moved(&self, ask: &Ask, standing: &Standing, lost: &Arc<Demand>) -> Option<Arc<Demand>> {
+    /// Where tokens come from instead of `lost`, whose realm is gone. Asked by one request for all, and not again at
+    /// once. Until there is an answer the old demand stays, because tokens are held for it.
+    pub(super) async fn moved(&self, ask: &Ask, standing: &Standing, lost: &Arc<Bearer>) -> Option<Arc<Bearer>> {
         let _lesson = timeout(PATIENCE, standing.lesson()).await;
-        if let Some(other) = standing.demand().filter(|now| !Arc::ptr_eq(now, lost)) {
-            return Some(other);
+        if let Some(now) = standing.demand()
+            && !now.bearer().is_some_and(|now| Arc::ptr_eq(now, lost))
+        {
+            return now.bearer().cloned();
         }
         if !standing.is_time_to_look_again() {
             return None;
         }
         let challenges = timeout(ask.upstream.timeouts.token, self.ping(ask)).await.ok()?.ok()?;
         let demand = Demand::read(&ask.upstream, &challenges).ok()??;
-        (!demand.leads_where(lost)).then(|| standing.pin(demand))
+        let is_elsewhere = !demand.bearer().is_some_and(|now| now.leads_where(lost));
+        is_elsewhere.then(|| standing.pin(demand))?.bearer().cloned()
     }
 }
 

@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use tokio::time::{Instant, timeout};
 
 use super::demand::Bearer;
+use super::echo::Sent;
 use super::error::AuthError;
 use super::grant::{self, Token};
 use crate::AGENT;
@@ -50,8 +51,11 @@ pub async fn exchange(
                 Err(error) if asks_for_get(&error) => error,
                 outcome => return outcome,
             };
-            // Only a GET that works shows that the login is good and POST was the trouble.
-            let lease = call.by_get().await.map_err(|error| if error.is_refusal() { refused } else { error })?;
+            // Only a GET that works shows that the login is good and POST was the trouble. Of two refusals the first
+            // one is about the login as it is; a service without POST has said nothing about it.
+            let speaks = refused.is_refusal();
+            let lease =
+                call.by_get().await.map_err(|error| if speaks && error.is_refusal() { refused } else { error })?;
             bearer.wants_get.store(true, Ordering::Relaxed);
             return Ok(lease);
         }
@@ -181,14 +185,13 @@ fn asks_for_get(error: &AuthError) -> bool {
 
 /// What the service says, as long as it does not repeat the secret it was sent.
 fn message_of(body: &Bytes, credential: &Credential) -> Option<String> {
+    let sent = Sent::credential(credential);
+    // Before anything is cut, and again when JSON has been read.
+    let clean = |text: &str| !sent.is_in(text);
+    let body = Some(body).filter(|body| clean(&String::from_utf8_lossy(body)))?;
     let entries = ErrorEntry::parse_all(body);
-    let message = entries.first().map(|entry| one_line(&entry.message)).or_else(|| readable(body))?;
-    let secret = match credential {
-        Credential::Anonymous => return Some(message),
-        Credential::Password { password, .. } => password,
-        Credential::Identity { token, .. } | Credential::Bearer { token } => token,
-    };
-    (!message.contains(secret.expose())).then_some(message)
+    let message = entries.first().map(|entry| entry.message.clone()).or_else(|| readable(body))?;
+    Some(message).filter(|message| clean(message)).map(|message| one_line(&message))
 }
 
 /// Tokens of large organisations reach tens of kilobytes; nothing legitimate is larger than this.

@@ -77,7 +77,7 @@ impl Client {
             if let Some(origin) = &origin {
                 match &outcome {
                     Ok(_) => self.circuits.answered(origin),
-                    Err(error) if error.is_outage() => self.circuits.failed(origin),
+                    Err(error) if error.is_outage() => self.circuits.failed(origin, error),
                     Err(_) => {}
                 }
             }

@@ -16,6 +16,8 @@ pub struct Record {
     begun: Instant,
     pub method: http::Method,
     pub registry: Option<Box<str>>,
+    /// The registry's label in metrics.
+    pub label: Option<Box<str>>,
     pub operation: &'static str,
     pub repository: Option<Box<str>>,
     pub reference: Option<Box<str>>,
@@ -43,6 +45,7 @@ impl Record {
             begun: Instant::now(),
             method,
             registry: None,
+            label: None,
             operation: "other",
             repository: None,
             reference: None,
@@ -69,7 +72,7 @@ impl Drop for Record {
         let registry = self.registry.as_deref().unwrap_or("none");
         let status = self.status.map_or(0, |status| status.as_u16());
         let blame = self.blame.map_or("", Blame::as_str);
-        self.metrics.request(registry, self.operation, status, blame);
+        self.metrics.request(self.label.as_deref().unwrap_or("none"), self.operation, status, blame);
         info!(
             method = self.method.as_str(),
             registry,

@@ -50,7 +50,7 @@ pub async fn exchange(
             return Ok(Answer { response, authorization: offer.grant.header().cloned() });
         }
         let (head, body) = response.into_parts();
-        let denial = refusal::denied(call, &offer.grant, body).await;
+        let denial = refusal::denied(call, &offer.grant, &head, body).await;
         let begun = Instant::now();
         let next = match tries_left {
             0 => None,
@@ -80,8 +80,11 @@ async fn send(
     let outcome = client.send(&outbound.with(&offer.grant)).await;
     timing.upstream += begun.elapsed();
     let status = outcome.as_ref().map_or(0, |response| response.status().as_u16());
-    record.metrics().upstream_request(call.registry(), Step::Registry.as_str(), status);
-    outcome.map_err(|error| Failure::transport(&error, &format!("the registry {}", call.registry()), Step::Registry))
+    record.metrics().upstream_request(&upstream.label, Step::Registry.as_str(), status);
+    let mut response = outcome
+        .map_err(|error| Failure::transport(&error, &format!("the registry {}", call.registry()), Step::Registry))?;
+    refusal::note_sent(&mut response, offer.grant.header(), &outbound.url);
+    Ok(response)
 }
 
 const MOST_TRIES: u32 = 3;

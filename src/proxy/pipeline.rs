@@ -74,6 +74,7 @@ async fn serve(
     }
     let found = routes.route(front, addressed.as_ref(), head)?;
     record.registry = Some(found.upstream.host.as_str().into());
+    record.label = Some(found.upstream.label.clone());
     let call = classify(found, &head.method)?;
     record.operation = call.operation.as_str();
     record.repository = call.operation.repository().map(|name| name.as_str().into());

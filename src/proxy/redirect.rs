@@ -75,7 +75,7 @@ pub async fn follow(
     }
 }
 
-pub fn is_redirect(status: StatusCode) -> bool {
+fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
@@ -143,14 +143,15 @@ impl Hop {
         let outcome = client.send(&request).await;
         timing.upstream += begun.elapsed();
         let status = outcome.as_ref().map_or(0, |response| response.status().as_u16());
-        record.metrics().upstream_request(call.registry(), Step::Redirect.as_str(), status);
-        let response = outcome.map_err(|error| {
+        record.metrics().upstream_request(&upstream.label, Step::Redirect.as_str(), status);
+        let mut response = outcome.map_err(|error| {
             Failure::transport(
                 &error,
                 &format!("{}, where {} redirects to,", self.url.origin, call.registry()),
                 Step::Redirect,
             )
         })?;
+        refusal::note_sent(&mut response, self.authorization.as_ref(), &self.url);
         Ok(if sized_by_get { as_head(response) } else { response })
     }
 

@@ -75,6 +75,7 @@ fn upstream(
     Some(Upstream {
         id: UpstreamId::next(),
         host: host.clone(),
+        label: entry.map_or_else(|| host.to_string(), |entry| entry.pattern.to_string()).into(),
         origin,
         profile,
         allow: entry.map_or(&config.defaults.allow, |entry| &entry.allow).clone(),

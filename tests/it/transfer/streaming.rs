@@ -9,12 +9,12 @@ use regpass::base::clock::WallClock;
 use regpass::net::dial::Network;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::Handle;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::World;
 use crate::harness::{Regpass, request, with};
 use crate::sim::{self, Blob, Fault};
-use crate::wire::Open;
+use crate::wire::{Open, connect};
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_leaves_leaves_nothing_running() {
@@ -28,7 +28,7 @@ async fn a_client_that_leaves_leaves_nothing_running() {
         let fault = fault.map(|fault| world.registry.registry().inject(fault));
         let mut open = Open::begin(&world.regpass, request(Method::GET, &target)).await;
         // Without a piece in a second where none comes.
-        drop(tokio::time::timeout(Duration::from_secs(1), open.piece()).await);
+        drop(timeout(Duration::from_secs(1), open.piece()).await);
         open.leave().await;
         sleep(Duration::from_secs(2)).await;
         assert_eq!(alive(), before, "client, regpass and registry have let go");
@@ -42,11 +42,11 @@ async fn a_client_that_leaves_before_the_answer_leaves_nothing_running() {
     let world = World::start().await;
     world.registry.registry().inject(Fault::hang_before_head());
     let before = Handle::current().metrics().num_alive_tasks();
-    let (mut stream, serving) = crate::wire::connect(&world.regpass);
+    let (mut stream, serving) = connect(&world.regpass);
     stream.write_all(format!("GET {} HTTP/1.1\r\nHost: localhost\r\n\r\n", world.target).as_bytes()).await.unwrap();
     world.sim.ledger().wait_for(1).await;
     drop(stream);
-    tokio::time::timeout(Duration::from_secs(2), serving).await.expect("the server notices").unwrap();
+    timeout(Duration::from_secs(2), serving).await.expect("the server notices").unwrap();
     sleep(Duration::from_secs(2)).await;
     // The simulated server has its own task for the request it hangs on; a closed connection ends it.
     assert_eq!(Handle::current().metrics().num_alive_tasks(), before);
@@ -153,4 +153,18 @@ async fn a_large_blob_streams_with_bounded_buffers() {
     }
     assert_eq!(got, LARGE);
     assert!(ahead < 2 << 20, "{ahead} bytes were on their way");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_stops_reading_is_let_go_in_the_end() {
+    let world = World::start().await;
+    let big = Blob::synthetic_as(1 << 40, &format!("sha256:{}", "b".repeat(64)));
+    world.registry.publish_blob("acme/app", &big);
+    let before = Handle::current().metrics().num_alive_tasks();
+    let (mut stream, serving) = connect(&world.regpass);
+    let head = format!("GET /v2/acme/app/blobs/{} HTTP/1.1\r\nHost: localhost\r\n\r\n", big.digest);
+    stream.write_all(head.as_bytes()).await.unwrap();
+    timeout(Duration::from_secs(3600), serving).await.expect("nobody holds a connection for ever").unwrap();
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(Handle::current().metrics().num_alive_tasks(), before);
 }

@@ -128,17 +128,18 @@ async fn a_dead_registry_is_left_alone_for_a_while_and_tried_again() {
         assert_outage(&regpass.get(TAGS).await, 502, "gone.example");
     }
     let reply = regpass.get(TAGS).await;
-    assert_outage(&reply, 503, "gone.example");
+    assert_outage(&reply, 502, "gone.example");
     assert_eq!((reply.header("retry-after"), dials()), (Some("1"), 3), "nobody was asked");
+    assert!(reply.error().1.contains("3 times in a row"), "{reply:?}");
     assert_eq!(regpass.get("/v2/other/acme/app/tags/list").await.status, 200, "the other one is well");
 
     // One is let through after a second, and fails; two seconds from then, another.
     advance(Duration::from_millis(1001)).await;
     assert_outage(&regpass.get(TAGS).await, 502, "gone.example");
-    assert_outage(&regpass.get(TAGS).await, 503, "gone.example");
+    assert_outage(&regpass.get(TAGS).await, 502, "gone.example");
     assert_eq!(dials(), 4);
     advance(Duration::from_millis(1500)).await;
-    assert_outage(&regpass.get(TAGS).await, 503, "gone.example");
+    assert_outage(&regpass.get(TAGS).await, 502, "gone.example");
     registry(&sim, "late").await;
     advance(Duration::from_millis(501)).await;
     for _ in 0..5 {
@@ -244,4 +245,15 @@ async fn interim_answers_are_waited_through_and_odd_ones_told() {
     assert!(reply.status == 502 || (reply.status == 200 && &*reply.body == b"{}"), "{reply:?}");
     let reply = saying("HTTP/1.0 200 OK\r\n\r\n{}".into()).send(request(Method::GET, TAGS)).await;
     assert_eq!((reply.status.as_u16(), &*reply.body), (200, &b"{}"[..]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn first_requests_to_a_slow_registry_do_not_queue_behind_each_other() {
+    let sim = Sim::memory();
+    let (one, _, regpass) = two(&sim).await;
+    one.registry().inject(Fault::delay(Duration::from_secs(25)));
+    let began = Instant::now();
+    let replies = join_all((0..100).map(|_| regpass.get(TAGS))).await;
+    assert!(replies.iter().all(|reply| reply.status == 200));
+    assert!(began.elapsed().as_secs() < 30, "{:?}", began.elapsed());
 }
