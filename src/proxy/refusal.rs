@@ -17,6 +17,7 @@ use crate::auth::grant::Grant;
 use crate::base::origin::Url;
 use crate::net::body::read_limited;
 use crate::observe::blame::{Blame, Step};
+use crate::oci::challenge::Challenge;
 use crate::oci::error::{ErrorCode, ErrorEntry, one_line, readable};
 use crate::oci::operation::Operation;
 
@@ -59,6 +60,10 @@ pub async fn denied(call: &Call, grant: &Grant, head: &response::Parts, body: In
         (None, Some(_)) => format!("with {}", grant.source()),
     };
     let said = told.message.map(|message| format!(" (it says: {message})")).unwrap_or_default();
+    if grant.header().is_none() && grant.fell_back_from.is_none() && !asks_in_a_known_form(head) {
+        let message = format!("{registry} refuses {what} and asks for authorization in no form that is known{said}");
+        return Failure::new(StatusCode::FORBIDDEN, ErrorCode::Denied, Blame::Registry, Step::Challenge, message);
+    }
     let message = format!(
         "{registry} refuses {what} {with}: the repository does not exist, or it needs a login that may do this; see 'credential' of [registry.\"{registry}\"]{said}"
     );
@@ -66,6 +71,11 @@ pub async fn denied(call: &Call, grant: &Grant, head: &response::Parts, body: In
         Failure::new(StatusCode::FORBIDDEN, ErrorCode::Denied, Blame::Credential, Step::Registry, message);
     failure.upstream_detail = told.detail;
     failure
+}
+
+fn asks_in_a_known_form(head: &response::Parts) -> bool {
+    let challenges = Challenge::parse_all(&head.headers);
+    challenges.iter().any(|one| one.scheme == "basic" || (one.scheme == "bearer" && one.param("realm").is_some()))
 }
 
 /// Remembers on a response what its request carried, so that the words of an error can be checked for it.

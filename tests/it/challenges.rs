@@ -131,7 +131,9 @@ async fn a_refusal_with_nothing_to_meet_costs_the_base_and_ends() {
     for lines in [&["Negotiate"][..], &[], &["Bearer"], &[r#"Bearer service="generic.test""#], &["\"\\"]] {
         let sim = Sim::memory();
         let (_registry, regpass) = start(&sim, Preset::generic().challenges(lines)).await;
-        assert_eq!(regpass.get(APP).await.verdict(), "403 DENIED", "{lines:?}");
+        let reply = regpass.get(APP).await;
+        assert_eq!(reply.verdict(), "403 DENIED", "{lines:?}");
+        assert!(reply.error().1.contains("in no form that is known"), "not the login's fault: {reply:?}");
         sim.ledger().expect(&[REFUSED, "registry GET /v2/ anonymous 401"]);
         sim.finish();
     }
