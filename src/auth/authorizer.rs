@@ -21,6 +21,7 @@ use crate::credential::Credential;
 use crate::net::body::drain;
 use crate::observe::metrics::Metrics;
 use crate::oci::challenge::Challenge;
+use crate::oci::operation::Access;
 use crate::oci::scope::ScopeSet;
 use crate::upstream::UpstreamId;
 
@@ -64,7 +65,15 @@ impl Authorizer {
         if standing.demand().is_none() {
             let lesson = timeout(PATIENCE, standing.lesson()).await.ok().flatten();
             if standing.demand().is_none() {
-                return Ok(Offer { grant: Grant::nothing(None), lesson });
+                if ask.access == Access::Pull {
+                    return Ok(Offer { grant: Grant::nothing(None), lesson });
+                }
+                // What changes something is never sent on a guess: the demand is asked for first.
+                let challenges = self.ping(ask).await?;
+                match Demand::read(&ask.upstream, &challenges)? {
+                    Some(demand) => drop(standing.pin(demand)),
+                    None => standing.answered_openly(),
+                }
             }
         }
         let grant = match standing.demand() {
