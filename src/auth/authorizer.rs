@@ -3,22 +3,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use dashmap::DashMap;
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use tokio::time::timeout;
 
 use super::ask::Ask;
 use super::demand::{Bearer, Demand, Lesson, Standing};
 use super::error::AuthError;
-use super::exchange::add_common_headers;
 use super::grant::{Grant, How, Token};
 use super::memory::{Denials, StaleLogins};
+use super::realm::RealmRefused;
 use super::scopes::believed;
 use super::tokens::TokenGroup;
 use crate::base::clock::WallClock;
 use crate::base::lease_cache::LeaseCache;
 use crate::credential::Credential;
 use crate::net::body::drain;
+use crate::net::request;
 use crate::observe::metrics::Metrics;
 use crate::oci::challenge::Challenge;
 use crate::oci::operation::Access;
@@ -69,10 +71,8 @@ impl Authorizer {
                     return Ok(Offer { grant: Grant::nothing(None), lesson });
                 }
                 // What changes something is never sent on a guess: the demand is asked for first.
-                let challenges = self.ping(ask).await?;
-                match Demand::read(&ask.upstream, &challenges)? {
-                    Some(demand) => drop(standing.pin(demand)),
-                    None => standing.answered_openly(),
+                if self.learn(ask, &standing, &[]).await?.is_none() {
+                    standing.answered_openly();
                 }
             }
         }
@@ -138,7 +138,7 @@ impl Authorizer {
         self.standings.entry(upstream).or_default().clone()
     }
 
-    /// Pins what an unauthenticated 401 demands. One without a usable challenge sends us to `/v2/` for it.
+    /// Pins what an unauthenticated 401 demands. Without a usable challenge `/v2/` is asked for it.
     async fn learn(
         &self,
         ask: &Ask,
@@ -160,9 +160,7 @@ impl Authorizer {
     async fn ping(&self, ask: &Ask) -> Result<Vec<Challenge>, AuthError> {
         let upstream = &ask.upstream;
         let url = upstream.url("/v2/", None);
-        let mut request = Request::new(bytes::Bytes::new());
-        *request.uri_mut() = url.uri().map_err(super::realm::RealmRefused::BadUrl)?;
-        add_common_headers(request.headers_mut(), &url);
+        let request = request::to(&url, Method::GET, HeaderMap::new(), Bytes::new()).map_err(RealmRefused::BadUrl)?;
         let client = upstream.client(&url.origin).map_err(|error| AuthError::Tls(error.to_string()))?;
         let (head, body) = client.send(&request).await.map_err(AuthError::Ping)?.into_parts();
         self.metrics.upstream_request(&upstream.label, "challenge", head.status.as_u16());

@@ -23,17 +23,16 @@ impl Authorizer {
         let found = self.credential(ask).await?;
         let login = self.not_denied(ask, found.id)?;
         let is_stale = ask.works_without_login() && self.stale.contains(&login, &ask.scopes);
-        match demand {
-            Demand::Open => Ok(Grant::nothing(None)),
-            _ if is_stale => self.anonymously(ask, standing, demand, found.source).await,
-            Demand::Basic => Ok(direct(found)),
-            Demand::Bearer(_) if matches!(found.credential, Credential::Bearer { .. }) => Ok(direct(found)),
-            Demand::Bearer(bearer) => match self.token(ask, standing, bearer, &found).await {
-                Err(error) if error.is_refusal() && found.credential != Credential::Anonymous => {
-                    self.refused_login(ask, standing, bearer, found, error).await
-                }
-                outcome => outcome.map_err(unshared),
-            },
+        if is_stale {
+            return self.anonymously(ask, standing, demand, found.source).await;
+        }
+        let is_token = matches!(found.credential, Credential::Bearer { .. });
+        let Some(bearer) = demand.bearer().filter(|_| !is_token) else { return Ok(direct(found)) };
+        match self.token(ask, standing, bearer, &found).await {
+            Err(error) if error.is_refusal() && found.credential != Credential::Anonymous => {
+                self.refused_login(ask, standing, bearer, found, error).await
+            }
+            outcome => outcome.map_err(unshared),
         }
     }
 

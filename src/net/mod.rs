@@ -7,5 +7,6 @@ pub mod client;
 pub mod dial;
 pub mod error;
 pub mod listen;
+pub mod request;
 mod stall;
 pub mod tls;

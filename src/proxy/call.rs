@@ -13,6 +13,7 @@ use crate::observe::blame::{Blame, Step};
 use crate::oci::error::ErrorCode;
 use crate::oci::operation::{Access, NotOci, Operation};
 use crate::oci::query::Query;
+use crate::oci::reference::BadReference;
 use crate::profile::{Catalog, Delete};
 
 /// One request of the API to one registry.
@@ -58,12 +59,8 @@ pub fn classify(routed: Routed, method: &Method) -> Result<Call, Failure> {
 fn not_oci(why: NotOci) -> Failure {
     let (status, code) = match why {
         NotOci::Name(_) => (StatusCode::BAD_REQUEST, ErrorCode::NameInvalid),
-        NotOci::Reference(crate::oci::reference::BadReference::Digest) => {
-            (StatusCode::BAD_REQUEST, ErrorCode::DigestInvalid)
-        }
-        NotOci::Reference(crate::oci::reference::BadReference::Tag) => {
-            (StatusCode::BAD_REQUEST, ErrorCode::ManifestInvalid)
-        }
+        NotOci::Reference(BadReference::Digest) => (StatusCode::BAD_REQUEST, ErrorCode::DigestInvalid),
+        NotOci::Reference(BadReference::Tag) => (StatusCode::BAD_REQUEST, ErrorCode::ManifestInvalid),
         NotOci::Endpoint => (StatusCode::NOT_FOUND, ErrorCode::Unsupported),
         NotOci::Method { .. } => (StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported),
     };

@@ -60,7 +60,6 @@ pub async fn complete(
 ) -> Result<Reply, Failure> {
     let (response, step) = match landing {
         Landing::HandedOn(url) => return handed_on(&call, &url).map(Reply::Ready),
-        Landing::Expired(failure) => return Err(failure),
         Landing::Registry(response) => (response, Step::Registry),
         Landing::Elsewhere(response) => (response, Step::Redirect),
     };

@@ -164,7 +164,7 @@ impl Transfer {
                         return None;
                     }
                 }
-                Ok(Landing::HandedOn(_) | Landing::Expired(_)) => return None,
+                Ok(Landing::HandedOn(_)) => return None,
                 Err(_unreachable) => {}
             }
         }
