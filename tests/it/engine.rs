@@ -37,6 +37,9 @@ fn slow_down(registry: &Registry) {
     registry.token().inject(Fault::delay(Duration::from_millis(100)));
 }
 
+const MAY_PUSH: &str = r#"allow = ["pull", "push"]
+    credential = { source = "password", username = "alice", password = "wonderland" }"#;
+
 #[tokio::test(start_paused = true)]
 async fn two_hundred_cold_requests_cost_one_challenge_and_one_token() {
     let sim = Sim::memory();
@@ -66,9 +69,7 @@ async fn a_push_token_serves_the_pulls_of_its_repository() {
     let sim = Sim::memory();
     let registry = start(&sim, Preset::generic()).await;
     registry.user("alice", "wonderland");
-    let login = r#"allow = ["pull", "push"]
-        credential = { source = "password", username = "alice", password = "wonderland" }"#;
-    let regpass = Regpass::start(&sim, &only(&registry, login));
+    let regpass = Regpass::start(&sim, &only(&registry, MAY_PUSH));
 
     let put = regpass.send(put(APP, &Image::single("team/app", Family::Oci))).await;
     assert_eq!(put.status, 201, "{put:?}");
@@ -97,9 +98,7 @@ async fn a_pull_token_does_not_serve_a_push() {
     let sim = Sim::memory();
     let registry = start(&sim, Preset::generic()).await;
     registry.user("alice", "wonderland");
-    let login = r#"allow = ["pull", "push"]
-        credential = { source = "password", username = "alice", password = "wonderland" }"#;
-    let regpass = Regpass::start(&sim, &only(&registry, login));
+    let regpass = Regpass::start(&sim, &only(&registry, MAY_PUSH));
     assert_eq!(regpass.get(APP).await.status, 200);
     sim.ledger().take();
     assert_eq!(regpass.send(put(APP, &Image::single("team/app", Family::Oci))).await.status, 201);
