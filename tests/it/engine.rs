@@ -12,6 +12,8 @@ use crate::sim::{Expiry, Family, Fault, Image, Mode, Preset, Registry, Sim};
 const APP: &str = "/v2/team/app/manifests/1";
 const TOOL: &str = "/v2/team/tool/manifests/1";
 const TOKEN: &str = "token GET /token?service=generic.test&scope=repository:team/app:pull anonymous 200";
+const MAY_PUSH: &str = r#"allow = ["pull", "push"]
+    credential = { source = "password", username = "alice", password = "wonderland" }"#;
 
 /// A registry with two public repositories.
 async fn start(sim: &Sim, preset: Preset) -> Registry {
@@ -36,9 +38,6 @@ fn slow_down(registry: &Registry) {
     registry.registry().inject(Fault::delay(Duration::from_millis(20)));
     registry.token().inject(Fault::delay(Duration::from_millis(100)));
 }
-
-const MAY_PUSH: &str = r#"allow = ["pull", "push"]
-    credential = { source = "password", username = "alice", password = "wonderland" }"#;
 
 #[tokio::test(start_paused = true)]
 async fn two_hundred_cold_requests_cost_one_challenge_and_one_token() {
