@@ -3,25 +3,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use dashmap::DashMap;
-use http::header::HOST;
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use tokio::time::timeout;
 
 use super::ask::Ask;
-use super::demand::{Demand, Lesson, Standing};
+use super::demand::{Bearer, Demand, Lesson, Standing};
 use super::error::AuthError;
-use super::exchange::add_common_headers;
 use super::grant::{Grant, How, Token};
 use super::memory::{Denials, StaleLogins};
+use super::realm::RealmRefused;
 use super::scopes::believed;
 use super::tokens::TokenGroup;
 use crate::base::clock::WallClock;
 use crate::base::lease_cache::LeaseCache;
 use crate::credential::Credential;
 use crate::net::body::drain;
+use crate::net::request;
 use crate::observe::metrics::Metrics;
 use crate::oci::challenge::Challenge;
+use crate::oci::operation::Access;
 use crate::oci::scope::ScopeSet;
 use crate::upstream::UpstreamId;
 
@@ -65,7 +67,13 @@ impl Authorizer {
         if standing.demand().is_none() {
             let lesson = timeout(PATIENCE, standing.lesson()).await.ok().flatten();
             if standing.demand().is_none() {
-                return Ok(Offer { grant: Grant::nothing(None), lesson });
+                if ask.access == Access::Pull {
+                    return Ok(Offer { grant: Grant::nothing(None), lesson });
+                }
+                // What changes something is never sent on a guess: the demand is asked for first.
+                if self.learn(ask, &standing, &[]).await?.is_none() {
+                    standing.answered_openly();
+                }
             }
         }
         let grant = match standing.demand() {
@@ -99,20 +107,16 @@ impl Authorizer {
                 (!matches!(next.how, How::Nothing)).then_some(next)
             }
             How::Direct(_) => self.without_login(ask, &standing, grant).await?,
-            How::Token { lease, group, fresh: false, .. } => {
-                self.tokens.reject(group, lease);
-                let demand = standing.demand();
-                self.meet_again(ask, &standing, demand).await?
-            }
-            How::Token { asked, fresh: true, .. } => {
-                let real = correction(ask, &challenges);
-                match real {
-                    Some(real) if !asked.covers(&real) => {
-                        standing.correct(&ask.scopes, real);
-                        let demand = standing.demand();
-                        self.meet_again(ask, &standing, demand).await?
-                    }
-                    _ => None,
+            How::Token { lease, group, asked, fresh } => {
+                match correction(ask, &challenges).filter(|real| !asked.covers(real)) {
+                    // The token is as good as any; it was asked for the wrong thing.
+                    Some(real) => standing.correct(&ask.scopes, real),
+                    None if *fresh => return Ok(None),
+                    None => self.tokens.reject(group, lease),
+                }
+                match standing.demand() {
+                    Some(demand) => Some(self.meet(ask, &standing, &demand).await?),
+                    None => None,
                 }
             }
         };
@@ -134,19 +138,19 @@ impl Authorizer {
         self.standings.entry(upstream).or_default().clone()
     }
 
-    /// Pins what an unauthenticated 401 demands. One without a usable challenge sends us to `/v2/` for it.
+    /// Pins what an unauthenticated 401 demands. Without a usable challenge `/v2/` is asked for it.
     async fn learn(
         &self,
         ask: &Ask,
         standing: &Standing,
         challenges: &[Challenge],
-    ) -> Result<Option<Arc<Demand>>, AuthError> {
+    ) -> Result<Option<Demand>, AuthError> {
         if let Some(demand) = Demand::read(&ask.upstream, challenges)? {
             if let Some(real) = correction(ask, challenges) {
                 standing.correct(&ask.scopes, real);
             }
             // Somebody who asked at the same time may have learned first.
-            let pinned = standing.demand().filter(|pinned| matches!(**pinned, Demand::Bearer(_)));
+            let pinned = standing.demand().filter(|pinned| pinned.bearer().is_some());
             return Ok(Some(pinned.unwrap_or_else(|| standing.pin(demand))));
         }
         let challenges = self.ping(ask).await?;
@@ -156,42 +160,30 @@ impl Authorizer {
     async fn ping(&self, ask: &Ask) -> Result<Vec<Challenge>, AuthError> {
         let upstream = &ask.upstream;
         let url = upstream.url("/v2/", None);
-        let mut request = Request::new(bytes::Bytes::new());
-        *request.uri_mut() = url.uri().map_err(super::realm::RealmRefused::BadUrl)?;
-        add_common_headers(request.headers_mut(), &url);
-        debug_assert!(request.headers().contains_key(HOST));
+        let request = request::to(&url, Method::GET, HeaderMap::new(), Bytes::new()).map_err(RealmRefused::BadUrl)?;
         let client = upstream.client(&url.origin).map_err(|error| AuthError::Tls(error.to_string()))?;
         let (head, body) = client.send(&request).await.map_err(AuthError::Ping)?.into_parts();
-        self.metrics.upstream_request(upstream.host.as_str(), "challenge", head.status.as_u16());
+        self.metrics.upstream_request(&upstream.label, "challenge", head.status.as_u16());
         drain(body).await;
         Ok(if head.status == StatusCode::UNAUTHORIZED { Challenge::parse_all(&head.headers) } else { Vec::new() })
     }
 
-    async fn meet_again(
-        &self,
-        ask: &Ask,
-        standing: &Standing,
-        demand: Option<Arc<Demand>>,
-    ) -> Result<Option<Grant>, AuthError> {
-        match demand {
-            Some(demand) => self.meet(ask, standing, &demand).await.map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// What the registry demands instead of `lost`, whose realm is gone. Asked by one request for all, and not again
-    /// at once. Until there is an answer the old demand stays, because tokens are held for it.
-    pub(super) async fn moved(&self, ask: &Ask, standing: &Standing, lost: &Arc<Demand>) -> Option<Arc<Demand>> {
+    /// Where tokens come from instead of `lost`, whose realm is gone. Asked by one request for all, and not again at
+    /// once. Until there is an answer the old demand stays, because tokens are held for it.
+    pub(super) async fn moved(&self, ask: &Ask, standing: &Standing, lost: &Arc<Bearer>) -> Option<Arc<Bearer>> {
         let _lesson = timeout(PATIENCE, standing.lesson()).await;
-        if let Some(other) = standing.demand().filter(|now| !Arc::ptr_eq(now, lost)) {
-            return Some(other);
+        if let Some(now) = standing.demand()
+            && !now.bearer().is_some_and(|now| Arc::ptr_eq(now, lost))
+        {
+            return now.bearer().cloned();
         }
         if !standing.is_time_to_look_again() {
             return None;
         }
         let challenges = timeout(ask.upstream.timeouts.token, self.ping(ask)).await.ok()?.ok()?;
         let demand = Demand::read(&ask.upstream, &challenges).ok()??;
-        (!demand.leads_where(lost)).then(|| standing.pin(demand))
+        let is_elsewhere = !demand.bearer().is_some_and(|now| now.leads_where(lost));
+        is_elsewhere.then(|| standing.pin(demand))?.bearer().cloned()
     }
 }
 

@@ -16,12 +16,12 @@ use crate::oci::challenge::Challenge;
 use crate::oci::scope::ScopeSet;
 use crate::upstream::Upstream;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Demand {
     /// It answered without authorization. A challenge may still come, for another repository.
     Open,
     Basic,
-    Bearer(Bearer),
+    Bearer(Arc<Bearer>),
 }
 
 #[derive(Debug)]
@@ -38,21 +38,27 @@ impl Demand {
     pub fn read(upstream: &Upstream, challenges: &[Challenge]) -> Result<Option<Self>, RealmRefused> {
         let mut bearer = challenges.iter().filter(|challenge| challenge.scheme == "bearer");
         if let Some((challenge, realm)) = bearer.find_map(|one| Some((one, one.param("realm")?))) {
-            return Ok(Some(Self::Bearer(Bearer {
+            return Ok(Some(Self::Bearer(Arc::new(Bearer {
                 realm: admit(upstream, realm)?,
                 service: challenge.param("service").map(Into::into),
                 wants_get: AtomicBool::new(false),
-            })));
+            }))));
         }
         Ok(challenges.iter().any(|challenge| challenge.scheme == "basic").then_some(Self::Basic))
     }
 
-    /// Whether it sends us to the same token service as `other`.
-    pub fn leads_where(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Bearer(one), Self::Bearer(other)) => (&one.realm, &one.service) == (&other.realm, &other.service),
-            _ => false,
+    pub fn bearer(&self) -> Option<&Arc<Bearer>> {
+        match self {
+            Self::Bearer(bearer) => Some(bearer),
+            Self::Open | Self::Basic => None,
         }
+    }
+}
+
+impl Bearer {
+    /// Whether it is the same token service as `other`'s.
+    pub fn leads_where(&self, other: &Self) -> bool {
+        (&self.realm, &self.service) == (&other.realm, &other.service)
     }
 }
 
@@ -84,8 +90,8 @@ impl Default for Standing {
 }
 
 impl Standing {
-    pub fn demand(&self) -> Option<Arc<Demand>> {
-        self.demand.load_full()
+    pub fn demand(&self) -> Option<Demand> {
+        self.demand.load().as_deref().cloned()
     }
 
     /// Waits for a turn to learn; by then somebody else may have learned.
@@ -93,9 +99,8 @@ impl Standing {
         self.lesson.clone().acquire_owned().await.ok().map(Lesson)
     }
 
-    pub fn pin(&self, demand: Demand) -> Arc<Demand> {
-        let demand = Arc::new(demand);
-        self.demand.store(Some(demand.clone()));
+    pub fn pin(&self, demand: Demand) -> Demand {
+        self.demand.store(Some(Arc::new(demand.clone())));
         demand
     }
 

@@ -3,20 +3,22 @@
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tokio::time::{Instant, timeout};
 
 use super::demand::Bearer;
+use super::echo::Sent;
 use super::error::AuthError;
 use super::grant::{self, Token};
-use crate::AGENT;
+use super::realm::RealmRefused;
 use crate::base::clock::WallClock;
 use crate::base::lease::Lease;
 use crate::base::origin::Url;
 use crate::base::secret::Secret;
 use crate::credential::{Credential, Found};
 use crate::net::body::read_limited;
+use crate::net::request;
 use crate::oci::error::{ErrorEntry, one_line, readable};
 use crate::oci::scope::ScopeSet;
 use crate::oci::token::{Hints, TokenReply};
@@ -50,8 +52,11 @@ pub async fn exchange(
                 Err(error) if asks_for_get(&error) => error,
                 outcome => return outcome,
             };
-            // Only a GET that works shows that the login is good and POST was the trouble.
-            let lease = call.by_get().await.map_err(|error| if error.is_refusal() { refused } else { error })?;
+            // Only a GET that works shows that the login is good and POST was the trouble. Of two refusals the first
+            // one is about the login as it is; a service without POST has said nothing about it.
+            let speaks = refused.is_refusal();
+            let lease =
+                call.by_get().await.map_err(|error| if speaks && error.is_refusal() { refused } else { error })?;
             bearer.wants_get.store(true, Ordering::Relaxed);
             return Ok(lease);
         }
@@ -72,26 +77,27 @@ struct Call<'a> {
 impl Call<'_> {
     async fn by_get(&self) -> Result<Lease<Token>, AuthError> {
         let url = Url { query: Some(token_query(self.realm, self.service, self.scopes).into()), ..self.realm.clone() };
-        let mut request = Request::new(Bytes::new());
-        if let Some(basic) = grant::basic(&self.found.credential) {
-            request.headers_mut().insert(AUTHORIZATION, basic);
-        }
-        self.send(url, request).await
+        let mut headers = HeaderMap::new();
+        headers.extend(grant::basic(&self.found.credential).map(|basic| (AUTHORIZATION, basic)));
+        self.send(&url, Method::GET, headers, Bytes::new()).await
     }
 
     async fn by_post(&self, token: &Secret) -> Result<Lease<Token>, AuthError> {
         let form = Secret::new(refresh_form(self.service, self.scopes, token));
-        let mut request = Request::new(Bytes::copy_from_slice(form.expose().as_bytes()));
-        *request.method_mut() = Method::POST;
-        let headers = request.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        self.send(self.realm.clone(), request).await
+        let body = Bytes::copy_from_slice(form.expose().as_bytes());
+        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+        self.send(self.realm, Method::POST, HeaderMap::from_iter([(CONTENT_TYPE, kind)]), body).await
     }
 
-    async fn send(&self, url: Url, mut request: Request<Bytes>) -> Result<Lease<Token>, AuthError> {
+    async fn send(
+        &self,
+        url: &Url,
+        method: Method,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Lease<Token>, AuthError> {
         let realm = || self.realm.clone();
-        *request.uri_mut() = url.uri().map_err(super::realm::RealmRefused::BadUrl)?;
-        add_common_headers(request.headers_mut(), &url);
+        let request = request::to(url, method, headers, body).map_err(RealmRefused::BadUrl)?;
         let client = self.upstream.client(&url.origin).map_err(|error| AuthError::Tls(error.to_string()))?;
         // The lifetime counts from before the request: a slow answer only makes us early.
         let begun = Instant::now();
@@ -128,16 +134,6 @@ impl Call<'_> {
             }
             _ => AuthError::TokenStatus { realm, status, message },
         }
-    }
-}
-
-/// The headers every request of ours carries. A missing `User-Agent` earns a 403 at Docker Hub; `Host` is the
-/// upstream's own, because Harbor and distribution build URLs from it.
-pub fn add_common_headers(headers: &mut HeaderMap, url: &Url) {
-    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-    headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
-    if let Ok(host) = HeaderValue::from_str(&url.origin.authority()) {
-        headers.insert(HOST, host);
     }
 }
 
@@ -181,14 +177,13 @@ fn asks_for_get(error: &AuthError) -> bool {
 
 /// What the service says, as long as it does not repeat the secret it was sent.
 fn message_of(body: &Bytes, credential: &Credential) -> Option<String> {
+    let sent = Sent::credential(credential);
+    // Before anything is cut, and again when JSON has been read.
+    let clean = |text: &str| !sent.is_in(text);
+    let body = Some(body).filter(|body| clean(&String::from_utf8_lossy(body)))?;
     let entries = ErrorEntry::parse_all(body);
-    let message = entries.first().map(|entry| one_line(&entry.message)).or_else(|| readable(body))?;
-    let secret = match credential {
-        Credential::Anonymous => return Some(message),
-        Credential::Password { password, .. } => password,
-        Credential::Identity { token, .. } | Credential::Bearer { token } => token,
-    };
-    (!message.contains(secret.expose())).then_some(message)
+    let message = entries.first().map(|entry| entry.message.clone()).or_else(|| readable(body))?;
+    Some(message).filter(|message| clean(message)).map(|message| one_line(&message))
 }
 
 /// Tokens of large organisations reach tens of kilobytes; nothing legitimate is larger than this.

@@ -16,24 +16,23 @@ use crate::oci::scope::ScopeSet;
 
 impl Authorizer {
     /// The best grant for a known demand.
-    pub(super) async fn meet(&self, ask: &Ask, standing: &Standing, demand: &Arc<Demand>) -> Result<Grant, AuthError> {
-        if let Demand::Open = **demand {
+    pub(super) async fn meet(&self, ask: &Ask, standing: &Standing, demand: &Demand) -> Result<Grant, AuthError> {
+        if let Demand::Open = demand {
             return Ok(Grant::nothing(None));
         }
         let found = self.credential(ask).await?;
         let login = self.not_denied(ask, found.id)?;
         let is_stale = ask.works_without_login() && self.stale.contains(&login, &ask.scopes);
-        match &**demand {
-            Demand::Open => Ok(Grant::nothing(None)),
-            _ if is_stale => self.anonymously(ask, standing, demand, found.source).await,
-            Demand::Basic => Ok(direct(found)),
-            Demand::Bearer(_) if matches!(found.credential, Credential::Bearer { .. }) => Ok(direct(found)),
-            Demand::Bearer(bearer) => match self.token(ask, standing, demand, bearer, &found, None).await {
-                Err(error) if error.is_refusal() && found.credential != Credential::Anonymous => {
-                    self.refused_login(ask, standing, demand, bearer, found, error).await
-                }
-                outcome => outcome.map_err(unshared),
-            },
+        if is_stale {
+            return self.anonymously(ask, standing, demand, found.source).await;
+        }
+        let is_token = matches!(found.credential, Credential::Bearer { .. });
+        let Some(bearer) = demand.bearer().filter(|_| !is_token) else { return Ok(direct(found)) };
+        match self.token(ask, standing, bearer, &found).await {
+            Err(error) if error.is_refusal() && found.credential != Credential::Anonymous => {
+                self.refused_login(ask, standing, bearer, found, error).await
+            }
+            outcome => outcome.map_err(unshared),
         }
     }
 
@@ -42,14 +41,13 @@ impl Authorizer {
         &self,
         ask: &Ask,
         standing: &Standing,
-        demand: &Arc<Demand>,
-        bearer: &Bearer,
+        bearer: &Arc<Bearer>,
         found: Found,
         error: Arc<AuthError>,
     ) -> Result<Grant, AuthError> {
         let mut refused = (found, error);
         if let Some(newer) = self.newer_credential(ask, refused.0.id).await? {
-            match self.token(ask, standing, demand, bearer, &newer, None).await {
+            match self.token(ask, standing, bearer, &newer).await {
                 Err(error) if error.is_refusal() => refused = (newer, error),
                 outcome => return outcome.map_err(unshared),
             }
@@ -60,8 +58,9 @@ impl Authorizer {
         }
         let whole_login =
             matches!(&*error, AuthError::TokenRefused { status, .. } if *status == StatusCode::UNAUTHORIZED);
+        let demand = Demand::Bearer(bearer.clone());
         let anonymous =
-            self.anonymously(ask, standing, demand, found.source.clone()).await.map_err(|_| unshared(error))?;
+            self.anonymously(ask, standing, &demand, found.source.clone()).await.map_err(|_| unshared(error))?;
         self.mark_stale(ask, &found, if whole_login { None } else { Some(ask.scopes.clone()) });
         Ok(anonymous)
     }
@@ -80,7 +79,8 @@ impl Authorizer {
         if !ask.works_without_login() {
             return Ok(None);
         }
-        self.mark_stale(ask, &grant.found, None);
+        // Only for what was asked: who answers 401 to a wrong password answers it to a good one at a closed door, too.
+        self.mark_stale(ask, &grant.found, Some(ask.scopes.clone()));
         self.anonymously(ask, standing, &demand, grant.found.source.clone()).await.map(Some)
     }
 
@@ -88,14 +88,15 @@ impl Authorizer {
         &self,
         ask: &Ask,
         standing: &Standing,
-        demand: &Arc<Demand>,
+        demand: &Demand,
         login_source: Box<str>,
     ) -> Result<Grant, AuthError> {
         let nobody = Found::anonymous();
         self.not_denied(ask, nobody.id)?;
-        match &**demand {
+        match demand {
             Demand::Bearer(bearer) => {
-                self.token(ask, standing, demand, bearer, &nobody, Some(login_source)).await.map_err(unshared)
+                let grant = self.token(ask, standing, bearer, &nobody).await.map_err(unshared)?;
+                Ok(Grant { fell_back_from: Some(login_source), ..grant })
             }
             Demand::Open | Demand::Basic => Ok(Grant::nothing(Some(login_source))),
         }
@@ -106,17 +107,12 @@ impl Authorizer {
         &self,
         ask: &Ask,
         standing: &Standing,
-        demand: &Arc<Demand>,
-        bearer: &Bearer,
+        bearer: &Arc<Bearer>,
         found: &Found,
-        fell_back_from: Option<Box<str>>,
     ) -> Result<Grant, Arc<AuthError>> {
-        match self.token_at(ask, standing, demand, bearer, found, fell_back_from.clone()).await {
-            Err(error) if error.is_lost_realm() => match self.moved(ask, standing, demand).await.as_ref() {
-                Some(moved) => match &**moved {
-                    Demand::Bearer(bearer) => self.token_at(ask, standing, moved, bearer, found, fell_back_from).await,
-                    Demand::Open | Demand::Basic => Err(error),
-                },
+        match self.token_at(ask, standing, bearer, found).await {
+            Err(error) if error.is_lost_realm() => match self.moved(ask, standing, bearer).await {
+                Some(moved) => self.token_at(ask, standing, &moved, found).await,
                 None => Err(error),
             },
             outcome => outcome,
@@ -153,7 +149,7 @@ impl Authorizer {
         let login: Login = (ask.upstream.host.clone(), found.id);
         if self.stale.add(login, scopes) {
             let registry = ask.upstream.host.as_str();
-            self.metrics.login_rejected(registry);
+            self.metrics.login_rejected(&ask.upstream.label);
             warn!(registry, source = &*found.source, "the registry rejects the stored login; pulls go on anonymously");
         }
     }

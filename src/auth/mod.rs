@@ -3,6 +3,7 @@
 pub mod ask;
 pub mod authorizer;
 pub mod demand;
+pub mod echo;
 pub mod error;
 pub mod exchange;
 pub mod grant;

@@ -64,3 +64,104 @@ fn is_listed(upstream: &Upstream, url: &Url) -> bool {
         .any(|listed| listed.host == origin.host && listed.port.is_none_or(|port| port == origin.port));
     by_profile || by_operator
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::base::host::RegistryHost;
+    use crate::base::origin::Origin;
+    use crate::config::model::{CredentialSource, RealmHost, Redirects, RepositoryRules, Timeouts};
+    use crate::credential::chain::Credentials;
+    use crate::credential::environment::Environment;
+    use crate::credential::sources::Sources;
+    use crate::net::dial::Network;
+    use crate::profile;
+    use crate::upstream::{Reach, UpstreamId};
+
+    fn upstream(url: &str, profile: &str, realm_hosts: &[(&str, Option<u16>)]) -> Upstream {
+        let origin: Origin = Url::parse(url).unwrap().origin;
+        let sources = Sources::new(Environment::default());
+        let realm_host = |(host, port): &(&str, Option<u16>)| RealmHost { host: (*host).into(), port: *port };
+        Upstream {
+            id: UpstreamId::next(),
+            host: RegistryHost::parse("registry.example").unwrap(),
+            label: "registry.example".into(),
+            origin,
+            profile: profile::by_name(profile).unwrap(),
+            allow: BTreeSet::new(),
+            repositories: RepositoryRules::default(),
+            redirects: Redirects::Follow,
+            realm_hosts: realm_hosts.iter().map(realm_host).collect(),
+            credentials: Credentials::new(&CredentialSource::Anonymous, &[], &sources),
+            timeouts: Timeouts::default(),
+            reach: Reach::new(Network::Tcp, Arc::default(), false),
+        }
+    }
+
+    /// `Some(whether it sees credentials)`, or `None` for a realm that is not called at all.
+    fn verdict(upstream: &Upstream, realm: &str) -> Option<bool> {
+        admit(upstream, realm).ok().map(|realm| realm.sees_credentials())
+    }
+
+    #[test]
+    fn a_tls_registry_trusts_itself_and_what_was_named() {
+        let upstream = upstream("https://r.example", "docker-hub", &[("t.example", None), ("p.example", Some(8443))]);
+        for (realm, expected) in [
+            ("https://r.example/token", Some(true)),
+            ("/token", Some(true)),
+            ("https://R.EXAMPLE:443/token", Some(true)),
+            ("https://t.example/token", Some(true)),
+            ("https://t.example:9443/token", Some(true)),
+            ("https://p.example:8443/token", Some(true)),
+            ("https://p.example/token", Some(false)),
+            ("https://auth.docker.io/token", Some(true)),
+            ("https://auth.docker.io:8443/token", Some(false)),
+            ("https://evil.auth.docker.io/token", Some(false)),
+            ("https://auth.docker.io.evil.example/token", Some(false)),
+            ("https://sub.t.example/token", Some(false)),
+            ("https://xt.example/token", Some(false)),
+            ("https://r.example:8443/token", Some(false)),
+            ("https://r.example.evil.example/", Some(false)),
+            ("http://r.example/token", None),
+            ("http://t.example/token", None),
+            ("http://auth.docker.io/token", None),
+            ("//t.example/token", Some(true)),
+            ("https://r.example@evil.example/token", None),
+            ("https://evil.example\\@r.example/", None),
+            ("https://evil.example#@r.example/", Some(false)),
+            ("https://r.example%2eevil.example/", None),
+            ("https://", None),
+            ("ftp://r.example/", None),
+        ] {
+            assert_eq!(verdict(&upstream, realm), expected, "{realm}");
+        }
+    }
+
+    #[test]
+    fn a_plain_registry_calls_only_what_was_named_or_tls() {
+        let upstream = upstream("http://r.example:5000", "generic", &[("t.example", Some(80))]);
+        for (realm, expected) in [
+            ("http://r.example:5000/token", Some(true)),
+            ("http://r.example/token", None),
+            ("http://t.example/token", Some(true)),
+            ("http://t.example:8080/token", None),
+            ("http://auth.docker.io/token", None),
+            ("https://t.example/token", Some(false)),
+            ("https://auth.docker.io/token", Some(false)),
+            ("https://r.example:5000/token", Some(false)),
+        ] {
+            assert_eq!(verdict(&upstream, realm), expected, "{realm}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_what_to_add() {
+        let upstream = upstream("http://r.example:5000", "generic", &[]);
+        let refused = admit(&upstream, "http://t.example:8080/token?x=secret").unwrap_err().to_string();
+        assert!(refused.contains("add 't.example:8080' to the registry's 'realm_hosts'"), "{refused}");
+        assert!(!refused.contains("secret"), "{refused}");
+    }
+}

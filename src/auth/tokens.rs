@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::ask::Ask;
 use super::authorizer::Authorizer;
-use super::demand::{Bearer, Demand, Standing};
+use super::demand::{Bearer, Standing};
 use super::error::AuthError;
 use super::exchange::exchange;
 use super::grant::{Grant, How};
@@ -35,10 +35,8 @@ impl Authorizer {
         &self,
         ask: &Ask,
         standing: &Standing,
-        demand: &Arc<Demand>,
-        bearer: &Bearer,
+        bearer: &Arc<Bearer>,
         found: &Found,
-        fell_back_from: Option<Box<str>>,
     ) -> Result<Grant, Arc<AuthError>> {
         let realm = bearer.realm.url();
         let group = TokenGroup {
@@ -49,26 +47,25 @@ impl Authorizer {
         };
         let asked = standing.corrected(&ask.scopes);
         let fetch = {
-            let (upstream, demand, scopes) = (ask.upstream.clone(), demand.clone(), asked.clone());
+            let (upstream, bearer, scopes) = (ask.upstream.clone(), bearer.clone(), asked.clone());
             let (found, metrics, clock) = (found.clone(), self.metrics.clone(), self.clock);
             move || {
-                let (upstream, demand, scopes) = (upstream.clone(), demand.clone(), scopes.clone());
+                let (upstream, bearer, scopes) = (upstream.clone(), bearer.clone(), scopes.clone());
                 let (found, metrics) = (found.clone(), metrics.clone());
                 async move {
-                    let Demand::Bearer(bearer) = &*demand else { return Err(AuthError::Abandoned) };
-                    let outcome = exchange(&upstream, bearer, &scopes, &found, clock).await;
+                    let outcome = exchange(&upstream, &bearer, &scopes, &found, clock).await;
                     let word = match &outcome {
                         Ok(_) => "granted",
                         Err(error) if error.is_refusal() => "refused",
                         Err(_) => "failed",
                     };
-                    metrics.token_fetch(upstream.host.as_str(), word);
+                    metrics.token_fetch(&upstream.label, word);
                     outcome
                 }
             }
         };
         let obtained = self.tokens.get_or_fetch(&group, &asked, fetch).await?;
-        self.metrics.token_used(ask.upstream.host.as_str(), if obtained.fresh { "fetched" } else { "cached" });
+        self.metrics.token_used(&ask.upstream.label, if obtained.fresh { "fetched" } else { "cached" });
         if ask.access != Access::Pull
             && let Some(granted) = obtained.lease.value.granted.as_ref().filter(|granted| !granted.covers(&asked))
         {
@@ -80,6 +77,6 @@ impl Authorizer {
             }));
         }
         let how = How::Token { lease: obtained.lease, group, asked, fresh: obtained.fresh };
-        Ok(Grant { how, found: found.clone(), fell_back_from })
+        Ok(Grant { how, found: found.clone(), fell_back_from: None })
     }
 }

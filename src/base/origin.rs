@@ -1,7 +1,6 @@
 //! Scheme, host and port: the unit of trust. A credential belongs to an origin, never to a name.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use http::Uri;
 
@@ -48,11 +47,6 @@ impl Origin {
         } else {
             format!("{}:{}", self.host, self.port)
         }
-    }
-
-    /// The address, when the host is an IP literal.
-    pub fn ip(&self) -> Option<IpAddr> {
-        self.host.trim_start_matches('[').trim_end_matches(']').parse().ok()
     }
 }
 

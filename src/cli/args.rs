@@ -64,7 +64,7 @@ impl CommandLine {
     pub(super) fn parse_from(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let commands = Self::command();
         let names: Vec<&str> = commands.get_subcommands().map(clap::Command::get_name).collect();
-        Self::try_parse_from(bind_docker_credentials(args, &names))
+        Self::try_parse_from(command_first(bind_docker_credentials(args, &names), &commands))
     }
 }
 
@@ -112,6 +112,25 @@ fn bind_docker_credentials(args: impl IntoIterator<Item = OsString>, commands: &
     bound
 }
 
+/// Moves the command before the flags. clap keeps one side only of a flag that stands on both sides of the command:
+/// of `--listen A serve --listen B`, A would be lost without a word.
+fn command_first(mut args: Vec<OsString>, commands: &clap::Command) -> Vec<OsString> {
+    let takes_next = |arg: &OsStr| {
+        let name = arg.to_str().and_then(|arg| arg.strip_prefix("--"));
+        let known = name.and_then(|name| commands.get_arguments().find(|known| known.get_long() == Some(name)));
+        known.is_some_and(|known| known.get_action().takes_values() && !known.is_require_equals_set())
+    };
+    let mut at = 1;
+    while let Some(arg) = args.get(at).filter(|arg| arg.as_encoded_bytes().starts_with(b"-") && *arg != "--") {
+        at += if takes_next(arg) { 2 } else { 1 };
+    }
+    if args.get(at).is_some_and(|arg| commands.get_subcommands().any(|command| command.get_name() == arg)) {
+        let command = args.remove(at);
+        args.insert(1, command);
+    }
+    args
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,6 +172,19 @@ mod tests {
             };
             assert_eq!(command_line.flags.overrides(), expected, "{line}");
         }
+    }
+
+    #[test]
+    fn flags_on_both_sides_of_the_command_count_together() {
+        let line = "regpass --docker-credentials --listen 127.0.0.1:1 --log=json check --listen 127.0.0.1:2";
+        let command_line = CommandLine::parse_from(words(line)).unwrap();
+        assert_eq!(command_line.command, Some(Command::Check));
+        assert_eq!(command_line.flags.overrides().listen, ["127.0.0.1:1", "127.0.0.1:2"]);
+        let twice = CommandLine::parse_from(words("regpass --allow pull check --allow push"));
+        assert!(twice.is_err(), "a flag that does not repeat is refused on both sides as on one");
+        let named = CommandLine::parse_from(words("regpass --config serve check --insecure-open")).unwrap();
+        assert_eq!(named.command, Some(Command::Check));
+        assert_eq!(named.flags.overrides().config, Some("serve".into()));
     }
 
     #[test]

@@ -49,8 +49,8 @@ pub fn run(
         (None, Err(what)) => (LogFormat::default(), Some(what)),
     };
     let overrides = command_line.flags.overrides();
-    let loaded = config::load(&overrides, environment).and_then(|config| Ok((read_tls(&config)?, config)));
-    let (tls, config) = match (loaded, bad_log) {
+    let loaded = config::load_and(&overrides, environment, read_tls);
+    let (config, tls) = match (loaded, bad_log) {
         (Ok(loaded), None) => loaded,
         (loaded, bad_log) => {
             let mut problems = loaded.err().unwrap_or_default();
@@ -122,6 +122,15 @@ mod tests {
         for line in ["regpass", "regpass serve", "regpass --docker-credentials serve", "regpass --log json"] {
             assert_eq!(told(line, &[]), (None, String::new(), String::new()), "{line}");
         }
+    }
+
+    #[test]
+    fn files_that_cannot_be_read_are_told_with_everything_else() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"allow = 'pull'\n[registry.'a.io']\nca = '/nowhere.pem'").unwrap();
+        let (code, out, err) = told(&format!("regpass check --config {}", file.path().display()), &[]);
+        assert_eq!((code, out.as_str()), (Some(ExitCode::from(MISTAKE)), ""));
+        assert!(err.contains("2 problems") && err.contains("registry.\"a.io\".ca") && err.contains("allow: "), "{err}");
     }
 
     #[test]

@@ -13,23 +13,33 @@ use super::problem::{Fault, Place, Problem, Problems};
 
 /// The configuration in force under these flags and variables, or everything that is wrong with them and the file.
 pub fn load(overrides: &Overrides, environment: Environment<'_>) -> Result<Config, Problems> {
+    load_and(overrides, environment, |_| Ok(())).map(|(config, ())| config)
+}
+
+/// As [`load`], with what `further` makes of the configuration, or finds wrong with it: also where there are problems
+/// already, so that all are told at once.
+pub fn load_and<T>(
+    overrides: &Overrides,
+    environment: Environment<'_>,
+    further: impl FnOnce(&Config) -> Result<T, Problems>,
+) -> Result<(Config, T), Problems> {
     let (choices, mut problems) = overrides.choices(environment);
     let (file, text) = match find(overrides, environment) {
         Ok(Some((file, text))) => (Some(file), text),
         Ok(None) => (None, String::new()),
         Err(problem) => {
             problems.push(*problem);
-            return Err(Problems::new(problems));
+            (None, String::new())
         }
     };
-    match decode::decode(&text, file.as_deref(), &choices, environment) {
-        Ok(config) if problems.is_empty() => Ok(config),
-        Ok(_) => Err(Problems::new(problems)),
-        Err(more) => {
-            problems.extend(more);
-            Err(Problems::new(problems))
-        }
+    let (config, found) = decode::decode(&text, file.as_deref(), &choices, environment);
+    problems.extend(found);
+    match config.map(|config| (further(&config), config)) {
+        Some((Ok(made), config)) if problems.is_empty() => return Ok((config, made)),
+        Some((Err(more), _)) => problems.extend(more.0),
+        _ => {}
     }
+    Err(Problems::new(problems))
 }
 
 /// The file that was asked for, which has to be there, or the first of the usual ones that is.

@@ -14,4 +14,4 @@ mod lines;
 mod values;
 
 pub use environment::Environment;
-pub use load::load;
+pub use load::{load, load_and};

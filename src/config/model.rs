@@ -70,6 +70,27 @@ pub struct Registry {
     pub identities: Vec<Identity>,
 }
 
+impl Registry {
+    /// An entry that says nothing but which registry it is.
+    pub fn plain(pattern: HostPattern, defaults: &Defaults) -> Self {
+        Self {
+            pattern,
+            url: None,
+            alias: None,
+            profile: None,
+            allow: defaults.allow.clone(),
+            repositories: RepositoryRules::default(),
+            hosts: BTreeSet::new(),
+            credential: defaults.credential.clone(),
+            redirects: Redirects::Follow,
+            realm_hosts: Vec::new(),
+            ca: None,
+            client_certificate: None,
+            identities: Vec::new(),
+        }
+    }
+}
+
 /// The allow-lists by action; an action without an entry may touch every repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RepositoryRules(pub BTreeMap<Access, RepositoryPatterns>);

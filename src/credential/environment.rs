@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
 /// The environment variables that docker, podman and their helpers go by. Empty ones count as unset.
@@ -13,6 +14,8 @@ pub struct Environment {
     runtime_dir: Option<PathBuf>,
     config_home: Option<PathBuf>,
     path: Option<OsString>,
+    /// Whose process this is: podman's folder where there is no `XDG_RUNTIME_DIR` is named after it.
+    user: Option<u32>,
 }
 
 impl Environment {
@@ -26,7 +29,14 @@ impl Environment {
             runtime_dir: path("XDG_RUNTIME_DIR"),
             config_home: path("XDG_CONFIG_HOME"),
             path: text("PATH"),
+            user: None,
         }
+    }
+
+    /// The process's own.
+    pub fn process() -> Self {
+        let user = std::fs::metadata("/proc/self").ok().map(|process| process.uid());
+        Self { user, ..Self::read(|name| env::var_os(name)) }
     }
 
     /// Where docker and podman keep logins, in the order of precedence.
@@ -40,10 +50,11 @@ impl Environment {
             return named;
         }
         let under = |folder: Option<PathBuf>, file: &str| folder.map(|folder| folder.join(file));
+        let without_runtime_dir = || self.user.map(|user| format!("/run/containers/{user}/auth.json").into());
         let config_home = self.config_home.clone().or_else(|| under(self.home.clone(), ".config"));
         [
             under(self.home.clone(), ".docker/config.json"),
-            under(self.runtime_dir.clone(), "containers/auth.json"),
+            under(self.runtime_dir.clone(), "containers/auth.json").or_else(without_runtime_dir),
             under(config_home, "containers/auth.json"),
         ]
         .into_iter()
@@ -87,6 +98,14 @@ mod tests {
             let files: Vec<PathBuf> = files.into_iter().map(PathBuf::from).collect();
             assert_eq!(environment(&variables).docker_files(), files, "{variables:?}");
         }
+    }
+
+    #[test]
+    fn podman_without_a_runtime_folder_goes_by_the_user() {
+        let root = |variables| Environment { user: Some(0), ..environment(variables) };
+        assert_eq!(root(&[]).docker_files(), [PathBuf::from("/run/containers/0/auth.json")]);
+        assert_eq!(root(&[("XDG_RUNTIME_DIR", "/r")]).docker_files(), [PathBuf::from("/r/containers/auth.json")]);
+        assert!(root(&[("DOCKER_CONFIG", "/d")]).docker_files().iter().all(|file| !file.starts_with("/run")));
     }
 
     #[test]

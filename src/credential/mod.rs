@@ -63,7 +63,7 @@ pub struct CredentialId([u8; 16]);
 pub struct Found {
     pub credential: Credential,
     pub id: CredentialId,
-    /// For messages: `password in the configuration`, `/root/.docker/config.json`, `docker-credential-pass`.
+    /// For messages: `password in the configuration`, `~/.docker/config.json`, `docker-credential-pass`.
     pub source: Box<str>,
 }
 

@@ -16,6 +16,9 @@ pub(super) struct Circuits(DashMap<Origin, Mutex<Circuit>>);
 #[derive(Debug, Default)]
 struct Circuit {
     failures: u32,
+    /// What the last failure was, in words, and whether a deadline passed.
+    last: Box<str>,
+    timed_out: bool,
     /// When open: until then nobody tries, and after it one at a time does.
     retry_at: Option<Instant>,
 }
@@ -27,7 +30,12 @@ impl Circuits {
         let mut circuit = entry.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         match circuit.retry_at {
-            Some(at) if now < at => Err(TransportError::CircuitOpen { failures: circuit.failures, wait: at - now }),
+            Some(at) if now < at => Err(TransportError::CircuitOpen {
+                last: circuit.last.clone(),
+                timed_out: circuit.timed_out,
+                failures: circuit.failures,
+                wait: at - now,
+            }),
             Some(_) => {
                 circuit.retry_at = Some(now + pause(circuit.failures));
                 Ok(())
@@ -40,13 +48,15 @@ impl Circuits {
         self.0.remove(origin);
     }
 
-    pub(super) fn failed(&self, origin: &Origin) {
+    pub(super) fn failed(&self, origin: &Origin, why: &TransportError) {
         if self.0.len() >= CAP {
             self.0.clear();
         }
         let entry = self.0.entry(origin.clone()).or_default();
         let mut circuit = entry.lock().unwrap_or_else(PoisonError::into_inner);
         circuit.failures = circuit.failures.saturating_add(1);
+        circuit.last = why.to_string().into();
+        circuit.timed_out = why.is_timeout();
         if circuit.failures >= TOLERATED {
             circuit.retry_at = Some(Instant::now() + pause(circuit.failures));
         }
@@ -73,9 +83,15 @@ mod tests {
         let (dead, alive) = (Origin::https("dead.io").unwrap(), Origin::https("alive.io").unwrap());
         for _ in 0..3 {
             assert!(circuits.check(&dead).is_ok());
-            circuits.failed(&dead);
+            circuits.failed(&dead, &TransportError::NameLookup);
         }
-        assert!(matches!(circuits.check(&dead), Err(TransportError::CircuitOpen { failures: 3, .. })));
+        let open = circuits.check(&dead).unwrap_err();
+        assert_eq!(
+            open.to_string(),
+            "its name cannot be resolved (3 times in a row; the next try is in 1 s)",
+            "whoever comes now hears what is wrong, too"
+        );
+        assert!(!open.is_timeout());
         assert!(circuits.check(&alive).is_ok(), "another host is not slowed");
         advance(Duration::from_millis(1001)).await;
         assert!(circuits.check(&dead).is_ok(), "one may try");

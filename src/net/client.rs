@@ -61,10 +61,7 @@ impl Client {
             if let Some(origin) = &origin {
                 self.circuits.check(origin)?;
             }
-            let mut copy = Request::new(body_of(request.body()));
-            *copy.method_mut() = request.method().clone();
-            *copy.uri_mut() = request.uri().clone();
-            *copy.headers_mut() = request.headers().clone();
+            let copy = request.clone().map(body_of);
             let outcome = match timeout(self.limits.head, self.inner.request(copy)).await {
                 Ok(Ok(response)) => Ok(response),
                 Ok(Err(error)) if repeats > 0 && is_stale_connection(&error) => {
@@ -77,7 +74,7 @@ impl Client {
             if let Some(origin) = &origin {
                 match &outcome {
                     Ok(_) => self.circuits.answered(origin),
-                    Err(error) if error.is_outage() => self.circuits.failed(origin),
+                    Err(error) if error.is_outage() => self.circuits.failed(origin, error),
                     Err(_) => {}
                 }
             }
@@ -92,8 +89,8 @@ impl fmt::Debug for Client {
     }
 }
 
-fn body_of(bytes: &Bytes) -> StreamBody {
-    if bytes.is_empty() { body::empty() } else { body::full(bytes.clone()) }
+fn body_of(bytes: Bytes) -> StreamBody {
+    if bytes.is_empty() { body::empty() } else { body::full(bytes) }
 }
 
 fn origin_of(uri: &Uri) -> Option<Origin> {

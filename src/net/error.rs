@@ -17,8 +17,9 @@ pub enum TransportError {
     AddressRefused(AddressRefused),
     #[error("the connection broke before an answer came")]
     Broken(#[source] BoxError),
-    #[error("it failed {failures} times in a row; the next try is in {} s", wait.as_secs().max(1))]
-    CircuitOpen { failures: u32, wait: Duration },
+    /// Nobody asked, because of what came of it the last times.
+    #[error("{last} ({failures} times in a row; the next try is in {} s)", wait.as_secs().max(1))]
+    CircuitOpen { last: Box<str>, timed_out: bool, failures: u32, wait: Duration },
     #[error("it does not accept connections ({0})")]
     Connect(String),
     #[error("no connection within {} s", .0.as_secs())]
@@ -58,9 +59,9 @@ impl TransportError {
         matches!(self, Self::Connect(_) | Self::ConnectTimeout(_) | Self::HeadTimeout(_) | Self::NameLookup)
     }
 
-    /// Whether a deadline passed.
+    /// Whether a deadline passed, now or the last time.
     pub fn is_timeout(&self) -> bool {
-        matches!(self, Self::ConnectTimeout(_) | Self::HeadTimeout(_))
+        matches!(self, Self::ConnectTimeout(_) | Self::HeadTimeout(_) | Self::CircuitOpen { timed_out: true, .. })
     }
 }
 

@@ -7,6 +7,7 @@ pub mod client;
 pub mod dial;
 pub mod error;
 pub mod listen;
+pub mod request;
 pub mod spool;
 mod stall;
 pub mod tls;

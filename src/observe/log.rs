@@ -1,5 +1,6 @@
 //! Log output: text for terminals, one JSON object a line for machines, always on stderr.
 
+use std::any::Any;
 use std::io::{IsTerminal, stderr};
 
 use clap::ValueEnum;
@@ -23,8 +24,7 @@ pub fn install(format: LogFormat, filter: Option<&str>) {
     // A panic ends one request, not the process; it is told like everything else.
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
-        let message = panic.payload().downcast_ref::<&str>().copied();
-        error!(place, message, "panic");
+        error!(place, error = words(panic.payload()), "panic");
     }));
     // A second installation in one process is a test's doing; the first stays.
     let _ = match format {
@@ -35,4 +35,22 @@ pub fn install(format: LogFormat, filter: Option<&str>) {
     };
 }
 
+/// What a panic says: a literal, or a text that was formatted.
+fn words(payload: &(dyn Any + Send)) -> Option<&str> {
+    let literal = payload.downcast_ref::<&str>().copied();
+    literal.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+}
+
 const DEFAULT_FILTER: &str = "warn,regpass=info";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn literal_and_formatted_panics_have_words() {
+        assert_eq!(words(&"a literal"), Some("a literal"));
+        assert_eq!(words(&format!("index {}", 3)), Some("index 3"));
+        assert_eq!(words(&3), None);
+    }
+}

@@ -1,7 +1,7 @@
 //! The error envelope of the distribution specification ("Error Codes"), in and out.
 
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// The codes regpass itself answers with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -81,10 +81,6 @@ impl ErrorEntry {
         };
         errors.iter().filter_map(entry).collect()
     }
-
-    pub fn render(&self) -> Value {
-        json!({ "code": self.code, "message": self.message, "detail": self.detail })
-    }
 }
 
 /// The words of an error body that is no envelope: `message` or `details` of a JSON object, or plain text without
@@ -133,6 +129,8 @@ const LONGEST_LINE: usize = 300;
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -140,7 +138,10 @@ mod tests {
         let body = br#"{"errors":[{"code":"TOO_MANY_REQUEST","message":"m","detail":{"Tag":"x"}},{"code":""},{"message":"m"},7]}"#;
         let entries = ErrorEntry::parse_all(body);
         assert_eq!(entries.len(), 1);
-        assert_eq!(entries[0].render(), json!({"code":"TOO_MANY_REQUEST","message":"m","detail":{"Tag":"x"}}));
+        assert_eq!(
+            entries[0],
+            ErrorEntry { code: "TOO_MANY_REQUEST".to_owned(), message: "m".to_owned(), detail: json!({"Tag":"x"}) }
+        );
         for other in ["", "<html>", r#"{"details":"x"}"#, r#"{"errors":{}}"#, "[]", "true"] {
             assert!(ErrorEntry::parse_all(other.as_bytes()).is_empty(), "{other}");
         }

@@ -101,11 +101,6 @@ impl ScopeSet {
         self.resources.is_empty() && self.verbatim.is_empty()
     }
 
-    /// The actions asked for on `resource`, if it is named at all.
-    pub fn actions(&self, resource: &Resource) -> Option<&BTreeSet<Action>> {
-        self.resources.get(resource)
-    }
-
     pub fn resources(&self) -> impl Iterator<Item = (&Resource, &BTreeSet<Action>)> {
         self.resources.iter()
     }
@@ -150,7 +145,7 @@ mod tests {
     fn names_may_hold_ports_and_kinds_may_hold_classes() {
         let scopes = ScopeSet::parse("repository(plugin):host:5000/a:pull");
         let resource = Resource { kind: "repository(plugin)".into(), name: "host:5000/a".into() };
-        assert_eq!(scopes.actions(&resource), Some(&BTreeSet::from([Action::Pull])));
+        assert_eq!(scopes.resources().collect::<Vec<_>>(), [(&resource, &BTreeSet::from([Action::Pull]))]);
     }
 
     #[test]

@@ -15,7 +15,6 @@ pub struct TokenReply {
     pub token: Secret,
     /// `expires_in`; fractions, texts and nonsense below zero are tolerated.
     pub expires_in: Option<Duration>,
-    pub refresh_token: Option<Secret>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +40,7 @@ impl TokenReply {
             Some(Value::String(seconds)) => seconds.trim().parse().ok(),
             _ => None,
         };
-        Ok(Self { token, expires_in: expires_in.map(seconds), refresh_token: text("refresh_token") })
+        Ok(Self { token, expires_in: expires_in.map(seconds) })
     }
 }
 

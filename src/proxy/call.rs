@@ -13,6 +13,7 @@ use crate::observe::blame::{Blame, Step};
 use crate::oci::error::ErrorCode;
 use crate::oci::operation::{Access, NotOci, Operation};
 use crate::oci::query::Query;
+use crate::oci::reference::BadReference;
 use crate::profile::{Catalog, Delete};
 
 /// One request of the API to one registry.
@@ -39,7 +40,7 @@ impl Call {
 /// Recognises the operation and checks it against grammar, registry and configuration, in this order.
 pub fn classify(routed: Routed, method: &Method) -> Result<Call, Failure> {
     let upstream = routed.upstream.clone();
-    let operation = Operation::parse(method, &routed.path, upstream.profile.namespace).map_err(not_oci)?;
+    let operation = Operation::parse(method, &routed.path, &routed.query, upstream.profile.namespace).map_err(not_oci)?;
     check_capability(&routed, &operation)?;
     check_permission(&routed, &operation)?;
     check_upload(&operation)?;
@@ -58,12 +59,8 @@ pub fn classify(routed: Routed, method: &Method) -> Result<Call, Failure> {
 fn not_oci(why: NotOci) -> Failure {
     let (status, code) = match why {
         NotOci::Name(_) => (StatusCode::BAD_REQUEST, ErrorCode::NameInvalid),
-        NotOci::Reference(crate::oci::reference::BadReference::Digest) => {
-            (StatusCode::BAD_REQUEST, ErrorCode::DigestInvalid)
-        }
-        NotOci::Reference(crate::oci::reference::BadReference::Tag) => {
-            (StatusCode::BAD_REQUEST, ErrorCode::ManifestInvalid)
-        }
+        NotOci::Reference(BadReference::Digest) => (StatusCode::BAD_REQUEST, ErrorCode::DigestInvalid),
+        NotOci::Reference(BadReference::Tag) => (StatusCode::BAD_REQUEST, ErrorCode::ManifestInvalid),
         NotOci::Endpoint => (StatusCode::NOT_FOUND, ErrorCode::Unsupported),
         NotOci::Method { .. } => (StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported),
     };
@@ -121,7 +118,9 @@ fn check_permission(routed: &Routed, operation: &Operation) -> Result<(), Failur
 
 /// Blobs cannot be uploaded through this version.
 fn check_upload(operation: &Operation) -> Result<(), Failure> {
-    let Operation::Upload(..) = operation else { return Ok(()) };
+    if !matches!(operation, Operation::StartUpload(..) | Operation::ContinueUpload(..)) {
+        return Ok(());
+    }
     let message = "this version of regpass does not forward blob uploads; push to the registry directly";
     Err(Failure::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported, Blame::Proxy, Step::Classify, message)
         .with_header(ALLOW, ""))

@@ -80,7 +80,8 @@ pub fn decoded(bytes: Bytes, encoding: Option<&HeaderValue>, limit: usize) -> Re
     }
 }
 
-fn is_encoded(headers: &HeaderMap) -> bool {
+/// Whether a document comes in an encoding that nobody asked for.
+pub fn is_encoded(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity")
 }
 

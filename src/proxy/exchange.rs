@@ -9,9 +9,9 @@ use tokio::time::Instant;
 use super::Proxy;
 use super::call::Call;
 use super::failure::Failure;
+use super::leg;
 use super::outbound::Outbound;
 use super::refusal;
-use crate::auth::authorizer::Offer;
 use crate::observe::blame::Step;
 use crate::observe::record::Record;
 
@@ -39,18 +39,21 @@ pub async fn exchange(
     timing: &mut Timing,
 ) -> Result<Answer, Failure> {
     let auth_failure = |error| Failure::auth(&error, call.registry());
+    let registry = format!("the registry {}", call.registry());
     let begun = Instant::now();
     let mut offer = proxy.authorizer.offer(&call.ask).await.map_err(auth_failure)?;
     timing.auth += begun.elapsed();
     for tries_left in (0..MOST_TRIES).rev() {
         record.grant = offer.grant.describe();
-        let response = send(call, outbound, &offer, record, timing).await?;
+        let request = outbound.with(&offer.grant);
+        let to_registry = (Step::Registry, &*registry);
+        let response = leg::send(call, &request, &outbound.url, to_registry, record, timing).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
             proxy.authorizer.accepted(&call.ask, &mut offer, response.status());
             return Ok(Answer { response, authorization: offer.grant.header().cloned() });
         }
         let (head, body) = response.into_parts();
-        let denial = refusal::denied(call, &offer.grant, body).await;
+        let denial = refusal::denied(call, &offer.grant, &head, body).await;
         let begun = Instant::now();
         let next = match tries_left {
             0 => None,
@@ -64,24 +67,6 @@ pub async fn exchange(
         offer = next;
     }
     unreachable!("the last try returns")
-}
-
-async fn send(
-    call: &Call,
-    outbound: &Outbound,
-    offer: &Offer,
-    record: &mut Record,
-    timing: &mut Timing,
-) -> Result<Response<Incoming>, Failure> {
-    let upstream = &call.routed.upstream;
-    let client = upstream.client(&outbound.url.origin).map_err(|error| Failure::tls(&error))?;
-    record.attempts += 1;
-    let begun = Instant::now();
-    let outcome = client.send(&outbound.with(&offer.grant)).await;
-    timing.upstream += begun.elapsed();
-    let status = outcome.as_ref().map_or(0, |response| response.status().as_u16());
-    record.metrics().upstream_request(&upstream.label, Step::Registry.as_str(), status);
-    outcome.map_err(|error| Failure::transport(&error, &format!("the registry {}", call.registry()), Step::Registry))
 }
 
 const MOST_TRIES: u32 = 3;

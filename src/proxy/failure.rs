@@ -62,11 +62,8 @@ impl Failure {
 
     /// A request that got no answer from the registry or from where it redirected.
     pub fn transport(error: &TransportError, what: &str, step: Step) -> Self {
-        let status = match error {
-            TransportError::CircuitOpen { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            error if error.is_timeout() => StatusCode::GATEWAY_TIMEOUT,
-            _ => StatusCode::BAD_GATEWAY,
-        };
+        // The same for the same outage, whether it was met now or is remembered.
+        let status = if error.is_timeout() { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::BAD_GATEWAY };
         let blame = if step == Step::Redirect { Blame::Storage } else { Blame::Registry };
         let failure =
             Self::new(status, ErrorCode::Unavailable, blame, step, format!("{what} cannot be reached: {error}"));

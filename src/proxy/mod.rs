@@ -12,6 +12,7 @@ pub mod document;
 pub mod exchange;
 pub mod failure;
 pub mod headers;
+pub mod leg;
 pub mod outbound;
 pub mod page;
 pub mod pipeline;

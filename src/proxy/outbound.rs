@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
-    AUTHORIZATION, CONTENT_LENGTH, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
-    VIA,
+    AUTHORIZATION, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, VIA,
 };
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, request};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
@@ -15,10 +15,10 @@ use super::Proxy;
 use super::call::Call;
 use super::failure::Failure;
 use super::headers;
-use crate::auth::exchange::add_common_headers;
 use crate::auth::grant::Grant;
 use crate::base::origin::Url;
 use crate::net::body::{ReadError, read_limited};
+use crate::net::request;
 use crate::observe::blame::{Blame, Step};
 use crate::oci::error::ErrorCode;
 use crate::oci::operation::Operation;
@@ -32,7 +32,7 @@ pub struct Outbound {
 
 impl Outbound {
     /// Reads the client's small body, if it has one, and builds the registry's request.
-    pub async fn prepare(proxy: &Proxy, call: &Call, head: &request::Parts, body: Incoming) -> Result<Self, Failure> {
+    pub async fn prepare(proxy: &Proxy, call: &Call, head: &Parts, body: Incoming) -> Result<Self, Failure> {
         let upstream = &call.routed.upstream;
         let query = (!call.query.is_empty()).then(|| call.query.to_string());
         let url = upstream.url(&call.operation.path(), query);
@@ -45,17 +45,12 @@ impl Outbound {
             // A body that means nothing is not read, and not passed on.
             _ => Bytes::new(),
         };
-        let mut request = Request::new(bytes);
-        *request.method_mut() = call.method.clone();
-        *request.uri_mut() = url.uri().map_err(|why| unsendable(&why.to_string()))?;
-        let headers = request.headers_mut();
-        *headers = headers::outbound(call, &head.headers);
-        add_common_headers(headers, &url);
+        let mut headers = headers::outbound(call, &head.headers);
         if let Ok(via) = HeaderValue::from_str(&via(proxy, &head.headers)) {
             headers.insert(VIA, via);
         }
-        headers.remove(CONTENT_LENGTH);
-        Ok(Self { request, url })
+        let request = request::to(&url, call.method.clone(), headers, bytes);
+        Ok(Self { request: request.map_err(|why| unsendable(&why.to_string()))?, url })
     }
 
     /// The request with `grant`'s authorization.
@@ -96,7 +91,7 @@ impl Outbound {
 }
 
 /// Whether a request went through this very process before: an upstream URL leads back to it.
-pub fn is_loop(proxy: &Proxy, head: &request::Parts) -> bool {
+pub fn is_loop(proxy: &Proxy, head: &Parts) -> bool {
     head.headers.get_all(VIA).iter().any(|via| via.to_str().is_ok_and(|via| via.contains(&*proxy.instance)))
 }
 

@@ -17,7 +17,7 @@ use super::exchange::{Timing, exchange};
 use super::failure::Failure;
 use super::headers::{self, SERVER_TIMING};
 use super::outbound::{self, Outbound};
-use super::redirect::{Landing, follow};
+use super::redirect::{DeadEnd, Landing, follow};
 use super::reply::{self, Reply};
 use super::transfer::{self, Resumption};
 use crate::net::body::StreamBody;
@@ -107,15 +107,15 @@ pub async fn fetch(
     timing: &mut Timing,
 ) -> Result<Landing, Failure> {
     let answer = exchange(proxy, call, outbound, record, timing).await?;
-    let landing = follow(call, outbound, answer, record, timing).await?;
-    if !matches!(landing, Landing::Expired(_)) {
-        return Ok(landing);
+    match follow(call, outbound, answer, record, timing).await {
+        Ok(landing) => return Ok(landing),
+        Err(DeadEnd::Failed(failure)) => return Err(failure),
+        Err(DeadEnd::Expired(_)) => {}
     }
     let answer = exchange(proxy, call, outbound, record, timing).await?;
-    match follow(call, outbound, answer, record, timing).await? {
-        Landing::Expired(failure) => Err(failure),
-        landing => Ok(landing),
-    }
+    follow(call, outbound, answer, record, timing)
+        .await
+        .map_err(|(DeadEnd::Expired(failure) | DeadEnd::Failed(failure))| failure)
 }
 
 fn send(reply: Reply, mut record: Record) -> Response<StreamBody> {

@@ -1,20 +1,20 @@
 //! Following a registry's redirects, with its credentials left behind at the first border.
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, LOCATION, RANGE};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, LOCATION, RANGE, VIA};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use hyper::body::Incoming;
-use tokio::time::Instant;
 
 use super::call::Call;
 use super::exchange::{Answer, Timing};
 use super::failure::Failure;
+use super::leg;
 use super::outbound::Outbound;
 use super::refusal;
-use crate::auth::exchange::add_common_headers;
 use crate::base::origin::{Scheme, Url};
 use crate::config::model::Redirects;
 use crate::net::body::drain;
+use crate::net::request;
 use crate::observe::blame::{Blame, Step};
 use crate::observe::record::Record;
 use crate::oci::error::ErrorCode;
@@ -29,8 +29,20 @@ pub enum Landing {
     Elsewhere(Response<Incoming>),
     /// Nowhere: the client is to follow by itself.
     HandedOn(Url),
+}
+
+/// Why a chain of redirects led nowhere.
+#[derive(Debug)]
+pub enum DeadEnd {
     /// A signed URL that is over, or does not take this request: the registry may have a better one.
     Expired(Failure),
+    Failed(Failure),
+}
+
+impl From<Failure> for DeadEnd {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
 }
 
 /// Follows 301, 302, 303, 307 and 308 of blob and manifest reads.
@@ -40,7 +52,7 @@ pub async fn follow(
     answer: Answer,
     record: &mut Record,
     timing: &mut Timing,
-) -> Result<Landing, Failure> {
+) -> Result<Landing, DeadEnd> {
     let reads_content = matches!(call.operation, Operation::ReadBlob(..) | Operation::ReadManifest(..));
     let Answer { mut response, authorization } = answer;
     let mut hop = Hop { url: outbound.url.clone(), authorization, crossed: false, count: 0 };
@@ -66,16 +78,17 @@ pub async fn follow(
         StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST | StatusCode::GONE => {
             let (head, body) = response.into_parts();
             let told = refusal::normalized(call, &head, body, Step::Redirect).await;
-            Ok(Landing::Expired(hop.failure(call, &format!("it answered {}: {}", head.status, told.message))))
+            Err(DeadEnd::Expired(hop.failure(call, &format!("it answered {}: {}", head.status, told.message))))
         }
         StatusCode::UNAUTHORIZED => {
-            Err(hop.failure(call, "it asks for a login, and credentials are not sent to redirect targets"))
+            let why = "it asks for a login, and credentials are not sent to redirect targets";
+            Err(hop.failure(call, why).into())
         }
         _ => Ok(Landing::Elsewhere(response)),
     }
 }
 
-pub fn is_redirect(status: StatusCode) -> bool {
+fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
@@ -116,41 +129,25 @@ impl Hop {
         record: &mut Record,
         timing: &mut Timing,
     ) -> Result<Response<Incoming>, Failure> {
-        let upstream = &call.routed.upstream;
-        let mut request = Request::new(Bytes::new());
-        *request.uri_mut() = self.url.uri().map_err(|why| self.failure(call, &why.to_string()))?;
-        *request.headers_mut() = outbound.headers().clone();
+        let reads_blob = matches!(call.operation, Operation::ReadBlob(..));
         // A signed URL is signed for GET: a HEAD asks for the first byte instead and learns the size from it.
-        let sized_by_get = call.is_head() && self.crossed && matches!(call.operation, Operation::ReadBlob(..));
-        *request.method_mut() = if sized_by_get { Method::GET } else { call.method.clone() };
-        let headers = request.headers_mut();
-        add_common_headers(headers, &self.url);
+        let sized_by_get = call.is_head() && self.crossed && reads_blob;
+        let method = if sized_by_get { Method::GET } else { call.method.clone() };
+        let mut headers = outbound.headers().clone();
         if sized_by_get {
             headers.insert(RANGE, HeaderValue::from_static("bytes=0-0"));
         }
         if self.crossed {
-            headers.remove(http::header::VIA);
-            if matches!(call.operation, Operation::ReadBlob(..)) {
-                headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+            headers.remove(VIA);
+            if reads_blob {
+                headers.remove(ACCEPT);
             }
         }
-        if let Some(authorization) = &self.authorization {
-            headers.insert(AUTHORIZATION, authorization.clone());
-        }
-        let client = upstream.client(&self.url.origin).map_err(|error| Failure::tls(&error))?;
-        record.attempts += 1;
-        let begun = Instant::now();
-        let outcome = client.send(&request).await;
-        timing.upstream += begun.elapsed();
-        let status = outcome.as_ref().map_or(0, |response| response.status().as_u16());
-        record.metrics().upstream_request(&upstream.label, Step::Redirect.as_str(), status);
-        let response = outcome.map_err(|error| {
-            Failure::transport(
-                &error,
-                &format!("{}, where {} redirects to,", self.url.origin, call.registry()),
-                Step::Redirect,
-            )
-        })?;
+        headers.extend(self.authorization.iter().map(|header| (AUTHORIZATION, header.clone())));
+        let request = request::to(&self.url, method, headers, Bytes::new());
+        let request = request.map_err(|why| self.failure(call, &why.to_string()))?;
+        let who = format!("{}, where {} redirects to,", self.url.origin, call.registry());
+        let response = leg::send(call, &request, &self.url, (Step::Redirect, &who), record, timing).await?;
         Ok(if sized_by_get { as_head(response) } else { response })
     }
 

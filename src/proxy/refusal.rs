@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::header::CONTENT_ENCODING;
-use http::{StatusCode, response};
+use http::{HeaderValue, Response, StatusCode, response};
 use hyper::body::Incoming;
 use serde_json::Value;
 use tokio::time::timeout;
@@ -12,9 +12,12 @@ use super::call::Call;
 use super::document::decoded;
 use super::failure::Failure;
 use super::headers;
+use crate::auth::echo::Sent;
 use crate::auth::grant::Grant;
+use crate::base::origin::Url;
 use crate::net::body::read_limited;
 use crate::observe::blame::{Blame, Step};
+use crate::oci::challenge::Challenge;
 use crate::oci::error::{ErrorCode, ErrorEntry, one_line, readable};
 use crate::oci::operation::Operation;
 
@@ -44,10 +47,8 @@ pub async fn normalized(call: &Call, head: &response::Parts, body: Incoming, ste
 
 /// A 401 that no further authorization will change. Clients never see it as a 401: they would start a login of their
 /// own, with credentials they do not have.
-pub async fn denied(call: &Call, grant: &Grant, body: Incoming) -> Failure {
-    let (head, ()) =
-        http::Response::builder().status(StatusCode::UNAUTHORIZED).body(()).unwrap_or_default().into_parts();
-    let told = Told::read(call, &head, body).await;
+pub async fn denied(call: &Call, grant: &Grant, head: &response::Parts, body: Incoming) -> Failure {
+    let told = Told::read(call, head, body).await;
     let registry = call.registry();
     let what = match call.operation.repository() {
         Some(name) => format!("{} of {name}", call.operation.access().as_str()),
@@ -59,6 +60,10 @@ pub async fn denied(call: &Call, grant: &Grant, body: Incoming) -> Failure {
         (None, Some(_)) => format!("with {}", grant.source()),
     };
     let said = told.message.map(|message| format!(" (it says: {message})")).unwrap_or_default();
+    if grant.header().is_none() && grant.fell_back_from.is_none() && !asks_in_a_known_form(head) {
+        let message = format!("{registry} refuses {what} and asks for authorization in no form that is known{said}");
+        return Failure::new(StatusCode::FORBIDDEN, ErrorCode::Denied, Blame::Registry, Step::Challenge, message);
+    }
     let message = format!(
         "{registry} refuses {what} {with}: the repository does not exist, or it needs a login that may do this; see 'credential' of [registry.\"{registry}\"]{said}"
     );
@@ -68,7 +73,20 @@ pub async fn denied(call: &Call, grant: &Grant, body: Incoming) -> Failure {
     failure
 }
 
-/// What an error body tells.
+fn asks_in_a_known_form(head: &response::Parts) -> bool {
+    let challenges = Challenge::parse_all(&head.headers);
+    challenges.iter().any(|one| one.scheme == "basic" || (one.scheme == "bearer" && one.param("realm").is_some()))
+}
+
+/// Remembers on a response what its request carried, so that the words of an error can be checked for it.
+pub fn note_sent<B>(response: &mut Response<B>, authorization: Option<&HeaderValue>, url: &Url) {
+    if response.status().is_client_error() || response.status().is_server_error() {
+        let header = authorization.map(Sent::header).unwrap_or_default();
+        response.extensions_mut().insert(header.and(Sent::url(url)));
+    }
+}
+
+/// What an error body tells, without what repeats a secret.
 struct Told {
     code: Option<String>,
     message: Option<String>,
@@ -85,13 +103,20 @@ impl Told {
             reading.await.ok().and_then(Result::ok).unwrap_or_default()
         };
         let body = decoded(body, head.headers.get(CONTENT_ENCODING), LARGEST_ERROR).unwrap_or_default();
-        match ErrorEntry::parse_all(&body).into_iter().next() {
-            Some(entry) => {
-                let message = Some(one_line(&entry.message)).filter(|message| !message.is_empty());
-                Self { code: Some(one_line(&entry.code)), message, detail: entry.detail }
-            }
-            None => Self { code: None, message: readable(&body), detail: Value::Null },
+        let nothing = Sent::default();
+        let sent = head.extensions.get::<Sent>().unwrap_or(&nothing);
+        // Words are looked at before anything is cut from them, because a cut secret is a secret still.
+        let clean = |text: &String| !text.is_empty() && !sent.is_in(text);
+        if let Some(ErrorEntry { code, message, detail }) = ErrorEntry::parse_all(&body).into_iter().next() {
+            return Self {
+                code: Some(code).filter(clean).map(|code| one_line(&code)),
+                message: Some(message).filter(clean).map(|message| one_line(&message)),
+                detail: if sent.is_in(&detail.to_string()) { Value::Null } else { detail },
+            };
         }
+        let whole = String::from_utf8_lossy(&body).into_owned();
+        let message = Some(whole).filter(clean).and_then(|_| readable(&body)).filter(clean);
+        Self { code: None, message, detail: Value::Null }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::header::{CONTENT_LENGTH, LOCATION, RETRY_AFTER};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, LOCATION, RANGE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, response};
 use hyper::body::Incoming;
 
@@ -15,14 +15,14 @@ use super::headers::{self, DOCKER_CONTENT_DIGEST};
 use super::outbound::Outbound;
 use super::page;
 use super::pipeline;
-use super::redirect::{Landing, is_redirect};
+use super::redirect::Landing;
 use super::refusal;
 use crate::base::origin::Url;
 use crate::net::body::{self, StreamBody, drain};
 use crate::observe::blame::{Blame, Step};
 use crate::observe::record::Record;
 use crate::oci::error::ErrorCode;
-use crate::oci::operation::Operation;
+use crate::oci::operation::{Access, Operation};
 use crate::oci::query::Query;
 use crate::oci::reference::Digest;
 
@@ -60,7 +60,6 @@ pub async fn complete(
 ) -> Result<Reply, Failure> {
     let (response, step) = match landing {
         Landing::HandedOn(url) => return handed_on(&call, &url).map(Reply::Ready),
-        Landing::Expired(failure) => return Err(failure),
         Landing::Registry(response) => (response, Step::Registry),
         Landing::Elsewhere(response) => (response, Step::Redirect),
     };
@@ -69,7 +68,7 @@ pub async fn complete(
         drain(body).await;
         return Err(no_referrers(&call));
     }
-    check_status(&call, &head)?;
+    check_status(&call, &outbound, &head)?;
     if head.status.is_client_error() || head.status.is_server_error() {
         return Err(refusal::normalized(&call, &head, body, step).await);
     }
@@ -88,7 +87,11 @@ pub async fn complete(
         if needs_content(&call, &head) {
             head.headers = headers_of_get(proxy, &call, &outbound, record, timing).await?;
         }
-        if head.status == StatusCode::NOT_MODIFIED {
+        let differs_from_get = document::must_be_read(&call, &head.headers) && document::is_encoded(&head.headers);
+        if differs_from_get {
+            head.headers.remove(CONTENT_ENCODING);
+        }
+        if differs_from_get || head.status == StatusCode::NOT_MODIFIED {
             head.headers.remove(CONTENT_LENGTH);
         }
         return Ok(Reply::Ready(Response::from_parts(head, body::empty())));
@@ -132,13 +135,17 @@ fn no_referrers(call: &Call) -> Failure {
     Failure::new(StatusCode::NOT_FOUND, ErrorCode::Unsupported, Blame::Registry, Step::Registry, message)
 }
 
-fn check_status(call: &Call, head: &response::Parts) -> Result<(), Failure> {
-    let odd = is_redirect(head.status) || head.status.is_informational();
-    if odd {
-        Err(document::unusable(call, &format!("it answered {} where no redirect belongs", head.status)))
-    } else {
-        Ok(())
-    }
+/// Whether the status says what a client would take it for: a read that succeeded is the whole of what was asked for.
+fn check_status(call: &Call, outbound: &Outbound, head: &response::Parts) -> Result<(), Failure> {
+    let status = head.status;
+    let reads = call.operation.access() == Access::Pull;
+    let fits = match status {
+        StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION | StatusCode::NOT_MODIFIED => true,
+        StatusCode::PARTIAL_CONTENT if reads => outbound.headers().contains_key(RANGE),
+        status if status.is_success() => !reads,
+        status => status.is_client_error() || status.is_server_error(),
+    };
+    if fits { Ok(()) } else { Err(document::unusable(call, &format!("{status} is no answer to this request"))) }
 }
 
 /// What was asked for by digest is that digest.

@@ -94,7 +94,9 @@ impl Routes {
             (pinned.clone(), path, outside)
         } else if let Some(ns) = ns {
             (self.named(&ns)?, path, outside)
-        } else if let Some(registry) = addressed.map(|addressed| self.by_host(&addressed.name)).transpose()?.flatten() {
+        } else if let Some(registry) =
+            addressed.map(|addressed| self.by_host(front, &addressed.name)).transpose()?.flatten()
+        {
             (registry, path, outside)
         } else if let Some(registry) = path.first().map(|first| self.by_component(first)).transpose()?.flatten() {
             let prefix = path.first().map(Into::into);
@@ -122,10 +124,13 @@ impl Routes {
         Ok(self.upstreams.entry(registry).or_insert_with(|| Arc::new(upstream)).clone())
     }
 
-    /// A virtual host of the configuration, or `<registry or alias>.localhost`.
-    fn by_host(&self, name: &str) -> Result<Option<RegistryHost>, Failure> {
+    /// A virtual host of the configuration, or `<registry or alias>.localhost`; the listener's own names mean none.
+    fn by_host(&self, front: &Front, name: &str) -> Result<Option<RegistryHost>, Failure> {
         if let Some(registry) = self.virtual_hosts.get(name) {
             return Ok(Some(registry.clone()));
+        }
+        if front.hosts.contains(name) {
+            return Ok(None);
         }
         let Some(label) = name.strip_suffix(".localhost") else { return Ok(None) };
         match self.aliases.get(label) {

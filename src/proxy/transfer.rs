@@ -10,7 +10,7 @@ use http::{HeaderMap, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody as FrameStream};
 use hyper::body::Incoming;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tracing::debug;
 
 use super::Proxy;
@@ -143,18 +143,32 @@ impl Transfer {
         let resumption = self.resumption.as_ref()?;
         let total = self.span.length?;
         let got = self.record.bytes;
-        if got >= total || self.fruitless == MOST_FRUITLESS || self.record.resumed == MOST_RESUMPTIONS {
-            return None;
-        }
-        self.fruitless += 1;
-        self.record.resumed += 1;
-        let (from, to) = (self.span.first + got, self.span.first + total - 1);
+        let (from, to) = (self.span.first + got, (self.span.first + total).checked_sub(1)?);
         let outbound = resumption.outbound.for_range(&format!("bytes={from}-{to}"))?;
-        let mut timing = Timing::default();
-        let fetched =
-            pipeline::fetch(&resumption.proxy, &resumption.call, &outbound, &mut self.record, &mut timing).await;
-        let Ok(Landing::Registry(response) | Landing::Elsewhere(response)) = fetched else { return None };
-        self.is_rest(&response, from, to).then(|| response.into_body())
+        while got < total && self.fruitless < MOST_FRUITLESS && self.record.resumed < MOST_RESUMPTIONS {
+            if self.fruitless > 0 {
+                sleep(PAUSE).await;
+            }
+            self.fruitless += 1;
+            self.record.resumed += 1;
+            let mut timing = Timing::default();
+            let fetched =
+                pipeline::fetch(&resumption.proxy, &resumption.call, &outbound, &mut self.record, &mut timing).await;
+            match fetched {
+                Ok(Landing::Registry(response) | Landing::Elsewhere(response)) => {
+                    if self.is_rest(&response, from, to) {
+                        return Some(response.into_body());
+                    }
+                    // Whoever is only busy may have the rest in a moment; whoever has something else will not.
+                    if !response.status().is_server_error() {
+                        return None;
+                    }
+                }
+                Ok(Landing::HandedOn(_)) => return None,
+                Err(_unreachable) => {}
+            }
+        }
+        None
     }
 
     fn is_rest(&self, response: &Response<Incoming>, from: u64, to: u64) -> bool {
@@ -187,5 +201,7 @@ impl Part {
 }
 
 const MOST_FRUITLESS: u32 = 2;
+/// Before asking once more for what could not be had just now.
+const PAUSE: Duration = Duration::from_secs(1);
 /// However much comes each time: a registry that hands out bytes one by one would be asked for every one of them.
 const MOST_RESUMPTIONS: u32 = 20;

@@ -91,7 +91,7 @@ pub(crate) fn curl(scene: &Scene) -> Command {
 pub(crate) struct Reply {
     pub(crate) status: u16,
     headers: Vec<(String, String)>,
-    body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 /// Runs a [`curl`] command; no answer of regpass asks for a login.
@@ -109,6 +109,10 @@ pub(crate) async fn fetch(curl: &mut Command) -> Reply {
 }
 
 impl Reply {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| &**value)
     }

@@ -40,13 +40,14 @@ pub(crate) struct Platform {
 }
 
 impl Image {
-    pub(crate) fn build() -> Self {
+    /// Images of different names have nothing in common.
+    pub(crate) fn build(name: &str) -> Self {
         let layout = tempfile::tempdir().expect("a directory for the image");
         let blobs = layout.path().join("blobs/sha256");
         fs::create_dir_all(&blobs).expect("blobs directory");
 
         let (platforms, manifests): (Vec<_>, Vec<_>) =
-            ["amd64", "arm64"].into_iter().map(|architecture| platform(architecture, &blobs)).unzip();
+            ["amd64", "arm64"].into_iter().map(|architecture| platform(name, architecture, &blobs)).unzip();
         let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": manifests });
         let index = blob(&blobs, INDEX, index.to_string().as_bytes());
         let digest = text(&index["digest"]);
@@ -62,8 +63,8 @@ impl Image {
     }
 }
 
-fn platform(architecture: &'static str, blobs: &Path) -> (Platform, Value) {
-    let payload = payload(architecture);
+fn platform(name: &str, architecture: &'static str, blobs: &Path) -> (Platform, Value) {
+    let payload = payload(name, architecture);
     let tar = tar_of("usr/share/payload", &payload);
     let layer_bytes = gzip(&tar);
     let layer = blob(blobs, LAYER, &layer_bytes);
@@ -120,9 +121,10 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     gzip.finish().expect("gzip in memory")
 }
 
-/// Bytes that do not compress and differ between platforms: a xorshift sequence.
-fn payload(architecture: &str) -> Vec<u8> {
-    let mut state = architecture.bytes().fold(1_u64, |state, byte| state.wrapping_mul(31) + u64::from(byte));
+/// Bytes that do not compress and differ between images and platforms: a xorshift sequence.
+fn payload(name: &str, architecture: &str) -> Vec<u8> {
+    let mut state =
+        name.bytes().chain(architecture.bytes()).fold(1_u64, |state, byte| state.wrapping_mul(31) + u64::from(byte));
     let next = std::iter::repeat_with(|| {
         state ^= state << 13;
         state ^= state >> 7;

@@ -2,6 +2,7 @@
 //!
 //! Each test starts Debian's `docker-registry` in one of two modes, htpasswd or signed tokens, and regpass in front of
 //! it. The client then pulls a multi-arch image and must end up with the digests that the registry itself serves.
+//! `readme` does what README.md says, on a machine where its ports and paths are free.
 //! `tests/run clients` installs what this needs; a client that is not there is a failure.
 
 mod image;
@@ -17,5 +18,6 @@ mod curl;
 mod docker;
 mod oras;
 mod podman;
+mod readme;
 mod skopeo;
 mod tokens;

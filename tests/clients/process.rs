@@ -20,17 +20,21 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LOG_TAIL: usize = 40;
 
 /// The Debian package of each program, where the two names differ.
-const PACKAGES: [(&str, &str); 6] = [
+const PACKAGES: [(&str, &str); 7] = [
     ("ctr", "containerd"),
     ("docker", "docker.io, or docker-cli from Debian 13 on"),
     ("dockerd", "docker.io"),
+    ("ip", "iproute2"),
     ("setpriv", "util-linux"),
     ("sh", "dash"),
     ("unshare", "util-linux"),
 ];
 
 /// Hides the machine's own container state, then becomes the program.
-const IN_PRIVATE: &str = r#"mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/lib && exec "$0" "$@""#;
+const IN_PRIVATE: &str = r#"
+    for directory in /run /var/lib /dev/shm; do mount -t tmpfs tmpfs "$directory" || exit; done
+    exec "$0" "$@"
+"#;
 
 /// A program that keeps its state below `home`.
 pub(crate) fn plain(program: impl AsRef<OsStr>, home: &Path) -> Command {
@@ -42,8 +46,8 @@ pub(crate) fn plain(program: impl AsRef<OsStr>, home: &Path) -> Command {
     command
 }
 
-/// A container engine: it also gets its own processes, mounts, `/run` and `/var/lib`. It neither reads nor writes the
-/// machine's container state, and when it dies the kernel takes away whatever it started or mounted.
+/// A container engine: it also gets its own processes, mounts, `/run`, `/var/lib` and `/dev/shm`. It neither reads nor
+/// writes the machine's container state, and when it dies the kernel takes away whatever it started or mounted.
 pub(crate) fn private(program: &str, home: &Path) -> Command {
     let mut command = plain("unshare", home);
     command.args(["--mount-proc", "--pid", "--fork", "--kill-child=KILL", "--", "sh", "-c", IN_PRIVATE]);
@@ -58,10 +62,7 @@ pub(crate) async fn stdout(command: &mut Command) -> String {
 
 /// Runs a program to its end; one that fails or dawdles fails the test, with everything it printed.
 pub(crate) async fn output(command: &mut Command) -> Output {
-    command.stdin(Stdio::null());
-    let finished = tokio::time::timeout(PATIENCE, command.output()).await;
-    let output = finished.unwrap_or_else(|_| panic!("no end after {PATIENCE:?}: {command:?}"));
-    let output = output.unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
+    let output = ended(command).await;
     assert!(
         output.status.success(),
         "{}: {command:?}\n--- stdout\n{}\n--- stderr\n{}",
@@ -70,6 +71,14 @@ pub(crate) async fn output(command: &mut Command) -> Output {
         String::from_utf8_lossy(&output.stderr),
     );
     output
+}
+
+/// Runs a program to its end, whatever that is.
+pub(crate) async fn ended(command: &mut Command) -> Output {
+    command.stdin(Stdio::null());
+    let finished = tokio::time::timeout(PATIENCE, command.output()).await;
+    let output = finished.unwrap_or_else(|_| panic!("no end after {PATIENCE:?}: {command:?}"));
+    output.unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"))
 }
 
 /// A program that runs until its guard is dropped, and everything it wrote on stderr.
@@ -101,12 +110,22 @@ impl Daemon {
 
     /// Waits for the first log line in which `pick` finds what it looks for.
     pub(crate) async fn line<T>(&self, pick: impl Fn(&str) -> Option<T>) -> T {
+        self.line_after(0, pick).await
+    }
+
+    /// The same, of the lines that follow the first `mark`.
+    pub(crate) async fn line_after<T>(&self, mark: usize, pick: impl Fn(&str) -> Option<T>) -> T {
         let mut log = self.log.clone();
-        let seen = log.wait_for(|lines| lines.iter().any(|line| pick(line).is_some()));
+        let seen = log.wait_for(|lines| lines[mark..].iter().any(|line| pick(line).is_some()));
         let seen = tokio::time::timeout(PATIENCE, seen).await;
-        let seen = seen.unwrap_or_else(|_| panic!("{} was not ready after {PATIENCE:?}", self.name));
-        let lines = seen.unwrap_or_else(|_| panic!("{} ended before it was ready", self.name));
-        lines.iter().find_map(|line| pick(line)).expect("just seen")
+        let seen = seen.unwrap_or_else(|_| panic!("{} did not log it within {PATIENCE:?}", self.name));
+        let lines = seen.unwrap_or_else(|_| panic!("{} ended before it logged it", self.name));
+        lines[mark..].iter().find_map(|line| pick(line)).expect("just seen")
+    }
+
+    /// How many lines it has logged.
+    pub(crate) fn mark(&self) -> usize {
+        self.log.borrow().len()
     }
 
     /// How many lines it has logged that contain `text`.
@@ -144,7 +163,7 @@ impl Drop for Daemon {
 }
 
 /// The developer's PATH, and where Debian keeps daemons.
-fn search_path() -> String {
+pub(crate) fn search_path() -> String {
     format!("{}:/usr/sbin:/sbin", std::env::var("PATH").expect("PATH"))
 }
 

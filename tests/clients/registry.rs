@@ -28,11 +28,16 @@ pub(crate) struct Registry {
 
 impl Registry {
     pub(crate) async fn start_htpasswd() -> Self {
+        Self::start_htpasswd_at(&json!({ "addr": "127.0.0.1:0" })).await
+    }
+
+    /// `http` is the section of that name in the registry's configuration.
+    pub(crate) async fn start_htpasswd_at(http: &Value) -> Self {
         let home = tempfile::tempdir().expect("a directory for the registry");
         let file = home.path().join("htpasswd");
         fs::write(&file, HTPASSWD).expect("htpasswd");
         let auth = json!({ "htpasswd": { "realm": "Registry Realm", "path": file } });
-        Self::start(home, &auth, None).await
+        Self::start(home, http, &auth, None).await
     }
 
     /// `lifetime` is that of every token, as its signed dates and as `expires_in`.
@@ -47,15 +52,15 @@ impl Registry {
             "issuer": ISSUER,
             "rootcertbundle": bundle,
         } });
-        Self::start(home, &auth, Some(tokens)).await
+        Self::start(home, &json!({ "addr": "127.0.0.1:0" }), &auth, Some(tokens)).await
     }
 
-    async fn start(home: TempDir, auth: &Value, tokens: Option<TokenService>) -> Self {
+    async fn start(home: TempDir, http: &Value, auth: &Value, tokens: Option<TokenService>) -> Self {
         let config = json!({
             "version": "0.1",
             "log": { "formatter": "json", "accesslog": { "disabled": true } },
             "storage": { "filesystem": { "rootdirectory": home.path().join("data") } },
-            "http": { "addr": "127.0.0.1:0" },
+            "http": http,
             "auth": auth,
         });
         // JSON is YAML.
@@ -90,6 +95,15 @@ impl Registry {
         self.daemon.count("error authorizing context")
     }
 
+    pub(crate) fn log(&self) -> &Daemon {
+        &self.daemon
+    }
+
+    /// Ends it and returns its whole log.
+    pub(crate) fn stop(self) -> Vec<String> {
+        self.daemon.stop()
+    }
+
     fn direct(&self, name: &str) -> String {
         format!("docker://{}/{name}", self.address)
     }
@@ -98,5 +112,5 @@ impl Registry {
 /// The address in the line the registry logs once it listens.
 fn listening(line: &str) -> Option<SocketAddr> {
     let line: Value = serde_json::from_str(line).ok()?;
-    line["msg"].as_str()?.strip_prefix("listening on ")?.parse().ok()
+    line["msg"].as_str()?.strip_prefix("listening on ")?.trim_end_matches(", tls").parse().ok()
 }

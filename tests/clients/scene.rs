@@ -69,7 +69,7 @@ impl Scene {
     /// The image is there as `library/python:3.12`, which the default registry shows, and as `toddysm/python:3.12`,
     /// which only [`NS`] shows: a client that gets it has come by `?ns=`, by the alias or by that name.
     pub(crate) async fn set(registry: Registry, login: Login) -> Self {
-        let image = Image::build();
+        let image = Image::build("python");
         for name in ["library/python:3.12", "toddysm/python:3.12"] {
             registry.push(&image, name).await;
             assert_eq!(registry.digest(name).await, image.digest, "pulled directly");

@@ -19,7 +19,7 @@ use regpass::proxy::admit::Front;
 use regpass::proxy::{self, Proxy};
 use regpass::serve::build;
 
-use crate::sim::{Registry, Sim};
+use crate::sim::{Image, Registry, Sim};
 
 /// regpass with one listener.
 pub struct Regpass {
@@ -153,6 +153,14 @@ pub fn request(method: Method, target: &str) -> Request<Bytes> {
 pub fn with(mut request: Request<Bytes>, name: &'static str, value: &str) -> Request<Bytes> {
     request.headers_mut().append(name, value.parse().unwrap());
     request
+}
+
+/// The push of an image's top manifest.
+pub fn put(target: &str, image: &Image) -> Request<Bytes> {
+    let manifest = image.manifests.last().unwrap();
+    let mut put = with(request(Method::PUT, target), "content-type", &manifest.media_type);
+    *put.body_mut() = manifest.bytes.clone();
+    put
 }
 
 /// A registry table that points `host` at a simulated registry and trusts its token service.

@@ -8,19 +8,27 @@
 mod sim;
 
 mod harness;
+mod log;
 mod stage;
 mod wire;
 
+mod challenges;
+mod credentials;
 mod docker_hub;
 mod docs;
 mod documents;
+mod echoes;
 mod engine;
 mod front;
 mod ghcr;
+mod lesson;
 mod lifetimes;
+mod links;
 mod pull;
 mod redirects;
 mod routing;
+mod safety;
+mod stale_logins;
 mod tls;
 mod token_service;
 mod transfer;

@@ -1,13 +1,7 @@
 //! One of the two registries of the seed articles with regpass in front, and what the tests of both have in common.
 
-use std::cell::RefCell;
-use std::io;
-use std::rc::Rc;
-use std::sync::Once;
-
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request};
-use tracing::Level;
 
 use crate::harness::{Regpass, Reply, request, with};
 use crate::sim::{Family, Image, Preset, Registry, Sim};
@@ -178,57 +172,5 @@ pub fn assert_refused(reply: &Reply, verdict: &str, words: &[&str]) {
     let (_, message) = reply.error();
     for word in words {
         assert!(message.contains(word), "'{word}' is missing in: {message}");
-    }
-}
-
-thread_local! {
-    /// Where this thread, and so this test, logs.
-    static LOGGED: RefCell<Option<Lines>> = const { RefCell::new(None) };
-}
-
-/// Collects what this test logs. One subscriber serves all threads: with one a test, those of tests that begin or end
-/// at that moment make tracing lose lines of this one.
-pub struct Log(Lines);
-
-type Lines = Rc<RefCell<Vec<u8>>>;
-
-struct Writer;
-
-impl Log {
-    pub fn start() -> Self {
-        static INSTALLED: Once = Once::new();
-        INSTALLED.call_once(|| {
-            let subscriber = tracing_subscriber::fmt().with_max_level(Level::TRACE).with_ansi(false);
-            subscriber.with_writer(|| Writer).init();
-        });
-        let lines = Lines::default();
-        LOGGED.set(Some(lines.clone()));
-        Self(lines)
-    }
-
-    pub fn text(&self) -> String {
-        String::from_utf8(self.0.borrow().clone()).unwrap()
-    }
-
-    /// How many lines of a level hold `words`.
-    pub fn count(&self, level: &str, words: &str) -> usize {
-        self.text().lines().filter(|line| line.contains(level) && line.contains(words)).count()
-    }
-}
-
-impl Drop for Log {
-    fn drop(&mut self) {
-        LOGGED.set(None);
-    }
-}
-
-impl io::Write for Writer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        LOGGED.with_borrow(|lines| lines.iter().for_each(|lines| lines.borrow_mut().extend_from_slice(bytes)));
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

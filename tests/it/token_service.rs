@@ -175,6 +175,19 @@ async fn a_registry_that_hangs_costs_thirty_seconds_and_harms_nobody_else() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refusal_whose_body_never_comes_does_not_hold_a_request_up() {
+    for fault in [Fault::hang_after_head(), Fault::hang_mid_body(10), Fault::giant(1 << 20)] {
+        let sim = Sim::memory();
+        let (registry, regpass) = scene(&sim).await;
+        registry.registry().inject(fault.times(1));
+        let begun = Instant::now();
+        assert_eq!(regpass.get(APP).await.status, 200);
+        assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+        sim.finish();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_token_without_a_lifetime_left_serves_those_who_wait_for_it() {
     for expires_in in [0, -5] {
         let sim = Sim::memory();

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use super::document::{Entry, Section};
 use super::key::Keys;
-use super::{known_registry, unknown_registry};
+use super::known_registry;
 use crate::config::address::{self, Bind};
 use crate::config::model::{Admin, Listener, Registry};
 use crate::config::overrides::Choices;
@@ -20,9 +20,6 @@ pub(super) fn listeners(root: &Section<'_>, choices: &Choices, registries: &[Reg
         None => written,
     };
     if let Some(pin) = &choices.registry {
-        if let Some(fault) = unknown_registry(&pin.value, registries) {
-            root.entry().document.report(&pin.place, fault);
-        }
         for listener in &mut listeners {
             listener.value.registry = Some(pin.value.clone());
         }

@@ -24,23 +24,22 @@ use super::model::{Config, CredentialSource, Defaults, Registry, Timeouts};
 use super::overrides::Choices;
 use super::problem::{Fault, Problem};
 use super::values;
-use crate::base::host::RegistryHost;
+use crate::base::host::{HostPattern, RegistryHost};
 use crate::oci::operation::Access;
 use crate::profile;
 
-/// Without a file, `text` is empty.
+/// Without a file, `text` is empty. Where there are problems, the configuration is what could be understood.
 pub(super) fn decode(
     text: &str,
     file: Option<&Path>,
     choices: &Choices,
     environment: Environment<'_>,
-) -> Result<Config, Vec<Problem>> {
+) -> (Option<Config>, Vec<Problem>) {
     let (table, errors) = DeTable::parse_recoverable(text);
     let root = DeValue::Table(table.into_inner());
     let document = Document::new(text, file, environment, errors);
     let config = document.root(&root, TOP).map(|root| config(&root, file, choices));
-    let problems = document.into_problems();
-    config.filter(|_| problems.is_empty()).ok_or(problems)
+    (config, document.into_problems())
 }
 
 fn config(root: &Section<'_>, file: Option<&Path>, choices: &Choices) -> Config {
@@ -51,7 +50,13 @@ fn config(root: &Section<'_>, file: Option<&Path>, choices: &Choices) -> Config 
         allow: choices.allow.clone().or(allow).unwrap_or_else(|| BTreeSet::from([Access::Pull])),
         credential: choices.credential.clone().or(credential).unwrap_or(CredentialSource::Anonymous),
     };
-    let registries = registry::registries(root, &defaults);
+    let mut registries = registry::registries(root, &defaults);
+    // Who pins regpass to a registry by a flag has configured it: a container needs no file for that.
+    if let Some(pin) = &choices.registry
+        && unknown_registry(&pin.value, &registries).is_some()
+    {
+        registries.insert(0, Registry::plain(HostPattern::Exact(pin.value.clone()), &defaults));
+    }
     Config {
         file: file.map(Into::into),
         listeners: listener::listeners(root, choices, &registries),

@@ -5,8 +5,9 @@ use std::io::Write as _;
 use http::Method;
 
 use super::{COLD, MANIFEST, WARM};
+use crate::log::Log;
 use crate::sim::{Family, Image};
-use crate::stage::{Log, Stage, assert_refused};
+use crate::stage::{Stage, assert_refused};
 
 const LOGIN: &str = r#"credential = { source = "password", username = "alice", password = "alices password" }"#;
 const WRONG: &str = r#"credential = { source = "password", username = "alice", password = "yesterdays" }"#;
@@ -34,7 +35,7 @@ async fn a_private_repository_without_a_login_is_a_403() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wrong_login_is_told_once_and_reads_go_on_without_it() {
-    let log = Log::start();
+    let log = Log::listen();
     let stage = Stage::docker_hub(WRONG).await;
     stage.registry.publish("library/alpine", "3", &Image::single("alpine", Family::Oci));
     let reply = stage.get(MANIFEST).await;

@@ -1,6 +1,6 @@
 //! Errors of registries, in one shape.
 
-use super::{TAG, World, encoded};
+use super::{TAG, TAGS, World, encoded};
 use crate::sim::{self, Fault};
 
 #[tokio::test(start_paused = true)]
@@ -32,6 +32,24 @@ async fn an_error_whose_body_hangs_keeps_nobody_waiting_long() {
     let reply = world.regpass.get(TAG).await;
     assert_eq!(reply.verdict(), "404 MANIFEST_UNKNOWN");
     assert!(began.elapsed().as_secs() <= 5, "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_that_is_not_what_was_asked_for_is_none() {
+    let world = World::start("").await;
+    let blob = format!("/v2/acme/app/blobs/{}", world.image.blobs[0].digest);
+    for target in [TAG, TAGS, &blob] {
+        for status in [201, 202, 204, 205, 206, 300] {
+            let reply = world.under(Fault::answer(sim::Reply::new(status).text("part of it")), target).await;
+            assert_eq!(reply.verdict(), "502 UNAVAILABLE", "{target} {status}");
+            assert!(reply.error().1.contains(&status.to_string()), "{reply:?}");
+        }
+    }
+    let changed = Fault::alter(|_, mut reply| {
+        reply.status = 203.try_into().unwrap();
+        reply
+    });
+    assert_eq!(world.under(changed, TAG).await.body, world.manifest());
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,6 +12,7 @@ async fn the_hosts_of_this_listener_are_answered_and_foreign_ones_refused() {
         "127.0.0.1",
         "[::1]:5050",
         "regpass:80",
+        "dev.localhost:5050",
         "reg.corp.example",
         "reg.localhost",
         "localhost.",

@@ -15,7 +15,7 @@ async fn start(more: &str) -> (Sim, Registry, Regpass) {
     let sim = Sim::memory();
     let registry = sim.start(Preset::distribution(Mode::Open)).await;
     registry.publish("acme/app", "1", &Image::single("app", Family::Docker));
-    let listener = "[[listener]]\naddress = \"127.0.0.1:5050\"\nhosts = [\"regpass\"]\n";
+    let listener = "[[listener]]\naddress = \"127.0.0.1:5050\"\nhosts = [\"regpass\", \"dev.localhost\"]\n";
     let text = format!(
         "default_registry = \"reg.test\"\n{listener}{}",
         table("reg.test", &registry, &format!("hosts = [\"reg.corp.example\"]\nalias = \"reg\"\n{more}"))

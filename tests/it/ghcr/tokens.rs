@@ -6,8 +6,9 @@ use http::Method;
 use tokio::time::{advance, sleep};
 
 use super::{COLD, LOGIN, MANIFEST, PRIVATE, WARM};
+use crate::log::Log;
 use crate::sim::{Fault, Preset};
-use crate::stage::{Log, Stage, assert_clean, assert_refused};
+use crate::stage::{Stage, assert_clean, assert_refused};
 
 const PLACEHOLDER: &str =
     r#"Bearer realm="http://ghcr.test/token",service="ghcr.test",scope="repository:user/image:pull""#;
@@ -91,7 +92,7 @@ async fn a_name_its_token_service_calls_invalid_is_a_403_too() {
 /// With a login the token is the password itself, encoded: it must show nowhere.
 #[tokio::test(start_paused = true)]
 async fn a_password_goes_to_its_own_token_service_and_shows_in_no_log() {
-    let log = Log::start();
+    let log = Log::listen();
     let stage = Stage::ghcr(LOGIN).await;
     assert_eq!(stage.get(PRIVATE).await.status, 200);
     stage.expect(&[

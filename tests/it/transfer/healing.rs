@@ -33,6 +33,20 @@ async fn a_tcp_reset_is_healed_like_any_break() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_registry_that_is_busy_for_a_moment_is_asked_once_more() {
+    let world = World::start().await;
+    let registry = world.registry.registry();
+    registry.inject(Fault::close_mid_body(80_000).times(1));
+    let is_for_the_rest = |entry: &sim::Entry| entry.headers.contains_key("range");
+    registry.inject(Fault::text(503, "busy").times(1).when(is_for_the_rest));
+    let began = Instant::now();
+    world.assert_whole(&world.regpass.send(world.get()).await);
+    assert_eq!(began.elapsed().as_secs(), 1, "after a pause");
+    let rest = "bytes=80000-199999";
+    assert_eq!(world.seen(), ["registry 200 whole", &format!("registry 503 {rest}"), &format!("registry 206 {rest}")]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn several_breaks_are_healed_as_long_as_bytes_come() {
     let world = World::start().await;
     world.registry.registry().inject(Fault::close_mid_body(30_000).times(6));

@@ -21,7 +21,8 @@ fn load_with(text: &str, file: Option<&str>, choices: &Choices) -> Result<Config
         "EMPTY" => Some(OsString::new()),
         _ => None,
     };
-    decode(text, file.map(Path::new), choices, Environment::new(&read))
+    let (config, problems) = decode(text, file.map(Path::new), choices, Environment::new(&read));
+    config.filter(|_| problems.is_empty()).ok_or(problems)
 }
 
 fn load(text: &str) -> Result<Config, Vec<Problem>> {

@@ -42,8 +42,18 @@ fn flags_are_judged_with_the_file() {
     };
     let problems = load_with("", None, &choices(&flags)).unwrap_err();
     let keys: Vec<&str> = problems.iter().map(|problem| problem.key.as_str()).collect();
-    assert_eq!(keys, ["--registry", "--listen", "--listen", "--listen"], "{problems:#?}");
-    assert!(load_with("[registry.'*.io']", None, &choices(&Overrides { listen: vec![], ..flags })).is_ok());
+    assert_eq!(keys, ["--listen", "--listen", "--listen"], "{problems:#?}");
+}
+
+#[test]
+fn a_registry_pinned_by_a_flag_needs_no_table() {
+    let flags =
+        Overrides { registry: Some("a.io".to_owned()), allow: Some("pull,push".to_owned()), ..Overrides::default() };
+    let config = load_with("", None, &choices(&flags)).unwrap();
+    assert_eq!(config.registries.iter().map(|r| r.pattern.to_string()).collect::<Vec<_>>(), ["a.io"]);
+    assert_eq!(config.registries[0].allow.len(), 2, "under the defaults, which flags set");
+    let config = load_with("[registry.'*.io']\nallow = ['delete']", None, &choices(&flags)).unwrap();
+    assert_eq!(config.registries.iter().map(|r| r.pattern.to_string()).collect::<Vec<_>>(), ["*.io"]);
 }
 
 #[test]

@@ -18,7 +18,9 @@ const REFERENCE: &str = include_str!("../../../../config/regpass.toml");
 
 fn load(text: &str) -> Result<Config, Vec<Problem>> {
     let read = |_: &str| Some(OsString::from("value"));
-    decode(text, Some(Path::new("/etc/regpass/config.toml")), &Choices::default(), Environment::new(&read))
+    let file = Path::new("/etc/regpass/config.toml");
+    let (config, problems) = decode(text, Some(file), &Choices::default(), Environment::new(&read));
+    config.filter(|_| problems.is_empty()).ok_or(problems)
 }
 
 /// The reference with its examples taken at their word.

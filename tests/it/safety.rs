@@ -1,0 +1,276 @@
+//! A credential goes to its registry and to the token services that were named for it, and nowhere else: to no other
+//! server, into no answer, no metric and no log.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::{Method, Request};
+
+use crate::harness::{Regpass, only, request, with};
+use crate::log::Log;
+use crate::sim::{Family, Fault, Image, Mode, Preset, Registry, Reply, Role, Sim};
+
+const APP: &str = "/v2/team/app/manifests/1";
+const PASSWORD: &str = "correct horse/battery+staple";
+const REFUSED: &str = "registry GET /v2/team/app/manifests/1 anonymous 401";
+
+async fn start(sim: &Sim, preset: Preset) -> Registry {
+    let registry = sim.start(preset).await;
+    registry.user("alice", PASSWORD);
+    registry.publish("team/app", "1", &Image::single("app", Family::Oci));
+    registry
+}
+
+fn login() -> String {
+    format!("credential = {{ source = \"password\", username = \"alice\", password = \"{PASSWORD}\" }}")
+}
+
+/// The registry as the only one, with these realm hosts.
+fn config(registry: &Registry, realm_hosts: &str, more: &str) -> String {
+    let (host, url) = (registry.authority(), registry.origin());
+    format!(
+        "default_registry = \"{host}\"\n[registry.\"{host}\"]\nurl = \"{url}\"\nrealm_hosts = [{realm_hosts}]\n{more}\n"
+    )
+}
+
+/// A server that must see nothing.
+async fn stranger(sim: &Sim, host: &str) {
+    let handler = Arc::new(|_| async { Reply::new(200).json(r#"{"token":"stolen"}"#) }.boxed());
+    sim.serve(host, Role::Other("stranger"), handler).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plain_realm_that_nobody_named_is_not_even_dialled() {
+    for more in [String::new(), login()] {
+        for realm_hosts in ["", "\"auth.generic.test:8080\"", "\"generic.test\"", "\"h.generic.test\"", "\"test\""] {
+            let sim = Sim::memory();
+            let registry = start(&sim, Preset::generic()).await;
+            let regpass = Regpass::start(&sim, &config(&registry, realm_hosts, &more));
+            for _ in 0..2 {
+                let refused = regpass.get(APP).await;
+                assert_eq!(refused.verdict(), "502 DENIED", "{realm_hosts}");
+                let message = refused.error().1;
+                assert!(message.contains("add 'auth.generic.test'") && message.contains("'realm_hosts'"), "{message}");
+                assert_eq!(refused.json()["errors"][0]["detail"]["step"], "challenge");
+                sim.ledger().expect(&[REFUSED]);
+            }
+            assert!(sim.network().dials().iter().all(|dial| dial == "generic.test:80"), "{:?}", sim.network().dials());
+            sim.finish();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_realm_that_was_named_sees_the_login() {
+    for realm_hosts in ["\"auth.generic.test\"", "\"auth.generic.test:80\"", "\"AUTH.generic.test\""] {
+        let sim = Sim::memory();
+        let registry = start(&sim, Preset::generic()).await;
+        let regpass = Regpass::start(&sim, &config(&registry, realm_hosts, &login()));
+        assert_eq!(regpass.get(APP).await.status, 200, "{realm_hosts}");
+        assert_eq!(sim.ledger().count("token", |entry| entry.authorization.to_string() == "basic:alice"), 1);
+        sim.finish();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_registry_trusts_another_does_not() {
+    let sim = Sim::memory();
+    let registry = start(&sim, Preset::generic()).await;
+    // The same place under two names: only the first names its token service.
+    let second = format!("[registry.\"second.test\"]\nurl = \"{}\"\n{}\n", registry.origin(), login());
+    let regpass = Regpass::start(&sim, &format!("{}{second}", only(&registry, &login())));
+    assert_eq!(regpass.get(APP).await.status, 200);
+    sim.ledger().take();
+    assert_eq!(regpass.get("/v2/second.test/team/app/manifests/1").await.verdict(), "502 DENIED");
+    sim.ledger().expect(&[REFUSED]);
+    sim.finish();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tls_realm_that_nobody_named_is_called_without_the_login_only() {
+    for (more, verdict, dialled) in [(String::new(), "502 UNAVAILABLE", true), (login(), "502 DENIED", false)] {
+        let sim = Sim::memory();
+        let mut preset = Preset::generic();
+        preset.tokens.realm = Some("https://elsewhere.test/token".into());
+        let registry = start(&sim, preset).await;
+        let regpass = Regpass::start(&sim, &config(&registry, "", &more));
+        let failed = regpass.get(APP).await;
+        assert_eq!(failed.verdict(), verdict);
+        assert_eq!(sim.network().dials().contains(&"elsewhere.test:443".to_owned()), dialled);
+        if !dialled {
+            let message = failed.error().1;
+            assert!(message.contains("add 'elsewhere.test' to the registry's 'realm_hosts'"), "{message}");
+        }
+        sim.finish();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn redirects_of_a_token_service_are_not_followed() {
+    let identity = r#"credential = { source = "identity", token = "identity-token" }"#.to_owned();
+    for more in [String::new(), login(), identity] {
+        for status in [301, 302, 303, 307, 308] {
+            for target in ["http://stranger.test/token", "/token?again", "//stranger.test/"] {
+                let sim = Sim::memory();
+                let registry = start(&sim, Preset::generic()).await;
+                stranger(&sim, "stranger.test").await;
+                registry.token().inject(Fault::redirect(status, target));
+                let regpass = Regpass::start(&sim, &only(&registry, &more));
+                assert_eq!(regpass.get(APP).await.verdict(), "502 UNAVAILABLE", "{status} {target}");
+                assert_eq!(sim.ledger().take().len(), 2, "{status} {target}");
+                sim.finish();
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_does_not_leave_the_registry() {
+    let sim = Sim::memory();
+    let registry = start(&sim, Preset::generic()).await;
+    stranger(&sim, "stranger.test").await;
+    let regpass = Regpass::start(&sim, &only(&registry, &login()));
+    registry.registry().inject(
+        Fault::redirect(307, "http://stranger.test/m")
+            .when(|entry| entry.authorization.to_string().starts_with("bearer")),
+    );
+    regpass.get(APP).await;
+    sim.ledger().expect(&[
+        REFUSED,
+        "token GET /token?service=generic.test&scope=repository:team/app:pull basic:alice 200",
+        "registry GET /v2/team/app/manifests/1 bearer#1 307",
+        "stranger GET /m anonymous 200",
+    ]);
+    sim.finish();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_client_says_of_itself_stays_here() {
+    let sim = Sim::memory();
+    let registry = start(&sim, Preset::generic()).await;
+    sim.never_see("client-secret");
+    let regpass = Regpass::start(&sim, &only(&registry, &login()));
+    let basic = format!("Basic {}", BASE64_STANDARD.encode("me:client-secret"));
+    for (name, value) in [
+        ("authorization", basic.as_str()),
+        ("authorization", "Bearer client-secret"),
+        ("proxy-authorization", &basic),
+        ("cookie", "session=client-secret"),
+        ("x-registry-auth", "client-secret"),
+        ("x-forwarded-for", "client-secret"),
+    ] {
+        let request: Request<Bytes> = with(request(Method::GET, APP), name, value);
+        assert_eq!(regpass.send(request).await.status, 200, "{name}");
+    }
+    sim.finish();
+}
+
+/// The real dialler, which judges the address it is about to dial.
+#[tokio::test]
+async fn no_realm_leads_to_metadata_or_private_addresses() {
+    for (realm, class) in [
+        ("http://169.254.169.254/latest", "link-local, metadata or reserved"),
+        ("http://2852039166/latest", "link-local, metadata or reserved"),
+        ("http://0xa9fea9fe/latest", "link-local, metadata or reserved"),
+        ("http://100.100.100.200/", "link-local, metadata or reserved"),
+        ("http://168.63.129.16/", "link-local, metadata or reserved"),
+        ("http://0.0.0.0/", "link-local, metadata or reserved"),
+        ("http://0/", "link-local, metadata or reserved"),
+        ("http://10.0.0.1/", "private"),
+        ("http://192.168.1.1:8080/", "private"),
+        ("http://172.16.0.1/", "private"),
+        ("http://100.64.0.1/", "private"),
+        ("https://169.254.169.254/", "link-local, metadata or reserved"),
+        ("https://10.0.0.1/", "private"),
+        ("https://[::ffff:169.254.169.254]/", "link-local, metadata or reserved"),
+        ("https://[fe80::1]/", "link-local, metadata or reserved"),
+        ("https://[fd00:ec2::254]/", "link-local, metadata or reserved"),
+        ("https://[fd12::1]/", "private"),
+    ] {
+        let sim = Sim::loopback();
+        let mut preset = Preset::generic();
+        preset.tokens.realm = Some(realm.into());
+        let registry = start(&sim, preset).await;
+        let host = realm.split('/').nth(2).unwrap();
+        // Not even the operator's word opens these.
+        let (hosts, more) =
+            if host.starts_with('[') { (String::new(), String::new()) } else { (format!("\"{host}\""), login()) };
+        let (alias, config) = ("alias = \"r\"", config(&registry, &hosts, &more));
+        let regpass = Regpass::start(&sim, &format!("{config}{alias}\n"));
+        let refused = regpass.get(APP).await;
+        assert_eq!(refused.verdict(), "502 UNAVAILABLE", "{realm}");
+        let message = refused.error().1;
+        assert!(message.contains(class), "{realm}: {message}");
+        assert_eq!(refused.json()["errors"][0]["detail"]["step"], "token", "{realm}");
+        assert_eq!(sim.ledger().count("token", |_| true), 0);
+        sim.finish();
+    }
+}
+
+/// Everything that must not be told, in every form in which it travels.
+fn secrets(sim: &Sim) -> Vec<String> {
+    let mut secrets = vec![PASSWORD.to_owned(), "identity-token".to_owned()];
+    secrets.push(BASE64_STANDARD.encode(format!("alice:{PASSWORD}")));
+    secrets.push(BASE64_STANDARD.encode("<token>:identity-token"));
+    secrets.push("correct+horse%2Fbattery%2Bstaple".to_owned());
+    secrets.push("correct%20horse%2Fbattery%2Bstaple".to_owned());
+    for entry in sim.ledger().entries() {
+        let header = entry.headers.get("authorization").and_then(|value| value.to_str().ok());
+        secrets.extend(header.and_then(|header| header.split_once(' ')).map(|(_, secret)| secret.to_owned()));
+    }
+    secrets
+}
+
+/// What a server does that shows people what they sent: the authorization, back in the error.
+fn echo(status: u16, plain: bool) -> Fault {
+    Fault::alter(move |entry, _| {
+        let said = entry.headers.get("authorization").map(|value| value.to_str().unwrap().to_owned());
+        let said = format!("you sent {} and {}", said.unwrap_or_default(), entry.query);
+        let detail = serde_json::json!({ "headers": [said.clone()] }).to_string();
+        if plain { Reply::new(status).text(&said) } else { Reply::error_detail(status, "BROKEN", &said, &detail) }
+    })
+    .when(|entry| entry.headers.contains_key("authorization") || entry.method == Method::POST)
+}
+
+#[tokio::test(start_paused = true)]
+async fn secrets_are_told_to_nobody() {
+    let identity = r#"credential = { source = "identity", token = "identity-token" }"#;
+    for (preset, login) in [
+        (Preset::generic(), login()),
+        (Preset::generic(), identity.to_owned()),
+        (Preset::distribution(Mode::Htpasswd), login()),
+    ] {
+        for status in [400, 401, 403, 404, 429, 500, 503] {
+            for (at_token_service, plain) in [(true, true), (true, false), (false, true), (false, false)] {
+                let log = Log::listen();
+                let sim = Sim::memory();
+                let registry = start(&sim, preset.clone()).await;
+                registry.users().add_identity("alice", "identity-token");
+                let server = if at_token_service { registry.token() } else { registry.registry() };
+                let regpass = Regpass::start(&sim, &only(&registry, &login));
+                let fault = server.inject(echo(status, plain));
+                let failed = [regpass.get(APP).await, regpass.get(APP).await];
+                fault.lift();
+                regpass.get(APP).await;
+                let told = [
+                    format!("{failed:?}"),
+                    regpass.proxy.metrics.render(),
+                    log.lines("").join("\n"),
+                    format!("{:?}", regpass.proxy),
+                    format!("{:#?}", regpass.proxy.routes.load()),
+                ];
+                assert!(log.lines("request").len() >= 3, "the log was heard: {:#?}", log.lines(""));
+                for secret in secrets(&sim) {
+                    for text in &told {
+                        assert!(!text.contains(&secret), "{status} {at_token_service}: {secret} in {text}");
+                    }
+                }
+                sim.ledger().take();
+                sim.finish();
+            }
+        }
+    }
+}
