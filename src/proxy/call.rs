@@ -40,7 +40,8 @@ impl Call {
 /// Recognises the operation and checks it against grammar, registry and configuration, in this order.
 pub fn classify(routed: Routed, method: &Method) -> Result<Call, Failure> {
     let upstream = routed.upstream.clone();
-    let operation = Operation::parse(method, &routed.path, &routed.query, upstream.profile.namespace).map_err(not_oci)?;
+    let operation =
+        Operation::parse(method, &routed.path, &routed.query, upstream.profile.namespace).map_err(not_oci)?;
     check_capability(&routed, &operation)?;
     check_permission(&routed, &operation)?;
     check_upload(&operation)?;

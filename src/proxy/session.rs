@@ -52,7 +52,12 @@ impl Seal {
         Ok(Session(URL_SAFE_NO_PAD.encode(sealed).into()))
     }
 
-    pub fn open(&self, registry: &RegistryHost, repository: &RepositoryName, session: &Session) -> Result<Url, SealError> {
+    pub fn open(
+        &self,
+        registry: &RegistryHost,
+        repository: &RepositoryName,
+        session: &Session,
+    ) -> Result<Url, SealError> {
         let sealed = URL_SAFE_NO_PAD.decode(&*session.0).map_err(|_| SealError::Broken)?;
         let (nonce, text) = sealed.split_at_checked(NONCE_LEN).ok_or(SealError::Broken)?;
         let opened = self.keys.iter().find_map(|key| {

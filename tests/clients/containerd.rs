@@ -34,17 +34,18 @@ async fn pulls_every_platform_from_its_mirror(scene: &Scene) {
 }
 
 /// Names regpass as the mirror of `registry`; there is no way around it.
-fn mirror(scene: &Scene, registry: &str) -> PathBuf {
+pub(crate) fn mirror(scene: &Scene, registry: &str) -> PathBuf {
     let hosts = scene.home().join("hosts");
     let regpass = scene.regpass.url("");
     let directory = hosts.join(registry);
     fs::create_dir_all(&directory).expect("hosts directory");
-    let text = format!("server = \"{regpass}\"\n[host.\"{regpass}\"]\ncapabilities = [\"pull\", \"resolve\"]\n");
+    let text =
+        format!("server = \"{regpass}\"\n[host.\"{regpass}\"]\ncapabilities = [\"pull\", \"resolve\", \"push\"]\n");
     fs::write(directory.join("hosts.toml"), text).expect("hosts.toml");
     hosts
 }
 
-async fn start(scene: &Scene) -> Daemon {
+pub(crate) async fn start(scene: &Scene) -> Daemon {
     let home = scene.home().display();
     let config = format!(
         r#"
@@ -68,7 +69,7 @@ async fn start(scene: &Scene) -> Daemon {
     daemon
 }
 
-fn ctr(scene: &Scene) -> Command {
+pub(crate) fn ctr(scene: &Scene) -> Command {
     let mut ctr = private("ctr", scene.home());
     ctr.arg("--address").arg(scene.home().join("containerd.sock"));
     ctr

@@ -18,6 +18,7 @@ mod curl;
 mod docker;
 mod oras;
 mod podman;
+mod push;
 mod readme;
 mod skopeo;
 mod tokens;

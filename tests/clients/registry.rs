@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::curl::{Reply, fetch};
 use crate::image::Image;
 use crate::process::{Daemon, output, plain, private, stdout};
 use crate::token_service::{ISSUER, SERVICE, TokenService};
@@ -15,6 +16,10 @@ pub(crate) const USER: &str = "u";
 pub(crate) const PASSWORD: &str = "not-a-real-secret";
 /// The two above with bcrypt, the only hash the registry takes.
 const HTPASSWD: &str = "u:$2b$04$.5hdWiOef2WPnB2GnSDN2.86MpkD8eWRJdFHIZw9QjnPqgJC85X3e";
+
+/// Every type of manifest that the clients here write.
+const ACCEPT: &str = "Accept: application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
+    application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 
 #[derive(Debug)]
 pub(crate) struct Registry {
@@ -59,7 +64,7 @@ impl Registry {
         let config = json!({
             "version": "0.1",
             "log": { "formatter": "json", "accesslog": { "disabled": true } },
-            "storage": { "filesystem": { "rootdirectory": home.path().join("data") } },
+            "storage": { "filesystem": { "rootdirectory": home.path().join("data") }, "delete": { "enabled": true } },
             "http": http,
             "auth": auth,
         });
@@ -88,6 +93,17 @@ impl Registry {
         skopeo.args(["inspect", "--tls-verify=false", "--format={{.Digest}}", "--creds"]);
         skopeo.arg(format!("{USER}:{PASSWORD}")).arg(self.direct(name));
         stdout(&mut skopeo).await.trim().to_owned()
+    }
+
+    /// The answer to a GET of `path` in `repository`, from the registry itself with the credential.
+    pub(crate) async fn get(&self, repository: &str, path: &str) -> Reply {
+        let mut curl = plain("curl", self.home.path());
+        curl.args(["-q", "--silent", "--show-error", "--include", "--header", ACCEPT]);
+        match &self.tokens {
+            Some(tokens) => curl.arg("--oauth2-bearer").arg(tokens.sign(&format!("repository:{repository}:pull"))),
+            None => curl.arg("--user").arg(format!("{USER}:{PASSWORD}")),
+        };
+        fetch(curl.arg(format!("http://{}/v2/{repository}/{path}", self.address))).await
     }
 
     /// How many requests it has refused for want of a credential.
