@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::patterns::RepositoryPatterns;
+use super::trusted_host::TrustedHost;
 use crate::base::host::{HostPattern, RegistryHost};
 use crate::base::origin::Origin;
 use crate::base::secret::Secret;
@@ -64,7 +65,10 @@ pub struct Registry {
     pub hosts: BTreeSet<Box<str>>,
     pub credential: CredentialSource,
     pub redirects: Redirects,
-    pub realm_hosts: Vec<RealmHost>,
+    /// Token services that may see the credential.
+    pub realm_hosts: Vec<TrustedHost>,
+    /// Where its upload locations may lead beside its own origin.
+    pub upload_hosts: Vec<TrustedHost>,
     pub ca: Option<PathBuf>,
     pub client_certificate: Option<ClientCertificate>,
     pub identities: Vec<Identity>,
@@ -84,6 +88,7 @@ impl Registry {
             credential: defaults.credential.clone(),
             redirects: Redirects::Follow,
             realm_hosts: Vec::new(),
+            upload_hosts: Vec::new(),
             ca: None,
             client_certificate: None,
             identities: Vec::new(),
@@ -99,13 +104,6 @@ pub struct RepositoryRules(pub BTreeMap<Access, RepositoryPatterns>);
 pub struct Identity {
     pub repositories: RepositoryPatterns,
     pub credential: CredentialSource,
-}
-
-/// A token service the operator trusts: a host at any port, or at one port.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RealmHost {
-    pub host: Box<str>,
-    pub port: Option<u16>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::fmt::{self, Write};
 use std::path::Path;
 
 use super::model::{
-    Config, CredentialSource, Identity, Listener, RealmHost, Redirects, Registry, RepositoryRules, SecretSource,
-    Timeouts, ValueOrigin,
+    Config, CredentialSource, Identity, Listener, Redirects, Registry, RepositoryRules, SecretSource, Timeouts,
+    ValueOrigin,
 };
 use super::patterns::RepositoryPatterns;
 use crate::base::host::HostPattern;
@@ -89,8 +89,10 @@ fn write_registry(out: &mut String, registry: &Registry) -> fmt::Result {
         Redirects::Pass => "pass",
     };
     writeln!(out, "redirects = \"{redirects}\"")?;
-    if !registry.realm_hosts.is_empty() {
-        writeln!(out, "realm_hosts = {}", list(registry.realm_hosts.iter().map(realm_host)))?;
+    for (key, hosts) in [("realm_hosts", &registry.realm_hosts), ("upload_hosts", &registry.upload_hosts)] {
+        if !hosts.is_empty() {
+            writeln!(out, "{key} = {}", list(hosts.iter().map(ToString::to_string)))?;
+        }
     }
     if let Some(ca) = &registry.ca {
         writeln!(out, "ca = {}", path(ca))?;
@@ -165,13 +167,6 @@ fn secret(source: &SecretSource) -> String {
         SecretSource::Value { origin: ValueOrigin::Literal, .. } => "\"[redacted]\"".to_owned(),
         SecretSource::Value { origin: ValueOrigin::Variable(name), .. } => format!("{{ env = {} }}", quoted(name)),
         SecretSource::File(file) => format!("{{ file = {} }}", path(file)),
-    }
-}
-
-fn realm_host(realm: &RealmHost) -> String {
-    match realm.port {
-        Some(port) => format!("{}:{port}", realm.host),
-        None => realm.host.to_string(),
     }
 }
 

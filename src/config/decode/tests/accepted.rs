@@ -44,6 +44,7 @@ fn the_design_example_loads() {
         credential = { source = "password", username = "u", password = { env = "SET" } }
         redirects = "pass"
         realm_hosts = ["token.example.com:8443"]
+        upload_hosts = ["Uploads.example.com", "http://10.0.0.7:5000"]
         ca = "ca.pem"
         client_certificate = { certificate = "/c.pem", key = "/k.pem" }
         [[registry."ghcr.io".identity]]
@@ -62,6 +63,8 @@ fn the_design_example_loads() {
     assert_eq!(config.admin.unwrap().listener.address.to_string(), "127.0.0.1:5051");
     let ghcr = &config.registries[0];
     assert_eq!(ghcr.repositories.0.keys().copied().collect::<Vec<_>>(), [Access::Push]);
+    let hosts: Vec<String> = ghcr.realm_hosts.iter().chain(&ghcr.upload_hosts).map(ToString::to_string).collect();
+    assert_eq!(hosts, ["token.example.com:8443", "uploads.example.com", "http://10.0.0.7:5000"]);
     assert_eq!(ghcr.ca.as_deref(), Some(Path::new("/etc/regpass/ca.pem")), "relative to the file");
     assert!(
         matches!(&ghcr.credential, CredentialSource::Password { password: SecretSource::Value { secret, origin: ValueOrigin::Variable(name) }, .. }

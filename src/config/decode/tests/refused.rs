@@ -20,7 +20,7 @@ fn keys_and_types_are_checked() {
         ("upload_key = []", "upload_key", 1, "the keys here are default_registry, "),
         ("\n[[listener]]\naddress = '127.0.0.1:1'\ntls = {}", "listener[0].tls", 4, "there is no such key"),
         ("[admin]\nhost = []", "admin.host", 2, "did you mean hosts?"),
-        ("[registry.'a.io']\nupload_hosts = []", "registry.\"a.io\".upload_hosts", 2, "no such key"),
+        ("[registry.'a.io']\nupload_host = []", "registry.\"a.io\".upload_host", 2, "did you mean upload_hosts?"),
         (
             "[registry.ghcr.io]\nallow = []",
             "registry.ghcr",
@@ -72,7 +72,32 @@ fn values_are_checked() {
         ("[registry.'a.io']\nalias = 'v2'", "registry.\"a.io\".alias", 2, "choose another"),
         ("[registry.'a.io']\nprofile = 'hub'", "registry.\"a.io\".profile", 2, "docker-hub, ghcr, generic"),
         ("[registry.'a.io']\nredirects = 'no'", "registry.\"a.io\".redirects", 2, "neither follow nor pass"),
-        ("[registry.'a.io']\nrealm_hosts = ['https://t.io']", "registry.\"a.io\".realm_hosts[0]", 2, "without scheme"),
+        ("[registry.'a.io']\nrealm_hosts = ['t.io/token']", "registry.\"a.io\".realm_hosts[0]", 2, "nothing behind it"),
+        (
+            "[registry.'a.io']\nrealm_hosts = ['https://t.io/x']",
+            "registry.\"a.io\".realm_hosts[0]",
+            2,
+            "more than scheme",
+        ),
+        ("[registry.'a.io']\nupload_hosts = ['u.io', '*.u.io']", "registry.\"a.io\".upload_hosts[1]", 2, "wildcard"),
+        (
+            "[registry.'a.io']\nupload_hosts = ['https://x:hunter2@u.io']",
+            "registry.\"a.io\".upload_hosts[0]",
+            2,
+            "take the login out",
+        ),
+        (
+            "[registry.'a.io']\nupload_hosts = ['ftp://u.io']",
+            "registry.\"a.io\".upload_hosts[0]",
+            2,
+            "write upload_hosts = [",
+        ),
+        (
+            "[registry.'a.io']\nupload_hosts = 'u.io'",
+            "registry.\"a.io\".upload_hosts",
+            2,
+            "it is text, not a list in brackets",
+        ),
         ("[registry.'a.io']\nhosts = ['https://t.io']", "registry.\"a.io\".hosts[0]", 2, "without scheme"),
         ("[registry.'a.io']\nrepositories = ['A/**']", "registry.\"a.io\".repositories[0]", 2, "no repository pattern"),
         (
