@@ -25,6 +25,11 @@ pub struct Config {
     /// Most specific first: exact hosts, families (longest domain first), `*`.
     pub registries: Vec<Registry>,
     pub timeouts: Timeouts,
+    /// What upload locations are signed with: the first signs, all verify. Empty: a random key for each process.
+    pub upload_keys: Vec<SecretSource>,
+    /// How many bytes of one streamed upload are kept for sending it again. The first few are in memory, whatever this
+    /// says; the rest goes into a file.
+    pub upload_spool: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,6 +154,9 @@ pub enum SecretSource {
     Value { secret: Secret, origin: ValueOrigin },
     File(PathBuf),
 }
+
+/// In bytes. Who guesses the key makes regpass send an upload, and the login with it, along a path of their choice.
+pub const SHORTEST_UPLOAD_KEY: usize = 16;
 
 /// For `check`: how the operator wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 use std::path::Path;
 
+use bytesize::ByteSize;
+
 use super::model::{
     Config, CredentialSource, Identity, Listener, Redirects, Registry, RepositoryRules, SecretSource, Timeouts,
     ValueOrigin,
@@ -28,6 +30,7 @@ fn write_config(out: &mut String, config: &Config) -> fmt::Result {
     writeln!(out, "default_registry = {}", quoted(config.default_registry.as_str()))?;
     writeln!(out, "credential = {}", credential(&config.defaults.credential))?;
     writeln!(out, "allow = {}", access_list(&config.defaults.allow))?;
+    write_upload(out, config)?;
     write_timeouts(out, &config.timeouts)?;
     for listener in &config.listeners {
         writeln!(out, "\n[[listener]]")?;
@@ -38,6 +41,19 @@ fn write_config(out: &mut String, config: &Config) -> fmt::Result {
         write_listener(out, &admin.listener)?;
     }
     config.registries.iter().try_for_each(|registry| write_registry(out, registry))
+}
+
+fn write_upload(out: &mut String, config: &Config) -> fmt::Result {
+    if config.upload_keys.is_empty() {
+        writeln!(
+            out,
+            "# upload_key is unset: uploads begun through one process cannot go on through another, nor after a restart"
+        )?;
+    } else {
+        let keys: Vec<String> = config.upload_keys.iter().map(secret).collect();
+        writeln!(out, "upload_key = [{}]", keys.join(", "))?;
+    }
+    writeln!(out, "upload_spool = {}", size(config.upload_spool))
 }
 
 fn write_timeouts(out: &mut String, timeouts: &Timeouts) -> fmt::Result {
@@ -168,6 +184,12 @@ fn secret(source: &SecretSource) -> String {
         SecretSource::Value { origin: ValueOrigin::Variable(name), .. } => format!("{{ env = {} }}", quoted(name)),
         SecretSource::File(file) => format!("{{ file = {} }}", path(file)),
     }
+}
+
+/// With a unit where that is exact.
+fn size(bytes: u64) -> String {
+    let text = ByteSize(bytes).to_string();
+    if text.parse() == Ok(ByteSize(bytes)) { quoted(&text) } else { bytes.to_string() }
 }
 
 fn access_list(allow: &BTreeSet<Access>) -> String {

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use bytesize::ByteSize;
+
 use super::model::Redirects;
 use super::patterns::RepositoryPattern;
 use super::problem::Fault;
@@ -140,6 +142,13 @@ pub(super) fn duration(text: &str) -> Result<Duration, Fault> {
     }
 }
 
+/// Bytes, with a unit or without.
+pub(super) fn size(text: &str) -> Result<u64, Fault> {
+    let size: Result<ByteSize, _> = text.trim().parse();
+    // The crate's error quotes the text.
+    size.map(|size| size.as_u64()).map_err(|_| Fault::new("it is no size"))
+}
+
 fn not_a_host(text: &str) -> Fault {
     let fault = Fault::new("it is not a host name");
     if text.contains('/') {
@@ -255,6 +264,24 @@ mod tests {
         assert_eq!(access_list("push, pull").unwrap(), BTreeSet::from([Access::Pull, Access::Push]));
         assert!(access_list("pull,write").is_err() && access_list("").is_err());
         assert!(profile("hub").unwrap_err().hint.unwrap().contains("docker-hub"));
+    }
+
+    #[test]
+    fn sizes_are_bytes_with_a_unit_or_without() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("5", 5),
+            ("64MiB", 64 << 20),
+            (" 64 mib ", 64 << 20),
+            ("1.5KiB", 1536),
+            ("1k", 1000),
+            ("2GB", 2_000_000_000),
+        ] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for bad in ["", "MiB", "-1MiB", "64 apples", "1,5GiB", "1e3", "64 MiB of hunter2", "ä"] {
+            assert_eq!(size(bad), Err(Fault::new("it is no size")), "{bad}");
+        }
     }
 
     #[test]
