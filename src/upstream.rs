@@ -6,7 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use crate::base::host::RegistryHost;
 use crate::base::origin::{Origin, Url};
-use crate::config::model::{RealmHost, Redirects, RepositoryRules, Timeouts};
+use crate::config::model::{Redirects, RepositoryRules, Timeouts};
+use crate::config::trusted_host::TrustedHost;
 use crate::credential::chain::Credentials;
 use crate::net::address::{Guard, Home};
 use crate::net::client::{Client, Limits};
@@ -41,7 +42,9 @@ pub struct Upstream {
     pub repositories: RepositoryRules,
     pub redirects: Redirects,
     /// Token services the operator trusts, beside the profile's.
-    pub realm_hosts: Vec<RealmHost>,
+    pub realm_hosts: Vec<TrustedHost>,
+    /// Where its upload locations may lead, beside its own origin.
+    pub upload_hosts: Vec<TrustedHost>,
     pub credentials: Credentials,
     pub timeouts: Timeouts,
     pub reach: Reach,

@@ -58,11 +58,7 @@ fn is_listed(upstream: &Upstream, url: &Url) -> bool {
     let by_profile = origin.scheme == Scheme::Https
         && origin.port == Scheme::Https.default_port()
         && upstream.profile.realm_hosts.contains(&&*origin.host);
-    let by_operator = upstream
-        .realm_hosts
-        .iter()
-        .any(|listed| listed.host == origin.host && listed.port.is_none_or(|port| port == origin.port));
-    by_profile || by_operator
+    by_profile || upstream.realm_hosts.iter().any(|listed| listed.matches(origin))
 }
 
 #[cfg(test)]
@@ -73,7 +69,8 @@ mod tests {
     use super::*;
     use crate::base::host::RegistryHost;
     use crate::base::origin::Origin;
-    use crate::config::model::{CredentialSource, RealmHost, Redirects, RepositoryRules, Timeouts};
+    use crate::config::model::{CredentialSource, Redirects, RepositoryRules, Timeouts};
+    use crate::config::trusted_host::TrustedHost;
     use crate::credential::chain::Credentials;
     use crate::credential::environment::Environment;
     use crate::credential::sources::Sources;
@@ -84,7 +81,8 @@ mod tests {
     fn upstream(url: &str, profile: &str, realm_hosts: &[(&str, Option<u16>)]) -> Upstream {
         let origin: Origin = Url::parse(url).unwrap().origin;
         let sources = Sources::new(Environment::default());
-        let realm_host = |(host, port): &(&str, Option<u16>)| RealmHost { host: (*host).into(), port: *port };
+        let realm_host =
+            |(host, port): &(&str, Option<u16>)| TrustedHost { scheme: None, host: (*host).into(), port: *port };
         Upstream {
             id: UpstreamId::next(),
             host: RegistryHost::parse("registry.example").unwrap(),
@@ -95,6 +93,7 @@ mod tests {
             repositories: RepositoryRules::default(),
             redirects: Redirects::Follow,
             realm_hosts: realm_hosts.iter().map(realm_host).collect(),
+            upload_hosts: Vec::new(),
             credentials: Credentials::new(&CredentialSource::Anonymous, &[], &sources),
             timeouts: Timeouts::default(),
             reach: Reach::new(Network::Tcp, Arc::default(), false),

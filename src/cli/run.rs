@@ -143,6 +143,24 @@ mod tests {
     }
 
     #[test]
+    fn check_shows_upload_keys_redacted_and_says_when_there_is_none() {
+        let told = |text: &str| {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            told(&format!("regpass check --config {}", file.path().display()), &[("KEY", "hunter2 hunter2 hunter2")])
+        };
+        let (code, out, _) = told("");
+        assert!(code == Some(ExitCode::SUCCESS) && out.contains("\n# upload_key is unset: uploads begun "), "{out}");
+        let (code, out, err) = told("upload_key = [{ file = '/k' }, { env = 'KEY' }, 'hunter2 hunter2 hunter2']");
+        let keys = r#"upload_key = [{ file = "/k" }, { env = "KEY" }, "[redacted]"]"#;
+        assert!(code == Some(ExitCode::SUCCESS) && out.contains(keys) && !out.contains("hunter2"), "{out}{err}");
+        let (code, out, err) = told("upload_key = 'hunter2'\nupload_spool = 'hunter2'");
+        assert_eq!((code, out.as_str()), (Some(ExitCode::from(MISTAKE)), ""));
+        assert!(err.contains("2 problems") && err.contains("upload_key: ") && err.contains("upload_spool: "), "{err}");
+        assert!(err.contains("openssl rand -base64 32") && !err.contains("hunter2"), "{err}");
+    }
+
+    #[test]
     fn problems_go_to_stderr_in_the_format_of_the_log() {
         let (code, out, err) = told("regpass check --listen 5050", &[("REGPASS_ADMIN", "x")]);
         assert_eq!((code, out.as_str()), (Some(ExitCode::from(2)), ""));

@@ -6,6 +6,7 @@ pub mod overrides;
 pub mod patterns;
 pub mod problem;
 pub mod render;
+pub mod trusted_host;
 
 mod address;
 mod decode;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::patterns::RepositoryPatterns;
+use super::trusted_host::TrustedHost;
 use crate::base::host::{HostPattern, RegistryHost};
 use crate::base::origin::Origin;
 use crate::base::secret::Secret;
@@ -24,6 +25,11 @@ pub struct Config {
     /// Most specific first: exact hosts, families (longest domain first), `*`.
     pub registries: Vec<Registry>,
     pub timeouts: Timeouts,
+    /// What upload locations are signed with: the first signs, all verify. Empty: a random key for each process.
+    pub upload_keys: Vec<SecretSource>,
+    /// How many bytes of one streamed upload are kept for sending it again. The first few are in memory, whatever this
+    /// says; the rest goes into a file.
+    pub upload_spool: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +70,10 @@ pub struct Registry {
     pub hosts: BTreeSet<Box<str>>,
     pub credential: CredentialSource,
     pub redirects: Redirects,
-    pub realm_hosts: Vec<RealmHost>,
+    /// Token services that may see the credential.
+    pub realm_hosts: Vec<TrustedHost>,
+    /// Where its upload locations may lead beside its own origin.
+    pub upload_hosts: Vec<TrustedHost>,
     pub ca: Option<PathBuf>,
     pub client_certificate: Option<ClientCertificate>,
     pub identities: Vec<Identity>,
@@ -84,6 +93,7 @@ impl Registry {
             credential: defaults.credential.clone(),
             redirects: Redirects::Follow,
             realm_hosts: Vec::new(),
+            upload_hosts: Vec::new(),
             ca: None,
             client_certificate: None,
             identities: Vec::new(),
@@ -99,13 +109,6 @@ pub struct RepositoryRules(pub BTreeMap<Access, RepositoryPatterns>);
 pub struct Identity {
     pub repositories: RepositoryPatterns,
     pub credential: CredentialSource,
-}
-
-/// A token service the operator trusts: a host at any port, or at one port.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RealmHost {
-    pub host: Box<str>,
-    pub port: Option<u16>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,6 +154,9 @@ pub enum SecretSource {
     Value { secret: Secret, origin: ValueOrigin },
     File(PathBuf),
 }
+
+/// In bytes. Who guesses the key makes regpass send an upload, and the login with it, along a path of their choice.
+pub const SHORTEST_UPLOAD_KEY: usize = 16;
 
 /// For `check`: how the operator wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 use std::path::Path;
 
+use bytesize::ByteSize;
+
 use super::model::{
-    Config, CredentialSource, Identity, Listener, RealmHost, Redirects, Registry, RepositoryRules, SecretSource,
-    Timeouts, ValueOrigin,
+    Config, CredentialSource, Identity, Listener, Redirects, Registry, RepositoryRules, SecretSource, Timeouts,
+    ValueOrigin,
 };
 use super::patterns::RepositoryPatterns;
 use crate::base::host::HostPattern;
@@ -28,6 +30,7 @@ fn write_config(out: &mut String, config: &Config) -> fmt::Result {
     writeln!(out, "default_registry = {}", quoted(config.default_registry.as_str()))?;
     writeln!(out, "credential = {}", credential(&config.defaults.credential))?;
     writeln!(out, "allow = {}", access_list(&config.defaults.allow))?;
+    write_upload(out, config)?;
     write_timeouts(out, &config.timeouts)?;
     for listener in &config.listeners {
         writeln!(out, "\n[[listener]]")?;
@@ -38,6 +41,19 @@ fn write_config(out: &mut String, config: &Config) -> fmt::Result {
         write_listener(out, &admin.listener)?;
     }
     config.registries.iter().try_for_each(|registry| write_registry(out, registry))
+}
+
+fn write_upload(out: &mut String, config: &Config) -> fmt::Result {
+    if config.upload_keys.is_empty() {
+        writeln!(
+            out,
+            "# upload_key is unset: uploads begun through one process cannot go on through another, nor after a restart"
+        )?;
+    } else {
+        let keys: Vec<String> = config.upload_keys.iter().map(secret).collect();
+        writeln!(out, "upload_key = [{}]", keys.join(", "))?;
+    }
+    writeln!(out, "upload_spool = {}", size(config.upload_spool))
 }
 
 fn write_timeouts(out: &mut String, timeouts: &Timeouts) -> fmt::Result {
@@ -89,8 +105,10 @@ fn write_registry(out: &mut String, registry: &Registry) -> fmt::Result {
         Redirects::Pass => "pass",
     };
     writeln!(out, "redirects = \"{redirects}\"")?;
-    if !registry.realm_hosts.is_empty() {
-        writeln!(out, "realm_hosts = {}", list(registry.realm_hosts.iter().map(realm_host)))?;
+    for (key, hosts) in [("realm_hosts", &registry.realm_hosts), ("upload_hosts", &registry.upload_hosts)] {
+        if !hosts.is_empty() {
+            writeln!(out, "{key} = {}", list(hosts.iter().map(ToString::to_string)))?;
+        }
     }
     if let Some(ca) = &registry.ca {
         writeln!(out, "ca = {}", path(ca))?;
@@ -168,11 +186,10 @@ fn secret(source: &SecretSource) -> String {
     }
 }
 
-fn realm_host(realm: &RealmHost) -> String {
-    match realm.port {
-        Some(port) => format!("{}:{port}", realm.host),
-        None => realm.host.to_string(),
-    }
+/// With a unit where that is exact.
+fn size(bytes: u64) -> String {
+    let text = ByteSize(bytes).to_string();
+    if text.parse() == Ok(ByteSize(bytes)) { quoted(&text) } else { bytes.to_string() }
 }
 
 fn access_list(allow: &BTreeSet<Access>) -> String {

@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::model::{RealmHost, Redirects};
+use bytesize::ByteSize;
+
+use super::model::Redirects;
 use super::patterns::RepositoryPattern;
 use super::problem::Fault;
+use super::trusted_host::TrustedHost;
 use crate::base::host::{HostPattern, RegistryHost};
 use crate::base::origin::{BadUrl, Origin, Url};
 use crate::oci::operation::Access;
@@ -35,17 +38,24 @@ pub(super) fn host_name(text: &str) -> Result<Box<str>, Fault> {
     Ok(origin.host)
 }
 
-pub(super) fn realm_host(text: &str) -> Result<RealmHost, Fault> {
-    let origin = authority(text)?;
-    Ok(RealmHost { port: has_port(text).then_some(origin.port), host: origin.host })
+/// A host with or without a port, or an origin.
+pub(super) fn trusted_host(text: &str) -> Result<TrustedHost, Fault> {
+    let hint = "write host, host:port or https://host:port, and nothing behind it";
+    if text.contains('*') {
+        return Err(Fault::new("it has a wildcard").hint(format!("name each host: {hint}")));
+    }
+    let has_scheme = text.contains("://");
+    let origin = if has_scheme { origin(text)? } else { authority(text).map_err(|fault| fault.hint(hint))? };
+    let port = (has_scheme || has_port(text)).then_some(origin.port);
+    Ok(TrustedHost { scheme: has_scheme.then_some(origin.scheme), host: origin.host, port })
 }
 
-/// An API's origin. Everything below it is the distribution specification's business.
+/// Scheme, host and port. What an API has below them is the distribution specification's business.
 pub(super) fn origin(text: &str) -> Result<Origin, Fault> {
     let url = Url::parse(text).map_err(|why| {
         let fault = Fault::new(why.to_string());
         if why == BadUrl::UserInfo {
-            fault.hint("take the login out, and write it as the registry's credential")
+            fault.hint("take the login out; a registry's login is its credential")
         } else {
             fault
         }
@@ -132,6 +142,13 @@ pub(super) fn duration(text: &str) -> Result<Duration, Fault> {
     }
 }
 
+/// Bytes, with a unit or without.
+pub(super) fn size(text: &str) -> Result<u64, Fault> {
+    let size: Result<ByteSize, _> = text.trim().parse();
+    // The crate's error quotes the text.
+    size.map(|size| size.as_u64()).map_err(|_| Fault::new("it is no size"))
+}
+
 fn not_a_host(text: &str) -> Fault {
     let fault = Fault::new("it is not a host name");
     if text.contains('/') {
@@ -157,6 +174,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(600);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::origin::Scheme;
 
     #[test]
     fn hosts_lose_their_port_only_where_they_may() {
@@ -165,15 +183,42 @@ mod tests {
         for bad in ["a.io:80", "https://a.io", "a.io/x", "", "u@a.io", "a?b"] {
             assert!(host_name(bad).is_err(), "{bad}");
         }
-        for (text, host, port) in [
-            ("token.example", "token.example", None),
-            ("token.example:443", "token.example", Some(443)),
-            ("[::1]", "[::1]", None),
-            ("[::1]:8080", "[::1]", Some(8080)),
+    }
+
+    #[test]
+    fn trust_names_a_host_a_port_or_an_origin() {
+        let (http, https) = (Some(Scheme::Http), Some(Scheme::Https));
+        for (text, scheme, host, port) in [
+            ("token.example", None, "token.example", None),
+            ("Token.example:443", None, "token.example", Some(443)),
+            ("[::1]", None, "[::1]", None),
+            ("[::1]:8080", None, "[::1]", Some(8080)),
+            ("https://Token.example", https, "token.example", Some(443)),
+            ("http://token.example/", http, "token.example", Some(80)),
+            ("HTTPS://[::1]:8443", https, "[::1]", Some(8443)),
         ] {
-            assert_eq!(realm_host(text).unwrap(), RealmHost { host: host.into(), port }, "{text}");
+            assert_eq!(trusted_host(text).unwrap(), TrustedHost { scheme, host: host.into(), port }, "{text}");
         }
-        assert!(realm_host("https://token.example").is_err());
+        for (text, what) in [
+            ("a.io/v2", "not a host name"),
+            ("a.io?x", "not a host name"),
+            ("u:hunter2@a.io", "not a host name"),
+            ("a.io:0", "not a host name"),
+            ("a.io:", "not a host name"),
+            (":443", "not a host name"),
+            ("", "not a host name"),
+            ("https:a.io", "not a host name"),
+            ("*", "wildcard"),
+            ("*.a.io", "wildcard"),
+            ("https://*.a.io", "wildcard"),
+            ("https://a.io/v2/", "more than scheme"),
+            ("https://u:hunter2@a.io", "user information"),
+            ("ftp://a.io", "neither http nor https"),
+            ("https://", "names no host"),
+        ] {
+            let fault = trusted_host(text).expect_err(text);
+            assert!(fault.what.contains(what) && !format!("{fault:?}").contains("hunter2"), "{text}: {fault:?}");
+        }
     }
 
     #[test]
@@ -219,6 +264,24 @@ mod tests {
         assert_eq!(access_list("push, pull").unwrap(), BTreeSet::from([Access::Pull, Access::Push]));
         assert!(access_list("pull,write").is_err() && access_list("").is_err());
         assert!(profile("hub").unwrap_err().hint.unwrap().contains("docker-hub"));
+    }
+
+    #[test]
+    fn sizes_are_bytes_with_a_unit_or_without() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("5", 5),
+            ("64MiB", 64 << 20),
+            (" 64 mib ", 64 << 20),
+            ("1.5KiB", 1536),
+            ("1k", 1000),
+            ("2GB", 2_000_000_000),
+        ] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for bad in ["", "MiB", "-1MiB", "64 apples", "1,5GiB", "1e3", "64 MiB of hunter2", "ä"] {
+            assert_eq!(size(bad), Err(Fault::new("it is no size")), "{bad}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Where secrets come from: the configuration, files, docker's configuration, credential helpers.
 //!
 //! [`sources::Sources`] builds one provider for each source in use, [`chain::Credentials`] chooses among the providers
-//! of one registry. Files and helpers are looked at while requests come in and never otherwise; what they said last
+//! of one registry; a [`secret::Reading`] is one secret alone. Files and helpers are looked at while requests come in and never otherwise; what they said last
 //! stays in force when they fail.
 
 pub mod chain;
@@ -9,6 +9,7 @@ pub mod docker;
 pub mod environment;
 pub mod fixed;
 pub mod helper;
+pub mod secret;
 pub mod sources;
 mod watched;
 

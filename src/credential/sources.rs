@@ -7,7 +7,8 @@ use super::docker::Docker;
 use super::environment::Environment;
 use super::fixed::Fixed;
 use super::helper::{Helper, Helpers};
-use crate::config::model::CredentialSource;
+use super::secret::Reading;
+use crate::config::model::{CredentialSource, SecretSource};
 
 /// Builds providers, and knows those that are in use.
 ///
@@ -17,23 +18,31 @@ use crate::config::model::CredentialSource;
 pub struct Sources {
     environment: Environment,
     helpers: Arc<Helpers>,
-    built: Mutex<Vec<(CredentialSource, Weak<dyn CredentialProvider>)>>,
+    providers: InUse<CredentialSource, dyn CredentialProvider>,
+    upload_keys: InUse<SecretSource, Reading>,
 }
+
+/// What was built for each source, as long as somebody has it.
+#[derive(Debug)]
+struct InUse<S, T: ?Sized>(Mutex<Vec<(S, Weak<T>)>>);
 
 impl Sources {
     pub fn new(environment: Environment) -> Self {
-        Self { helpers: Helpers::new(&environment), environment, built: Mutex::default() }
+        Self {
+            helpers: Helpers::new(&environment),
+            environment,
+            providers: InUse(Mutex::default()),
+            upload_keys: InUse(Mutex::default()),
+        }
     }
 
     pub fn build(&self, source: &CredentialSource) -> Arc<dyn CredentialProvider> {
-        let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
-        built.retain(|(_, provider)| provider.strong_count() > 0);
-        let known = built.iter().find(|(known, _)| known == source).and_then(|(_, provider)| provider.upgrade());
-        known.unwrap_or_else(|| {
-            let provider = self.provider(source);
-            built.push((source.clone(), Arc::downgrade(&provider)));
-            provider
-        })
+        self.providers.get(source, || self.provider(source))
+    }
+
+    /// A key of the configuration's `upload_key`.
+    pub fn upload_key(&self, source: &SecretSource) -> Arc<Reading> {
+        self.upload_keys.get(source, || Arc::new(Reading::upload_key(source)))
     }
 
     fn provider(&self, source: &CredentialSource) -> Arc<dyn CredentialProvider> {
@@ -47,6 +56,19 @@ impl Sources {
             CredentialSource::Docker { file: None } => Arc::new(Docker::usual_places(&self.environment, helpers())),
             CredentialSource::Helper { name, timeout } => Arc::new(Helper::new(name, *timeout, helpers())),
         }
+    }
+}
+
+impl<S: Clone + PartialEq, T: ?Sized> InUse<S, T> {
+    fn get(&self, source: &S, make: impl FnOnce() -> Arc<T>) -> Arc<T> {
+        let mut built = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        built.retain(|(_, built)| built.strong_count() > 0);
+        let known = built.iter().find(|(known, _)| known == source).and_then(|(_, known)| known.upgrade());
+        known.unwrap_or_else(|| {
+            let new = make();
+            built.push((source.clone(), Arc::downgrade(&new)));
+            new
+        })
     }
 }
 

@@ -82,6 +82,7 @@ fn upstream(
         repositories: entry.map_or_else(RepositoryRules::default, |entry| entry.repositories.clone()),
         redirects: entry.map_or(Redirects::Follow, |entry| entry.redirects),
         realm_hosts: entry.map(|entry| entry.realm_hosts.clone()).unwrap_or_default(),
+        upload_hosts: entry.map(|entry| entry.upload_hosts.clone()).unwrap_or_default(),
         credentials: Credentials::new(credential, identities, sources),
         timeouts: config.timeouts,
         reach: Reach::new(network.clone(), files, entry.is_some_and(|entry| entry.pattern == HostPattern::Any)),

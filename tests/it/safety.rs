@@ -45,7 +45,15 @@ async fn stranger(sim: &Sim, host: &str) {
 #[tokio::test(start_paused = true)]
 async fn a_plain_realm_that_nobody_named_is_not_even_dialled() {
     for more in [String::new(), login()] {
-        for realm_hosts in ["", "\"auth.generic.test:8080\"", "\"generic.test\"", "\"h.generic.test\"", "\"test\""] {
+        for realm_hosts in [
+            "",
+            "\"auth.generic.test:8080\"",
+            "\"https://auth.generic.test\"",
+            "\"https://auth.generic.test:80\"",
+            "\"generic.test\"",
+            "\"h.generic.test\"",
+            "\"test\"",
+        ] {
             let sim = Sim::memory();
             let registry = start(&sim, Preset::generic()).await;
             let regpass = Regpass::start(&sim, &config(&registry, realm_hosts, &more));
@@ -65,7 +73,9 @@ async fn a_plain_realm_that_nobody_named_is_not_even_dialled() {
 
 #[tokio::test(start_paused = true)]
 async fn a_realm_that_was_named_sees_the_login() {
-    for realm_hosts in ["\"auth.generic.test\"", "\"auth.generic.test:80\"", "\"AUTH.generic.test\""] {
+    for realm_hosts in
+        ["\"auth.generic.test\"", "\"auth.generic.test:80\"", "\"AUTH.generic.test\"", "\"http://auth.generic.test\""]
+    {
         let sim = Sim::memory();
         let registry = start(&sim, Preset::generic()).await;
         let regpass = Regpass::start(&sim, &config(&registry, realm_hosts, &login()));

@@ -39,7 +39,7 @@ pub(super) fn source(entry: &Entry<'_>) -> Option<CredentialSource> {
 }
 
 /// A secret as a text, `{ env = "…" }` or `{ file = "…" }`.
-fn secret(entry: &Entry<'_>) -> Option<SecretSource> {
+pub(super) fn secret(entry: &Entry<'_>) -> Option<SecretSource> {
     if !entry.is_table() {
         let text = entry.text()?;
         if text.is_empty() {

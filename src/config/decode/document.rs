@@ -114,6 +114,13 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// A whole number that is not negative.
+    pub(super) fn number(&self) -> Option<u64> {
+        let DeValue::Integer(number) = self.value else { return self.mistyped("a whole number") };
+        let parsed = u64::from_str_radix(number.as_str(), number.radix());
+        parsed.map_err(|_| self.report(Fault::new("it is negative, or larger than any number here may be"))).ok()
+    }
+
     pub(super) fn flag(&self) -> Option<bool> {
         match self.value {
             DeValue::Boolean(flag) => Some(*flag),
@@ -139,6 +146,10 @@ impl<'a> Entry<'a> {
     /// A list of texts; one that does not parse takes nothing from the others.
     pub(super) fn parse_list<T>(&self, parse: impl Fn(&str) -> Result<T, Fault>) -> Option<Vec<T>> {
         Some(self.list()?.iter().filter_map(|item| item.parse(&parse)).collect())
+    }
+
+    pub(super) fn is_text(&self) -> bool {
+        self.value.is_str()
     }
 
     pub(super) fn is_table(&self) -> bool {

@@ -8,6 +8,7 @@ mod document;
 mod key;
 mod listener;
 mod registry;
+mod upload;
 
 #[cfg(test)]
 mod tests;
@@ -63,6 +64,8 @@ fn config(root: &Section<'_>, file: Option<&Path>, choices: &Choices) -> Config 
         admin: listener::admin(root, choices, file.is_some()),
         default_registry: default_registry(root, &registries),
         timeouts: timeouts(root),
+        upload_keys: root.get("upload_key").map(|entry| upload::keys(&entry)).unwrap_or_default(),
+        upload_spool: root.get("upload_spool").and_then(|entry| upload::spool(&entry)).unwrap_or(UPLOAD_SPOOL),
         defaults,
         registries,
     }
@@ -114,11 +117,14 @@ fn unknown_registry(host: &RegistryHost, registries: &[Registry]) -> Option<Faul
 }
 
 const DEFAULT_REGISTRY: &str = "docker.io";
+const UPLOAD_SPOOL: u64 = 64 * 1024 * 1024;
 
 const TOP: Keys = &[
     ("default_registry", "\"docker.io\""),
     ("credential", "{ source = \"docker\" }"),
     ("allow", "[\"pull\"]"),
+    ("upload_key", "[{ file = \"/run/secrets/upload-key\" }]"),
+    ("upload_spool", "\"64MiB\""),
     ("timeouts", "{ connect = \"5s\" }"),
     ("listener", "[{ address = \"127.0.0.1:5050\" }]"),
     ("admin", "{ address = \"127.0.0.1:5051\" }"),

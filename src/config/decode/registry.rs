@@ -12,6 +12,7 @@ use crate::config::model::{
 };
 use crate::config::patterns::{RepositoryPattern, RepositoryPatterns};
 use crate::config::problem::{Fault, Place};
+use crate::config::trusted_host::TrustedHost;
 use crate::config::values;
 use crate::oci::operation::Access;
 use crate::profile::{self, Profile};
@@ -60,10 +61,8 @@ fn registry(key: &str, entry: Entry<'_>, defaults: &Defaults, names: &mut Names)
             .get("redirects")
             .and_then(|entry| entry.parse(values::redirects))
             .unwrap_or(Redirects::Follow),
-        realm_hosts: section
-            .get("realm_hosts")
-            .and_then(|entry| entry.parse_list(values::realm_host))
-            .unwrap_or_default(),
+        realm_hosts: trusted_hosts(&section, "realm_hosts"),
+        upload_hosts: trusted_hosts(&section, "upload_hosts"),
         ca: section.get("ca").and_then(|entry| credential::path(&entry)),
         client_certificate: section.get("client_certificate").and_then(client_certificate),
         identities: section.get("identity").map(|entry| identities(&entry, &pattern, known_as)).unwrap_or_default(),
@@ -139,6 +138,10 @@ fn hosts(entry: &Entry<'_>, table: &Entry<'_>, names: &mut Names) -> BTreeSet<Bo
         hosts.insert(host);
     }
     hosts
+}
+
+fn trusted_hosts(section: &Section<'_>, name: &str) -> Vec<TrustedHost> {
+    section.get(name).and_then(|entry| entry.parse_list(values::trusted_host)).unwrap_or_default()
 }
 
 fn registry_credential(section: &Section<'_>, pattern: &HostPattern, defaults: &Defaults) -> CredentialSource {
@@ -255,6 +258,7 @@ pub(super) const REGISTRY: Keys = &[
     ("credential", "{ source = \"docker\" }"),
     ("redirects", "\"follow\""),
     ("realm_hosts", "[\"token.example.com\"]"),
+    ("upload_hosts", "[\"uploads.example.com\"]"),
     ("ca", "\"/etc/regpass/ca.pem\""),
     ("client_certificate", "{ certificate = \"/path/cert.pem\", key = \"/path/key.pem\" }"),
     ("identity", "[{ repositories = [\"acme/**\"], credential = { source = \"docker\" } }]"),

@@ -37,27 +37,6 @@ async fn values_become_the_credentials_they_are_configured_as() {
     }
 }
 
-#[test]
-fn a_file_is_a_secret_less_its_line_end() {
-    let path = Path::new("/run/secrets/token");
-    for (bytes, secret) in [
-        (&b"hunter2"[..], "hunter2"),
-        (b"hunter2\n", "hunter2"),
-        (b"hunter2\r\n", "hunter2"),
-        (b" hunter2 \n\n", " hunter2 "),
-        (b"{\n\"key\": 1\n}\n", "{\n\"key\": 1\n}"),
-    ] {
-        assert_eq!(parse(path, bytes).unwrap().expose(), secret);
-    }
-    for (bytes, error) in [
-        (&b""[..], "/run/secrets/token is empty; write the secret into it"),
-        (b"\n\r\n", "/run/secrets/token is empty; write the secret into it"),
-        (b"hunter\xff2", "/run/secrets/token is not UTF-8 text; write the secret into it and nothing else"),
-    ] {
-        assert_eq!(parse(path, bytes).unwrap_err().what, error);
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn files_are_in_force_when_they_change() {
     let folder = tempdir().unwrap();

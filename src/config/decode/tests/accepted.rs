@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::load;
 use crate::base::host::RegistryHost;
+use crate::base::secret::Secret;
 use crate::config::model::{CredentialSource, SecretSource, ValueOrigin};
 use crate::oci::operation::Access;
 
@@ -17,6 +18,7 @@ fn an_empty_file_is_fine() {
     assert_eq!(config.default_registry.as_str(), "docker.io");
     assert_eq!(config.defaults.allow.iter().copied().collect::<Vec<_>>(), [Access::Pull]);
     assert_eq!(config.defaults.credential, CredentialSource::Anonymous);
+    assert_eq!((config.upload_keys.len(), config.upload_spool), (0, 64 << 20));
 }
 
 #[test]
@@ -44,6 +46,7 @@ fn the_design_example_loads() {
         credential = { source = "password", username = "u", password = { env = "SET" } }
         redirects = "pass"
         realm_hosts = ["token.example.com:8443"]
+        upload_hosts = ["Uploads.example.com", "http://10.0.0.7:5000"]
         ca = "ca.pem"
         client_certificate = { certificate = "/c.pem", key = "/k.pem" }
         [[registry."ghcr.io".identity]]
@@ -62,6 +65,8 @@ fn the_design_example_loads() {
     assert_eq!(config.admin.unwrap().listener.address.to_string(), "127.0.0.1:5051");
     let ghcr = &config.registries[0];
     assert_eq!(ghcr.repositories.0.keys().copied().collect::<Vec<_>>(), [Access::Push]);
+    let hosts: Vec<String> = ghcr.realm_hosts.iter().chain(&ghcr.upload_hosts).map(ToString::to_string).collect();
+    assert_eq!(hosts, ["token.example.com:8443", "uploads.example.com", "http://10.0.0.7:5000"]);
     assert_eq!(ghcr.ca.as_deref(), Some(Path::new("/etc/regpass/ca.pem")), "relative to the file");
     assert!(
         matches!(&ghcr.credential, CredentialSource::Password { password: SecretSource::Value { secret, origin: ValueOrigin::Variable(name) }, .. }
@@ -74,6 +79,28 @@ fn the_design_example_loads() {
 #[test]
 fn a_missing_secret_file_is_no_configuration_error() {
     assert!(load("credential = { source = 'bearer', token = { file = '/nowhere' } }").is_ok());
+}
+
+#[test]
+fn upload_keys_are_one_secret_or_many() {
+    let literal = |text: &str| SecretSource::Value { secret: Secret::new(text), origin: ValueOrigin::Literal };
+    let file = SecretSource::File("/etc/regpass/key".into());
+    for (text, keys) in [
+        ("'sixteen bytes...'", vec![literal("sixteen bytes...")]),
+        ("{ file = 'key' }", vec![file.clone()]),
+        ("[{ file = '/etc/regpass/key' }, 'sixteen bytes...']", vec![file, literal("sixteen bytes...")]),
+    ] {
+        assert_eq!(load(&format!("upload_key = {text}")).unwrap().upload_keys, keys, "{text}");
+    }
+}
+
+#[test]
+fn the_upload_spool_is_a_number_of_bytes_or_a_size() {
+    for (text, bytes) in
+        [("0", 0), ("1_000", 1000), ("0x10", 16), ("'0'", 0), ("'100 kB'", 100_000), ("'1TiB'", 1 << 40)]
+    {
+        assert_eq!(load(&format!("upload_spool = {text}")).unwrap().upload_spool, bytes, "{text}");
+    }
 }
 
 #[test]

@@ -56,6 +56,17 @@ fn no_secret_is_told() {
             );
         }
     }
+    for text in [
+        "upload_key = 'hunter2'",
+        "upload_key = ['hunter2', \"hunter2]",
+        "upload_key = { env = 'SET' }",
+        "upload_spool = 'hunter2'",
+    ] {
+        let problems = load(text).unwrap_err();
+        assert!(!format!("{problems:?} {}", Problems::new(problems.clone())).contains("hunter2"), "{text}");
+    }
+    let config = load("upload_key = 'hunter2 hunter2 hunter2'").unwrap();
+    assert!(!format!("{config:?} {}", render::render(&config)).contains("hunter2"));
     for literal in ["'hunter2'", "{ env = 'SET' }"] {
         let config =
             load(&format!("credential = {{ source = 'password', username = {literal}, password = {literal} }}"))
@@ -117,6 +128,8 @@ const PIECES: &[&str] = &[
     "timeouts",
     "connect",
     "'5s'",
+    "upload_key",
+    "upload_spool",
     "hosts",
     "alias",
 ];

@@ -17,7 +17,7 @@ use crate::config::render;
 const REFERENCE: &str = include_str!("../../../../config/regpass.toml");
 
 fn load(text: &str) -> Result<Config, Vec<Problem>> {
-    let read = |_: &str| Some(OsString::from("value"));
+    let read = |_: &str| Some(OsString::from("long enough for an upload key"));
     let file = Path::new("/etc/regpass/config.toml");
     let (config, problems) = decode(text, Some(file), &Choices::default(), Environment::new(&read));
     config.filter(|_| problems.is_empty()).ok_or(problems)
@@ -65,6 +65,17 @@ fn what_check_prints_of_it_loads_as_the_same() {
     assert_eq!(render::render(&load(&printed).unwrap()), printed);
 }
 
+#[test]
+fn sizes_are_printed_to_the_byte() {
+    for (text, printed) in [("'64MiB'", "\"64.0 MiB\""), ("'1.5k'", "1500"), ("1536", "\"1.5 KiB\""), ("0", "\"0 B\"")]
+    {
+        let config = load(&format!("upload_spool = {text}")).unwrap();
+        let line = format!("\nupload_spool = {printed}\n");
+        assert!(render::render(&config).contains(&line), "{text}");
+        assert_eq!(load(&line).unwrap().upload_spool, config.upload_spool, "{text}");
+    }
+}
+
 /// Key paths, with `*` for the hosts of registries and lists left out.
 fn collect(paths: &mut BTreeSet<String>, path: &str, value: &DeValue<'_>) {
     match value {
@@ -83,6 +94,7 @@ fn collect(paths: &mut BTreeSet<String>, path: &str, value: &DeValue<'_>) {
 /// Every table with keys of its own, credentials aside.
 const TABLES: &[(&str, Keys)] = &[
     ("", TOP),
+    ("upload_key.", credential::SECRET),
     ("timeouts.", TIMEOUTS),
     ("listener.", listener::LISTENER),
     ("admin.", listener::ADMIN),

@@ -17,10 +17,10 @@ fn each_is_refused(table: &[(&str, &str, usize, &str)]) {
 fn keys_and_types_are_checked() {
     each_is_refused(&[
         ("alow = ['pull']", "alow", 1, "did you mean allow?"),
-        ("upload_key = []", "upload_key", 1, "the keys here are default_registry, "),
+        ("tls = {}", "tls", 1, "the keys here are default_registry, "),
         ("\n[[listener]]\naddress = '127.0.0.1:1'\ntls = {}", "listener[0].tls", 4, "there is no such key"),
         ("[admin]\nhost = []", "admin.host", 2, "did you mean hosts?"),
-        ("[registry.'a.io']\nupload_hosts = []", "registry.\"a.io\".upload_hosts", 2, "no such key"),
+        ("[registry.'a.io']\nupload_host = []", "registry.\"a.io\".upload_host", 2, "did you mean upload_hosts?"),
         (
             "[registry.ghcr.io]\nallow = []",
             "registry.ghcr",
@@ -72,7 +72,32 @@ fn values_are_checked() {
         ("[registry.'a.io']\nalias = 'v2'", "registry.\"a.io\".alias", 2, "choose another"),
         ("[registry.'a.io']\nprofile = 'hub'", "registry.\"a.io\".profile", 2, "docker-hub, ghcr, generic"),
         ("[registry.'a.io']\nredirects = 'no'", "registry.\"a.io\".redirects", 2, "neither follow nor pass"),
-        ("[registry.'a.io']\nrealm_hosts = ['https://t.io']", "registry.\"a.io\".realm_hosts[0]", 2, "without scheme"),
+        ("[registry.'a.io']\nrealm_hosts = ['t.io/token']", "registry.\"a.io\".realm_hosts[0]", 2, "nothing behind it"),
+        (
+            "[registry.'a.io']\nrealm_hosts = ['https://t.io/x']",
+            "registry.\"a.io\".realm_hosts[0]",
+            2,
+            "more than scheme",
+        ),
+        ("[registry.'a.io']\nupload_hosts = ['u.io', '*.u.io']", "registry.\"a.io\".upload_hosts[1]", 2, "wildcard"),
+        (
+            "[registry.'a.io']\nupload_hosts = ['https://x:hunter2@u.io']",
+            "registry.\"a.io\".upload_hosts[0]",
+            2,
+            "take the login out",
+        ),
+        (
+            "[registry.'a.io']\nupload_hosts = ['ftp://u.io']",
+            "registry.\"a.io\".upload_hosts[0]",
+            2,
+            "write upload_hosts = [",
+        ),
+        (
+            "[registry.'a.io']\nupload_hosts = 'u.io'",
+            "registry.\"a.io\".upload_hosts",
+            2,
+            "it is text, not a list in brackets",
+        ),
         ("[registry.'a.io']\nhosts = ['https://t.io']", "registry.\"a.io\".hosts[0]", 2, "without scheme"),
         ("[registry.'a.io']\nrepositories = ['A/**']", "registry.\"a.io\".repositories[0]", 2, "no repository pattern"),
         (
@@ -104,6 +129,34 @@ fn values_are_checked() {
         ("[registry.'*.a.io']\nurl = 'https://a.io'", "registry.\"*.a.io\".url", 2, "many registries"),
         ("[registry.'*']\nalias = 'a'", "registry.\"*\".alias", 2, "many registries"),
         ("[registry.'*']\nhosts = ['a']", "registry.\"*\".hosts", 2, "many registries"),
+    ]);
+}
+
+#[test]
+fn upload_settings_are_checked() {
+    each_is_refused(&[
+        ("upload_key = []", "upload_key", 1, "leave it out for a random key"),
+        ("upload_key = []", "upload_key", 1, "openssl rand -base64 32"),
+        ("upload_key = ''", "upload_key", 1, "shorter than 16 bytes, so it could be guessed\n  make one with: openssl"),
+        ("upload_key = 'fifteen bytes..'", "upload_key", 1, "openssl rand -base64 32"),
+        ("upload_key = ['sixteen bytes...', '']", "upload_key[1]", 1, "openssl rand -base64 32"),
+        ("upload_key = { env = 'SET' }", "upload_key", 1, "openssl rand -base64 32"),
+        ("upload_key = [{ env = 'SET' }]", "upload_key[0]", 1, "shorter than 16 bytes"),
+        ("upload_key = { env = 'EMPTY' }", "upload_key.env", 1, "variable EMPTY is unset or empty"),
+        ("upload_key = [{ env = 'UNSET' }]", "upload_key[0].env", 1, "variable UNSET is unset or empty"),
+        ("upload_key = [{ file = '' }]", "upload_key[0].file", 1, "it is empty"),
+        ("upload_key = [{ path = 'k', file = 'k' }]", "upload_key[0].path", 1, "the keys here are env, file"),
+        ("upload_key = [{}]", "upload_key[0]", 1, "neither env nor file"),
+        ("upload_key = 5", "upload_key", 1, "write upload_key = [{ file = "),
+        ("upload_spool = 'much'", "upload_spool", 1, "it is no size\n  write upload_spool = \"64MiB\""),
+        ("upload_spool = '-1MiB'", "upload_spool", 1, "it is no size"),
+        ("upload_spool = -1", "upload_spool", 1, "it is negative"),
+        ("upload_spool = 1.5", "upload_spool", 1, "it is a number, not a whole number"),
+        ("upload_spool = true", "upload_spool", 1, "write upload_spool = \"64MiB\""),
+        ("upload_spool = '2TiB'", "upload_spool", 1, "larger than 1 TiB"),
+        ("upload_spool = '99999999999999999999EiB'", "upload_spool", 1, "larger than 1 TiB"),
+        ("upload_spool = 9223372036854775807", "upload_spool", 1, "larger than 1 TiB"),
+        ("upload_spool = 99999999999999999999", "upload_spool", 1, "larger than any number"),
     ]);
 }
 
