@@ -1,9 +1,14 @@
 //! Registries as data: what each does differently, with a few hooks where data is not enough.
 
+mod acr;
+mod artifactory;
 mod distribution;
 mod docker_hub;
+mod ecr;
 mod generic;
 mod ghcr;
+mod google;
+mod harbor;
 mod plain;
 mod push;
 
