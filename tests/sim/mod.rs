@@ -37,6 +37,7 @@ mod plan;
 mod preset;
 mod query;
 mod registry;
+mod relay;
 mod reply;
 mod rules;
 mod server;
@@ -58,6 +59,7 @@ pub use self::preset::{
     WithoutFrom,
 };
 pub use self::registry::{Ask, Caller, Denial, Policy, Registry, Route, Scope, TokenAsk, Users, Why};
+pub use self::relay::{Pace, Relay};
 pub use self::reply::Reply;
 pub use self::rules::Rule;
 pub use self::server::{Handler, Server};
