@@ -27,6 +27,7 @@
 #![allow(clippy::result_large_err, reason = "a refusal is a whole reply, and no path here is hot")]
 
 mod body;
+mod call;
 mod clock;
 mod content;
 mod fault;
@@ -36,6 +37,7 @@ mod plan;
 mod preset;
 mod query;
 mod registry;
+mod relay;
 mod reply;
 mod rules;
 mod server;
@@ -44,20 +46,23 @@ mod world;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub use self::call::Call;
 pub use self::clock::Clock;
 pub use self::content::{Blob, Family, Image, Manifest, Repository, Slice, Store, media, sha256};
 pub use self::fault::Fault;
-pub use self::ledger::{AuthSeen, Entry, Ledger, Role};
+pub use self::ledger::{AuthSeen, Entry, Expect, Framing, Ledger, Role};
 pub use self::network::Network;
 pub use self::plan::FaultHandle;
 pub use self::preset::{
-    Delivery, Expiry, Gate, Hop, LinkForm, Lists, Locations, Mint, Mode, Paging, Place, Preset, Pull, Push, Rate,
-    Referrers, TokenField, TokenPlace, Tokens, Untyped,
+    Deletes, Delivery, Expiry, Gate, Hop, Length, Limit, LinkForm, Lists, Locations, Mint, Mode, Mounts, Paging,
+    Patches, Place, Preset, Pull, Push, Rate, Referrers, SinglePost, Source, TokenField, TokenPlace, Tokens, Untyped,
+    WithoutFrom,
 };
 pub use self::registry::{Ask, Caller, Denial, Policy, Registry, Route, Scope, TokenAsk, Users, Why};
+pub use self::relay::{Pace, Relay};
 pub use self::reply::Reply;
 pub use self::rules::Rule;
-pub use self::server::{Call, Handler, Server};
+pub use self::server::{Handler, Server};
 pub use self::world::Sim;
 
 /// A test that panicked while it held a lock has failed already; the others need not.
