@@ -10,6 +10,8 @@ mod process;
 mod registry;
 mod regpass;
 mod scene;
+#[path = "../sim/mod.rs"]
+mod sim;
 mod token_service;
 
 mod buildah;

@@ -36,7 +36,7 @@ pub(crate) struct Scene {
     prologue: (usize, usize),
     /// What regpass was started with.
     pub(crate) config: String,
-    secrets: TempDir,
+    _secrets: TempDir,
     home: TempDir,
 }
 
@@ -84,17 +84,12 @@ impl Scene {
         let config = head.to_owned() + &config(&registry, login, secrets.path());
         let regpass = Regpass::start(&config).await;
         let home = tempfile::tempdir().expect("a directory for the client");
-        Self { regpass, registry, image, prologue, config, secrets, home }
+        Self { regpass, registry, image, prologue, config, _secrets: secrets, home }
     }
 
     /// Where the client keeps its state.
     pub(crate) fn home(&self) -> &Path {
         self.home.path()
-    }
-
-    /// Where secrets are that the client does not see.
-    pub(crate) fn secrets(&self) -> &Path {
-        self.secrets.path()
     }
 
     /// What regpass asked of the token service.

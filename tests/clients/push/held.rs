@@ -61,9 +61,16 @@ impl Held {
     pub(super) fn assert_unpacks_to(&self, platform: &Platform) {
         assert_eq!(self.config(), platform.config);
         let layers = digests(&self.manifests[0].1["layers"]);
-        let layers: Vec<_> = layers.iter().map(|layer| digest_of(&unpacked(&self.blobs[layer]))).collect();
-        assert_eq!(layers, [digest_of(&unpacked(&platform.layer_bytes))]);
+        let blobs: Vec<Vec<u8>> = layers.iter().map(|layer| self.blobs[layer].clone()).collect();
+        assert_layers(&layers, &blobs, platform);
     }
+}
+
+/// The bytes are those that `digests` name, and unpack to the only layer of `platform`.
+pub(super) fn assert_layers(digests: &[String], blobs: &[Vec<u8>], platform: &Platform) {
+    assert_eq!(digests, blobs.iter().map(|blob| digest_of(blob)).collect::<Vec<_>>());
+    let unpack = |blob: &Vec<u8>| digest_of(&unpacked(blob));
+    assert_eq!(blobs.iter().map(unpack).collect::<Vec<_>>(), [unpack(&platform.layer_bytes)]);
 }
 
 /// A blob, whole and what its name says.

@@ -12,6 +12,7 @@ mod local;
 mod oras;
 mod podman;
 mod skopeo;
+mod slow;
 
 use std::collections::HashSet;
 

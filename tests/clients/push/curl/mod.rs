@@ -4,6 +4,7 @@ mod chunks;
 mod deletes;
 mod manifests;
 mod mounts;
+mod restart;
 mod session;
 mod uploads;
 
