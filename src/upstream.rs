@@ -12,6 +12,7 @@ use crate::credential::chain::Credentials;
 use crate::net::address::{Guard, Home};
 use crate::net::client::{Client, Limits};
 use crate::net::dial::Network;
+use crate::net::pace::Pace;
 use crate::net::tls::TlsFiles;
 use crate::oci::name::RepositoryName;
 use crate::oci::operation::Access;
@@ -48,6 +49,8 @@ pub struct Upstream {
     pub credentials: Credentials,
     pub timeouts: Timeouts,
     pub reach: Reach,
+    /// How fast uploads to it have been of late.
+    pub pace: Pace,
 }
 
 /// How an upstream is connected to. The clients are made on first use, because reading the system's certificates

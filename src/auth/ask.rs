@@ -1,5 +1,7 @@
 //! What authorization is needed for.
 
+use std::time::Duration;
+
 use crate::oci::name::RepositoryName;
 use crate::oci::operation::Access;
 use crate::oci::scope::ScopeSet;
@@ -14,6 +16,8 @@ pub struct Ask {
     pub access: Access,
     /// Whether the registry is known to refuse this to whoever has no login.
     pub needs_login: bool,
+    /// How long the authorization should last: as long as the body takes that it is sent with.
+    pub lasting: Duration,
 }
 
 impl Ask {

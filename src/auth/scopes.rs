@@ -1,7 +1,7 @@
 //! Which scopes an operation needs, and what to believe of a challenge's own.
 
 use crate::oci::name::RepositoryName;
-use crate::oci::operation::{Access, Operation, Start};
+use crate::oci::operation::{Access, Operation, Start, Step};
 use crate::oci::scope::{Action, Resource, ScopeSet};
 use crate::profile::{Catalog, Delete, Profile};
 
@@ -29,13 +29,15 @@ pub fn for_operation(profile: &Profile, operation: &Operation) -> ScopeSet {
             scopes.add(Resource::repository(from), [Action::Pull]);
             scopes
         }
+        Operation::DeleteManifest(name, _)
+        | Operation::DeleteBlob(name, _)
+        | Operation::ContinueUpload(name, _, Step::Cancel) => match profile.delete {
+            Delete::Actions(actions) | Delete::ByDigest(actions) => on(name, actions),
+            Delete::Lacking { .. } => on(name, &[Action::Pull, Action::Push]),
+        },
         Operation::WriteManifest(name, _) | Operation::StartUpload(name, _) | Operation::ContinueUpload(name, ..) => {
             on(name, &[Action::Pull, Action::Push])
         }
-        Operation::DeleteManifest(name, _) | Operation::DeleteBlob(name, _) => match profile.delete {
-            Delete::Actions(actions) => on(name, actions),
-            Delete::Lacking { .. } => on(name, &[Action::Delete]),
-        },
     }
 }
 
@@ -99,7 +101,8 @@ mod tests {
                 format!("/v2/a/b/blobs/uploads/?mount={digest}&from=c"),
                 "repository:a/b:pull,push repository:c:pull",
             ),
-            ("generic", Method::DELETE, "/v2/a/b/blobs/uploads/x".to_owned(), "repository:a/b:pull,push"),
+            ("generic", Method::DELETE, "/v2/a/b/blobs/uploads/x".to_owned(), "repository:a/b:delete"),
+            ("ghcr", Method::DELETE, "/v2/a/b/blobs/uploads/x".to_owned(), "repository:a/b:pull,push"),
             ("generic", Method::DELETE, "/v2/a/b/manifests/x".to_owned(), "repository:a/b:delete"),
             ("generic", Method::GET, "/v2/_catalog".to_owned(), "registry:catalog:*"),
             ("ghcr", Method::GET, "/v2/_catalog".to_owned(), "repository:user/image:pull"),

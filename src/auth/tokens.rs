@@ -64,7 +64,7 @@ impl Authorizer {
                 }
             }
         };
-        let obtained = self.tokens.get_or_fetch(&group, &asked, fetch).await?;
+        let obtained = self.tokens.get_or_fetch_lasting(&group, &asked, ask.lasting, fetch).await?;
         self.metrics.token_used(&ask.upstream.label, if obtained.fresh { "fetched" } else { "cached" });
         if ask.access != Access::Pull
             && let Some(granted) = obtained.lease.value.granted.as_ref().filter(|granted| !granted.covers(&asked))

@@ -40,13 +40,13 @@ impl Origin {
         Url::parse(&format!("https://{authority}/")).map(|url| url.origin)
     }
 
+    pub fn has_default_port(&self) -> bool {
+        self.port == self.scheme.default_port()
+    }
+
     /// `host`, or `host:port` when the port is not the scheme's own: what goes into a `Host` header.
     pub fn authority(&self) -> String {
-        if self.port == self.scheme.default_port() {
-            self.host.to_string()
-        } else {
-            format!("{}:{}", self.host, self.port)
-        }
+        if self.has_default_port() { self.host.to_string() } else { format!("{}:{}", self.host, self.port) }
     }
 }
 

@@ -1,11 +1,14 @@
 //! Bodies: what goes out, what comes in, and how much of it is believed.
 
+use std::future::Future;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use futures_util::stream::once;
 use http_body::Body;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Empty, Full};
+use http_body_util::{BodyExt, BodyStream, Empty, Full, StreamBody as FrameStream};
 use tokio::time::timeout;
 
 use super::error::BoxError;
@@ -19,6 +22,15 @@ pub fn empty() -> StreamBody {
 
 pub fn full(bytes: impl Into<Bytes>) -> StreamBody {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// `body`, from when `begin` is over.
+pub fn after(begin: impl Future<Output = ()> + Send + 'static, body: StreamBody) -> StreamBody {
+    let frames = once(async move {
+        begin.await;
+        BodyStream::new(body)
+    });
+    FrameStream::new(frames.flatten()).boxed_unsync()
 }
 
 /// Why a body could not be had whole.

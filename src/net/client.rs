@@ -3,15 +3,18 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::EXPECT;
 use http::{Method, Request, Response, Uri};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::sync::Notify;
 use tokio::time::timeout;
 use tower_service::Service;
 
@@ -20,6 +23,8 @@ use super::body::{self, StreamBody};
 use super::circuit::Circuits;
 use super::dial::{Dialer, Network};
 use super::error::{BoxError, TransportError, is_stale_connection};
+use super::payload::Payload;
+use super::spool::Spool;
 use crate::base::origin::{Origin, Scheme};
 
 /// Sends requests to whatever the guard permits. HTTP/1.1 only: moving blobs over HTTP/2 costs twice the processor.
@@ -52,34 +57,82 @@ impl Client {
         Self { inner, circuits: Circuits::default(), limits }
     }
 
-    /// Sends a request whose body is at hand. One without a body is sent again when a pooled connection was stale.
-    pub async fn send(&self, request: &Request<Bytes>) -> Result<Response<Incoming>, TransportError> {
-        let may_repeat = matches!(*request.method(), Method::GET | Method::HEAD) && request.body().is_empty();
+    /// Sends a request, and waits for the head of its answer: for as long as the limit says, which begins anew with
+    /// every piece of a streamed body that moves.
+    pub async fn send(&self, request: &Request<Payload>) -> Result<Response<Incoming>, TransportError> {
+        self.send_allowing(request, Duration::ZERO).await
+    }
+
+    /// As [`send`](Self::send), for something that may take `extra` longer to be answered.
+    pub async fn send_allowing(
+        &self,
+        request: &Request<Payload>,
+        extra: Duration,
+    ) -> Result<Response<Incoming>, TransportError> {
+        let limit = self.limits.head + extra;
         let origin = origin_of(request.uri());
+        if let Some(origin) = &origin {
+            self.circuits.check(origin)?;
+        }
+        let outcome = match request.body() {
+            Payload::Held(body) => self.send_held(request, body, limit).await,
+            Payload::Streamed(spool) => self.send_streamed(request, spool).await,
+        };
+        if let Some(origin) = &origin {
+            match &outcome {
+                Ok(_) => self.circuits.answered(origin),
+                Err(error) if error.is_outage() => self.circuits.failed(origin, error),
+                Err(_) => {}
+            }
+        }
+        outcome
+    }
+
+    /// What changes nothing when it is done twice is sent again when a pooled connection was stale.
+    async fn send_held(
+        &self,
+        request: &Request<Payload>,
+        body: &Bytes,
+        limit: Duration,
+    ) -> Result<Response<Incoming>, TransportError> {
+        let may_repeat = matches!(*request.method(), Method::GET | Method::HEAD | Method::POST | Method::PUT);
         let mut repeats = if may_repeat { STALE_REPEATS } else { 0 };
         loop {
-            if let Some(origin) = &origin {
-                self.circuits.check(origin)?;
+            match timeout(limit, self.inner.request(with_body(request, body_of(body.clone())))).await {
+                Ok(Ok(response)) => return Ok(response),
+                Ok(Err(error)) if repeats > 0 && is_stale_connection(&error) => repeats -= 1,
+                Ok(Err(error)) => return Err(TransportError::from_hyper(error, self.limits.connect)),
+                Err(_) => return Err(TransportError::HeadTimeout(limit)),
             }
-            let copy = request.clone().map(body_of);
-            let outcome = match timeout(self.limits.head, self.inner.request(copy)).await {
-                Ok(Ok(response)) => Ok(response),
-                Ok(Err(error)) if repeats > 0 && is_stale_connection(&error) => {
-                    repeats -= 1;
-                    continue;
-                }
-                Ok(Err(error)) => Err(TransportError::from_hyper(error, self.limits.connect)),
-                Err(_) => Err(TransportError::HeadTimeout(self.limits.head)),
-            };
-            if let Some(origin) = &origin {
-                match &outcome {
-                    Ok(_) => self.circuits.answered(origin),
-                    Err(error) if error.is_outage() => self.circuits.failed(origin, error),
-                    Err(_) => {}
-                }
-            }
-            return outcome;
         }
+    }
+
+    async fn send_streamed(
+        &self,
+        request: &Request<Payload>,
+        spool: &Spool,
+    ) -> Result<Response<Incoming>, TransportError> {
+        let mut body = spool.attempt().await?;
+        let wanted = Arc::new(Notify::new());
+        let waits = request.headers().contains_key(EXPECT);
+        if waits {
+            let wanted = wanted.clone();
+            body = body::after(async move { drop(timeout(CONTINUE_PATIENCE, wanted.notified()).await) }, body);
+        }
+        let mut sent = with_body(request, body);
+        if waits {
+            hyper::ext::on_informational(&mut sent, move |_| wanted.notify_one());
+        }
+        let outcome = tokio::select! {
+            outcome = self.inner.request(sent) => outcome,
+            () = spool.progress().stalled(self.limits.head) => {
+                return Err(TransportError::HeadTimeout(self.limits.head));
+            }
+        };
+        outcome.map_err(|error| match spool.fault() {
+            Some(fault) => fault.into(),
+            None => TransportError::from_hyper(error, self.limits.connect),
+        })
     }
 }
 
@@ -87,6 +140,14 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("limits", &self.limits).finish_non_exhaustive()
     }
+}
+
+fn with_body(request: &Request<Payload>, body: StreamBody) -> Request<StreamBody> {
+    let mut copy = Request::new(body);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    copy
 }
 
 fn body_of(bytes: Bytes) -> StreamBody {
@@ -133,3 +194,5 @@ where
 const POOL_IDLE: Duration = Duration::from_secs(60);
 const POOL_SIZE: usize = 64;
 const STALE_REPEATS: u32 = 2;
+/// How long a registry is given to ask for a body that was announced (RFC 9110, section 10.1.1, asks for some limit).
+const CONTINUE_PATIENCE: Duration = Duration::from_secs(2);

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::Uri;
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
@@ -18,6 +19,7 @@ use tower_service::Service;
 
 use super::address::{AddressRefused, Guard};
 use super::error::BoxError;
+use super::stall::WriteDeadline;
 
 /// How connections are made.
 #[derive(Clone, Default)]
@@ -58,7 +60,7 @@ impl Dialer {
 }
 
 impl Service<Uri> for Dialer {
-    type Response = TokioIo<Stream>;
+    type Response = TokioIo<WriteDeadline<Stream>>;
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
 
@@ -70,7 +72,7 @@ impl Service<Uri> for Dialer {
         if let Network::Memory(connect) = &self.network {
             let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
             let stream = connect(uri.host().unwrap_or_default(), port);
-            return Box::pin(async { Ok(TokioIo::new(Stream::Memory(stream?))) });
+            return Box::pin(async { Ok(watched(Stream::Memory(stream?))) });
         }
         // The connector asks its resolver about names only; literals are judged here.
         let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
@@ -84,7 +86,7 @@ impl Service<Uri> for Dialer {
             if let Ok(peer) = stream.peer_addr() {
                 guard.reached(peer.ip());
             }
-            Ok(TokioIo::new(Stream::Tcp(stream)))
+            Ok(watched(Stream::Tcp(stream)))
         })
     }
 }
@@ -123,6 +125,10 @@ impl Service<Name> for GuardedResolver {
     }
 }
 
+fn watched(stream: Stream) -> TokioIo<WriteDeadline<Stream>> {
+    TokioIo::new(WriteDeadline::new(stream, STALL_LIMIT))
+}
+
 /// Marks a failed name lookup, which would otherwise be an `io::Error` like any other.
 #[derive(Debug, thiserror::Error)]
 #[error("its name cannot be resolved")]
@@ -135,7 +141,7 @@ pub(super) enum Stream {
     Memory(DuplexStream),
 }
 
-impl Connection for Stream {
+impl Connection for WriteDeadline<Stream> {
     fn connected(&self) -> Connected {
         Connected::new()
     }
@@ -190,3 +196,6 @@ impl AsyncWrite for Stream {
         }
     }
 }
+
+/// How long an upstream may leave a body unread.
+const STALL_LIMIT: Duration = Duration::from_secs(60);

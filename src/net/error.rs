@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::address::AddressRefused;
 use super::client::ConnectTimedOut;
 use super::dial::NameLookup;
+use super::spool::{ClientFault, Spent};
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -24,10 +25,14 @@ pub enum TransportError {
     Connect(String),
     #[error("no connection within {} s", .0.as_secs())]
     ConnectTimeout(Duration),
+    #[error("{0}")]
+    Client(#[from] ClientFault),
     #[error("no answer within {} s", .0.as_secs())]
     HeadTimeout(Duration),
     #[error("its name cannot be resolved")]
     NameLookup,
+    #[error("{0}")]
+    Spent(#[from] Spent),
     #[error("{0}")]
     Tls(String),
 }

@@ -1,269 +1,335 @@
 //! A client's body on its way to a registry, remembered as far as it may have to be sent again.
 
-use std::collections::VecDeque;
-use std::io::SeekFrom;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::io::{self, SeekFrom};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::stream::unfold;
-use http_body::Frame;
+use http_body::{Body as _, Frame};
 use http_body_util::{BodyExt, StreamBody as FrameStream};
 use hyper::body::Incoming;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
-use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, timeout};
+use tokio::sync::{Mutex, watch};
+use tokio::time::timeout;
 
 use super::body::StreamBody;
 use super::error::BoxError;
+use super::progress::Progress;
 
 /// The body of one request, for one attempt after the other.
 #[derive(Clone, Debug)]
 pub struct Spool(Arc<Shared>);
 
+/// How much may be remembered: of one body, and of all of them together.
 #[derive(Debug)]
-struct Shared {
-    state: Mutex<State>,
-    /// An attempt gave back what it had not read.
-    returned: Notify,
-    /// When a piece last moved.
-    moved: watch::Sender<Instant>,
-    idle: Duration,
-    limit: u64,
-}
-
-#[derive(Debug)]
-struct State {
-    /// The client's end, unless an attempt has it.
-    incoming: Option<Incoming>,
-    ended: bool,
-    /// What was read so far, in memory and then in a file; gone once it was too much.
-    memory: Vec<Bytes>,
-    file: Option<File>,
-    kept: u64,
-    passed: u64,
-    lost: bool,
-    fault: Option<ClientFault>,
+pub struct SpoolSpace {
+    each: u64,
+    left: AtomicU64,
 }
 
 /// What the client did wrong while sending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClientFault {
-    #[error("the client stopped sending the body")]
+    #[error("the client stopped sending the body before its end")]
     Broken,
-    #[error("the client sent nothing for {} s", .0.as_secs())]
+    #[error("the client sent nothing of the body for {} s", .0.as_secs())]
     Idle(Duration),
 }
 
 /// Too much was sent already: it is not remembered any more.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("more of the body was sent than is kept for a second try")]
-pub struct Spent;
+#[error("{sent} bytes of the body were sent, and no more than {kept} are kept for sending them again")]
+pub struct Spent {
+    pub sent: u64,
+    pub kept: u64,
+}
 
-impl Spool {
-    /// Keeps up to `limit` bytes, the first few of them in memory and the rest in an unlinked temporary file.
-    pub fn new(incoming: Incoming, idle: Duration, limit: u64) -> Self {
-        let state = State {
-            incoming: Some(incoming),
-            ended: false,
-            memory: Vec::new(),
-            file: None,
-            kept: 0,
-            passed: 0,
-            lost: false,
-            fault: None,
-        };
-        let moved = watch::Sender::new(Instant::now());
-        Self(Arc::new(Shared { state: Mutex::new(state), returned: Notify::new(), moved, idle, limit }))
+/// Why a body could not be taken in whole.
+#[derive(Debug, thiserror::Error)]
+pub enum Swallow {
+    #[error("{0}")]
+    Client(ClientFault),
+    #[error("what was kept of the body cannot be read again")]
+    Read(#[source] BoxError),
+    #[error("{0}")]
+    Spent(#[from] Spent),
+}
+
+/// The body is being sent by a later attempt.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("another attempt sends the body")]
+struct Superseded;
+
+#[derive(Debug)]
+struct Shared {
+    source: Mutex<Source>,
+    /// Counts attempts; only the latest one reads.
+    attempts: watch::Sender<u64>,
+    progress: Progress,
+    idle: Duration,
+    length: Option<u64>,
+    /// Of the latest attempt: bytes it was handed, and whether these were all.
+    passed: AtomicU64,
+    delivered: AtomicBool,
+    fault: OnceLock<ClientFault>,
+}
+
+/// The client's end, and what came from it so far.
+#[derive(Debug)]
+struct Source {
+    /// `None` when everything has come.
+    incoming: Option<Incoming>,
+    memory: BytesMut,
+    file: Option<File>,
+    filed: u64,
+    /// Whether something came that is not remembered.
+    lost: bool,
+    space: Arc<SpoolSpace>,
+}
+
+impl SpoolSpace {
+    /// `each` bytes for one body beyond what fits into memory, and [`BODIES_AT_ONCE`] times as much for all.
+    pub fn new(each: u64) -> Self {
+        Self { each, left: AtomicU64::new(each.saturating_mul(BODIES_AT_ONCE)) }
     }
 
-    /// The whole body, from its first byte, for one attempt.
+    fn take(&self, bytes: u64) -> bool {
+        let less = |left: u64| left.checked_sub(bytes);
+        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+    }
+}
+
+impl Spool {
+    /// Remembers the first few bytes in memory and the rest, as far as there is space, in an unlinked temporary file.
+    /// The client may be silent for `idle`.
+    pub fn new(incoming: Incoming, idle: Duration, progress: Progress, space: Arc<SpoolSpace>) -> Self {
+        let length = incoming.size_hint().exact();
+        let incoming = Some(incoming);
+        let source = Source { incoming, memory: BytesMut::new(), file: None, filed: 0, lost: false, space };
+        Self::of(source, length, idle, progress)
+    }
+
+    fn of(source: Source, length: Option<u64>, idle: Duration, progress: Progress) -> Self {
+        Self(Arc::new(Shared {
+            source: Mutex::new(source),
+            attempts: watch::Sender::new(0),
+            progress,
+            idle,
+            length,
+            passed: AtomicU64::new(0),
+            delivered: AtomicBool::new(false),
+            fault: OnceLock::new(),
+        }))
+    }
+
+    /// Ends the latest attempt, which sends nothing from now on, and tells whether there can be another.
+    pub async fn rewind(&self) -> Result<(), Spent> {
+        let shared = &self.0;
+        shared.attempts.send_modify(|attempts| *attempts += 1);
+        let source = shared.source.lock().await;
+        if source.lost {
+            return Err(Spent { sent: shared.passed.load(Ordering::Relaxed), kept: source.space.each });
+        }
+        Ok(())
+    }
+
+    /// The whole body, from its first byte.
     pub async fn attempt(&self) -> Result<StreamBody, Spent> {
-        // The attempt before this one may still hold the client's end: its connection is being torn down.
-        let returned = async {
-            loop {
-                let waiting = self.0.returned.notified();
-                if self.0.lock().is_here() {
-                    return;
-                }
-                waiting.await;
-            }
-        };
-        timeout(TEARDOWN, returned).await.map_err(|_| Spent)?;
-        let (incoming, replay, file) = {
-            let mut state = self.0.lock();
-            if state.lost {
-                return Err(Spent);
-            }
-            state.passed = 0;
-            (state.incoming.take(), VecDeque::from(state.memory.clone()), state.file.take())
-        };
-        self.0.moved.send_replace(Instant::now());
-        let mut attempt = Attempt { shared: self.0.clone(), incoming, replay, file, from_file: 0 };
-        attempt.rewind().await.map_err(|_| Spent)?;
+        self.rewind().await?;
+        let shared = &self.0;
+        shared.passed.store(0, Ordering::Relaxed);
+        shared.delivered.store(false, Ordering::Relaxed);
+        shared.progress.note();
+        let attempts = shared.attempts.subscribe();
+        let number = *attempts.borrow();
+        let attempt = Attempt { number, attempts, shared: shared.clone(), at: 0 };
         let frames = unfold(attempt, |mut attempt| async move {
-            let next = attempt.next().await?;
+            let next = attempt.next().await.transpose()?;
             Some((next.map(Frame::data), attempt))
         });
         Ok(FrameStream::new(frames).boxed_unsync())
     }
 
-    /// Resolves when nothing has moved for `limit`: neither from the client nor to the registry.
-    pub async fn stalled(&self, limit: Duration) {
-        let mut moved = self.0.moved.subscribe();
-        loop {
-            let last = *moved.borrow_and_update();
-            if tokio::time::timeout_at(last + limit, moved.changed()).await.is_err() {
-                return;
-            }
+    /// Takes in the whole body without sending it.
+    pub async fn swallow(&self) -> Result<u64, Swallow> {
+        let mut body = self.attempt().await?;
+        while let Some(frame) = body.frame().await {
+            frame.map_err(|why| self.fault().map_or_else(|| Swallow::Read(why), Swallow::Client))?;
         }
+        self.rewind().await?;
+        Ok(self.passed())
+    }
+
+    /// The same body with another behind it.
+    pub async fn followed_by(&self, incoming: Incoming, progress: Progress) -> Self {
+        let mut source = self.0.source.lock().await;
+        let length = incoming.size_hint().exact().and_then(|more| more.checked_add(source.remembers()));
+        let space = source.space.clone();
+        let mut whole = std::mem::replace(
+            &mut *source,
+            Source { incoming: None, memory: BytesMut::new(), file: None, filed: 0, lost: true, space },
+        );
+        whole.incoming = Some(incoming);
+        Self::of(whole, length, self.0.idle, progress)
+    }
+
+    pub fn progress(&self) -> &Progress {
+        &self.0.progress
     }
 
     /// What the client did wrong, if the body ended because of that.
     pub fn fault(&self) -> Option<ClientFault> {
-        self.0.lock().fault
+        self.0.fault.get().copied()
     }
 
-    /// Bytes handed to the present attempt.
+    /// How long the client says the body is.
+    pub fn length(&self) -> Option<u64> {
+        self.0.length
+    }
+
+    /// Bytes handed to the latest attempt.
     pub fn passed(&self) -> u64 {
-        self.0.lock().passed
+        self.0.passed.load(Ordering::Relaxed)
     }
-}
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn is_here(&self) -> bool {
-        self.ended || self.incoming.is_some()
+    /// Whether the latest attempt was handed the whole body.
+    pub fn is_delivered(&self) -> bool {
+        self.0.delivered.load(Ordering::Relaxed)
     }
 }
 
 /// One sending of the body.
 struct Attempt {
     shared: Arc<Shared>,
-    incoming: Option<Incoming>,
-    replay: VecDeque<Bytes>,
-    file: Option<File>,
-    /// Bytes of the file still to be read.
-    from_file: u64,
+    number: u64,
+    attempts: watch::Receiver<u64>,
+    /// Bytes sent.
+    at: u64,
 }
 
 impl Attempt {
-    async fn rewind(&mut self) -> std::io::Result<()> {
-        if let Some(file) = &mut self.file {
-            file.flush().await?;
-            self.from_file = file.seek(SeekFrom::End(0)).await?;
-            file.seek(SeekFrom::Start(0)).await?;
+    async fn next(&mut self) -> Result<Option<Bytes>, BoxError> {
+        let shared = self.shared.clone();
+        let mut source = shared.source.lock().await;
+        if *self.attempts.borrow() != self.number {
+            return Err(Superseded.into());
         }
-        Ok(())
-    }
-
-    async fn next(&mut self) -> Option<Result<Bytes, BoxError>> {
-        let piece = match self.remembered().await {
-            Ok(Some(piece)) => Some(piece),
-            Ok(None) => match self.fresh().await {
-                Ok(piece) => piece,
-                Err(fault) => {
-                    self.shared.lock().fault = Some(fault);
-                    return Some(Err(fault.into()));
-                }
-            },
-            Err(error) => return Some(Err(error.into())),
+        let piece = match source.remembered(self.at).await? {
+            Some(piece) => Some(piece),
+            None => self.fresh(&mut source).await?,
         };
-        self.shared.moved.send_replace(Instant::now());
-        let piece = piece?;
-        self.shared.lock().passed += piece.len() as u64;
-        Some(Ok(piece))
+        shared.progress.note();
+        self.at += piece.as_ref().map_or(0, |piece| piece.len() as u64);
+        shared.passed.store(self.at, Ordering::Relaxed);
+        // Whoever knows the length does not ask for what comes after the last byte.
+        shared.delivered.store(piece.is_none() || shared.length == Some(self.at), Ordering::Relaxed);
+        Ok(piece)
     }
 
-    async fn remembered(&mut self) -> std::io::Result<Option<Bytes>> {
-        if let Some(piece) = self.replay.pop_front() {
-            return Ok(Some(piece));
-        }
-        let Some(file) = self.file.as_mut().filter(|_| self.from_file > 0) else { return Ok(None) };
-        let mut piece = vec![0; PIECE.min(usize::try_from(self.from_file).unwrap_or(PIECE))];
-        file.read_exact(&mut piece).await?;
-        self.from_file -= piece.len() as u64;
-        Ok(Some(piece.into()))
-    }
-
-    async fn fresh(&mut self) -> Result<Option<Bytes>, ClientFault> {
+    async fn fresh(&mut self, source: &mut Source) -> Result<Option<Bytes>, BoxError> {
         let idle = self.shared.idle;
+        // Nobody but the client is waited for now.
+        self.shared.progress.pause();
         loop {
-            let Some(incoming) = self.incoming.as_mut() else { return Ok(None) };
-            match timeout(idle, incoming.frame()).await {
-                Err(_) => return Err(ClientFault::Idle(idle)),
-                Ok(Some(Err(_))) => return Err(ClientFault::Broken),
-                Ok(None) => {
-                    self.incoming = None;
-                    self.shared.lock().ended = true;
-                    return Ok(None);
-                }
+            let Some(incoming) = source.incoming.as_mut() else { return Ok(None) };
+            let frame = tokio::select! {
+                biased;
+                _ = self.attempts.wait_for(|latest| *latest != self.number) => return Err(Superseded.into()),
+                frame = timeout(idle, incoming.frame()) => frame,
+            };
+            let fault = match frame {
                 Ok(Some(Ok(frame))) => {
                     if let Ok(data) = frame.into_data()
                         && !data.is_empty()
                     {
-                        self.remember(&data).await;
+                        source.remember(&data).await;
                         return Ok(Some(data));
                     }
+                    continue;
                 }
-            }
+                Ok(None) => {
+                    source.incoming = None;
+                    return Ok(None);
+                }
+                Ok(Some(Err(_))) => ClientFault::Broken,
+                Err(_) => ClientFault::Idle(idle),
+            };
+            return Err((*self.shared.fault.get_or_init(|| fault)).into());
         }
+    }
+}
+
+impl Source {
+    fn remembers(&self) -> u64 {
+        self.memory.len() as u64 + self.filed
+    }
+
+    /// What was remembered from the byte `at` on, as much as makes a piece.
+    async fn remembered(&mut self, at: u64) -> io::Result<Option<Bytes>> {
+        let in_memory = self.memory.len() as u64;
+        if at < in_memory {
+            let rest = &self.memory[usize::try_from(at).map_err(io::Error::other)?..];
+            return Ok(Some(Bytes::copy_from_slice(&rest[..rest.len().min(PIECE)])));
+        }
+        let (at, end) = (at - in_memory, self.filed);
+        let Some(file) = self.file.as_mut().filter(|_| at < end) else { return Ok(None) };
+        let mut piece = vec![0; usize::try_from(end - at).unwrap_or(PIECE).min(PIECE)];
+        file.seek(SeekFrom::Start(at)).await?;
+        file.read_exact(&mut piece).await?;
+        if at + piece.len() as u64 == end {
+            file.seek(SeekFrom::End(0)).await?;
+        }
+        Ok(Some(piece.into()))
     }
 
     /// Keeps a piece for a later attempt, or gives up keeping. A folder that cannot be written is no error: it only
     /// means that less can be sent again.
     async fn remember(&mut self, data: &Bytes) {
-        let kept = {
-            let mut state = self.shared.lock();
-            if state.lost {
-                return;
-            }
-            state.kept += data.len() as u64;
-            if state.kept <= IN_MEMORY {
-                state.memory.push(data.clone());
-                return;
-            }
-            state.kept
-        };
-        let written = kept <= self.shared.limit && self.write(data).await.is_ok();
-        if !written {
+        if self.lost {
+            return;
+        }
+        if self.file.is_none() && self.memory.len() + data.len() <= IN_MEMORY {
+            self.memory.extend_from_slice(data);
+            return;
+        }
+        // Should the attempt be dropped while it writes, the piece is gone for good.
+        self.lost = true;
+        if self.file_away(data).await.is_ok() {
+            self.lost = false;
+        } else {
             self.file = None;
-            let mut state = self.shared.lock();
-            state.lost = true;
-            state.memory = Vec::new();
+            self.memory = BytesMut::new();
         }
     }
 
-    async fn write(&mut self, data: &Bytes) -> std::io::Result<()> {
+    async fn file_away(&mut self, data: &Bytes) -> io::Result<()> {
+        let bytes = data.len() as u64;
+        if self.filed + bytes > self.space.each || !self.space.take(bytes) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.filed += bytes;
         let file = match &mut self.file {
             Some(file) => file,
             none => {
-                let file = tokio::task::spawn_blocking(tempfile::tempfile).await.map_err(std::io::Error::other)??;
+                let file = tokio::task::spawn_blocking(tempfile::tempfile).await.map_err(io::Error::other)??;
                 none.insert(File::from_std(file))
             }
         };
-        file.write_all(data).await
+        file.write_all(data).await?;
+        file.flush().await
     }
 }
 
-impl Drop for Attempt {
+impl Drop for Source {
     fn drop(&mut self) {
-        {
-            let mut state = self.shared.lock();
-            state.incoming = self.incoming.take();
-            state.file = self.file.take();
-        }
-        self.shared.returned.notify_waiters();
+        self.space.left.fetch_add(self.filed, Ordering::Relaxed);
     }
 }
 
-/// Copies of read buffers are kept, so this is small: hundreds of uploads may go on at once.
-const IN_MEMORY: u64 = 256 * 1024;
+/// Small, because hundreds of uploads may go on at once.
+const IN_MEMORY: usize = 256 * 1024;
+const BODIES_AT_ONCE: u64 = 16;
 const PIECE: usize = 64 * 1024;
-const TEARDOWN: Duration = Duration::from_secs(2);

@@ -9,7 +9,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// Fails a write that makes no progress for `limit`: a client that stopped reading holds an upstream connection too.
+/// Fails a write that makes no progress for `limit`: whoever stops reading holds the other
+/// leg of the transfer too.
 #[derive(Debug)]
 pub(super) struct WriteDeadline<S> {
     stream: S,
@@ -30,7 +31,9 @@ impl<S> WriteDeadline<S> {
         let limit = self.limit;
         let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(limit)));
         match waiting.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client stopped reading"))),
+            Poll::Ready(()) => {
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the other end stopped reading")))
+            }
             Poll::Pending => Poll::Pending,
         }
     }

@@ -52,7 +52,7 @@ pub enum Step {
     Registry,
     /// A hop after a redirect.
     Redirect,
-    /// The body on its way back.
+    /// A body on its way, to the registry or back.
     Transfer,
 }
 

@@ -32,6 +32,8 @@ pub struct Record {
     pub step: Option<Step>,
     /// What went wrong, for the log.
     pub error: Option<Box<str>>,
+    /// Body bytes of the client that were handed to the registry.
+    pub sent: u64,
     /// Body bytes handed to the client.
     pub bytes: u64,
     /// Whether the response, body included, was handed over whole.
@@ -57,6 +59,7 @@ impl Record {
             blame: None,
             step: None,
             error: None,
+            sent: 0,
             bytes: 0,
             finished: false,
         }
@@ -84,6 +87,7 @@ impl Drop for Record {
             attempts = self.attempts,
             hops = (self.hops > 0).then_some(self.hops),
             resumed = (self.resumed > 0).then_some(self.resumed),
+            sent = (self.sent > 0).then_some(self.sent),
             bytes = self.bytes,
             ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             blame = self.blame.map(Blame::as_str),

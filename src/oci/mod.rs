@@ -1,6 +1,7 @@
 //! The vocabulary of the distribution API: pure text-to-type and back, no IO.
 
 pub mod challenge;
+pub mod chunk;
 pub mod error;
 pub mod link;
 pub mod media;

@@ -5,7 +5,8 @@ use crate::base::host::RegistryHost;
 
 /// The row that lists `host`, or the fallback.
 pub fn by_host(host: &RegistryHost) -> &'static Profile {
-    listing(host).unwrap_or_else(fallback)
+    let in_family = |row: &&Profile| row.families.iter().any(|family| matches(family, host.as_str()));
+    listing(host).or_else(|| rows::ALL.iter().find(in_family)).unwrap_or_else(fallback)
 }
 
 /// The row the configuration calls `name`.
@@ -27,6 +28,11 @@ pub fn is_well_known(host: &RegistryHost) -> bool {
 
 fn listing(host: &RegistryHost) -> Option<&'static Profile> {
     rows::ALL.iter().find(|row| row.hosts.contains(&host.as_str()))
+}
+
+fn matches(family: &str, host: &str) -> bool {
+    let (family, host): (Vec<&str>, Vec<&str>) = (family.split('.').collect(), host.split('.').collect());
+    family.len() == host.len() && family.iter().zip(host).all(|(pattern, label)| *pattern == "*" || *pattern == label)
 }
 
 fn fallback() -> &'static Profile {
@@ -51,12 +57,18 @@ mod tests {
             ("registry-1.docker.io", "docker-hub", "docker.io"),
             ("hub.docker.com", "docker-hub", "docker.io"),
             ("ghcr.io", "ghcr", "ghcr.io"),
-            ("quay.io", "generic", "quay.io"),
+            ("quay.io", "quay", "quay.io"),
+            ("us-docker.pkg.dev", "google", "us-docker.pkg.dev"),
+            ("1234.dkr.ecr.eu-west-2.amazonaws.com", "ecr", "1234.dkr.ecr.eu-west-2.amazonaws.com"),
+            ("team.azurecr.io", "acr", "team.azurecr.io"),
+            ("a.team.azurecr.io", "generic", "a.team.azurecr.io"),
+            ("azurecr.io", "generic", "azurecr.io"),
             ("registry.example", "generic", "registry.example"),
         ] {
             assert_eq!((by_host(&host(name)).name, canonical_host(&host(name)).as_str()), (row, canonical), "{name}");
         }
         assert!(is_well_known(&host("ghcr.io")) && !is_well_known(&host("registry.example")));
+        assert!(!is_well_known(&host("team.azurecr.io")), "a family has to be configured");
         assert!(!is_well_known(&host("ghcr.io:8443")));
     }
 

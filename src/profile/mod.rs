@@ -20,6 +20,9 @@ pub struct Profile {
     pub name: &'static str,
     /// The names people use for the registry. The first is the one it is known by here, the others are its aliases.
     pub hosts: &'static [&'static str],
+    /// Hosts of registries that have one each for every customer, label by label; `*` stands for one label. Such a
+    /// registry is known by its host once it is configured.
+    pub families: &'static [&'static str],
     /// Where the API lives when it is not at the first of `hosts`.
     pub api_host: Option<&'static str>,
     /// Further keys under which docker's `config.json` keeps this registry's login.
@@ -30,6 +33,9 @@ pub struct Profile {
     pub namespace: Option<&'static str>,
     pub catalog: Catalog,
     pub delete: Delete,
+    pub uploads: Uploads,
+    /// How a refusal looks that means no more than that the credential or token is over.
+    pub expired: &'static [Expired],
     /// What listing tags needs beside `pull`.
     pub tag_actions: &'static [Action],
     /// How long a token lasts when neither the reply nor the token tells (60 s in distribution's token documentation).
@@ -54,8 +60,43 @@ pub enum Catalog {
 pub enum Delete {
     /// With a token for these actions.
     Actions(&'static [Action]),
+    /// The same, and by digest only: a tag is looked up first, and its manifest goes with all its tags.
+    ByDigest(&'static [Action]),
     /// Not over the distribution API.
     Lacking { hint: &'static str },
+}
+
+/// What of the specification's ways to upload a blob the registry takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Uploads {
+    /// The longest body, in bytes, that the PUT may have which ends an upload; what is longer goes by PATCH before it.
+    pub longest_put: Option<u64>,
+    /// Whether it takes a whole blob with the POST that starts an upload.
+    pub whole_by_post: bool,
+    pub chunks: Chunks,
+    /// Whether a mount that names no source fails, instead of starting an upload.
+    pub mount_needs_source: bool,
+}
+
+/// How a registry takes the PATCHes of an upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chunks {
+    /// As the client cuts them.
+    Any,
+    /// With `Content-Range` only up to this many bytes each.
+    RangedUpTo(u64),
+    /// With `Content-Length` only: a body of unknown length goes in pieces of this many bytes.
+    Sized(u64),
+    /// One for the whole blob. What a client cuts into chunks is kept here and sent as one body at the end.
+    Whole,
+}
+
+/// A status other than 401, and the words in the body that tell it from a real refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expired {
+    pub status: u16,
+    /// In lower case.
+    pub words: &'static str,
 }
 
 /// One observation behind a row: what, where it can be read, and the year or day it was made.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Catalog, Delete, Evidence, Profile};
+use super::{Catalog, Chunks, Delete, Evidence, Expired, Profile, Uploads};
 use crate::oci::scope::Action;
 
 /// Every row, the fallback last.
-pub static ALL: &[Profile] = &[DISTRIBUTION, DOCKER_HUB, GHCR, GENERIC];
+pub static ALL: &[Profile] = &[ACR, ARTIFACTORY, DISTRIBUTION, DOCKER_HUB, ECR, GHCR, GOOGLE, HARBOR, QUAY, GENERIC];
 
 /// A registry of which nothing is known: the specification, and nothing taken for granted.
 ///
@@ -15,24 +15,25 @@ const GENERIC: Profile = Profile {
     name: "generic",
     hosts: &[
         "docker.elastic.co",
-        "gcr.io",
         "lscr.io",
         "mcr.microsoft.com",
         "nvcr.io",
         "public.ecr.aws",
-        "quay.io",
         "registry.access.redhat.com",
         "registry.gitlab.com",
         "registry.k8s.io",
         "registry.opensuse.org",
         "registry.suse.com",
     ],
+    families: &[],
     api_host: None,
     credential_keys: &[],
     realm_hosts: &[],
     namespace: None,
     catalog: Catalog::Standard,
     delete: Delete::Actions(&[Action::Delete]),
+    uploads: Uploads { longest_put: None, whole_by_post: true, chunks: Chunks::Any, mount_needs_source: false },
+    expired: &[],
     tag_actions: &[],
     fallback_lifetime: Duration::from_secs(60),
     evidence: &[Evidence {
@@ -40,6 +41,56 @@ const GENERIC: Profile = Profile {
         source: "distribution/distribution docs/content/spec/auth/token.md, registry/handlers/app.go",
         date: "2024",
     }],
+};
+
+const ACR: Profile = Profile {
+    name: "acr",
+    hosts: &[],
+    families: &["*.azurecr.io", "*.azurecr.cn", "*.azurecr.us", "*.azurecr.de"],
+    uploads: Uploads {
+        longest_put: Some(20_000_000),
+        whole_by_post: false,
+        chunks: Chunks::Sized(4 * MIB),
+        ..ANY_UPLOAD
+    },
+    evidence: &[Evidence {
+        what: "a PUT of about 20 MB and more answers 413; a PATCH without Content-Length answers 400 CONTENT_LENGTH_INVALID; clients of its own send 4 MB chunks",
+        source: "goharbor/harbor#23015, #23016, #21640; Azure/azure-sdk-for-java#34253",
+        date: "2026",
+    }],
+    ..GENERIC
+};
+
+const ARTIFACTORY: Profile = Profile {
+    name: "artifactory",
+    hosts: &[],
+    uploads: Uploads { longest_put: Some(0), whole_by_post: false, ..ANY_UPLOAD },
+    evidence: &[Evidence {
+        what: "a blob goes by POST, PATCH and an empty PUT; in one request it is refused (RTFACT-19344)",
+        source: "goharbor/harbor src/pkg/reg/adapter/jfrog/adapter.go",
+        date: "2025",
+    }],
+    ..GENERIC
+};
+
+const ECR: Profile = Profile {
+    name: "ecr",
+    hosts: &[],
+    families: &["*.dkr.ecr.*.amazonaws.com", "*.dkr.ecr-fips.*.amazonaws.com", "*.dkr.ecr.*.amazonaws.com.cn"],
+    expired: &[Expired { status: 403, words: "authorization token has expired" }],
+    evidence: &[
+        Evidence {
+            what: "403 DENIED \"Your authorization token has expired. Reauthenticate and try again.\" without a challenge",
+            source: "flipt-io/flipt#3043, awslabs/soci-snapshotter#1148",
+            date: "2024",
+        },
+        Evidence {
+            what: "PATCH answers 201, and a Range that stays at the first chunk",
+            source: "regclient/regclient scheme/reg/blob.go, aws/containers-roadmap#2831",
+            date: "2026",
+        },
+    ],
+    ..GENERIC
 };
 
 const DISTRIBUTION: Profile = Profile { name: "distribution", hosts: &[], ..GENERIC };
@@ -85,6 +136,7 @@ const GHCR: Profile = Profile {
     name: "ghcr",
     hosts: &["ghcr.io"],
     catalog: Catalog::WithLogin { scope: "repository:user/image:pull" },
+    uploads: Uploads { chunks: Chunks::RangedUpTo(4 * MIB), ..ANY_UPLOAD },
     delete: Delete::Lacking {
         hint: "the registry deletes nothing over this API; delete the package version on its web page or over the vendor's REST API (/user/packages/container/<name>/versions)",
     },
@@ -99,6 +151,56 @@ const GHCR: Profile = Profile {
             source: "same, update",
             date: "2024-03-04",
         },
+        Evidence {
+            what: "a ranged PATCH above 4 MiB answers 416; ranged chunks up to that are taken one after the other",
+            source: "ocx-sh/ocx#237, oras-project/rust-oci-client#37",
+            date: "2026",
+        },
     ],
     ..GENERIC
 };
+
+const GOOGLE: Profile = Profile {
+    name: "google",
+    hosts: &["gcr.io", "asia.gcr.io", "eu.gcr.io", "marketplace.gcr.io", "us.gcr.io"],
+    families: &["*.pkg.dev", "docker.*.rep.pkg.dev"],
+    delete: Delete::Actions(&[Action::Pull, Action::Push]),
+    uploads: Uploads { whole_by_post: false, chunks: Chunks::Whole, ..ANY_UPLOAD },
+    evidence: &[
+        Evidence {
+            what: "Artifact Registry takes a blob in one body, not in chunks; its uploads are at /artifacts-uploads/, outside /v2/",
+            source: "clowdhaus/ocync crates/ocync-distribution/src/blob.rs, oras-project/rust-oci-client#175",
+            date: "2026",
+        },
+        Evidence { what: "the challenge of a DELETE names pull,push", source: "oras-project/oras#157", date: "2026" },
+    ],
+    ..GENERIC
+};
+
+const HARBOR: Profile = Profile {
+    name: "harbor",
+    hosts: &[],
+    delete: Delete::ByDigest(&[Action::Pull, Action::Delete]),
+    evidence: &[Evidence {
+        what: "deleting a manifest by tag answers 400 UNSUPPORTED, by digest 202",
+        source: "goharbor/harbor src/server/registry/manifest.go",
+        date: "2025",
+    }],
+    ..GENERIC
+};
+
+const QUAY: Profile = Profile {
+    name: "quay",
+    hosts: &["quay.io"],
+    delete: Delete::Actions(&[Action::Pull, Action::Push]),
+    uploads: Uploads { mount_needs_source: true, ..ANY_UPLOAD },
+    evidence: &[Evidence {
+        what: "tokens know pull, push and * only, and a DELETE wants pull,push; a mount without a source fails",
+        source: "quay/quay endpoints/v2/v2auth.py, endpoints/v2/blob.py",
+        date: "2025",
+    }],
+    ..GENERIC
+};
+
+const ANY_UPLOAD: Uploads = GENERIC.uploads;
+const MIB: u64 = 1024 * 1024;

@@ -1,6 +1,7 @@
 //! A routed request, understood: which operation it is, and whether it may be done here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::ALLOW;
 use http::{Method, StatusCode};
@@ -44,7 +45,6 @@ pub fn classify(routed: Routed, method: &Method) -> Result<Call, Failure> {
         Operation::parse(method, &routed.path, &routed.query, upstream.profile.namespace).map_err(not_oci)?;
     check_capability(&routed, &operation)?;
     check_permission(&routed, &operation)?;
-    check_upload(&operation)?;
     let query = upstream_query(&routed.query, &operation)?;
     let ask = Ask {
         repository: operation.repository().cloned(),
@@ -52,6 +52,7 @@ pub fn classify(routed: Routed, method: &Method) -> Result<Call, Failure> {
         access: operation.access(),
         needs_login: operation == Operation::ListRepositories
             && matches!(upstream.profile.catalog, Catalog::WithLogin { .. }),
+        lasting: Duration::ZERO,
         upstream,
     };
     Ok(Call { routed: Arc::new(routed), operation, method: method.clone(), query, ask })
@@ -115,16 +116,6 @@ fn check_permission(routed: &Routed, operation: &Operation) -> Result<(), Failur
         )));
     }
     Ok(())
-}
-
-/// Blobs cannot be uploaded through this version.
-fn check_upload(operation: &Operation) -> Result<(), Failure> {
-    if !matches!(operation, Operation::StartUpload(..) | Operation::ContinueUpload(..)) {
-        return Ok(());
-    }
-    let message = "this version of regpass does not forward blob uploads; push to the registry directly";
-    Err(Failure::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported, Blame::Proxy, Step::Classify, message)
-        .with_header(ALLOW, ""))
 }
 
 /// Listings pass their cursors on; everything else has no query a registry needs.

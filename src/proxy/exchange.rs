@@ -47,7 +47,8 @@ pub async fn exchange(
         record.grant = offer.grant.describe();
         let request = outbound.with(&offer.grant);
         let to_registry = (Step::Registry, &*registry);
-        let response = leg::send(call, &request, &outbound.url, to_registry, record, timing).await?;
+        let response =
+            leg::send(call, &request, (&outbound.url, outbound.allowance), to_registry, record, timing).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
             proxy.authorizer.accepted(&call.ask, &mut offer, response.status());
             return Ok(Answer { response, authorization: offer.grant.header().cloned() });

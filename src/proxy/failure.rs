@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::auth::error::AuthError;
 use crate::net::body::{self, StreamBody};
 use crate::net::error::TransportError;
+use crate::net::spool::{ClientFault, Spent};
 use crate::observe::blame::{Blame, Step};
 use crate::oci::error::ErrorCode;
 use crate::upstream::BadTls;
@@ -62,6 +63,11 @@ impl Failure {
 
     /// A request that got no answer from the registry or from where it redirected.
     pub fn transport(error: &TransportError, what: &str, step: Step) -> Self {
+        match error {
+            TransportError::Client(fault) => return client_fault(*fault),
+            TransportError::Spent(spent) => return spent_body(spent, what),
+            _ => {}
+        }
         // The same for the same outage, whether it was met now or is remembered.
         let status = if error.is_timeout() { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::BAD_GATEWAY };
         let blame = if step == Step::Redirect { Blame::Storage } else { Blame::Registry };
@@ -132,4 +138,22 @@ impl Failure {
             _ => failure,
         }
     }
+}
+
+/// A body that the client did not send to its end.
+pub fn client_fault(fault: ClientFault) -> Failure {
+    let status = match fault {
+        ClientFault::Broken => StatusCode::BAD_REQUEST,
+        ClientFault::Idle(_) => StatusCode::REQUEST_TIMEOUT,
+    };
+    Failure::new(status, ErrorCode::BlobUploadInvalid, Blame::Client, Step::Transfer, fault.to_string())
+}
+
+/// A token refused after more of a body than can be sent again: by the next try there is a better one.
+fn spent_body(spent: &Spent, what: &str) -> Failure {
+    let message = format!(
+        "{what} refused the token in the middle of an upload: {spent} (see 'upload_spool'); a new token is there, so send the body again"
+    );
+    Failure::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable, Blame::Registry, Step::Transfer, message)
+        .with_header(http::header::RETRY_AFTER, "1")
 }

@@ -2,12 +2,14 @@
 
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
-    CONTENT_TYPE, DATE, ETAG, EXPIRES, HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
+    CONTENT_TYPE, DATE, ETAG, EXPECT, EXPIRES, HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
     IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE, RETRY_AFTER, VARY, VIA, WARNING,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::call::Call;
+use crate::net::payload::Payload;
+use crate::oci::chunk::ContentRange;
 use crate::oci::media::{ALL_MANIFESTS, accepts_anything};
 use crate::oci::operation::Operation;
 
@@ -37,6 +39,29 @@ pub fn outbound(call: &Call, client: &HeaderMap) -> HeaderMap {
     if !matches!(call.operation, Operation::ReadBlob(..)) || call.is_head() || !is_single_range(&headers) {
         headers.remove(RANGE);
         headers.remove(IF_RANGE);
+    }
+    headers
+}
+
+/// What goes to the registry with a step of an upload. Its body is bytes and nothing else: distribution refuses other
+/// types, and clients like curl name some of their own accord.
+pub fn of_step(call: &Call, client: &HeaderMap, payload: &Payload, range: Option<ContentRange>) -> HeaderMap {
+    let mut headers = outbound(call, client);
+    for name in [CONTENT_RANGE, CONTENT_TYPE] {
+        headers.remove(name);
+    }
+    let length = match payload {
+        Payload::Held(bytes) => Some(bytes.len() as u64),
+        Payload::Streamed(spool) => spool.length(),
+    };
+    headers.extend(length.map(|length| (CONTENT_LENGTH, HeaderValue::from(length))));
+    if payload.is_empty() {
+        return headers;
+    }
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.extend(range.and_then(|range| Some((CONTENT_RANGE, HeaderValue::try_from(range.to_string()).ok()?))));
+    if matches!(payload, Payload::Streamed(_)) {
+        headers.extend(client.get(EXPECT).map(|expect| (EXPECT, expect.clone())));
     }
     headers
 }

@@ -20,8 +20,8 @@ pub mod redirect;
 pub mod refusal;
 pub mod reply;
 pub mod route;
-pub mod session;
 pub mod transfer;
+pub mod upload;
 
 use std::sync::Arc;
 
@@ -31,6 +31,7 @@ use crate::auth::authorizer::Authorizer;
 use crate::base::clock::WallClock;
 use crate::observe::metrics::Metrics;
 use route::Routes;
+use upload::Uploads;
 
 pub use pipeline::handle;
 
@@ -43,16 +44,18 @@ pub struct Proxy {
     pub metrics: Arc<Metrics>,
     /// Told to registries in `Via`, so that a request that comes back to us is recognised.
     instance: Box<str>,
+    uploads: Uploads,
 }
 
 impl Proxy {
-    pub fn new(routes: Routes, clock: WallClock) -> Arc<Self> {
+    pub fn new(routes: Routes, clock: WallClock, uploads: Uploads) -> Arc<Self> {
         let metrics = Arc::new(Metrics::default());
         Arc::new(Self {
             routes: ArcSwap::from_pointee(routes),
             authorizer: Authorizer::new(metrics.clone(), clock),
             metrics,
             instance: format!("regpass-{:016x}", fastrand::u64(..)).into(),
+            uploads,
         })
     }
 }

@@ -18,16 +18,20 @@ use super::headers;
 use crate::auth::grant::Grant;
 use crate::base::origin::Url;
 use crate::net::body::{ReadError, read_limited};
+use crate::net::payload::Payload;
 use crate::net::request;
 use crate::observe::blame::{Blame, Step};
+use crate::oci::chunk::ContentRange;
 use crate::oci::error::ErrorCode;
 use crate::oci::operation::Operation;
 
 /// Head and body of a request to the registry, without its authorization.
 #[derive(Clone, Debug)]
 pub struct Outbound {
-    request: Request<Bytes>,
+    request: Request<Payload>,
     pub url: Url,
+    /// How much longer than usual the answer may take.
+    pub allowance: Duration,
 }
 
 impl Outbound {
@@ -49,12 +53,32 @@ impl Outbound {
         if let Ok(via) = HeaderValue::from_str(&via(proxy, &head.headers)) {
             headers.insert(VIA, via);
         }
-        let request = request::to(&url, call.method.clone(), headers, bytes);
-        Ok(Self { request: request.map_err(|why| unsendable(&why.to_string()))?, url })
+        Self::to(url, call.method.clone(), headers, bytes.into())
+    }
+
+    /// A step of an upload, which goes where the registry said.
+    pub fn step(
+        proxy: &Proxy,
+        call: &Call,
+        client: &HeaderMap,
+        (method, url): (Method, &Url),
+        payload: Payload,
+        range: Option<ContentRange>,
+    ) -> Result<Self, Failure> {
+        let mut headers = headers::of_step(call, client, &payload, range);
+        if let Ok(via) = HeaderValue::from_str(&via(proxy, client)) {
+            headers.insert(VIA, via);
+        }
+        Self::to(url.clone(), method, headers, payload)
+    }
+
+    fn to(url: Url, method: Method, headers: HeaderMap, payload: Payload) -> Result<Self, Failure> {
+        let request = request::to(&url, method, headers, payload).map_err(|why| unsendable(&why.to_string()))?;
+        Ok(Self { request, url, allowance: Duration::ZERO })
     }
 
     /// The request with `grant`'s authorization.
-    pub fn with(&self, grant: &Grant) -> Request<Bytes> {
+    pub fn with(&self, grant: &Grant) -> Request<Payload> {
         let mut request = self.request.clone();
         if let Some(header) = grant.header() {
             request.headers_mut().insert(AUTHORIZATION, header.clone());
@@ -81,8 +105,13 @@ impl Outbound {
         other
     }
 
-    pub fn body(&self) -> &Bytes {
+    pub fn payload(&self) -> &Payload {
         self.request.body()
+    }
+
+    /// As it is, for whoever gets no authorization.
+    pub fn bare(&self) -> &Request<Payload> {
+        &self.request
     }
 
     pub fn headers(&self) -> &HeaderMap {

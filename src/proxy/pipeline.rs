@@ -7,7 +7,6 @@ use http::header::CONTENT_LENGTH;
 use http::{HeaderValue, Request, Response, StatusCode, request};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use tokio::time::timeout;
 
 use super::Proxy;
 use super::admit::{Front, admit};
@@ -20,7 +19,9 @@ use super::outbound::{self, Outbound};
 use super::redirect::{DeadEnd, Landing, follow};
 use super::reply::{self, Reply};
 use super::transfer::{self, Resumption};
+use super::upload;
 use crate::net::body::StreamBody;
+use crate::net::progress::Progress;
 use crate::observe::blame::{Blame, Step};
 use crate::observe::record::Record;
 use crate::oci::error::ErrorCode;
@@ -31,8 +32,12 @@ pub async fn handle(proxy: Arc<Proxy>, front: Arc<Front>, request: Request<Incom
     let (head, body) = request.into_parts();
     let mut record = Record::begin(proxy.metrics.clone(), head.method.clone());
     let mut timing = Timing::default();
-    let outcome = timeout(OVERALL_LIMIT, serve(&proxy, &front, &head, body, &mut record, &mut timing)).await;
-    let outcome = outcome.unwrap_or_else(|_| Err(too_slow(record.registry.as_deref())));
+    let progress = Progress::begin();
+    let outcome = tokio::select! {
+        outcome = serve(&proxy, &front, &head, (body, &progress), &mut record, &mut timing) => Some(outcome),
+        () = progress.stalled(OVERALL_LIMIT) => None,
+    };
+    let outcome = outcome.unwrap_or_else(|| Err(too_slow(record.registry.as_deref())));
     let grant = record.grant;
     let mut response = match outcome {
         Ok(reply) => {
@@ -63,7 +68,7 @@ async fn serve(
     proxy: &Arc<Proxy>,
     front: &Front,
     head: &request::Parts,
-    body: Incoming,
+    (body, progress): (Incoming, &Progress),
     record: &mut Record,
     timing: &mut Timing,
 ) -> Result<Reply, Failure> {
@@ -91,6 +96,10 @@ async fn serve(
             Step::Route,
             message,
         ));
+    }
+    upload::check_length(&call.operation, head)?;
+    if matches!(call.operation, Operation::StartUpload(..) | Operation::ContinueUpload(..)) {
+        return upload::serve(proxy, call, head, body, progress, record, timing).await;
     }
     let outbound = Outbound::prepare(proxy, &call, head, body).await?;
     let landing = fetch(proxy, &call, &outbound, record, timing).await?;
@@ -142,5 +151,5 @@ fn too_slow(registry: Option<&str>) -> Failure {
     Failure::new(StatusCode::GATEWAY_TIMEOUT, ErrorCode::Unavailable, Blame::Registry, Step::Registry, message)
 }
 
-/// After this long a client has heard something, whatever happens behind.
+/// After this long a client has heard something, whatever happens behind; unless it is being listened to itself.
 const OVERALL_LIMIT: Duration = Duration::from_secs(40);

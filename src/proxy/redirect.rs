@@ -1,5 +1,7 @@
 //! Following a registry's redirects, with its credentials left behind at the first border.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, LOCATION, RANGE, VIA};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
@@ -88,7 +90,7 @@ pub async fn follow(
     }
 }
 
-fn is_redirect(status: StatusCode) -> bool {
+pub fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
@@ -147,7 +149,8 @@ impl Hop {
         let request = request::to(&self.url, method, headers, Bytes::new());
         let request = request.map_err(|why| self.failure(call, &why.to_string()))?;
         let who = format!("{}, where {} redirects to,", self.url.origin, call.registry());
-        let response = leg::send(call, &request, &self.url, (Step::Redirect, &who), record, timing).await?;
+        let response =
+            leg::send(call, &request, (&self.url, Duration::ZERO), (Step::Redirect, &who), record, timing).await?;
         Ok(if sized_by_get { as_head(response) } else { response })
     }
 

@@ -125,6 +125,7 @@ fn code_for(operation: &Operation, status: StatusCode) -> ErrorCode {
     match (operation, status) {
         (Operation::ReadManifest(..), StatusCode::NOT_FOUND) => ErrorCode::ManifestUnknown,
         (Operation::ReadBlob(..), StatusCode::NOT_FOUND) => ErrorCode::BlobUnknown,
+        (Operation::ContinueUpload(..), StatusCode::NOT_FOUND) => ErrorCode::BlobUploadUnknown,
         (_, StatusCode::NOT_FOUND) => ErrorCode::NameUnknown,
         (_, status) => ErrorCode::for_status(status),
     }

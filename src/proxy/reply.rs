@@ -19,6 +19,7 @@ use super::redirect::Landing;
 use super::refusal;
 use crate::base::origin::Url;
 use crate::net::body::{self, StreamBody, drain};
+use crate::net::payload::Payload;
 use crate::observe::blame::{Blame, Step};
 use crate::observe::record::Record;
 use crate::oci::error::ErrorCode;
@@ -161,7 +162,8 @@ fn add_known_digest(call: &Call, headers: &mut HeaderMap) {
 /// `Location` of a manifest that was written: by digest, in the client's own terms.
 fn point_at_manifest(call: &Call, outbound: &Outbound, headers: &mut HeaderMap) {
     if !headers.contains_key(DOCKER_CONTENT_DIGEST)
-        && let Ok(value) = HeaderValue::from_str(Digest::of(outbound.body()).as_str())
+        && let Payload::Held(body) = outbound.payload()
+        && let Ok(value) = HeaderValue::from_str(Digest::of(body).as_str())
     {
         headers.insert(DOCKER_CONTENT_DIGEST, value);
     }

@@ -10,9 +10,12 @@ use crate::config::problem::{Problem, Problems};
 use crate::credential::chain::Credentials;
 use crate::credential::sources::Sources;
 use crate::net::dial::Network;
+use crate::net::pace::Pace;
 use crate::net::tls::{BadTlsFile, TlsFiles};
 use crate::profile;
 use crate::proxy::route::Routes;
+use crate::proxy::upload::Uploads;
+use crate::proxy::upload::seal::{Seal, SealError};
 use crate::upstream::{Reach, Upstream, UpstreamId};
 
 /// The TLS material of the registries that have some.
@@ -52,6 +55,12 @@ pub fn routes(config: &Config, tls: TlsByRegistry, sources: &Arc<Sources>, netwo
     routes
 }
 
+/// What uploads share, under the keys of a configuration.
+pub fn uploads(config: &Config, sources: &Sources) -> Result<Uploads, SealError> {
+    let keys = config.upload_keys.iter().map(|key| sources.upload_key(key)).collect();
+    Ok(Uploads::new(Seal::new(keys)?, config.upload_spool))
+}
+
 fn upstream(
     config: &Config,
     host: &RegistryHost,
@@ -85,6 +94,7 @@ fn upstream(
         upload_hosts: entry.map(|entry| entry.upload_hosts.clone()).unwrap_or_default(),
         credentials: Credentials::new(credential, identities, sources),
         timeouts: config.timeouts,
+        pace: Pace::default(),
         reach: Reach::new(network.clone(), files, entry.is_some_and(|entry| entry.pattern == HostPattern::Any)),
     })
 }

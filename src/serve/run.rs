@@ -49,6 +49,13 @@ async fn serve(config: Config, tls: TlsByRegistry) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let uploads = match build::uploads(&config, &sources) {
+        Ok(uploads) => uploads,
+        Err(error) => {
+            error!(%error, "cannot sign uploads");
+            return ExitCode::FAILURE;
+        }
+    };
     let mut stop = match StopSignals::install() {
         Ok(signals) => signals,
         Err(error) => {
@@ -58,7 +65,7 @@ async fn serve(config: Config, tls: TlsByRegistry) -> ExitCode {
     };
     let admin_at = bound.iter().find(|bound| bound.role == Role::Admin).map(|bound| bound.address);
     routes.status_page = admin_at.map(|address| format!("http://{address}/").into());
-    let proxy = Proxy::new(routes, WallClock::System);
+    let proxy = Proxy::new(routes, WallClock::System, uploads);
 
     let (stopping, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();

@@ -1,0 +1,127 @@
+//! The PATCH, the status and the cancellation of an upload.
+
+use http::header::{CONTENT_RANGE, RANGE};
+use http::{HeaderMap, Method, Response, StatusCode};
+use http_body::Body as _;
+use hyper::body::Incoming;
+
+use super::super::failure::{Failure, client_fault};
+use super::Upload;
+use super::answer::unknown_upload;
+use super::keep::NOT_HERE;
+use super::seal::Stage;
+use super::step::Early;
+use crate::net::body::StreamBody;
+use crate::net::payload::Payload;
+use crate::net::pieces::Pieces;
+use crate::observe::blame::{Blame, Step};
+use crate::oci::chunk::{self, ContentRange};
+use crate::oci::error::ErrorCode;
+use crate::oci::query::Query;
+use crate::profile::Chunks;
+
+impl Upload<'_> {
+    /// A chunk, by the profile as it is, in pieces, or kept for later.
+    pub(super) async fn chunk(&mut self, stage: Stage, body: Incoming) -> Result<Response<StreamBody>, Failure> {
+        let range = self.content_range()?;
+        let query = self.call.query.clone();
+        let (headers, stage) = match (self.call.routed.upstream.profile.uploads.chunks, range) {
+            (Chunks::Whole, _) if range.is_some() || stage.kept.is_some() => self.keep(stage, body, range).await?,
+            (Chunks::Whole, None) => self.only_chunk(stage, body).await?,
+            (Chunks::RangedUpTo(most), Some(range)) if range.length() > most => {
+                self.send_pieces(stage, &query, body, (range.first, most)).await?
+            }
+            (Chunks::Sized(size), _) if body.size_hint().exact().is_none() => {
+                let first = range.map_or(stage.received, |range| range.first);
+                self.send_pieces(stage, &query, body, (first, size)).await?
+            }
+            _ => {
+                let payload = self.payload(body);
+                self.patch(stage, &query, payload, range).await?
+            }
+        };
+        self.goes_on(StatusCode::ACCEPTED, &headers, &stage).await
+    }
+
+    /// Sends one PATCH.
+    pub(super) async fn patch(
+        &mut self,
+        stage: Stage,
+        query: &Query,
+        payload: Payload,
+        range: Option<ContentRange>,
+    ) -> Result<(HeaderMap, Stage), Failure> {
+        let to = stage.with_query(query);
+        let head = self.send(Method::PATCH, &to, payload.clone(), range, Early::Wrong).await?;
+        let sent = match &payload {
+            Payload::Held(bytes) => bytes.len() as u64,
+            Payload::Streamed(spool) => spool.passed(),
+        };
+        let first = range.map_or(stage.received, |range| range.first);
+        let stage = self.next_stage(&head, &stage, first + sent)?;
+        Ok((head.headers, stage))
+    }
+
+    /// Cuts a body into ranged chunks of `size` bytes from `first` on, one in memory at a time.
+    pub(super) async fn send_pieces(
+        &mut self,
+        mut stage: Stage,
+        query: &Query,
+        body: Incoming,
+        (mut first, size): (u64, u64),
+    ) -> Result<(HeaderMap, Stage), Failure> {
+        let size = usize::try_from(size).map_err(|_| self.broken("a piece that fits into no memory"))?;
+        self.progress.pause();
+        let uploads = &self.proxy.uploads;
+        let _permit = uploads.cutters.acquire().await.map_err(|_| self.broken("nothing can be cut any more"))?;
+        let mut pieces = Pieces::of(body, self.call.routed.upstream.timeouts.body_idle, self.progress.clone());
+        let mut headers = HeaderMap::new();
+        while let Some(piece) = pieces.next(size).await.map_err(client_fault)? {
+            let sent = piece.len() as u64;
+            let range = ContentRange::of(first, sent);
+            (headers, stage) = self.patch(stage, query, Payload::Held(piece), range).await?;
+            self.record.sent += sent;
+            first += sent;
+            self.progress.note();
+        }
+        Ok((headers, stage))
+    }
+
+    /// How far the upload is. Some registries stay behind in what they tell (ECR), so what they took counts too.
+    pub(super) async fn status(&mut self, stage: Stage) -> Result<Response<StreamBody>, Failure> {
+        if let Some(id) = stage.kept {
+            let received = self.proxy.uploads.kept.length(id).ok_or_else(|| unknown_upload(NOT_HERE))?;
+            return self.goes_on(StatusCode::NO_CONTENT, &HeaderMap::new(), &Stage { received, ..stage }).await;
+        }
+        let to = stage.with_query(&self.call.query);
+        let head = self.send(Method::GET, &to, Payload::none(), None, Early::Fine).await?;
+        let told = head.headers.get(RANGE).and_then(|value| value.to_str().ok()).and_then(chunk::received);
+        let received = told.unwrap_or(0).max(stage.received);
+        // `0-0` is what most say of an upload that has nothing yet.
+        let received = if stage.received == 0 && received == 1 { 0 } else { received };
+        let stage = self.next_stage(&head, &stage, received)?;
+        self.goes_on(StatusCode::NO_CONTENT, &head.headers, &stage).await
+    }
+
+    pub(super) async fn cancel(&mut self, stage: Stage) -> Result<Response<StreamBody>, Failure> {
+        if let Some(id) = stage.kept {
+            self.proxy.uploads.kept.take(id);
+        }
+        let to = stage.with_query(&self.call.query);
+        self.send(Method::DELETE, &to, Payload::none(), None, Early::Fine).await?;
+        Ok(Self::cancelled())
+    }
+
+    fn content_range(&self) -> Result<Option<ContentRange>, Failure> {
+        let Some(value) = self.head.headers.get(CONTENT_RANGE) else { return Ok(None) };
+        let parsed = value.to_str().ok().map(ContentRange::parse);
+        match parsed {
+            Some(Ok(range)) => Ok(Some(range)),
+            _ => {
+                let message = "the chunk cannot be taken: its Content-Range is not of the form <first>-<last>";
+                let status = StatusCode::BAD_REQUEST;
+                Err(Failure::new(status, ErrorCode::BlobUploadInvalid, Blame::Client, Step::Classify, message))
+            }
+        }
+    }
+}

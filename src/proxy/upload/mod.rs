@@ -1,0 +1,132 @@
+//! Blob uploads: any client's way of sending a blob, turned into one the registry takes.
+//!
+//! ```text
+//! POST  start ──▶ Stage ─sealed into Location─▶ PATCH chunk ──▶ Stage ─▶ … ─▶ PUT finish ──▶ 201
+//!         │                                       │                             │
+//!         └─ mount, whole blob                    └─ as it is, cut, or kept     └─ as it is, or PATCH first
+//! ```
+
+mod answer;
+mod chunk;
+mod finish;
+mod keep;
+mod location;
+pub mod seal;
+mod start;
+mod step;
+
+use std::sync::Arc;
+
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{StatusCode, Version, request};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use tokio::sync::Semaphore;
+
+use super::Proxy;
+use super::call::Call;
+use super::exchange::Timing;
+use super::failure::Failure;
+use super::reply::Reply;
+use crate::net::payload::Payload;
+use crate::net::progress::Progress;
+use crate::net::spool::{Spool, SpoolSpace};
+use crate::observe::blame::{Blame, Step};
+use crate::observe::record::Record;
+use crate::oci::error::ErrorCode;
+use crate::oci::operation::{BodyClass, Operation, Step as UploadStep};
+use keep::Kept;
+use seal::Seal;
+
+/// What all uploads of a process share.
+#[derive(Debug)]
+pub struct Uploads {
+    seal: Seal,
+    space: Arc<SpoolSpace>,
+    kept: Kept,
+    /// How many bodies may be cut at once: each holds a piece in memory.
+    cutters: Semaphore,
+}
+
+impl Uploads {
+    /// `spool` is how many bytes of one body are kept for sending it again.
+    pub fn new(seal: Seal, spool: u64) -> Self {
+        Self {
+            seal,
+            space: Arc::new(SpoolSpace::new(spool)),
+            kept: Kept::default(),
+            cutters: Semaphore::new(MOST_CUTTERS),
+        }
+    }
+}
+
+/// One client request of an upload, with everything its steps need.
+struct Upload<'a> {
+    proxy: &'a Proxy,
+    call: Call,
+    head: &'a request::Parts,
+    progress: &'a Progress,
+    record: &'a mut Record,
+    timing: &'a mut Timing,
+}
+
+/// Answers one request of an upload.
+pub async fn serve(
+    proxy: &Proxy,
+    call: Call,
+    head: &request::Parts,
+    body: Incoming,
+    progress: &Progress,
+    record: &mut Record,
+    timing: &mut Timing,
+) -> Result<Reply, Failure> {
+    let operation = call.operation.clone();
+    let mut upload = Upload { proxy, call, head, progress, record, timing };
+    let reply = match operation {
+        Operation::StartUpload(_, start) => upload.start(start, body).await,
+        Operation::ContinueUpload(_, session, step) => {
+            let stage = upload.open(&session).await?;
+            match step {
+                UploadStep::Status => upload.status(stage).await,
+                UploadStep::Chunk => upload.chunk(stage, body).await,
+                UploadStep::Finish(digest) => upload.finish(stage, &digest, body).await,
+                UploadStep::Cancel => upload.cancel(stage).await,
+            }
+        }
+        _ => return Err(upload.broken("this is no upload")),
+    };
+    reply.map(Reply::Ready)
+}
+
+/// A body without an end cannot be told from one that was cut off.
+pub fn check_length(operation: &Operation, head: &request::Parts) -> Result<(), Failure> {
+    let told = [CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| head.headers.contains_key(name));
+    if head.version != Version::HTTP_10 || told || operation.body_class() == BodyClass::Empty {
+        return Ok(());
+    }
+    let message = "a request with a body needs a Content-Length in HTTP/1.0; send one, or use HTTP/1.1";
+    Err(Failure::new(StatusCode::LENGTH_REQUIRED, ErrorCode::SizeInvalid, Blame::Client, Step::Classify, message))
+}
+
+impl Upload<'_> {
+    /// The client's body, to be sent as it comes.
+    fn payload(&self, body: Incoming) -> Payload {
+        if body.size_hint().exact() == Some(0) {
+            return Payload::none();
+        }
+        Payload::Streamed(self.spool(body))
+    }
+
+    fn spool(&self, body: Incoming) -> Spool {
+        let idle = self.call.routed.upstream.timeouts.body_idle;
+        Spool::new(body, idle, self.progress.clone(), self.proxy.uploads.space.clone())
+    }
+
+    /// A failure of regpass itself.
+    fn broken(&self, what: &str) -> Failure {
+        let message = format!("{}: {what}", self.call.registry());
+        Failure::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown, Blame::Proxy, Step::Registry, message)
+    }
+}
+
+const MOST_CUTTERS: usize = 8;
