@@ -34,13 +34,12 @@ async fn pulls_every_platform_from_its_mirror(scene: &Scene) {
 }
 
 /// Names regpass as the mirror of `registry`; there is no way around it.
-pub(crate) fn mirror(scene: &Scene, registry: &str) -> PathBuf {
+fn mirror(scene: &Scene, registry: &str) -> PathBuf {
     let hosts = scene.home().join("hosts");
     let regpass = scene.regpass.url("");
     let directory = hosts.join(registry);
     fs::create_dir_all(&directory).expect("hosts directory");
-    let text =
-        format!("server = \"{regpass}\"\n[host.\"{regpass}\"]\ncapabilities = [\"pull\", \"resolve\", \"push\"]\n");
+    let text = format!("server = \"{regpass}\"\n[host.\"{regpass}\"]\ncapabilities = [\"pull\", \"resolve\"]\n");
     fs::write(directory.join("hosts.toml"), text).expect("hosts.toml");
     hosts
 }

@@ -1,6 +1,9 @@
 //! containerd: pulls an image and pushes it elsewhere, with everything that belongs to it.
 
-use crate::containerd::{ctr, mirror, start};
+use std::fs;
+use std::path::PathBuf;
+
+use crate::containerd::{ctr, start};
 use crate::process::output;
 use crate::push::held::Held;
 use crate::push::pushes_in_both_modes;
@@ -21,9 +24,20 @@ async fn pushes_what_it_pulled(scene: &Scene) {
         Held::read(&scene.registry, repository, "1").await.assert_is(&scene.image);
     }
 
-    // As a mirror's client: with `?ns=`.
+    // By the registry's own name. A push carries no `?ns=`, so the path says where it goes.
     let mut push = ctr(scene);
-    push.args(["images", "push", "--hosts-dir"]).arg(mirror(scene, NS));
+    push.args(["images", "push", "--hosts-dir"]).arg(hosts(scene));
     output(push.arg(format!("{NS}/team/mirrored:1")).arg(&source)).await;
     Held::read(&scene.registry, "team/mirrored", "1").await.assert_is(&scene.image);
+}
+
+/// Regpass in place of [`NS`], by its alias.
+fn hosts(scene: &Scene) -> PathBuf {
+    let hosts = scene.home().join("hosts");
+    let directory = hosts.join(NS);
+    fs::create_dir_all(&directory).expect("hosts directory");
+    let regpass = scene.regpass.url("/v2/reg");
+    let text = format!("[host.\"{regpass}\"]\ncapabilities = [\"push\", \"resolve\"]\noverride_path = true\n");
+    fs::write(directory.join("hosts.toml"), text).expect("hosts.toml");
+    hosts
 }

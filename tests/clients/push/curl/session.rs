@@ -58,14 +58,9 @@ impl<'a> Session<'a> {
         self.finished(&reply, whole).await;
     }
 
-    /// What the answer to that PUT says is true, by regpass and by the registry itself.
+    /// Checks the answer to that PUT.
     pub(crate) async fn finished(self, reply: &Reply, whole: &[u8]) {
-        let digest = digest_of(whole);
-        assert_eq!(reply.status, 201, "{}", reply.text());
-        assert_eq!(reply.header("docker-content-digest"), Some(&*digest));
-        let shown = fetch(curl(self.scene).arg(location(self.scene, reply))).await;
-        assert_eq!((shown.status, digest_of(&shown.body)), (200, digest.clone()), "what Location points to");
-        assert_eq!(blob(&self.scene.registry, self.repository, &digest).await, whole);
+        finished(self.scene, self.repository, reply, whole).await;
     }
 
     /// The URL of the PUT that ends the session.
@@ -73,4 +68,14 @@ impl<'a> Session<'a> {
         let mark = if self.url.contains('?') { '&' } else { '?' };
         format!("{}{mark}digest={digest}", self.url)
     }
+}
+
+/// What the answer says is true, by regpass and by the registry itself: the blob is there.
+pub(crate) async fn finished(scene: &Scene, repository: &str, reply: &Reply, whole: &[u8]) {
+    let digest = digest_of(whole);
+    assert_eq!(reply.status, 201, "{}", reply.text());
+    assert_eq!(reply.header("docker-content-digest"), Some(&*digest));
+    let shown = fetch(curl(scene).arg(location(scene, reply))).await;
+    assert_eq!((shown.status, digest_of(&shown.body)), (200, digest.clone()), "what Location points to");
+    assert_eq!(blob(&scene.registry, repository, &digest).await, whole);
 }

@@ -1,6 +1,6 @@
 //! Blobs in one piece: POST and PUT, POST with the digest, POST and PATCH and PUT, chunked transfer encoding.
 
-use super::session::Session;
+use super::session::{Session, finished};
 use super::{OCTETS, bare, code, send};
 use crate::image::digest_of;
 use crate::push::pushes_in_both_modes;
@@ -37,11 +37,11 @@ async fn uploads_in_one_piece(scene: &Scene) {
     let reply = session.stream("PUT", &session.last(&digest_of(&put)), &put).await;
     session.finished(&reply, &put).await;
 
-    // Debian's registry takes no blob with a POST: it opens a session, and the client goes on with that.
+    // Debian's registry takes no blob with a POST and opens a session; regpass finishes that itself.
     let posted = salted(blob, "posted");
     let url = scene.regpass.url(&format!("/v2/{name}/blobs/uploads/?digest={}", digest_of(&posted)));
     let reply = send(scene, "POST", &url, &[OCTETS], &posted).await;
-    Session::opened(scene, repository, &reply).finish(&posted, &posted).await;
+    finished(scene, repository, &reply, &posted).await;
 
     // The registry compares bytes and digest, and the client is told.
     let session = Session::open(scene, name, repository).await;

@@ -1,4 +1,4 @@
-//! The stage: the strict simulator at the end of a slow line, regpass in front of it, one large image.
+//! The stage: the strict simulator at the end of a slow line, and regpass in front of it.
 
 use std::fs;
 use std::path::Path;
@@ -10,13 +10,13 @@ use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::time::Instant;
 
-use crate::image::Image;
+use crate::image::{Image, Platform};
 use crate::process::output;
 use crate::push::ALLOW;
 use crate::push::held::assert_layers;
 use crate::registry::{PASSWORD, USER};
 use crate::regpass::Regpass;
-use crate::sim::{Entry, Pace, Preset, Registry, Relay, Role, Rule, Sim};
+use crate::sim::{Entry, Locations, Pace, Preset, Registry, Relay, Role, Rule, Sim};
 
 /// How long a token works.
 const LIFE: Duration = Duration::from_secs(2);
@@ -25,11 +25,10 @@ const LIFE: Duration = Duration::from_secs(2);
 const LIVES: u32 = 10;
 
 /// Larger than what the kernel holds for regpass, so that regpass sees how slow the line is.
-const LAYER: u32 = 6 << 20;
+pub(super) const LAYER: usize = 3 << 20;
 
 pub(super) struct Line {
-    pub(super) regpass: Regpass,
-    pub(super) image: Image,
+    regpass: Regpass,
     registry: Registry,
     sim: Sim,
     _relay: Relay,
@@ -40,11 +39,14 @@ pub(super) struct Line {
 impl Line {
     pub(super) async fn set() -> Self {
         let sim = Sim::loopback();
-        let registry = sim.start(Preset::generic().lifetime(LIFE)).await;
+        let mut preset = Preset::generic().lifetime(LIFE);
+        // Else they would name the registry itself, past the line.
+        preset.push.locations = Locations::RelativeWithState;
+        let registry = sim.start(preset).await;
         registry.user(USER, PASSWORD);
         // The line has an address of its own, so the registry is called by that.
         sim.allow(Rule::ForeignHost);
-        let up = u64::from(LAYER) / (u64::from(LIVES) * LIFE.as_secs());
+        let up = LAYER as u64 / (u64::from(LIVES) * LIFE.as_secs());
         let relay = Relay::start(registry.authority(), Pace { up: Some(up), ..Pace::default() });
 
         let secrets = tempfile::tempdir().expect("a directory for secrets");
@@ -59,18 +61,15 @@ impl Line {
             alias = "slow"
             url = "http://{relay}"
             credential = {{ source = "password", username = "{USER}", password = {{ file = "{file}" }} }}
-            # Both speak of themselves: its challenge, and the locations of uploads.
-            realm_hosts = ["{server}"]
-            upload_hosts = ["{server}"]
+            realm_hosts = ["{tokens}"]
             "#,
             relay = relay.authority(),
-            server = registry.authority(),
+            tokens = registry.token().authority(),
             file = file.display(),
         );
         let regpass = Regpass::start(&(ALLOW.to_owned() + &config)).await;
-        let image = Image::of("slow", &["amd64"], LAYER as usize);
         let home = tempfile::tempdir().expect("a directory for the client");
-        Self { regpass, image, registry, sim, _relay: relay, _secrets: secrets, home }
+        Self { regpass, registry, sim, _relay: relay, _secrets: secrets, home }
     }
 
     pub(super) fn home(&self) -> &Path {
@@ -83,12 +82,12 @@ impl Line {
     }
 
     /// Lets a client push the image, and judges.
-    pub(super) async fn carries(self, push: &mut Command) {
+    pub(super) async fn carries(&self, image: &Image, push: &mut Command) {
         let begin = Instant::now();
         output(push).await;
         let took = begin.elapsed();
         assert!(took >= LIFE * LIVES, "too fast to tell anything: {took:?}");
-        self.assert_held();
+        self.assert_held(&image.platforms[0]);
 
         let entries = self.sim.ledger().entries();
         let lines = || entries.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  ");
@@ -100,12 +99,15 @@ impl Line {
         assert!(refusals.len() <= 1 && late.is_none(), "refused after the first challenge: {late:?}\n  {}", lines());
         let tokens = entries[first..].iter().filter(|entry| entry.role == Role::Token).count();
         assert!(tokens >= 2, "{tokens} token requests for ten lives\n  {}", lines());
+    }
+
+    /// No rule of the simulator was broken.
+    pub(super) fn close(self) {
         self.sim.finish();
     }
 
     /// The registry has the image, every byte of it.
-    fn assert_held(&self) {
-        let platform = &self.image.platforms[0];
+    fn assert_held(&self, platform: &Platform) {
         let held = self.registry.store().read("team/app", |repository| {
             let manifest = &repository.manifest("1").expect("the tag").bytes;
             let manifest: Value = serde_json::from_slice(manifest).expect("JSON");
