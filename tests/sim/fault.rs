@@ -33,6 +33,22 @@ pub(super) enum Effect {
     Alter(Alteration),
     End(Ending),
     CloseAfterAnswer,
+    Interrupt(Interruption),
+}
+
+/// What happens while a request body is read. What came before it has arrived where it was going.
+#[derive(Clone)]
+pub(super) struct Interruption {
+    /// Bytes read before it; `None`: all of them.
+    pub(super) after: Option<u64>,
+    pub(super) then: Then,
+}
+
+#[derive(Clone)]
+pub(super) enum Then {
+    Cut,
+    Stall,
+    Answer(Box<Reply>),
 }
 
 impl Fault {
@@ -165,6 +181,26 @@ impl Fault {
     /// Answers in full and then closes, without a word of it in the head: the client's pool holds a dead connection.
     pub fn close_after_answer() -> Self {
         Self::new(Effect::CloseAfterAnswer)
+    }
+
+    /// Closes the connection after this much of the request body.
+    pub fn cut_upload(after: u64) -> Self {
+        Self::new(Effect::Interrupt(Interruption { after: Some(after), then: Then::Cut }))
+    }
+
+    /// Reads this much of the request body, then nothing more, and never answers.
+    pub fn stall_upload(after: u64) -> Self {
+        Self::new(Effect::Interrupt(Interruption { after: Some(after), then: Then::Stall }))
+    }
+
+    /// Reads this much of the request body, answers with this and closes.
+    pub fn answer_mid_upload(after: u64, reply: Reply) -> Self {
+        Self::new(Effect::Interrupt(Interruption { after: Some(after), then: Then::Answer(Box::new(reply)) }))
+    }
+
+    /// Reads the whole request body and then does nothing with it but answer this.
+    pub fn answer_after_upload(reply: Reply) -> Self {
+        Self::new(Effect::Interrupt(Interruption { after: None, then: Then::Answer(Box::new(reply)) }))
     }
 
     /// Only for the next `n` requests it applies to.

@@ -1,5 +1,6 @@
 //! The record of every request that reached a simulated server, in order of arrival.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -7,7 +8,10 @@ use std::time::Duration;
 use http::{HeaderMap, Method, StatusCode};
 use tokio::sync::watch;
 
+use super::registry::Route;
 use super::{lock, query};
+
+const UNAUTHORIZED: StatusCode = StatusCode::UNAUTHORIZED;
 
 /// What a server is for; the rules differ by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +19,8 @@ pub enum Role {
     Registry,
     Token,
     Blobs,
+    /// The other host of [`Locations::OtherHost`](super::Locations::OtherHost).
+    Uploads,
     /// Anything else a test starts, under its own name: a metadata service, a cloud API, a stranger.
     Other(&'static str),
 }
@@ -25,6 +31,7 @@ impl Role {
             Self::Registry => "registry",
             Self::Token => "token",
             Self::Blobs => "blobs",
+            Self::Uploads => "uploads",
             Self::Other(name) => name,
         }
     }
@@ -64,6 +71,27 @@ impl fmt::Display for AuthSeen {
     }
 }
 
+/// How a request says where its body ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// Not at all: there is no body.
+    None,
+    Length(u64),
+    Chunked,
+}
+
+/// `Expect: 100-continue`, and what became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    Absent,
+    /// The answer came instead of a 100.
+    Unanswered,
+    /// The 100 went out before any of the body had come.
+    Continued,
+    /// The body did not wait for the 100.
+    Overrun,
+}
+
 /// One request, and what became of it.
 #[derive(Clone)]
 pub struct Entry {
@@ -78,6 +106,10 @@ pub struct Entry {
     pub headers: HeaderMap,
     /// Bytes of body read so far: a server that refuses early reads none.
     pub body_len: u64,
+    /// The body was read to its proper end.
+    pub body_whole: bool,
+    pub framing: Framing,
+    pub expect: Expect,
     /// `None` until the answer's head leaves.
     pub status: Option<StatusCode>,
 }
@@ -85,6 +117,17 @@ pub struct Entry {
 impl Entry {
     pub fn query_value(&self, key: &str) -> Option<String> {
         query::value(&self.query, key)
+    }
+
+    /// Server, repository and kind of access.
+    fn access(&self) -> (String, Option<String>, &'static str) {
+        let repository = Route::parse(&self.path).and_then(|route| route.repository().map(str::to_owned));
+        let kind = match self.method {
+            Method::GET | Method::HEAD => "read",
+            Method::DELETE => "delete",
+            _ => "write",
+        };
+        (self.server.clone(), repository, kind)
     }
 
     /// The query for people: decoded, and without what is secret or changes from run to run.
@@ -160,6 +203,15 @@ impl Ledger {
         let mut pages = lock(&self.pages);
         pages.taken += pages.entries.len();
         std::mem::take(&mut pages.entries)
+    }
+
+    /// The 401s beyond the first for the same repository and the same kind of access, line by line: with tokens renewed
+    /// in time there are none.
+    pub fn repeated_401s(&self) -> Vec<String> {
+        let mut seen = HashSet::new();
+        let entries = self.entries();
+        let refused = entries.iter().filter(|entry| entry.role == Role::Registry && entry.status == Some(UNAUTHORIZED));
+        refused.filter(|entry| !seen.insert(entry.access())).map(ToString::to_string).collect()
     }
 
     /// Takes everything and compares it, line by line.

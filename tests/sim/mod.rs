@@ -20,13 +20,17 @@
 //! - [`Sim`]: one network, one [`Clock`], one [`Ledger`], one set of [`Rule`]s for all its servers.
 //! - [`Preset`]: a registry as data. A new registry is a new file in `preset/`: start from `Preset::plain`, change what
 //!   differs, cite the source. [`Registry::change`] alters a running one.
-//! - [`Fault`]: misbehaviour of one server, for all requests or the next n: `hub.blobs().inject(Fault::…)`.
+//! - [`Push`]: how a registry takes uploads; `Preset::pushes` changes it. Addresses of sessions are checked to the letter.
+//! - [`Fault`]: misbehaviour of one server, for all requests or the next n: `hub.blobs().inject(Fault::…)`; the ones
+//!   about uploads strike while a body is read.
+//! - [`Relay`]: a slow line in front of a server on loopback.
 //! - [`Rule`]: what must never happen; [`Sim::allow`] for a test that breaks one on purpose.
 
 #![allow(dead_code, unused_imports, unreachable_pub, reason = "each includer of this module uses a part of it")]
 #![allow(clippy::result_large_err, reason = "a refusal is a whole reply, and no path here is hot")]
 
 mod body;
+mod call;
 mod clock;
 mod content;
 mod fault;
@@ -36,6 +40,7 @@ mod plan;
 mod preset;
 mod query;
 mod registry;
+mod relay;
 mod reply;
 mod rules;
 mod server;
@@ -44,20 +49,23 @@ mod world;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub use self::call::Call;
 pub use self::clock::Clock;
 pub use self::content::{Blob, Family, Image, Manifest, Repository, Slice, Store, media, sha256};
 pub use self::fault::Fault;
-pub use self::ledger::{AuthSeen, Entry, Ledger, Role};
+pub use self::ledger::{AuthSeen, Entry, Expect, Framing, Ledger, Role};
 pub use self::network::Network;
 pub use self::plan::FaultHandle;
 pub use self::preset::{
-    Delivery, Expiry, Gate, Hop, LinkForm, Lists, Locations, Mint, Mode, Paging, Place, Preset, Pull, Push, Rate,
-    Referrers, TokenField, TokenPlace, Tokens, Untyped,
+    Deletes, Delivery, Expiry, Gate, Hop, Length, Limit, LinkForm, Lists, Locations, Mint, Mode, Mounts, Paging,
+    Patches, Place, Preset, Pull, Push, Rate, Referrers, SinglePost, Source, TokenField, TokenPlace, Tokens, Untyped,
+    WithoutFrom,
 };
 pub use self::registry::{Ask, Caller, Denial, Policy, Registry, Route, Scope, TokenAsk, Users, Why};
+pub use self::relay::{Pace, Relay};
 pub use self::reply::Reply;
 pub use self::rules::Rule;
-pub use self::server::{Call, Handler, Server};
+pub use self::server::{Handler, Server};
 pub use self::world::Sim;
 
 /// A test that panicked while it held a lock has failed already; the others need not.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::body::Ending;
-use super::fault::{Alteration, Effect, Fault};
+use super::fault::{Alteration, Effect, Fault, Interruption};
 use super::ledger::Entry;
 use super::lock;
 use super::reply::Reply;
@@ -47,6 +47,7 @@ pub(super) struct Plan {
     pub(super) answer: Option<Reply>,
     pub(super) ending: Ending,
     pub(super) close_after: bool,
+    pub(super) interruption: Option<Interruption>,
     alterations: Vec<Alteration>,
 }
 
@@ -90,6 +91,7 @@ impl Faults {
             answer: None,
             ending: Ending::Whole,
             close_after: false,
+            interruption: None,
             alterations: Vec::new(),
         };
         for effect in self.take_effects(|fault| fault.conditions.iter().all(|holds| holds(entry))) {
@@ -100,6 +102,7 @@ impl Faults {
                 Effect::Alter(alteration) => plan.alterations.push(alteration),
                 Effect::End(ending) => plan.ending = ending,
                 Effect::CloseAfterAnswer => plan.close_after = true,
+                Effect::Interrupt(interruption) => plan.interruption = Some(interruption),
                 Effect::HangOnAccept | Effect::CloseOnAccept => {}
             }
         }

@@ -12,6 +12,8 @@ use super::{lock, query};
 pub enum Rule {
     /// Authorization or Cookie at a blob store: signed URLs carry their own authority, and stores answer 400 to a second.
     CredentialAtBlobStore,
+    /// Authorization or Cookie at the other host of an upload: its address is the authority.
+    CredentialAtUploadHost,
     /// Basic at the API of a registry that never takes it: the password travelled for nothing.
     BasicAtRegistry,
     /// A path outside the distribution API, or a name, tag or digest outside its grammar.
@@ -99,6 +101,7 @@ impl Rules {
         };
         let credential = entry.authorization != AuthSeen::None || headers.contains_key(header::COOKIE);
         check(Rule::CredentialAtBlobStore, entry.role == Role::Blobs && credential);
+        check(Rule::CredentialAtUploadHost, entry.role == Role::Uploads && credential);
         check(Rule::RepeatedAuthorization, headers.get_all(header::AUTHORIZATION).iter().count() > 1);
         check(Rule::UnknownBearer, entry.authorization == AuthSeen::Bearer { id: None });
         check(Rule::NoUserAgent, !headers.contains_key(header::USER_AGENT));

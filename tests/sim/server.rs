@@ -8,8 +8,7 @@ use std::sync::{Arc, Mutex};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::request::Parts;
-use http::{Request, Response, header};
-use http_body_util::BodyExt;
+use http::{HeaderMap, Request, Response, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -18,8 +17,9 @@ use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::body::{Pieces, SimBody};
+use super::call::{Call, Upload};
 use super::fault::Fault;
-use super::ledger::{AuthSeen, Entry, Role};
+use super::ledger::{AuthSeen, Entry, Expect, Framing, Role};
 use super::lock;
 use super::network::Door;
 use super::plan::{FaultHandle, Faults, OnAccept};
@@ -30,51 +30,6 @@ use super::world::World;
 
 /// Answers one request that a server has entered into the ledger.
 pub type Handler = Arc<dyn Fn(Call) -> BoxFuture<'static, Reply> + Send + Sync>;
-
-/// A request on its way to its handler.
-pub struct Call {
-    pub entry: Entry,
-    number: usize,
-    world: Arc<World>,
-    body: Incoming,
-}
-
-impl Call {
-    /// The next piece of the request body; `None` at its end or when the client broke off.
-    pub async fn next_piece(&mut self) -> Option<bytes::Bytes> {
-        loop {
-            let piece = self.body.frame().await?.ok()?.into_data();
-            let Ok(piece) = piece else { continue };
-            self.entry.body_len += piece.len() as u64;
-            let read = self.entry.body_len;
-            self.world.ledger.amend(self.number, |entry| entry.body_len = read);
-            return Some(piece);
-        }
-    }
-
-    /// The whole request body: for documents and forms.
-    pub async fn read(&mut self) -> bytes::Bytes {
-        let mut all = Vec::new();
-        while let Some(piece) = self.next_piece().await {
-            all.extend_from_slice(&piece);
-        }
-        all.into()
-    }
-
-    /// Makes the ledger tell what only the body tells.
-    pub fn amend(&mut self, change: impl Fn(&mut Entry)) {
-        change(&mut self.entry);
-        self.world.ledger.amend(self.number, change);
-    }
-
-    pub fn broken(&self, rule: Rule) {
-        self.world.rules.broken(rule, &self.entry);
-    }
-
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.entry.headers.get(name).and_then(|value| value.to_str().ok())
-    }
-}
 
 /// How a server presents itself.
 pub(super) struct Manner {
@@ -166,10 +121,11 @@ impl Server {
     async fn serve(self: Arc<Self>, socket: Socket) {
         let (wire, gauge) = Wire::new(socket);
         let retire = Arc::<Notify>::default();
+        let leave = Arc::<Notify>::default();
         let service = service_fn(|request| {
             let pieces = Pieces { gauge: Arc::clone(&gauge), done: Arc::default() };
-            let (server, retire) = (Arc::clone(&self), Arc::clone(&retire));
-            async move { Ok::<_, Infallible>(server.respond(request, pieces, &retire).await) }
+            let (server, retire, leave) = (Arc::clone(&self), Arc::clone(&retire), Arc::clone(&leave));
+            async move { Ok::<_, Infallible>(server.respond(request, pieces, &retire, leave).await) }
         });
         let connection = http1::Builder::new()
             .auto_date_header(false)
@@ -182,6 +138,7 @@ impl Server {
                 // An error here is a broken transfer, which the client judges.
                 _ = &mut connection => return,
                 () = &mut cut => return,
+                () = leave.notified() => return,
                 // hyper has written the head by now, so it cannot announce the close any more.
                 () = retire.notified() => Pin::as_mut(&mut connection).graceful_shutdown(),
             }
@@ -193,6 +150,7 @@ impl Server {
         request: Request<Incoming>,
         pieces: Pieces,
         retire: &Arc<Notify>,
+        leave: Arc<Notify>,
     ) -> Response<SimBody> {
         let (head, body) = request.into_parts();
         let entry = self.entry(&head);
@@ -205,16 +163,34 @@ impl Server {
         if !plan.delay.is_zero() {
             tokio::time::sleep(plan.delay).await;
         }
-        let reply = match plan.answer.clone() {
-            Some(reply) => reply,
-            None => self.handle(Call { entry: entry.clone(), number, world: Arc::clone(&self.world), body }).await,
+        let gauge = &pieces.gauge;
+        let upload = Upload { body, gauge: Arc::clone(gauge), interruption: plan.interruption.clone(), leave };
+        let (call, outcome) = Call::new(entry.clone(), number, Arc::clone(&self.world), upload);
+        let reply = if let Some(reply) = plan.answer.clone() {
+            reply
+        } else {
+            tokio::select! {
+                biased;
+                reply = self.handle(call) => reply,
+                Ok(reply) = outcome => reply,
+            }
         };
         let mut reply = plan.alter(&entry, reply);
         if !reply.headers.contains_key(header::DATE) {
             reply = reply.header("date", self.world.clock.http_date());
         }
         let status = reply.status;
-        self.world.ledger.amend(number, |entry| entry.status = Some(status));
+        let mut unread = false;
+        self.world.ledger.amend(number, |entry| {
+            entry.status = Some(status);
+            unread = !entry.body_whole;
+        });
+        // As Go's server does with a body that it would have to read to its end.
+        if unread {
+            gauge.linger_on_close();
+            reply = reply.header("connection", "close");
+        }
+        gauge.answered();
         if plan.close_after {
             let (done, retire) = (Arc::clone(&pieces.done), Arc::clone(retire));
             tokio::spawn(async move {
@@ -236,6 +212,7 @@ impl Server {
     fn entry(&self, head: &Parts) -> Entry {
         let path = head.uri.path().to_owned();
         let role = (self.manner.role)(&path);
+        let framing = framing(&head.headers);
         Entry {
             server: format!("{}{}", self.manner.label, role.name()),
             role,
@@ -245,6 +222,9 @@ impl Server {
             authorization: self.authorization(head),
             headers: head.headers.clone(),
             body_len: 0,
+            body_whole: matches!(framing, Framing::None | Framing::Length(0)),
+            framing,
+            expect: if expects_continue(&head.headers) { Expect::Unanswered } else { Expect::Absent },
             status: None,
         }
     }
@@ -264,6 +244,18 @@ impl Server {
             },
         }
     }
+}
+
+fn framing(headers: &HeaderMap) -> Framing {
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        return Framing::Chunked;
+    }
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    length.map_or(Framing::None, Framing::Length)
+}
+
+fn expects_continue(headers: &HeaderMap) -> bool {
+    headers.get(header::EXPECT).is_some_and(|expect| expect.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 /// The decoded `user:password` of a Basic header.

@@ -52,6 +52,11 @@ impl Blob {
         Self { digest: digest.to_owned(), content: Content::Pattern { len } }
     }
 
+    /// Bytes whose digest is known already.
+    pub(in super::super) fn hashed(bytes: Bytes, digest: String) -> Self {
+        Self { digest, content: Content::Bytes(bytes) }
+    }
+
     pub(in super::super) fn discarded(len: u64, digest: String) -> Self {
         Self { digest, content: Content::Discarded { len } }
     }

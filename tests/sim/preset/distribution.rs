@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::registry::{Ask, Denial, Policy, Route, Scope, Series};
 use super::super::reply::Reply;
-use super::{Preset, Untyped};
+use super::{Deletes, Preset, SinglePost, Untyped};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -20,6 +20,7 @@ impl Preset {
         preset.oddities = Arc::new(strict_slash);
         preset.policy = Policy::Users;
         preset.pull.untyped = Untyped::NotFound;
+        preset.push.single_post = SinglePost::Ignored;
         match mode {
             Mode::Open => {
                 preset.gate.open = true;
@@ -35,6 +36,13 @@ impl Preset {
             }
         }
         preset
+    }
+
+    /// `storage.delete.enabled` is off, as it is by default.
+    #[must_use]
+    pub fn without_delete(self) -> Self {
+        let refusal = Reply::error(405, "UNSUPPORTED", "The operation is unsupported.");
+        self.pushes(|push| push.deletes = Deletes::refused(&refusal))
     }
 }
 

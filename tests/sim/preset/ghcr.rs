@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::super::registry::{Ask, Denial, Route, Scope, TokenAsk, Why, distribution_scopes};
 use super::super::reply::Reply;
-use super::{Delivery, Hop, LinkForm, Locations, Mint, Paging, Place, Preset, Referrers, TokenField, TokenPlace};
+use super::{
+    Deletes, Delivery, Hop, Limit, LinkForm, Locations, Mint, Paging, Place, Preset, Referrers, TokenField, TokenPlace,
+};
 
 const HEADERS: &[(&str, &str)] =
     &[("docker-distribution-api-version", "registry/2.0"), ("x-github-request-id", "1E51:2DB2E6:17EDE:3D83A:65C06864")];
@@ -41,8 +43,10 @@ impl Preset {
         preset.lists.catalog = Some(Paging { sorted: true, link: LinkForm::EchoesN, chunked: true, ..paging });
         preset.lists.referrers = Referrers::GitHubPage;
         preset.push.locations = Locations::Singular;
-        preset.push.most_ranged_patch = Some(4 << 20);
-        preset.push.delete_refused = Some(unsupported());
+        // ocx-sh/ocx#237 and oras-project/rust-oci-client#37.
+        let message = "the request body is too large and exceeds the maximum permissible limit of 4.00MiB";
+        preset.push.patches.most_ranged = Some(Limit::new(4 << 20, Reply::error(416, "SIZE_INVALID", message)));
+        preset.push.deletes = Deletes::refused(&unsupported());
         preset
     }
 }

@@ -1,10 +1,16 @@
 //! Registries as data: what each does differently, with a few hooks where data is not enough.
 
+mod acr;
+mod artifactory;
 mod distribution;
 mod docker_hub;
+mod ecr;
 mod generic;
 mod ghcr;
+mod google;
+mod harbor;
 mod plain;
+mod push;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +19,7 @@ use serde_json::Value;
 
 pub use self::distribution::Mode;
 pub use self::generic::Expiry;
+pub use self::push::{Deletes, Length, Limit, Locations, Mounts, Patches, Push, SinglePost, Source, WithoutFrom};
 use super::registry::{Ask, Denial, FOREVER, Policy, Scope, TokenAsk};
 use super::reply::Reply;
 
@@ -71,6 +78,8 @@ pub struct Tokens {
     pub wrong_login: Reply,
     /// How POST is refused; `None` where it works.
     pub post_refused: Option<Reply>,
+    /// How `grant_type=password` is refused; `None` where it works.
+    pub password_refused: Option<Reply>,
     pub mint: Mint,
     /// How long a token really works.
     pub lifetime: Duration,
@@ -99,6 +108,8 @@ pub enum TokenPlace {
 pub enum Mint {
     Jwt,
     Opaque,
+    /// Opaque, and good for whatever its user may, not only for what was asked.
+    Unbound,
     /// Base64 of `v1:user/repo:…`, or of the password itself.
     Ghcr,
 }
@@ -196,28 +207,6 @@ pub enum Referrers {
     Index,
     /// A redirect to an HTML page.
     GitHubPage,
-}
-
-#[derive(Clone)]
-pub struct Push {
-    pub locations: Locations,
-    /// A longer ranged PATCH is refused with 416.
-    pub most_ranged_patch: Option<u64>,
-    pub patch_status: u16,
-    /// `None` where manifests and blobs can be deleted.
-    pub delete_refused: Option<Reply>,
-    /// Otherwise pushed blobs are only counted and hashed, which costs no memory.
-    pub keep_blobs: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Locations {
-    /// `http://host/v2/NAME/blobs/uploads/ID?_state=…`
-    AbsoluteWithState,
-    /// `/v2/NAME/blobs/uploads/ID?_state=…`
-    RelativeWithState,
-    /// `/v2/NAME/blobs/upload/ID`
-    Singular,
 }
 
 impl Preset {

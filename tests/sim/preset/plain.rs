@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::super::registry::{Ask, Policy, distribution_scopes};
 use super::super::reply::Reply;
 use super::{
-    Delivery, Gate, LinkForm, Lists, Locations, Mint, Paging, Preset, Pull, Push, Referrers, TokenField, TokenPlace,
-    Tokens, Untyped, distribution,
+    Delivery, Gate, LinkForm, Lists, Mint, Paging, Preset, Pull, Push, Referrers, TokenField, TokenPlace, Tokens,
+    Untyped, distribution,
 };
 
 impl Preset {
@@ -36,6 +36,7 @@ impl Preset {
                 grant: Arc::new(|ask| Ok(ask.reduced())),
                 wrong_login: Reply::error(401, "UNAUTHORIZED", "incorrect username or password"),
                 post_refused: None,
+                password_refused: None,
                 mint: Mint::Jwt,
                 lifetime: Duration::from_secs(300),
                 expires_in: Some(300),
@@ -67,13 +68,7 @@ impl Preset {
                 }),
                 referrers: Referrers::Missing,
             },
-            push: Push {
-                locations: Locations::AbsoluteWithState,
-                most_ranged_patch: None,
-                patch_status: 202,
-                delete_refused: None,
-                keep_blobs: true,
-            },
+            push: Push::plain(),
         }
     }
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::super::call::Call;
 use super::super::ledger::Entry;
 use super::super::preset::Mint;
 use super::super::reply::Reply;
 use super::super::rules::Rule;
-use super::super::server::Call;
 use super::super::world;
 use super::route::Route;
 use super::scope::Scope;
@@ -128,17 +128,23 @@ impl Engine {
             Ok(caller) if needs.iter().all(|scope| self.holds(preset, caller, scope)) => return Ok(()),
             Ok(_) => Why::InsufficientScope,
         };
-        let origins = self.origins();
-        let realm = preset.tokens.realm.clone().unwrap_or_else(|| format!("{}{}", origins.token, preset.tokens.path));
-        let denial = Denial { ask, why, needs, realm, service: self.service(preset) };
-        Err((preset.gate.refuse)(&denial))
+        Err(self.refusal(ask, why, needs))
+    }
+
+    pub(super) fn refusal(&self, ask: &Ask<'_>, why: Why, needs: Vec<Scope>) -> Reply {
+        let (realm, service) = (self.realm(ask.preset), self.service(ask.preset));
+        (ask.preset.gate.refuse)(&Denial { ask, why, needs, realm, service })
+    }
+
+    pub(super) fn realm(&self, preset: &Preset) -> String {
+        preset.tokens.realm.clone().unwrap_or_else(|| format!("{}{}", self.origins().token, preset.tokens.path))
     }
 
     pub(super) fn service(&self, preset: &Preset) -> String {
         preset.tokens.service.clone().unwrap_or_else(|| self.origins().registry_authority().to_owned())
     }
 
-    fn holds(&self, preset: &Preset, caller: &Caller, scope: &Scope) -> bool {
+    pub(super) fn holds(&self, preset: &Preset, caller: &Caller, scope: &Scope) -> bool {
         if let Caller::Token(issued) = caller
             && let Access::Scopes(granted) = &issued.access
         {

@@ -3,10 +3,12 @@
 mod blob_store;
 mod gate;
 mod lists;
+mod mount;
 mod pull;
 mod push;
 mod route;
 mod scope;
+mod session;
 mod token;
 mod upload;
 mod users;
@@ -19,18 +21,19 @@ use futures_util::FutureExt;
 use http::Method;
 
 pub use self::gate::{Ask, Caller, Denial, Why};
-pub use self::route::Route;
+pub use self::route::{Door, Route};
 pub use self::scope::{Scope, distribution_scopes};
 pub(super) use self::token::FOREVER;
 pub use self::token::{Access, Issued, TokenAsk};
 pub use self::users::{Policy, Users};
+use super::call::Call;
 use super::content::{Blob, Image, Store};
-use super::ledger::Role;
+use super::ledger::{AuthSeen, Role};
 use super::lock;
 use super::preset::{Preset, TokenPlace};
 use super::reply::Reply;
 use super::rules::Rule;
-use super::server::{Call, Handler, Manner, Server};
+use super::server::{Handler, Manner, Server};
 use super::world::World;
 
 /// A running registry with its token service and blob store. A cheap handle; clones are the same registry.
@@ -40,6 +43,7 @@ pub struct Registry {
     api: Arc<Server>,
     token: Arc<Server>,
     blobs: Arc<Server>,
+    uploads: Arc<Server>,
 }
 
 impl Registry {
@@ -65,6 +69,24 @@ impl Registry {
 
     pub fn blobs(&self) -> &Server {
         &self.blobs
+    }
+
+    /// The other host of [`Locations::OtherHost`](super::Locations::OtherHost).
+    pub fn uploads(&self) -> &Server {
+        &self.uploads
+    }
+
+    /// The sessions that are open, and how many bytes each has received.
+    pub fn open_uploads(&self) -> Vec<u64> {
+        lock(&self.engine.sessions).values().map(session::Session::received).collect()
+    }
+
+    /// What a token gets whose time is over: a 401 with `error="invalid_token"`. For faults in the middle of an upload.
+    pub fn invalid_token(&self) -> Reply {
+        let preset = Arc::clone(&lock(&self.engine.preset));
+        let (realm, service) = (self.engine.realm(&preset), self.engine.service(&preset));
+        let challenge = format!(r#"Bearer realm="{realm}",service="{service}",error="invalid_token""#);
+        Reply::error(401, "UNAUTHORIZED", "authentication required").header("www-authenticate", challenge)
     }
 
     pub fn store(&self) -> &Store {
@@ -135,9 +157,11 @@ impl Registry {
             None => start(format!("auth.{host}"), Box::new(|_| Role::Token)).await,
         };
         let blobs = start(format!("blobs.{host}"), Box::new(|_| Role::Blobs)).await;
-        let origins = Origins { registry: api.origin(), token: token.origin(), blobs: blobs.origin() };
+        let uploads = start(format!("uploads.{host}"), Box::new(|_| Role::Uploads)).await;
+        let origins =
+            Origins { registry: api.origin(), token: token.origin(), blobs: blobs.origin(), uploads: uploads.origin() };
         assert!(engine.origins.set(origins).is_ok(), "a registry starts once");
-        Self { engine, api, token, blobs }
+        Self { engine, api, token, blobs, uploads }
     }
 }
 
@@ -148,7 +172,7 @@ pub struct Engine {
     store: Store,
     users: Users,
     tokens: token::TokenBook,
-    uploads: Mutex<HashMap<String, upload::Upload>>,
+    sessions: Mutex<HashMap<String, session::Session>>,
     origins: OnceLock<Origins>,
     numbers: [AtomicUsize; 3],
     charged: AtomicUsize,
@@ -165,6 +189,7 @@ pub struct Origins {
     pub registry: String,
     pub token: String,
     pub blobs: String,
+    pub uploads: String,
 }
 
 impl Origins {
@@ -181,7 +206,7 @@ impl Engine {
             store: Store::default(),
             users: Users::default(),
             tokens: token::TokenBook::default(),
-            uploads: Mutex::default(),
+            sessions: Mutex::default(),
             origins: OnceLock::new(),
             numbers: Default::default(),
             charged: AtomicUsize::new(0),
@@ -217,6 +242,7 @@ impl Engine {
             }
             _ if blob_store::is_presigned(&call.entry.path) => self.answer_presigned(&preset, &call.entry),
             Role::Registry => with_headers(self.answer_api(&preset, call).await, preset.headers),
+            Role::Uploads => self.answer_elsewhere(&preset, call).await,
             Role::Blobs | Role::Other(_) => {
                 call.broken(Rule::UnknownPath);
                 Reply::new(404).xml("<Error><Code>NoSuchKey</Code></Error>")
@@ -225,7 +251,7 @@ impl Engine {
     }
 
     async fn answer_api(&self, preset: &Preset, call: Call) -> Reply {
-        let Some(route) = Route::parse(&call.entry.path) else {
+        let Some(route) = Route::parse(&call.entry.path).map(|route| self.whole_name(route)) else {
             call.broken(Rule::UnknownPath);
             return Reply::new(404).text("404 page not found\n");
         };
@@ -249,6 +275,20 @@ impl Engine {
             Route::Blob { name, digest } if reads => self.blob(&ask, name, digest),
             _ => self.change(&ask, call).await,
         }
+    }
+
+    /// The host of [`Locations::OtherHost`](super::Locations::OtherHost): nobody is asked who they are.
+    async fn answer_elsewhere(&self, preset: &Preset, call: Call) -> Reply {
+        let Some(route @ Route::Upload { .. }) = Route::parse(&call.entry.path) else {
+            call.broken(Rule::UnknownPath);
+            return Reply::new(404).text("404 page not found\n");
+        };
+        if call.entry.authorization != AuthSeen::None {
+            return Reply::error(400, "UNSUPPORTED", "only one auth mechanism allowed");
+        }
+        let (entry, caller) = (call.entry.clone(), Ok(Caller::Anonymous));
+        let ask = Ask { registry: self, preset, entry: &entry, route: &route, caller: &caller };
+        self.change(&ask, call).await
     }
 
     /// Numbers count from 1 within their series, so that they do not depend on what else went on.

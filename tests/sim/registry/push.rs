@@ -2,40 +2,51 @@
 
 use http::Method;
 
+use super::super::call::Call;
 use super::super::content::{Manifest, Repository};
-use super::super::preset::Preset;
+use super::super::query;
 use super::super::reply::Reply;
-use super::super::server::Call;
 use super::route::Route;
 use super::{Ask, Engine, lists};
 
 impl Engine {
     pub(super) async fn change(&self, ask: &Ask<'_>, mut call: Call) -> Reply {
-        let preset = ask.preset;
+        let deletes = &ask.preset.push.deletes;
         match (ask.route, &ask.entry.method) {
-            (Route::Manifest { name, reference }, &Method::PUT) => self.put_manifest(name, reference, &mut call).await,
+            (Route::Manifest { name, reference }, &Method::PUT) => {
+                self.put_manifest(ask, name, reference, &mut call).await
+            }
             (Route::Manifest { name, reference }, &Method::DELETE) => {
-                self.delete(preset, name, |repository| repository.delete_manifest(reference))
+                let refusal = if reference.contains(':') { &deletes.manifests } else { &deletes.tags };
+                let unknown = Reply::error(404, "MANIFEST_UNKNOWN", "manifest unknown");
+                self.delete(refusal.as_ref(), name, unknown, |repository| repository.delete_manifest(reference))
             }
             (Route::Blob { name, digest }, &Method::DELETE) => {
-                self.delete(preset, name, |repository| repository.blobs.remove(digest).is_some())
+                let unknown = Reply::error(404, "BLOB_UNKNOWN", "blob unknown to registry");
+                self.delete(deletes.blobs.as_ref(), name, unknown, |repository| {
+                    repository.blobs.remove(digest).is_some()
+                })
             }
             (Route::Uploads { name }, &Method::POST) => self.start_upload(ask, name, &mut call).await,
-            (Route::Upload { name, id }, &Method::GET | &Method::HEAD) => self.upload_status(preset, name, id),
-            (Route::Upload { name, id }, &Method::PATCH) => self.patch(ask, name, id, &mut call).await,
-            (Route::Upload { name, id }, &Method::PUT) => self.finish_upload(ask, name, id, &mut call).await,
-            (Route::Upload { id, .. }, &Method::DELETE) => self.cancel_upload(id),
+            (Route::Upload { id, .. }, &Method::GET | &Method::HEAD) => self.upload_status(ask, id),
+            (Route::Upload { id, .. }, &Method::PATCH) => self.patch(ask, id, &mut call).await,
+            (Route::Upload { id, .. }, &Method::PUT) => self.finish_upload(ask, id, &mut call).await,
+            (Route::Upload { id, .. }, &Method::DELETE) => self.cancel_upload(ask, id),
             _ => Reply::error(405, "UNSUPPORTED", "The operation is unsupported."),
         }
     }
 
-    async fn put_manifest(&self, name: &str, reference: &str, call: &mut Call) -> Reply {
+    async fn put_manifest(&self, ask: &Ask<'_>, name: &str, reference: &str, call: &mut Call) -> Reply {
+        if let Some(refusal) = ask.preset.push.must_exist.clone().filter(|_| !self.store.exists(name)) {
+            return refusal;
+        }
         let Some(media_type) = call.header("content-type").map(str::to_owned) else {
             return Reply::error(400, "MANIFEST_INVALID", "manifest invalid");
         };
         let manifest = Manifest::new(&media_type, call.read().await);
         let digest = manifest.digest.clone();
-        if reference.contains(':') && reference != digest {
+        let by_digest = reference.contains(':');
+        if by_digest && reference != digest {
             return Reply::error(400, "DIGEST_INVALID", "provided digest did not match uploaded content");
         }
         let document = manifest.document();
@@ -44,14 +55,18 @@ impl Engine {
             let detail = format!(r#"{{"digest":"{missing}"}}"#);
             return Reply::error_detail(400, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry", &detail);
         }
+        // `?tag=` belongs to pushes by digest only (opencontainers/distribution-spec, spec.md).
+        let more = if by_digest { query::values(&ask.entry.query, "tag") } else { Vec::new() };
         self.store.write(name, |repository| {
             repository.manifests.insert(digest.clone(), manifest);
-            if !reference.contains(':') {
-                repository.tag(reference, &digest);
+            let named = (!by_digest).then_some(reference);
+            for tag in named.into_iter().chain(more.iter().map(String::as_str)) {
+                repository.tag(tag, &digest);
             }
         });
-        let location = format!("/v2/{name}/manifests/{digest}");
+        let location = self.content_location(ask.preset, format!("/v2/{name}/manifests/{digest}"));
         let reply = Reply::new(201).header("location", location).header("docker-content-digest", &digest);
+        let reply = more.iter().fold(reply, |reply, tag| reply.line("oci-tag", tag));
         subject.map_or(reply.clone(), |subject| reply.header("oci-subject", subject))
     }
 
@@ -64,17 +79,19 @@ impl Engine {
         named.filter(|digest| !known(digest)).map(str::to_owned).next()
     }
 
-    fn delete(&self, preset: &Preset, name: &str, delete: impl FnOnce(&mut Repository) -> bool) -> Reply {
-        if let Some(refusal) = &preset.push.delete_refused {
+    fn delete(
+        &self,
+        refusal: Option<&Reply>,
+        name: &str,
+        unknown: Reply,
+        delete: impl FnOnce(&mut Repository) -> bool,
+    ) -> Reply {
+        if let Some(refusal) = refusal {
             return refusal.clone();
         }
         if !self.store.exists(name) {
             return lists::unknown_name(name);
         }
-        if self.store.write(name, delete) {
-            Reply::new(202)
-        } else {
-            Reply::error(404, "MANIFEST_UNKNOWN", "manifest unknown")
-        }
+        if self.store.write(name, delete) { Reply::new(202) } else { unknown }
     }
 }

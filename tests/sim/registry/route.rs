@@ -27,11 +27,23 @@ pub enum Route {
     Uploads {
         name: String,
     },
-    /// `/blobs/uploads/ID`, and `/blobs/upload/ID` as GHCR writes it
+    /// An upload session. Under [`Door::Outside`] the name is only the repository's beginning.
     Upload {
         name: String,
         id: String,
+        door: Door,
     },
+}
+
+/// By which path a session was addressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// `/v2/NAME/blobs/uploads/ID`
+    Uploads,
+    /// `/v2/NAME/blobs/upload/ID`
+    Upload,
+    /// `/artifacts-uploads/namespaces/P/repositories/R/uploads/ID`
+    Outside,
 }
 
 impl Route {
@@ -43,12 +55,16 @@ impl Route {
             "/v2/_catalog" => return Some(Self::Catalog),
             _ => {}
         }
+        if let Some(rest) = path.strip_prefix("/artifacts-uploads/") {
+            return Self::outside(rest);
+        }
         let segments: Vec<&str> = path.strip_prefix("/v2/")?.split('/').collect();
         let (name, route) = match segments.as_slice() {
             [name @ .., "tags", "list"] => (name, Self::Tags { name: name.join("/") }),
             [name @ .., "blobs", "uploads", ""] => (name, Self::Uploads { name: name.join("/") }),
-            [name @ .., "blobs", "uploads" | "upload", id] => {
-                (name, Self::Upload { name: name.join("/"), id: (*id).to_owned() })
+            [name @ .., "blobs", door @ ("uploads" | "upload"), id] => {
+                let door = if *door == "upload" { Door::Upload } else { Door::Uploads };
+                (name, Self::Upload { name: name.join("/"), id: (*id).to_owned(), door })
             }
             [name @ .., "manifests", reference] if is_tag(reference) || is_digest(reference) => {
                 (name, Self::Manifest { name: name.join("/"), reference: (*reference).to_owned() })
@@ -62,6 +78,14 @@ impl Route {
             _ => return None,
         };
         (!name.is_empty() && name.iter().all(|segment| is_name_segment(segment))).then_some(route)
+    }
+
+    fn outside(rest: &str) -> Option<Self> {
+        let segments: Vec<&str> = rest.split('/').collect();
+        let ["namespaces", project, "repositories", repository, "uploads", id] = segments.as_slice() else {
+            return None;
+        };
+        Some(Self::Upload { name: format!("{project}/{repository}"), id: (*id).to_owned(), door: Door::Outside })
     }
 
     pub fn repository(&self) -> Option<&str> {

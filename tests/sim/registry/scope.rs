@@ -4,6 +4,7 @@ use std::fmt;
 
 use http::Method;
 
+use super::super::preset::Source;
 use super::Ask;
 use super::route::Route;
 
@@ -64,7 +65,8 @@ pub fn distribution_scopes(ask: &Ask<'_>) -> Vec<Scope> {
         _ => &["pull"],
     };
     let mut scopes = vec![Scope::repository(name, actions)];
-    if let (Route::Uploads { .. }, Some(source)) = (ask.route, ask.entry.query_value("from")) {
+    let needs_source = matches!(ask.preset.push.mounts.source, Source::Scoped | Source::Challenged);
+    if let (Route::Uploads { .. }, Some(source), true) = (ask.route, ask.entry.query_value("from"), needs_source) {
         scopes.push(Scope::repository(&source, &["pull"]));
     }
     scopes

@@ -10,11 +10,11 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::super::call::Call;
 use super::super::ledger::{AuthSeen, Entry};
 use super::super::preset::{Mint, TokenField};
 use super::super::reply::Reply;
 use super::super::rules::Rule;
-use super::super::server::Call;
 use super::super::{lock, query, world};
 use super::scope::Scope;
 use super::{Engine, Preset, Series};
@@ -98,6 +98,9 @@ impl Engine {
         }
         match query::value(parameters, "grant_type").as_deref() {
             Some("password") => {
+                if let Some(refusal) = &preset.tokens.password_refused {
+                    return Err(refusal.clone());
+                }
                 let [user, password] =
                     ["username", "password"].map(|key| query::value(parameters, key).unwrap_or_default());
                 call.amend(|entry| entry.authorization = AuthSeen::Password { user: user.clone() });
@@ -121,8 +124,8 @@ impl Engine {
     fn issue(&self, ask: &TokenAsk<'_>, granted: Vec<Scope>, wants_refresh_token: bool) -> Reply {
         let tokens = &ask.preset.tokens;
         let token = self.mint(ask, &granted);
-        let access =
-            if tokens.mint == Mint::Ghcr && ask.user.is_some() { Access::AllOfUser } else { Access::Scopes(granted) };
+        let echoed = tokens.mint == Mint::Ghcr && ask.user.is_some();
+        let access = if echoed || tokens.mint == Mint::Unbound { Access::AllOfUser } else { Access::Scopes(granted) };
         let issued = Issued { user: ask.user.clone(), access, expires: Instant::now() + tokens.lifetime };
         lock(&self.tokens.0).insert(token.clone(), Arc::new(issued));
         self.world.tokens.issued(&token, &self.origins().registry);
@@ -149,7 +152,7 @@ impl Engine {
     fn mint(&self, ask: &TokenAsk<'_>, granted: &[Scope]) -> String {
         match ask.preset.tokens.mint {
             Mint::Jwt => self.jwt(ask, granted),
-            Mint::Opaque => format!("opaque-token-{}", self.next_number(Series::Tokens)),
+            Mint::Opaque | Mint::Unbound => format!("opaque-token-{}", self.next_number(Series::Tokens)),
             Mint::Ghcr => {
                 BASE64_STANDARD.encode(match ask.user.as_deref().and_then(|user| self.users.password(user)) {
                     Some(password) => password,
