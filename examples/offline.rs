@@ -140,7 +140,8 @@ fn serve(listener: TcpListener, config: &Config) -> Result<impl Future<Output = 
     let sources = Arc::new(Sources::new(environment::Environment::default()));
     let tls = build::read_tls(config).map_err(|_| "a TLS file cannot be used")?;
     let routes = build::routes(config, tls, &sources, &Network::Tcp);
-    let proxy = Proxy::new(routes, WallClock::System);
+    let uploads = build::uploads(config, &sources)?;
+    let proxy = Proxy::new(routes, WallClock::System, uploads);
     let front = Arc::new(Front { pinned: None, hosts: BTreeSet::new() });
     let handle: listen::Handle =
         Arc::new(move |request| Box::pin(proxy::handle(proxy.clone(), front.clone(), request)));

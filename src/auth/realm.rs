@@ -75,6 +75,7 @@ mod tests {
     use crate::credential::environment::Environment;
     use crate::credential::sources::Sources;
     use crate::net::dial::Network;
+    use crate::net::pace::Pace;
     use crate::profile;
     use crate::upstream::{Reach, UpstreamId};
 
@@ -96,6 +97,7 @@ mod tests {
             upload_hosts: Vec::new(),
             credentials: Credentials::new(&CredentialSource::Anonymous, &[], &sources),
             timeouts: Timeouts::default(),
+            pace: Pace::default(),
             reach: Reach::new(Network::Tcp, Arc::default(), false),
         }
     }

@@ -5,6 +5,8 @@
 //! away takes nothing with it. Each held lease has a keeper task that fetches its successor when it falls due and
 //! was used, and drops it at its end.
 
+mod keeper;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
@@ -12,15 +14,15 @@ use std::hash::Hash;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use dashmap::DashMap;
 use futures_util::FutureExt;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::lease::{Freshness, Lease};
+use keeper::{Keeper, Kept};
 
 /// Says which leases can stand in for which.
 pub trait Covers {
@@ -60,58 +62,6 @@ enum Slot<V, E> {
     Fetching(watch::Receiver<Option<Outcome<V, E>>>),
     Held { lease: Arc<Lease<V>>, keeper: Kept },
     Refused { error: Arc<E>, until: Instant },
-}
-
-/// What callers leave for the task that looks after a lease.
-#[derive(Debug)]
-struct Keeper {
-    born: Instant,
-    /// Milliseconds from `born` to the latest use.
-    used: AtomicU64,
-    used_while_due: Notify,
-    /// Somebody needs a longer life than the lease has left.
-    hurry: Notify,
-    /// Counts attempts to renew, whatever came of them.
-    attempts: watch::Sender<u64>,
-    gone: Notify,
-}
-
-impl Keeper {
-    /// Its birth counts as a use: somebody waited for it.
-    fn new(born: Instant) -> Self {
-        Self {
-            born,
-            used: AtomicU64::new(0),
-            used_while_due: Notify::new(),
-            hurry: Notify::new(),
-            attempts: watch::Sender::new(0),
-            gone: Notify::new(),
-        }
-    }
-
-    fn note_use(&self, now: Instant) {
-        let since = now.saturating_duration_since(self.born).as_millis();
-        self.used.fetch_max(u64::try_from(since).unwrap_or(u64::MAX), Ordering::Relaxed);
-    }
-
-    fn last_use(&self) -> Instant {
-        self.born + Duration::from_millis(self.used.load(Ordering::Relaxed))
-    }
-
-    /// Whether a lease was used so lately that it may well be used again.
-    fn is_warm<V>(&self, lease: &Lease<V>, now: Instant) -> bool {
-        now.saturating_duration_since(self.last_use()) < WARM.min(lease.lifetime().mul_f64(1.25))
-    }
-}
-
-/// The slot's end of a keeper: when the slot goes, its keeper goes.
-#[derive(Debug)]
-struct Kept(Arc<Keeper>);
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        self.0.gone.notify_one();
-    }
 }
 
 impl<G, K, V, E> LeaseCache<G, K, V, E>
@@ -418,8 +368,6 @@ async fn run<V, E: FetchError>(fetch: &Fetch<V, E>) -> Outcome<V, E> {
     }
 }
 
-/// Longer than a minute: clients that poll do so by the minute.
-const WARM: Duration = Duration::from_secs(90);
 /// How long one waits for a longer life.
 const HURRY: Duration = Duration::from_secs(15);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(250);

@@ -88,14 +88,14 @@ impl Client {
         outcome
     }
 
-    /// What changes nothing when it is done twice is sent again when a pooled connection was stale.
+    /// A read is sent again when a pooled connection was stale.
     async fn send_held(
         &self,
         request: &Request<Payload>,
         body: &Bytes,
         limit: Duration,
     ) -> Result<Response<Incoming>, TransportError> {
-        let may_repeat = matches!(*request.method(), Method::GET | Method::HEAD | Method::POST | Method::PUT);
+        let may_repeat = matches!(*request.method(), Method::GET | Method::HEAD) && body.is_empty();
         let mut repeats = if may_repeat { STALE_REPEATS } else { 0 };
         loop {
             match timeout(limit, self.inner.request(with_body(request, body_of(body.clone())))).await {

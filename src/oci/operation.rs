@@ -89,6 +89,13 @@ pub enum NotOci {
     Method { allow: &'static str },
 }
 
+impl NotOci {
+    /// Whether there is no such endpoint, whatever else the request says.
+    pub fn is_about_the_path(self) -> bool {
+        matches!(self, Self::Endpoint | Self::Method { .. } | Self::Name(_))
+    }
+}
+
 impl Operation {
     /// Recognises a request. `namespace` is where the registry keeps names of one component (`library`).
     pub fn parse(method: &Method, path: &ApiPath, query: &Query, namespace: Option<&str>) -> Result<Self, NotOci> {
@@ -188,8 +195,8 @@ impl Operation {
             Self::ListReferrers(_, digest) | Self::ReadBlob(_, digest) | Self::DeleteBlob(_, digest) => {
                 Some(digest.as_str())
             }
-            Self::ContinueUpload(_, _, Step::Finish(digest)) => Some(digest.as_str()),
-            Self::StartUpload(_, Start::Whole(digest) | Start::Mount { digest, .. }) => Some(digest.as_str()),
+            Self::ContinueUpload(_, _, Step::Finish(digest))
+            | Self::StartUpload(_, Start::Whole(digest) | Start::Mount { digest, .. }) => Some(digest.as_str()),
             Self::Ping
             | Self::ListRepositories
             | Self::ListTags(_)

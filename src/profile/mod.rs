@@ -78,7 +78,7 @@ pub struct Uploads {
     pub mount_needs_source: bool,
 }
 
-/// How a registry takes the PATCHes of an upload.
+/// How a registry takes the chunks of an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chunks {
     /// As the client cuts them.

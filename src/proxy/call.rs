@@ -12,10 +12,11 @@ use crate::auth::ask::Ask;
 use crate::auth::scopes;
 use crate::observe::blame::{Blame, Step};
 use crate::oci::error::ErrorCode;
-use crate::oci::operation::{Access, NotOci, Operation};
+use crate::oci::operation::{Access, NotOci, Operation, Start};
 use crate::oci::query::Query;
 use crate::oci::reference::BadReference;
 use crate::profile::{Catalog, Delete};
+use crate::upstream::Upstream;
 
 /// One request of the API to one registry.
 #[derive(Clone, Debug)]
@@ -41,11 +42,10 @@ impl Call {
 /// Recognises the operation and checks it against grammar, registry and configuration, in this order.
 pub fn classify(routed: Routed, method: &Method) -> Result<Call, Failure> {
     let upstream = routed.upstream.clone();
-    let operation =
-        Operation::parse(method, &routed.path, &routed.query, upstream.profile.namespace).map_err(not_oci)?;
+    let (operation, query) = recognise(&routed, method)?;
     check_capability(&routed, &operation)?;
     check_permission(&routed, &operation)?;
-    let query = upstream_query(&routed.query, &operation)?;
+    let query = upstream_query(query, &operation)?;
     let ask = Ask {
         repository: operation.repository().cloned(),
         scopes: scopes::for_operation(upstream.profile, &operation),
@@ -56,6 +56,30 @@ pub fn classify(routed: Routed, method: &Method) -> Result<Call, Failure> {
         upstream,
     };
     Ok(Call { routed: Arc::new(routed), operation, method: method.clone(), query, ask })
+}
+
+/// The operation, and the query without a mount's source that may not be read: it is not to be had by mounting it
+/// either, though the blob may be sent.
+fn recognise(routed: &Routed, method: &Method) -> Result<(Operation, Query), Failure> {
+    let upstream = &routed.upstream;
+    let parse = |query: &Query| Operation::parse(method, &routed.path, query, upstream.profile.namespace);
+    let mut query = routed.query.clone();
+    let mut operation = parse(&query).map_err(|why| {
+        // Whoever may not push at all need not get the details of an upload right first.
+        let pushes = matches!(*method, Method::POST | Method::PATCH | Method::PUT);
+        let refused = pushes && !why.is_about_the_path() && !upstream.allow.contains(&Access::Push);
+        if refused { not_allowed(upstream, Access::Push) } else { not_oci(why) }
+    })?;
+    if let Operation::StartUpload(_, Start::Mount { from: Some(from), .. }) = &operation {
+        if upstream.allow.contains(&Access::Pull) && upstream.permits(Access::Pull, from) {
+            query.set("from", from.as_str());
+        } else {
+            query.remove("mount");
+            query.remove("from");
+            operation = parse(&query).map_err(not_oci)?;
+        }
+    }
+    Ok((operation, query))
 }
 
 fn not_oci(why: NotOci) -> Failure {
@@ -97,14 +121,8 @@ fn check_permission(routed: &Routed, operation: &Operation) -> Result<(), Failur
     }
     let upstream = &routed.upstream;
     let access = operation.access();
-    let denied = |message: String| {
-        Failure::new(StatusCode::FORBIDDEN, ErrorCode::Denied, Blame::Configuration, Step::Classify, message)
-    };
     if !upstream.allow.contains(&access) {
-        let (host, word) = (&upstream.host, access.as_str());
-        return Err(denied(format!(
-            "the configuration does not allow '{word}' on {host}; add \"{word}\" to 'allow' of [registry.\"{host}\"], or start with --allow"
-        )));
+        return Err(not_allowed(upstream, access));
     }
     let permitted = operation.repository().is_none_or(|name| upstream.permits(access, name));
     if !permitted {
@@ -118,11 +136,21 @@ fn check_permission(routed: &Routed, operation: &Operation) -> Result<(), Failur
     Ok(())
 }
 
+fn not_allowed(upstream: &Upstream, access: Access) -> Failure {
+    let (host, word) = (&upstream.host, access.as_str());
+    denied(format!(
+        "the configuration does not allow '{word}' on {host}; add \"{word}\" to 'allow' of [registry.\"{host}\"], or start with --allow"
+    ))
+}
+
+fn denied(message: String) -> Failure {
+    Failure::new(StatusCode::FORBIDDEN, ErrorCode::Denied, Blame::Configuration, Step::Classify, message)
+}
+
 /// Listings pass their cursors on; everything else has no query a registry needs.
-fn upstream_query(query: &Query, operation: &Operation) -> Result<Query, Failure> {
+fn upstream_query(mut query: Query, operation: &Operation) -> Result<Query, Failure> {
     match operation {
         Operation::ListTags(_) | Operation::ListRepositories => {
-            let mut query = query.clone();
             if let Some(n) = query.value("n") {
                 let wanted: u64 = n.parse().map_err(|_| {
                     let message = "'n' is the number of entries a page may have: a whole number, not negative";
@@ -139,8 +167,8 @@ fn upstream_query(query: &Query, operation: &Operation) -> Result<Query, Failure
             }
             Ok(query)
         }
-        Operation::ListReferrers(..) => Ok(query.clone()),
-        _ if operation.access() == Access::Push => Ok(query.clone()),
+        Operation::ListReferrers(..) => Ok(query),
+        _ if operation.access() == Access::Push => Ok(query),
         _ => Ok(Query::default()),
     }
 }

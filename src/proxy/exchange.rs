@@ -14,6 +14,7 @@ use super::outbound::Outbound;
 use super::refusal;
 use crate::observe::blame::Step;
 use crate::observe::record::Record;
+use crate::profile::Expired;
 
 /// Where the time of a request went.
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,12 +50,22 @@ pub async fn exchange(
         let to_registry = (Step::Registry, &*registry);
         let response =
             leg::send(call, &request, (&outbound.url, outbound.allowance), to_registry, record, timing).await?;
-        if response.status() != StatusCode::UNAUTHORIZED {
+        let expired = looks_expired(call, response.status());
+        if response.status() != StatusCode::UNAUTHORIZED && expired.is_none() {
             proxy.authorizer.accepted(&call.ask, &mut offer, response.status());
             return Ok(Answer { response, authorization: offer.grant.header().cloned() });
         }
         let (head, body) = response.into_parts();
-        let denial = refusal::denied(call, &offer.grant, &head, body).await;
+        let denial = match expired {
+            None => refusal::denied(call, &offer.grant, &head, body).await,
+            Some(expired) => {
+                let failure = refusal::normalized(call, &head, body, Step::Registry).await;
+                if !failure.message.to_lowercase().contains(expired.words) {
+                    return Err(failure);
+                }
+                failure
+            }
+        };
         let begun = Instant::now();
         let next = match tries_left {
             0 => None,
@@ -68,6 +79,11 @@ pub async fn exchange(
         offer = next;
     }
     unreachable!("the last try returns")
+}
+
+/// The profile's row that a refusal other than 401 may stand for.
+fn looks_expired(call: &Call, status: StatusCode) -> Option<&'static Expired> {
+    call.routed.upstream.profile.expired.iter().find(|expired| expired.status == status.as_u16())
 }
 
 const MOST_TRIES: u32 = 3;

@@ -21,6 +21,7 @@ pub mod refusal;
 pub mod reply;
 pub mod route;
 pub mod transfer;
+pub mod untag;
 pub mod upload;
 
 use std::sync::Arc;

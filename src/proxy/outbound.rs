@@ -37,23 +37,24 @@ pub struct Outbound {
 impl Outbound {
     /// Reads the client's small body, if it has one, and builds the registry's request.
     pub async fn prepare(proxy: &Proxy, call: &Call, head: &Parts, body: Incoming) -> Result<Self, Failure> {
-        let upstream = &call.routed.upstream;
-        let query = (!call.query.is_empty()).then(|| call.query.to_string());
-        let url = upstream.url(&call.operation.path(), query);
         let bytes = match call.operation {
             Operation::WriteManifest(..) => {
-                let reading = read_limited(body, LARGEST_DOCUMENT, upstream.timeouts.body_idle);
+                let reading = read_limited(body, LARGEST_DOCUMENT, call.routed.upstream.timeouts.body_idle);
                 let read = timeout(SLOWEST_DOCUMENT, reading).await.unwrap_or(Err(ReadError::Slow(SLOWEST_DOCUMENT)));
                 read.map_err(|error| bad_body(&error))?
             }
             // A body that means nothing is not read, and not passed on.
             _ => Bytes::new(),
         };
-        let mut headers = headers::outbound(call, &head.headers);
-        if let Ok(via) = HeaderValue::from_str(&via(proxy, &head.headers)) {
-            headers.insert(VIA, via);
-        }
-        Self::to(url, call.method.clone(), headers, bytes.into())
+        Self::of(proxy, call, &head.headers, bytes)
+    }
+
+    /// The registry's request for `call`.
+    pub fn of(proxy: &Proxy, call: &Call, client: &HeaderMap, body: Bytes) -> Result<Self, Failure> {
+        let query = (!call.query.is_empty()).then(|| call.query.to_string());
+        let url = call.routed.upstream.url(&call.operation.path(), query);
+        let headers = headers::outbound(call, client);
+        Self::to(proxy, client, (call.method.clone(), url), headers, body.into())
     }
 
     /// A step of an upload, which goes where the registry said.
@@ -65,14 +66,20 @@ impl Outbound {
         payload: Payload,
         range: Option<ContentRange>,
     ) -> Result<Self, Failure> {
-        let mut headers = headers::of_step(call, client, &payload, range);
+        let headers = headers::of_step(call, client, &payload, range);
+        Self::to(proxy, client, (method, url.clone()), headers, payload)
+    }
+
+    fn to(
+        proxy: &Proxy,
+        client: &HeaderMap,
+        (method, url): (Method, Url),
+        mut headers: HeaderMap,
+        payload: Payload,
+    ) -> Result<Self, Failure> {
         if let Ok(via) = HeaderValue::from_str(&via(proxy, client)) {
             headers.insert(VIA, via);
         }
-        Self::to(url.clone(), method, headers, payload)
-    }
-
-    fn to(url: Url, method: Method, headers: HeaderMap, payload: Payload) -> Result<Self, Failure> {
         let request = request::to(&url, method, headers, payload).map_err(|why| unsendable(&why.to_string()))?;
         Ok(Self { request, url, allowance: Duration::ZERO })
     }

@@ -19,7 +19,7 @@ use super::outbound::{self, Outbound};
 use super::redirect::{DeadEnd, Landing, follow};
 use super::reply::{self, Reply};
 use super::transfer::{self, Resumption};
-use super::upload;
+use super::{untag, upload};
 use crate::net::body::StreamBody;
 use crate::net::progress::Progress;
 use crate::observe::blame::{Blame, Step};
@@ -101,6 +101,7 @@ async fn serve(
     if matches!(call.operation, Operation::StartUpload(..) | Operation::ContinueUpload(..)) {
         return upload::serve(proxy, call, head, body, progress, record, timing).await;
     }
+    let call = untag::resolve(proxy, call, head, record, timing).await?;
     let outbound = Outbound::prepare(proxy, &call, head, body).await?;
     let landing = fetch(proxy, &call, &outbound, record, timing).await?;
     reply::complete(proxy, call, outbound, landing, record, timing).await

@@ -12,6 +12,7 @@ use super::failure::Failure;
 use crate::base::host::RegistryHost;
 use crate::observe::blame::{Blame, Step};
 use crate::oci::error::ErrorCode;
+use crate::oci::name::RepositoryName;
 use crate::oci::path::{ApiPath, NotApi};
 use crate::oci::query::Query;
 use crate::profile;
@@ -90,20 +91,23 @@ impl Routes {
         let raw_ns = query.raw("ns").map(Into::into);
         query.remove("ns");
         let outside = Outside { prefix: None, ns: raw_ns };
-        let (registry, path, outside) = if let Some(pinned) = &front.pinned {
-            (pinned.clone(), path, outside)
+        let (registry, path, outside, by_path) = if let Some(pinned) = &front.pinned {
+            (pinned.clone(), path, outside, false)
         } else if let Some(ns) = ns {
-            (self.named(&ns)?, path, outside)
+            (self.named(&ns)?, path, outside, false)
         } else if let Some(registry) =
             addressed.map(|addressed| self.by_host(front, &addressed.name)).transpose()?.flatten()
         {
-            (registry, path, outside)
+            (registry, path, outside, false)
         } else if let Some(registry) = path.first().map(|first| self.by_component(first)).transpose()?.flatten() {
             let prefix = path.first().map(Into::into);
-            (registry, path.without_first(), Outside { prefix, ..outside })
+            (registry, path.without_first(), Outside { prefix, ..outside }, true)
         } else {
-            (self.default_registry.clone(), path, outside)
+            (self.default_registry.clone(), path, outside, true)
         };
+        if by_path {
+            self.place_source(&mut query, &registry);
+        }
         Ok(Routed { upstream: self.upstream(&registry)?, path, query, outside })
     }
 
@@ -149,6 +153,29 @@ impl Routes {
             return Ok(None);
         }
         self.named(component).map(Some)
+    }
+
+    /// Names a mount's source as `registry` knows it. A source at another registry is none: the blob has to be sent.
+    fn place_source(&self, query: &mut Query, registry: &RegistryHost) {
+        let Some(from) = query.value("from") else { return };
+        let (first, rest) = from.split_once('/').unwrap_or(("", &from));
+        let placed = match self.by_component(first) {
+            Ok(Some(of)) => Some((of, rest)),
+            Ok(None) => Some((self.default_registry.clone(), &*from)),
+            Err(_unknown) => None,
+        };
+        match placed {
+            // What is no name is left for the grammar to refuse.
+            Some((of, name)) if profile::canonical_host(&of) == profile::canonical_host(registry) => {
+                if RepositoryName::parse(name).is_ok() {
+                    query.set("from", name);
+                }
+            }
+            _ => {
+                query.remove("from");
+                query.remove("mount");
+            }
+        }
     }
 
     fn named(&self, name: &str) -> Result<RegistryHost, Failure> {

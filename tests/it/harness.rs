@@ -64,7 +64,8 @@ impl Regpass {
         let config = load(text);
         let sources = Arc::new(Sources::new(surroundings));
         let routes = build::routes(&config, build::read_tls(&config).unwrap(), &sources, network);
-        let proxy = Proxy::new(routes, clock);
+        let uploads = build::uploads(&config, &sources).expect("upload keys");
+        let proxy = Proxy::new(routes, clock, uploads);
         let front =
             Arc::new(Front { pinned: config.listeners[0].registry.clone(), hosts: config.listeners[0].hosts.clone() });
         let handle: Handle = {

@@ -28,6 +28,7 @@ mod pull;
 mod redirects;
 mod routing;
 mod safety;
+mod simulators;
 mod stale_logins;
 mod tls;
 mod token_service;

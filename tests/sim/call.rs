@@ -77,9 +77,9 @@ impl Call {
         }
         loop {
             let frame = self.upload.body.frame().await;
-            self.note_expectation();
             match frame {
                 Some(Ok(frame)) => {
+                    self.note_expectation();
                     if let Ok(piece) = frame.into_data() {
                         return Some(piece);
                     }
@@ -100,11 +100,9 @@ impl Call {
         if self.entry.expect != Expect::Unanswered {
             return;
         }
-        let seen = match self.upload.gauge.continued() {
-            None => return,
-            Some(true) => Expect::Continued,
-            Some(false) => Expect::Overrun,
-        };
+        // hyper writes the 100 only after it has looked for a body among what it has read already.
+        let waited = self.upload.gauge.continued().unwrap_or(false);
+        let seen = if waited { Expect::Continued } else { Expect::Overrun };
         self.amend(|entry| entry.expect = seen);
     }
 

@@ -20,7 +20,10 @@
 //! - [`Sim`]: one network, one [`Clock`], one [`Ledger`], one set of [`Rule`]s for all its servers.
 //! - [`Preset`]: a registry as data. A new registry is a new file in `preset/`: start from `Preset::plain`, change what
 //!   differs, cite the source. [`Registry::change`] alters a running one.
-//! - [`Fault`]: misbehaviour of one server, for all requests or the next n: `hub.blobs().inject(Fault::…)`.
+//! - [`Push`]: how a registry takes uploads; `Preset::pushes` changes it. Addresses of sessions are checked to the letter.
+//! - [`Fault`]: misbehaviour of one server, for all requests or the next n: `hub.blobs().inject(Fault::…)`; the ones
+//!   about uploads strike while a body is read.
+//! - [`Relay`]: a slow line in front of a server on loopback.
 //! - [`Rule`]: what must never happen; [`Sim::allow`] for a test that breaks one on purpose.
 
 #![allow(dead_code, unused_imports, unreachable_pub, reason = "each includer of this module uses a part of it")]

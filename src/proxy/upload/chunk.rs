@@ -114,14 +114,11 @@ impl Upload<'_> {
 
     fn content_range(&self) -> Result<Option<ContentRange>, Failure> {
         let Some(value) = self.head.headers.get(CONTENT_RANGE) else { return Ok(None) };
-        let parsed = value.to_str().ok().map(ContentRange::parse);
-        match parsed {
-            Some(Ok(range)) => Ok(Some(range)),
-            _ => {
-                let message = "the chunk cannot be taken: its Content-Range is not of the form <first>-<last>";
-                let status = StatusCode::BAD_REQUEST;
-                Err(Failure::new(status, ErrorCode::BlobUploadInvalid, Blame::Client, Step::Classify, message))
-            }
-        }
+        let parsed = value.to_str().ok().and_then(|value| ContentRange::parse(value).ok());
+        parsed.map(Some).ok_or_else(|| {
+            let message = "the chunk cannot be taken: its Content-Range is not of the form <first>-<last>";
+            let status = StatusCode::BAD_REQUEST;
+            Failure::new(status, ErrorCode::BlobUploadInvalid, Blame::Client, Step::Classify, message)
+        })
     }
 }

@@ -127,18 +127,3 @@ async fn a_manifest_pushed_with_a_login_is_a_201_whose_location_is_regpasss_own(
         "registry PUT /v2/alice/app/manifests/2 bearer#2 201",
     ]);
 }
-
-#[tokio::test(start_paused = true)]
-async fn blob_uploads_are_refused_clearly_until_a_later_release() {
-    let stage = Stage::docker_hub(&format!("{LOGIN}\nallow = [\"pull\", \"push\"]")).await;
-    for (method, path) in [
-        (Method::POST, "blobs/uploads/"),
-        (Method::PATCH, "blobs/uploads/1"),
-        (Method::PUT, "blobs/uploads/1"),
-        (Method::DELETE, "blobs/uploads/1"),
-    ] {
-        let reply = stage.method(&method, &format!("/v2/alice/app/{path}")).await;
-        assert_refused(&reply, "405 UNSUPPORTED", &["does not forward blob uploads"]);
-    }
-    stage.expect(&[]);
-}

@@ -1,4 +1,4 @@
-//! JFrog Artifactory, one Docker repository under its own host (`REPO.HOST`), section 9 of registries.md.
+//! Artifactory, one Docker repository under its own host (`REPO.HOST`), section 9 of registries.md.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +43,7 @@ fn refuse(denial: &Denial<'_>) -> Reply {
     let named = denial.ask.entry.method != Method::HEAD && !scopes.is_empty();
     let mut challenge = format!(r#"Bearer realm="{}",service="{}""#, denial.realm, denial.service);
     if named {
-        challenge.push_str(&format!(r#",scope="{}""#, scopes.join(" ")));
+        challenge.extend([r#",scope=""#, &scopes.join(" "), r#"""#]);
     }
     Reply::error(401, "UNAUTHORIZED", "The client does not have permission to the requested resource.")
         .header("content-type", "application/json;charset=ISO-8859-1")

@@ -51,10 +51,11 @@ fn refuse(denial: &Denial<'_>) -> Reply {
     if denial.why != Why::NoCredential {
         return Reply::error(401, "UNAUTHORIZED", "authentication failed: No valid credential was supplied.");
     }
-    let mut challenge = format!(r#"Bearer realm="{}""#, denial.realm);
-    if let Some(scope) = denial.needs.first() {
-        challenge.push_str(&format!(r#",service="{}",scope="{scope}""#, denial.service));
-    }
+    let (realm, service) = (&denial.realm, &denial.service);
+    let challenge = match denial.needs.first() {
+        Some(scope) => format!(r#"Bearer realm="{realm}",service="{service}",scope="{scope}""#),
+        None => format!(r#"Bearer realm="{realm}""#),
+    };
     Reply::error(401, "UNAUTHORIZED", "not authenticated: No credential was supplied.")
         .header("www-authenticate", challenge)
 }

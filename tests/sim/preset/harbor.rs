@@ -55,7 +55,7 @@ fn refuse(denial: &Denial<'_>) -> Reply {
     let mut challenge = format!(r#"Bearer realm="http://{host}/service/token",service="{SERVICE}""#);
     if !denial.needs.is_empty() {
         let scopes: Vec<String> = denial.needs.iter().map(ToString::to_string).collect();
-        challenge.push_str(&format!(r#",scope="{}""#, scopes.join(" ")));
+        challenge.extend([r#",scope=""#, &scopes.join(" "), r#"""#]);
     }
     reply.header("www-authenticate", challenge)
 }

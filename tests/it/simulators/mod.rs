@@ -1,0 +1,166 @@
+//! The simulators alone: what the other tests believe of them. Raw HTTP, one connection for each request.
+
+mod bodies;
+mod faults;
+mod limits;
+mod locations;
+mod mounts;
+mod presets;
+mod relay;
+mod sessions;
+mod writes;
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, StatusCode};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+
+use crate::harness::Reply;
+use crate::sim::{Policy, Preset, Registry, Sim};
+
+const NAME: &str = "acme/app/web";
+const UPLOADS: &str = "/v2/acme/app/web/blobs/uploads/";
+const STREAM: &str = "content-type: application/octet-stream";
+
+/// One registry in memory.
+struct Bench {
+    sim: Sim,
+    registry: Registry,
+}
+
+impl Bench {
+    async fn start(preset: Preset) -> Self {
+        let sim = Sim::memory();
+        let registry = sim.start(preset).await;
+        Self { sim, registry }
+    }
+
+    /// A registry that asks nobody who they are.
+    async fn open(mut preset: Preset) -> Self {
+        preset.gate.open = true;
+        preset.policy = Policy::Everyone;
+        Self::start(preset).await
+    }
+
+    /// `target` as a `Location` may be, seen from the registry's root.
+    async fn send(&self, method: &str, target: &str, lines: &[&str], body: &[u8]) -> Reply {
+        self.try_send(method, target, lines, body).await.expect("an answer comes")
+    }
+
+    /// `None` when the connection ends without an answer.
+    async fn try_send(&self, method: &str, target: &str, lines: &[&str], body: &[u8]) -> Option<Reply> {
+        let (host, path) = self.split(target);
+        let length = format!("content-length: {}", body.len());
+        let lines: Vec<&str> = if lines.contains(&CHUNKED) { lines.to_vec() } else { [lines, &[&length]].concat() };
+        let body = if lines.contains(&CHUNKED) { chunks(body) } else { body.to_vec() };
+        let stream = self.sim.network().connect(host, 80).unwrap();
+        exchange(stream, &[head(method, host, path, &lines).into_bytes(), body].concat()).await
+    }
+
+    fn split<'a>(&'a self, target: &'a str) -> (&'a str, &'a str) {
+        match target.strip_prefix("http:").unwrap_or(target).strip_prefix("//") {
+            Some(rest) => rest.split_at(rest.find('/').unwrap()),
+            None => (self.registry.authority(), target),
+        }
+    }
+
+    /// A new session's address.
+    async fn session(&self) -> String {
+        let reply = self.send("POST", UPLOADS, &[], b"").await;
+        assert_eq!(reply.status, 202, "{reply:?}");
+        resolve(UPLOADS, &reply)
+    }
+
+    /// The bytes of a blob that was pushed.
+    fn stored(&self, digest: &str) -> Option<Bytes> {
+        let blob = self.registry.store().read(NAME, |repository| repository.blobs.get(digest).cloned());
+        blob.flatten().map(|blob| blob.slice().to_bytes())
+    }
+}
+
+const CHUNKED: &str = "transfer-encoding: chunked";
+
+fn head(method: &str, host: &str, path: &str, lines: &[&str]) -> String {
+    let first = [format!("{method} {path} HTTP/1.1"), format!("host: {host}"), "user-agent: test".to_owned()];
+    let all: Vec<&str> = first.iter().map(String::as_str).chain(lines.iter().copied()).collect();
+    format!("{}\r\n\r\n", all.join("\r\n"))
+}
+
+fn chunks(body: &[u8]) -> Vec<u8> {
+    let size = format!("{:x}\r\n", body.len());
+    if body.is_empty() { b"0\r\n\r\n".to_vec() } else { [size.as_bytes(), body, b"\r\n0\r\n\r\n"].concat() }
+}
+
+/// Writes it all, while the answer may already come.
+async fn exchange(stream: impl AsyncRead + AsyncWrite, request: &[u8]) -> Option<Reply> {
+    let (mut reading, mut writing) = tokio::io::split(stream);
+    let write = async { drop(writing.write_all(request).await) };
+    let both = async { tokio::join!(write, answer_to(request, &mut reading)).1 };
+    timeout(Duration::from_secs(120), both).await.expect("the exchange ends")
+}
+
+/// The next answer on a connection: a final one, or a 100.
+async fn answer(stream: &mut (impl AsyncRead + Unpin)) -> Option<Reply> {
+    answer_to(b"", stream).await
+}
+
+async fn answer_to(request: &[u8], stream: &mut (impl AsyncRead + Unpin)) -> Option<Reply> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.ok()?);
+    }
+    let head = String::from_utf8(head).unwrap();
+    let mut lines = head.trim_end().split("\r\n");
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap();
+    let mut headers = HeaderMap::new();
+    for line in lines {
+        let (name, value) = line.split_once(':').unwrap();
+        headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), value.trim().parse().unwrap());
+    }
+    let length = headers.get("content-length").map_or(0, |length| length.to_str().unwrap().parse().unwrap());
+    let mut body = vec![0; if request.starts_with(b"HEAD ") { 0 } else { length }];
+    let whole = stream.read_exact(&mut body).await.is_ok();
+    Some(Reply { status: StatusCode::from_u16(status).unwrap(), headers, body: body.into(), whole })
+}
+
+/// The `Location` of an answer to a request for `path`.
+fn resolve(path: &str, reply: &Reply) -> String {
+    let location = reply.header("location").unwrap_or_else(|| panic!("no Location: {reply:?}"));
+    if location.starts_with("http:") || location.starts_with('/') {
+        return location.to_owned();
+    }
+    let path = path.split('?').next().unwrap();
+    let mut folders: Vec<&str> = path.split('/').collect();
+    folders.pop();
+    let mut rest = location;
+    while let Some(shorter) = rest.strip_prefix("../") {
+        folders.pop();
+        rest = shorter;
+    }
+    format!("{}/{rest}", folders.join("/"))
+}
+
+/// With the digest behind whatever query there is.
+fn with_digest(location: &str, digest: &str) -> String {
+    let joint = match location.split_once('?') {
+        None => "?",
+        Some((_, query)) if query.ends_with('&') => "",
+        Some(_) => "&",
+    };
+    format!("{location}{joint}digest={digest}")
+}
+
+/// Status, and the code of the error if there is one.
+fn verdict(reply: &Reply) -> String {
+    let document: serde_json::Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    let code = document["errors"][0]["code"].as_str().map_or(String::new(), |code| format!(" {code}"));
+    format!("{}{code}", reply.status.as_u16())
+}
+
+fn basic(user: &str, password: &str) -> String {
+    format!("authorization: Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")))
+}

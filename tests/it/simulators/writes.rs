@@ -1,0 +1,55 @@
+//! Manifests with several tags, and what can be deleted.
+
+use http::HeaderValue;
+
+use crate::sim::{Deletes, Family, Image, Mode, Preset, Reply};
+use crate::simulators::{Bench, verdict};
+
+#[tokio::test(start_paused = true)]
+async fn a_manifest_pushed_by_digest_takes_all_its_tags() {
+    let bench = Bench::open(Preset::generic()).await;
+    let image = Image::single("app", Family::Oci);
+    bench.registry.publish("acme/app", "1", &image);
+    let (top, digest) = (image.top(), image.digest());
+    let kind = format!("content-type: {}", top.media_type);
+    for (reference, tags) in [(digest, &["2", "latest"][..]), ("3", &[][..])] {
+        let target = format!("/v2/acme/app/manifests/{reference}?tag=2&tag=latest");
+        let reply = bench.send("PUT", &target, &[&kind], &top.bytes).await;
+        assert_eq!((reply.status.as_u16(), reply.header("docker-content-digest")), (201, Some(digest)));
+        let told: Vec<&HeaderValue> = reply.headers.get_all("oci-tag").iter().collect();
+        assert_eq!(told, tags, "{reference}");
+    }
+    let tags = bench.send("GET", "/v2/acme/app/tags/list", &[], b"").await;
+    assert_eq!(tags.json()["tags"], serde_json::json!(["1", "2", "3", "latest"]));
+    let wrong = format!("/v2/acme/app/manifests/sha256:{}", "0".repeat(64));
+    assert_eq!(verdict(&bench.send("PUT", &wrong, &[&kind], &top.bytes).await), "400 DIGEST_INVALID");
+}
+
+#[tokio::test(start_paused = true)]
+async fn tags_manifests_and_blobs_are_deleted_where_that_is_allowed() {
+    let quay = Deletes { blobs: Some(Reply::error(405, "UNSUPPORTED", "no")), ..Deletes::default() };
+    let rows = vec![
+        (Preset::generic(), ["202", "202", "202"]),
+        (Preset::distribution(Mode::Open), ["202", "202", "202"]),
+        (Preset::distribution(Mode::Open).without_delete(), ["405 UNSUPPORTED"; 3]),
+        (Preset::ghcr(), ["405 UNSUPPORTED"; 3]),
+        (Preset::harbor(), ["400 UNSUPPORTED", "202", "202"]),
+        (Preset::generic().pushes(|push| push.deletes = quay), ["202", "202", "405 UNSUPPORTED"]),
+    ];
+    for (preset, expected) in rows {
+        let bench = Bench::open(preset).await;
+        let image = Image::single("app", Family::Oci);
+        bench.registry.publish("acme/app", "1", &image);
+        let blob = &image.blobs[0].digest;
+        let targets = ["manifests/1".to_owned(), format!("manifests/{}", image.digest()), format!("blobs/{blob}")];
+        for (target, expected) in targets.iter().zip(expected) {
+            let target = format!("/v2/acme/app/{target}");
+            assert_eq!(verdict(&bench.send("DELETE", &target, &[], b"").await), expected, "{target}");
+            let unknown = if target.contains("blobs") { "404 BLOB_UNKNOWN" } else { "404 MANIFEST_UNKNOWN" };
+            let again = if expected == "202" { unknown } else { expected };
+            assert_eq!(verdict(&bench.send("DELETE", &target, &[], b"").await), again, "{target} again");
+        }
+        let nowhere = verdict(&bench.send("DELETE", &format!("/v2/acme/none/blobs/{blob}"), &[], b"").await);
+        assert_eq!(nowhere, if expected[2] == "202" { "404 NAME_UNKNOWN" } else { expected[2] });
+    }
+}
