@@ -10,7 +10,7 @@ use crate::image::{Image, Platform, digest_of};
 use crate::registry::Registry;
 
 #[derive(Debug)]
-pub(super) struct Held {
+pub(crate) struct Held {
     /// What was asked for comes first; an index is followed by what it names.
     manifests: Vec<(String, Value)>,
     blobs: BTreeMap<String, Vec<u8>>,
@@ -18,7 +18,7 @@ pub(super) struct Held {
 
 impl Held {
     /// Reads whatever `reference` is made of.
-    pub(super) async fn read(registry: &Registry, repository: &str, reference: &str) -> Self {
+    pub(crate) async fn read(registry: &Registry, repository: &str, reference: &str) -> Self {
         let mut held = Self { manifests: Vec::new(), blobs: BTreeMap::new() };
         let mut references = vec![reference.to_owned()];
         while let Some(reference) = references.pop() {
@@ -38,17 +38,17 @@ impl Held {
         held
     }
 
-    pub(super) fn digest(&self) -> &str {
+    pub(crate) fn digest(&self) -> &str {
         &self.manifests[0].0
     }
 
     /// Digest of the configuration, which engines call the image's ID.
-    pub(super) fn config(&self) -> &str {
+    pub(crate) fn config(&self) -> &str {
         self.manifests[0].1["config"]["digest"].as_str().expect("a config")
     }
 
     /// The whole of `image`, and nothing else.
-    pub(super) fn assert_is(&self, image: &Image) {
+    pub(crate) fn assert_is(&self, image: &Image) {
         assert_eq!(self.digest(), image.digest);
         let platforms = image.platforms.iter();
         let manifests: BTreeSet<&str> = self.manifests[1..].iter().map(|(digest, _)| &**digest).collect();
@@ -58,7 +58,7 @@ impl Held {
     }
 
     /// The image of one platform, whose layers an engine may have compressed anew.
-    pub(super) fn assert_unpacks_to(&self, platform: &Platform) {
+    pub(crate) fn assert_unpacks_to(&self, platform: &Platform) {
         assert_eq!(self.config(), platform.config);
         let layers = digests(&self.manifests[0].1["layers"]);
         let blobs: Vec<Vec<u8>> = layers.iter().map(|layer| self.blobs[layer].clone()).collect();
@@ -67,14 +67,14 @@ impl Held {
 }
 
 /// The bytes are those that `digests` name, and unpack to the only layer of `platform`.
-pub(super) fn assert_layers(digests: &[String], blobs: &[Vec<u8>], platform: &Platform) {
+pub(crate) fn assert_layers(digests: &[String], blobs: &[Vec<u8>], platform: &Platform) {
     assert_eq!(digests, blobs.iter().map(|blob| digest_of(blob)).collect::<Vec<_>>());
     let unpack = |blob: &Vec<u8>| digest_of(&unpacked(blob));
     assert_eq!(blobs.iter().map(unpack).collect::<Vec<_>>(), [unpack(&platform.layer_bytes)]);
 }
 
 /// A blob, whole and what its name says.
-pub(super) async fn blob(registry: &Registry, repository: &str, digest: &str) -> Vec<u8> {
+pub(crate) async fn blob(registry: &Registry, repository: &str, digest: &str) -> Vec<u8> {
     let reply = registry.get(repository, &format!("blobs/{digest}")).await;
     assert_eq!((reply.status, &*digest_of(&reply.body)), (200, digest), "a blob of {repository}");
     reply.body

@@ -7,7 +7,7 @@ mod buildah;
 mod containerd;
 mod curl;
 mod docker;
-mod held;
+pub(crate) mod held;
 mod local;
 mod oras;
 mod podman;
