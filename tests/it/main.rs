@@ -34,3 +34,4 @@ mod tls;
 mod token_service;
 mod transfer;
 mod traps;
+mod uploads;
