@@ -25,7 +25,7 @@ const LIFE: Duration = Duration::from_secs(2);
 const LIVES: u32 = 10;
 
 /// Larger than what the kernel holds for regpass, so that regpass sees how slow the line is.
-pub(super) const LAYER: usize = 3 << 20;
+pub(super) const LAYER: usize = 2 << 20;
 
 pub(super) struct Line {
     regpass: Regpass,
