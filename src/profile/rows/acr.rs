@@ -6,7 +6,7 @@ use crate::profile::{Chunks, Evidence, Profile, Uploads};
 pub(super) const ACR: Profile = Profile {
     name: "acr",
     hosts: &[],
-    families: &["*.azurecr.io", "*.azurecr.cn", "*.azurecr.us", "*.azurecr.de"],
+    families: &["*.azurecr.io", "*.*.geo.azurecr.io", "*.azurecr.cn", "*.azurecr.us", "*.azurecr.de"],
     uploads: Uploads {
         longest_put: Some(20_000_000),
         whole_by_post: false,
