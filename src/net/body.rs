@@ -13,6 +13,10 @@ use tokio::time::timeout;
 
 use super::error::BoxError;
 
+/// How much of a connection is read and written at once, and how long the head of a message may be: a quarter of what
+/// hyper would take, because hundreds of transfers may go on at once.
+pub(super) const BUFFER: usize = 128 * 1024;
+
 /// A body on its way to an upstream or to a client.
 pub type StreamBody = UnsyncBoxBody<Bytes, BoxError>;
 

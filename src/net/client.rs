@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use tower_service::Service;
 
 use super::address::Guard;
-use super::body::{self, StreamBody};
+use super::body::{self, BUFFER, StreamBody};
 use super::circuit::Circuits;
 use super::dial::{Dialer, Network};
 use super::error::{BoxError, TransportError, is_stale_connection};
@@ -53,6 +53,7 @@ impl Client {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
             .pool_max_idle_per_host(POOL_SIZE)
+            .http1_max_buf_size(BUFFER)
             .build(Deadline { connector, limit: limits.connect });
         Self { inner, circuits: Circuits::default(), limits }
     }

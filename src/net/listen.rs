@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use tracing::{debug, warn};
 
-use super::body::StreamBody;
+use super::body::{BUFFER, StreamBody};
 use super::stall::WriteDeadline;
 
 /// Answers one request; never fails, because every failure has become a response.
@@ -85,6 +85,7 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_LIMIT)
         .max_headers(MOST_HEADERS)
+        .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(WriteDeadline::new(stream, STALL_LIMIT)), Handler(handle))
 }
 

@@ -20,7 +20,7 @@ impl Pace {
     }
 
     /// How long a body will take: by the recent rate, or a slow line's as long as nothing is known. A body of unknown
-    /// length is taken for one of a minute.
+    /// length is taken for one of half a minute.
     pub fn expect(&self, bytes: Option<u64>) -> Duration {
         let Some(bytes) = bytes else { return UNKNOWN };
         let rate = match self.0.load(Ordering::Relaxed) {
@@ -33,7 +33,7 @@ impl Pace {
 
 const TELLING: u64 = 256 * 1024;
 const GUESS: u64 = 1024 * 1024;
-const UNKNOWN: Duration = Duration::from_secs(60);
+const UNKNOWN: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {

@@ -316,7 +316,9 @@ impl Source {
             Some(file) => file,
             none => {
                 let file = tokio::task::spawn_blocking(tempfile::tempfile).await.map_err(io::Error::other)??;
-                none.insert(File::from_std(file))
+                let mut file = File::from_std(file);
+                file.set_max_buf_size(PIECE);
+                none.insert(file)
             }
         };
         file.write_all(data).await?;
@@ -331,6 +333,6 @@ impl Drop for Source {
 }
 
 /// Small, because hundreds of uploads may go on at once.
-const IN_MEMORY: usize = 256 * 1024;
+const IN_MEMORY: usize = 128 * 1024;
 const BODIES_AT_ONCE: u64 = 16;
 const PIECE: usize = 64 * 1024;

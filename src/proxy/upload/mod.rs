@@ -129,4 +129,4 @@ impl Upload<'_> {
     }
 }
 
-const MOST_CUTTERS: usize = 8;
+const MOST_CUTTERS: usize = 32;

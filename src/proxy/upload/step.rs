@@ -57,6 +57,8 @@ impl Upload<'_> {
         }
         let begun = Instant::now();
         let outcome = self.exchange(&outbound).await;
+        // Whatever the body waited for, it waits no more.
+        self.progress.note();
         if let Payload::Streamed(spool) = &payload {
             self.record.sent += spool.passed();
             if spool.is_delivered() {
