@@ -1,4 +1,4 @@
-//! JFrog Artifactory, in the cloud and at home.
+//! Artifactory, in the cloud and at home.
 
 use super::{ANY_UPLOAD, GENERIC};
 use crate::profile::{Evidence, Profile, Uploads};

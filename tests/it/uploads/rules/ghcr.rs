@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::{CHUNKED, MIB, Stage};
+use super::{CHUNKED, MIB, Stage, telling};
 use crate::sim::{Fault, Limit, Preset, Reply as Answer};
 use crate::stage::assert_refused;
 
@@ -38,7 +38,7 @@ async fn its_location_in_the_singular_leads_through_regpass() {
 #[tokio::test(start_paused = true)]
 async fn a_ranged_chunk_that_is_too_long_goes_in_pieces_within_one_request() {
     let (stage, location) = begun().await;
-    let blob: Vec<u8> = (0..9 * MIB + 5).map(|at| (at / 4096) as u8).collect();
+    let blob = telling(9 * MIB + 5);
     let first = 9 * MIB;
     let (location, range) = stage.patched(&location, blob[..first].to_vec(), &[("content-range", "0-9437183")]).await;
     assert_eq!(range, "0-9437183");

@@ -107,14 +107,14 @@ async fn more_than_upload_spool_is_a_413_that_names_it() {
     let location = stage.begin(REPOSITORY).await;
     stage.sim.ledger().take();
     // A little fits into memory.
-    let (location, _) = stage.patched(&location, vec![0; 200_000], &[("content-range", "0-199999")]).await;
-    let range = [("content-range", "200000-299999")];
+    let (location, _) = stage.patched(&location, vec![0; 100_000], &[("content-range", "0-99999")]).await;
+    let range = [("content-range", "100000-199999")];
     let reply = stage.send_with(Method::PATCH, &location, vec![0; 100_000], &range).await;
     assert_refused(&reply, "413 SIZE_INVALID", &["takes no chunks", "raise 'upload_spool'"]);
     // What was kept is given up: the client starts anew, or sends the blob in one request.
     assert_refused(&stage.regpass.get(&location).await, "404 BLOB_UPLOAD_UNKNOWN", &[]);
     stage.expect_steps(&[]);
-    let blob = vec![0; 300_000];
+    let blob = vec![0; 200_000];
     let location = stage.begin(REPOSITORY).await;
     let reply = stage.put(&location, blob.clone(), &blob, &[]).await;
     stage.assert_stored(&reply, REPOSITORY, &blob);
@@ -123,7 +123,7 @@ async fn more_than_upload_spool_is_a_413_that_names_it() {
 #[tokio::test(start_paused = true)]
 async fn beyond_memory_they_are_in_a_file() {
     let (stage, _) = set("upload_spool = \"1MiB\"").await;
-    let blob: Vec<u8> = (0..900_000).map(|at| (at / 1000) as u8).collect();
+    let blob = super::telling(900_000);
     let location = stage.begin(REPOSITORY).await;
     stage.sim.ledger().take();
     let (location, _) = stage.patched(&location, blob[..400_000].to_vec(), &[("content-range", "0-399999")]).await;

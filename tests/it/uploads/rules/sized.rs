@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::{CHUNKED, MIB, Stage};
+use super::{CHUNKED, MIB, Stage, telling};
 use crate::sim::{Length, Preset, sha256};
 
 const PATCH: &str = "PATCH /v2/team/app/blobs/uploads/upload-1?_nouploadcache=false&_state=…";
@@ -34,7 +34,7 @@ async fn a_put_of_known_length_goes_as_it_is() {
 #[tokio::test(start_paused = true)]
 async fn a_chunk_of_unknown_length_goes_in_pieces_that_tell_theirs() {
     let (stage, location) = begun().await;
-    let blob: Vec<u8> = (0..4 * MIB + 10).map(|at| (at / 4096) as u8).collect();
+    let blob = telling(4 * MIB + 10);
     let (location, range) = stage.patched(&location, blob[..4 * MIB + 7].to_vec(), &[CHUNKED]).await;
     assert_eq!(range, "0-4194310");
     let (location, range) = stage.patched(&location, blob[4 * MIB + 7..].to_vec(), &[CHUNKED]).await;
