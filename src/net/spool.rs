@@ -131,7 +131,8 @@ impl Spool {
         shared.attempts.send_modify(|attempts| *attempts += 1);
         let source = shared.source.lock().await;
         if source.lost {
-            return Err(Spent { sent: shared.passed.load(Ordering::Relaxed), kept: source.space.each });
+            let kept = source.space.each.saturating_add(IN_MEMORY as u64);
+            return Err(Spent { sent: shared.passed.load(Ordering::Relaxed), kept });
         }
         Ok(())
     }

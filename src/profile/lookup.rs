@@ -61,6 +61,8 @@ mod tests {
             ("us-docker.pkg.dev", "google", "us-docker.pkg.dev"),
             ("1234.dkr.ecr.eu-west-2.amazonaws.com", "ecr", "1234.dkr.ecr.eu-west-2.amazonaws.com"),
             ("team.azurecr.io", "acr", "team.azurecr.io"),
+            ("team.westeurope.geo.azurecr.io", "acr", "team.westeurope.geo.azurecr.io"),
+            ("team-docker.jfrog.io", "artifactory", "team-docker.jfrog.io"),
             ("a.team.azurecr.io", "generic", "a.team.azurecr.io"),
             ("azurecr.io", "generic", "azurecr.io"),
             ("registry.example", "generic", "registry.example"),

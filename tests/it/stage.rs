@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request};
 
-use crate::harness::{Regpass, Reply, request, with};
-use crate::sim::{Family, Image, Preset, Registry, Sim};
+use crate::harness::{Regpass, Reply, put, request, with};
+use crate::sim::{Blob, Family, Image, Preset, Registry, Sim};
 
 pub struct Stage {
     pub sim: Sim,
@@ -66,6 +66,41 @@ impl Stage {
         let top = self.image.top();
         let request = request(Method::PUT, target).map(|_| top.bytes.clone());
         self.send(with(request, "content-type", &top.media_type)).await
+    }
+
+    /// Pushes an image as docker does: each blob by POST, one PATCH and an empty PUT, then the manifest.
+    pub async fn push(&self, repository: &str, tag: &str, image: &Image) {
+        for blob in &image.blobs {
+            let begun = self.method(&Method::POST, &format!("{repository}/blobs/uploads/")).await;
+            assert_eq!(begun.status, 202, "{begun:?}");
+            let location = begun.header("location").unwrap();
+            assert!(location.starts_with(repository), "{location}");
+            let patch = request(Method::PATCH, location).map(|_| blob.slice().to_bytes());
+            let sent = self.send(with(patch, "transfer-encoding", "chunked")).await;
+            assert_eq!(sent.status, 202, "{sent:?}");
+            let target = format!("{}?digest={}", sent.header("location").unwrap(), blob.digest);
+            let ended = self.method(&Method::PUT, &target).await;
+            assert_eq!((ended.status.as_u16(), ended.header("docker-content-digest")), (201, Some(&*blob.digest)));
+            assert_eq!(ended.header("location"), Some(&*format!("{repository}/blobs/{}", blob.digest)));
+        }
+        let reply = self.send(put(&format!("{repository}/manifests/{tag}"), image)).await;
+        assert_eq!((reply.status.as_u16(), reply.body.len()), (201, 0), "{reply:?}");
+        assert_eq!(reply.header("docker-content-digest"), Some(image.digest()));
+        assert_eq!(reply.header("location"), Some(&*format!("{repository}/manifests/{}", image.digest())));
+    }
+
+    /// The registry has the image, byte for byte.
+    #[track_caller]
+    pub fn assert_has(&self, name: &str, tag: &str, image: &Image) {
+        let has = self.registry.store().read(name, |repository| {
+            let manifest = repository.manifest(tag).is_some_and(|manifest| manifest.bytes == image.top().bytes);
+            let has_blob = |blob: &Blob| {
+                let kept = repository.blobs.get(&blob.digest).map(|kept| kept.slice().to_bytes());
+                kept == Some(blob.slice().to_bytes())
+            };
+            manifest && image.blobs.iter().all(has_blob)
+        });
+        assert_eq!(has, Some(true), "{name}:{tag}");
     }
 
     /// Pulls the manifest at `target` and forgets what it cost, so that challenge and token are known.

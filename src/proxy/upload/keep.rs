@@ -28,6 +28,9 @@ pub(super) struct Kept(DashMap<KeptId, Chunks>);
 #[derive(Debug)]
 struct Chunks {
     spool: Spool,
+    /// How much the registry has taken before them.
+    before: u64,
+    /// How far the upload is, with what the registry has.
     length: u64,
     came: Instant,
 }
@@ -37,12 +40,13 @@ impl Kept {
         self.0.get(&id).map(|chunks| chunks.length)
     }
 
-    pub(super) fn take(&self, id: KeptId) -> Option<Spool> {
-        self.0.remove(&id).map(|(_, chunks)| chunks.spool)
+    /// The chunks, and how much the registry has taken before them.
+    pub(super) fn take(&self, id: KeptId) -> Option<(Spool, u64)> {
+        self.0.remove(&id).map(|(_, chunks)| (chunks.spool, chunks.before))
     }
 
-    fn put(&self, id: KeptId, spool: Spool, length: u64) {
-        self.0.insert(id, Chunks { spool, length, came: Instant::now() });
+    fn put(&self, id: KeptId, spool: Spool, before: u64, length: u64) {
+        self.0.insert(id, Chunks { spool, before, length, came: Instant::now() });
     }
 
     /// Whether there is room for one more upload, once those that nobody goes on with are given up.
@@ -65,18 +69,19 @@ impl Upload<'_> {
             return Err(self.out_of_order(&stage).await);
         }
         let kept = &self.proxy.uploads.kept;
-        let spool = match stage.kept {
+        let (spool, before) = match stage.kept {
             Some(id) if kept.length(id) != Some(stage.received) => return Err(unknown_upload(NOT_HERE)),
             Some(id) => {
-                let earlier = kept.take(id).ok_or_else(|| unknown_upload(NOT_HERE))?;
-                earlier.followed_by(body, self.progress.clone()).await
+                let (earlier, before) = kept.take(id).ok_or_else(|| unknown_upload(NOT_HERE))?;
+                (earlier.followed_by(body, self.progress.clone()).await, before)
             }
-            None => self.spool(body),
+            None => (self.spool(body), stage.received),
         };
-        self.keep_all(stage, spool).await
+        self.keep_all(stage, spool, before).await
     }
 
-    /// The one PATCH that most clients send. Where even that is refused, it is kept until the PUT.
+    /// The one PATCH that most clients send. Where it is refused, because it is not the first or for good, it is kept
+    /// until the PUT.
     pub(super) async fn only_chunk(&mut self, stage: Stage, body: Incoming) -> Result<(HeaderMap, Stage), Failure> {
         let payload = self.payload(body);
         let query = self.call.query.clone();
@@ -87,25 +92,28 @@ impl Upload<'_> {
         let refuses_patches =
             failure.step == Step::Registry && matches!(failure.status.as_u16(), 400 | 404 | 405 | 413 | 416 | 501);
         match payload {
-            Payload::Streamed(spool) if refuses_patches && stage.received == 0 && spool.rewind().await.is_ok() => {
-                self.keep_all(stage, spool).await
+            Payload::Streamed(spool) if refuses_patches && spool.rewind().await.is_ok() => {
+                let before = stage.received;
+                self.keep_all(stage, spool, before).await
             }
             _ => Err(failure),
         }
     }
 
-    async fn keep_all(&mut self, stage: Stage, spool: Spool) -> Result<(HeaderMap, Stage), Failure> {
+    /// Takes in what comes behind `before` bytes that the registry has.
+    async fn keep_all(&mut self, stage: Stage, spool: Spool, before: u64) -> Result<(HeaderMap, Stage), Failure> {
         let kept = &self.proxy.uploads.kept;
         if !kept.has_room() {
             return Err(self.no_room());
         }
-        let length = spool.swallow().await.map_err(|why| match why {
-            Swallow::Client(fault) => client_fault(fault),
-            Swallow::Spent(spent) => self.too_large(spent.kept),
-            Swallow::Read(why) => self.broken(&format!("chunks that were kept cannot be read again: {why}")),
-        })?;
+        let length = before
+            + spool.swallow().await.map_err(|why| match why {
+                Swallow::Client(fault) => client_fault(fault),
+                Swallow::Spent(spent) => self.too_large(spent.kept),
+                Swallow::Read(why) => self.broken(&format!("chunks that were kept cannot be read again: {why}")),
+            })?;
         let id = stage.kept.unwrap_or_else(|| KeptId(fastrand::u128(..)));
-        kept.put(id, spool, length);
+        kept.put(id, spool, before, length);
         Ok((HeaderMap::new(), Stage { received: length, kept: Some(id), ..stage }))
     }
 
@@ -121,7 +129,7 @@ impl Upload<'_> {
         if kept.length(id) != Some(stage.received) {
             return Err(unknown_upload(NOT_HERE));
         }
-        let earlier = kept.take(id).ok_or_else(|| unknown_upload(NOT_HERE))?;
+        let (earlier, _) = kept.take(id).ok_or_else(|| unknown_upload(NOT_HERE))?;
         let spool = earlier.followed_by(body, self.progress.clone()).await;
         self.put(stage, digest, query, Payload::Streamed(spool)).await
     }

@@ -2,16 +2,12 @@
 
 use std::io::Write as _;
 
-use http::Method;
-
-use super::{COLD, MANIFEST, WARM};
+use super::{COLD, LOGIN, MANIFEST, PRIVATE, WARM};
 use crate::log::Log;
 use crate::sim::{Family, Image};
 use crate::stage::{Stage, assert_refused};
 
-const LOGIN: &str = r#"credential = { source = "password", username = "alice", password = "alices password" }"#;
 const WRONG: &str = r#"credential = { source = "password", username = "alice", password = "yesterdays" }"#;
-const PRIVATE: &str = "/v2/alice/app/manifests/1";
 
 /// The ledger names every Authorization: Basic stands at the token service, and nowhere else.
 #[tokio::test(start_paused = true)]
@@ -89,41 +85,5 @@ async fn the_login_dockers_file_keeps_under_the_legacy_url_is_found() {
         "registry GET /v2/alice/app/manifests/1 anonymous 401",
         "token GET /token?service=registry.docker.io&scope=repository:alice/app:pull basic:alice 200",
         "registry GET /v2/alice/app/manifests/1 bearer#1 200",
-    ]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_delete_with_a_login_is_a_202_once_it_is_allowed() {
-    let stage = Stage::docker_hub(&format!("{LOGIN}\nallow = [\"pull\", \"delete\"]")).await;
-    stage.warm(PRIVATE).await;
-    let reply = stage.method(&Method::DELETE, PRIVATE).await;
-    assert_eq!((reply.status.as_u16(), reply.body.len()), (202, 0));
-    stage.expect(&[
-        "token GET /token?service=registry.docker.io&scope=repository:alice/app:delete basic:alice 200",
-        "registry DELETE /v2/alice/app/manifests/1 bearer#2 202",
-    ]);
-    assert_eq!(stage.get(PRIVATE).await.verdict(), "404 MANIFEST_UNKNOWN");
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_anonymous_delete_is_refused_before_it_is_sent() {
-    let stage = Stage::docker_hub(r#"allow = ["pull", "delete"]"#).await;
-    stage.warm(MANIFEST).await;
-    let reply = stage.method(&Method::DELETE, MANIFEST).await;
-    assert_refused(&reply, "403 DENIED", &["where repository:library/python:delete was asked"]);
-    stage.expect(&["token GET /token?service=registry.docker.io&scope=repository:library/python:delete anonymous 200"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_manifest_pushed_with_a_login_is_a_201_whose_location_is_regpasss_own() {
-    let stage = Stage::docker_hub(&format!("{LOGIN}\nallow = [\"pull\", \"push\"]")).await;
-    stage.warm(PRIVATE).await;
-    let reply = stage.put_manifest("/v2/alice/app/manifests/2").await;
-    let digest = stage.image.digest();
-    assert_eq!((reply.status.as_u16(), reply.header("docker-content-digest")), (201, Some(digest)), "{reply:?}");
-    assert_eq!(reply.header("location"), Some(&*format!("/v2/alice/app/manifests/{digest}")));
-    stage.expect(&[
-        "token GET /token?service=registry.docker.io&scope=repository:alice/app:pull,push basic:alice 200",
-        "registry PUT /v2/alice/app/manifests/2 bearer#2 201",
     ]);
 }

@@ -6,8 +6,11 @@ mod login;
 mod names;
 mod pull;
 mod tokens;
+mod writes;
 
 const MANIFEST: &str = "/v2/library/python/manifests/3.10";
+const PRIVATE: &str = "/v2/alice/app/manifests/1";
+const LOGIN: &str = r#"credential = { source = "password", username = "alice", password = "alices password" }"#;
 const TAGS: &str = "/v2/library/python/tags/list";
 
 /// What the first pull of [`MANIFEST`] costs.

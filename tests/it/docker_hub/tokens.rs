@@ -8,7 +8,7 @@ use tokio::time::{advance, sleep};
 use super::{COLD, MANIFEST, TAGS, WARM};
 use crate::harness::request;
 use crate::sim::{Family, Image};
-use crate::stage::{Stage, assert_refused};
+use crate::stage::Stage;
 
 #[tokio::test(start_paused = true)]
 async fn even_an_anonymous_pull_gets_its_token() {
@@ -58,42 +58,6 @@ async fn two_repositories_cost_two_tokens_and_neither_is_used_for_the_other() {
 }
 
 /// The token reply is a 200; only the token's `access` tells that `push` was left out.
-#[tokio::test(start_paused = true)]
-async fn a_push_that_was_silently_reduced_to_pull_is_refused_before_it_is_sent() {
-    let stage = Stage::docker_hub(r#"allow = ["pull", "push"]"#).await;
-    stage.warm(MANIFEST).await;
-    let told =
-        ["granted repository:library/python:pull where repository:library/python:pull,push was asked", "docker.io"];
-    assert_refused(&stage.put_manifest("/v2/library/python/manifests/new").await, "403 DENIED", &told);
-    stage.expect(&[
-        "token GET /token?service=registry.docker.io&scope=repository:library/python:pull,push anonymous 200",
-    ]);
-    assert_refused(&stage.put_manifest("/v2/library/python/manifests/new").await, "403 DENIED", &told);
-    stage.expect(&[]);
-    stage.get(MANIFEST).await;
-    stage.expect(&[WARM]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn writes_are_refused_by_name_of_the_setting_until_they_are_allowed() {
-    let stage = Stage::docker_hub("").await;
-    let digest = stage.layer();
-    let setting = r#"to 'allow' of [registry."docker.io"]"#;
-    for (method, path, word) in [
-        (Method::PUT, "manifests/3.10".to_owned(), "push"),
-        (Method::POST, "blobs/uploads/".to_owned(), "push"),
-        (Method::PATCH, "blobs/uploads/1".to_owned(), "push"),
-        (Method::PUT, "blobs/uploads/1".to_owned(), "push"),
-        (Method::DELETE, "blobs/uploads/1".to_owned(), "push"),
-        (Method::DELETE, "manifests/3.10".to_owned(), "delete"),
-        (Method::DELETE, format!("blobs/{digest}"), "delete"),
-    ] {
-        let reply = stage.method(&method, &format!("/v2/library/python/{path}")).await;
-        assert_refused(&reply, "403 DENIED", &[&format!("add \"{word}\" {setting}")]);
-    }
-    stage.expect(&[]);
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_token_of_five_minutes_is_renewed_behind_the_requests() {
     let stage = Stage::docker_hub("").await;

@@ -3,6 +3,7 @@
 use http::Method;
 
 use super::{LOGIN, MANIFEST, PRIVATE, WARM};
+use crate::sim::{Family, Image};
 use crate::stage::{Stage, assert_refused};
 
 #[tokio::test(start_paused = true)]
@@ -10,7 +11,8 @@ async fn deletes_are_a_405_without_any_upstream_call_whoever_asks() {
     for more in ["", "allow = [\"pull\", \"delete\"]", &format!("{LOGIN}\nallow = [\"pull\", \"push\", \"delete\"]")] {
         let stage = Stage::ghcr(more).await;
         let blob = format!("/v2/ghcr.io/toddysm/python/blobs/{}", stage.layer());
-        for target in [MANIFEST, PRIVATE, &blob] {
+        let digest = format!("/v2/ghcr.io/toddysm/python/manifests/{}", stage.image.digest());
+        for target in [MANIFEST, PRIVATE, &digest, &blob] {
             let reply = stage.method(&Method::DELETE, target).await;
             assert_refused(&reply, "405 UNSUPPORTED", &["ghcr.io does not support deleting", "package version"]);
         }
@@ -42,6 +44,9 @@ async fn an_anonymous_push_is_refused_by_the_token_service_before_it_is_sent() {
     let reply = stage.put_manifest("/v2/ghcr.io/toddysm/python/manifests/3.11").await;
     assert_refused(&reply, "403 DENIED", &["ghcr.io", "requested access to the resource is denied"]);
     stage.expect(&["token GET /token?service=ghcr.test&scope=repository:toddysm/python:pull,push anonymous 403"]);
+    let reply = stage.method(&Method::POST, "/v2/ghcr.io/toddysm/python/blobs/uploads/").await;
+    assert_refused(&reply, "403 DENIED", &["ghcr.io", "requested access to the resource is denied"]);
+    stage.expect(&[]);
     stage.get(MANIFEST).await;
     stage.expect(&[WARM]);
 }
@@ -60,6 +65,28 @@ async fn a_manifest_pushed_with_a_login_is_a_201_whose_location_is_regpasss_own(
         "registry PUT /v2/toddysm/python/manifests/3.11 bearer#1 201",
     ]);
     assert_eq!(stage.get("/v2/ghcr.io/toddysm/python/manifests/3.11").await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_pushed_with_a_login_is_there() {
+    let stage = Stage::ghcr(&format!("{LOGIN}\nallow = [\"pull\", \"push\"]")).await;
+    stage.warm(MANIFEST).await;
+    let image = Image::single("pushed", Family::Docker);
+    stage.push("/v2/ghcr.io/toddysm/new", "1", &image).await;
+    stage.assert_has("toddysm/new", "1", &image);
+    let mut lines =
+        vec!["token GET /token?service=ghcr.test&scope=repository:toddysm/new:pull,push basic:toddysm 200".to_owned()];
+    for (at, blob) in image.blobs.iter().enumerate() {
+        let session = format!("/v2/toddysm/new/blobs/upload/upload-{}", at + 1);
+        lines.extend([
+            "registry POST /v2/toddysm/new/blobs/uploads/ bearer#1 202".to_owned(),
+            format!("registry PATCH {session} bearer#1 202"),
+            format!("registry PUT {session}?digest={} bearer#1 201", blob.digest),
+        ]);
+    }
+    lines.push("registry PUT /v2/toddysm/new/manifests/1 bearer#1 201".to_owned());
+    stage.expect(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(stage.get("/v2/ghcr.io/toddysm/new/manifests/1").await.body, image.top().bytes);
 }
 
 /// The article deletes a blob by its bare hash.

@@ -2,6 +2,7 @@
 
 mod flows;
 mod locations;
+mod rules;
 
 use bytes::Bytes;
 use http::{Method, Request};

@@ -1,0 +1,24 @@
+//! Artifactory, in the cloud and at home.
+
+use super::{ANY_UPLOAD, GENERIC};
+use crate::profile::{Evidence, Profile, Uploads};
+
+pub(super) const ARTIFACTORY: Profile = Profile {
+    name: "artifactory",
+    hosts: &[],
+    families: &["*.jfrog.io"],
+    uploads: Uploads { longest_put: Some(0), whole_by_post: false, ..ANY_UPLOAD },
+    evidence: &[
+        Evidence {
+            what: "a blob goes by POST, PATCH and an empty PUT; in one request it is refused (RTFACT-19344)",
+            source: "goharbor/harbor src/pkg/reg/adapter/jfrog/adapter.go",
+            date: "2025",
+        },
+        Evidence {
+            what: "in the cloud a Docker repository is at <instance>-<repository>.jfrog.io, or a path below <instance>.jfrog.io",
+            source: "jfrog.com help pages, Docker Registry",
+            date: "2025",
+        },
+    ],
+    ..GENERIC
+};

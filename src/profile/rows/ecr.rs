@@ -1,0 +1,24 @@
+//! Amazon Elastic Container Registry, private.
+
+use super::GENERIC;
+use crate::profile::{Evidence, Expired, Profile};
+
+pub(super) const ECR: Profile = Profile {
+    name: "ecr",
+    hosts: &[],
+    families: &["*.dkr.ecr.*.amazonaws.com", "*.dkr.ecr-fips.*.amazonaws.com", "*.dkr.ecr.*.amazonaws.com.cn"],
+    expired: &[Expired { status: 403, words: "authorization token has expired" }],
+    evidence: &[
+        Evidence {
+            what: "403 DENIED \"Your authorization token has expired. Reauthenticate and try again.\" without a challenge",
+            source: "flipt-io/flipt#3043, awslabs/soci-snapshotter#1148",
+            date: "2024",
+        },
+        Evidence {
+            what: "PATCH answers 201, and a Range that stays at the first chunk",
+            source: "regclient/regclient scheme/reg/blob.go, aws/containers-roadmap#2831",
+            date: "2026",
+        },
+    ],
+    ..GENERIC
+};

@@ -1,0 +1,41 @@
+//! The fallback.
+
+use std::time::Duration;
+
+use crate::oci::scope::Action;
+use crate::profile::{Catalog, Chunks, Delete, Evidence, Profile, Uploads};
+
+/// A registry of which nothing is known: the specification, and nothing taken for granted.
+///
+/// Its hosts are public registries that the specification's behaviour is enough for.
+pub(super) const GENERIC: Profile = Profile {
+    name: "generic",
+    hosts: &[
+        "docker.elastic.co",
+        "lscr.io",
+        "mcr.microsoft.com",
+        "nvcr.io",
+        "public.ecr.aws",
+        "registry.access.redhat.com",
+        "registry.gitlab.com",
+        "registry.k8s.io",
+        "registry.opensuse.org",
+        "registry.suse.com",
+    ],
+    families: &[],
+    api_host: None,
+    credential_keys: &[],
+    realm_hosts: &[],
+    namespace: None,
+    catalog: Catalog::Standard,
+    delete: Delete::Actions(&[Action::Delete]),
+    uploads: Uploads { longest_put: None, whole_by_post: true, chunks: Chunks::Any, mount_needs_source: false },
+    expired: &[],
+    tag_actions: &[],
+    fallback_lifetime: Duration::from_secs(60),
+    evidence: &[Evidence {
+        what: "60 s where a token reply names no lifetime; scopes by method",
+        source: "distribution/distribution docs/content/spec/auth/token.md, registry/handlers/app.go",
+        date: "2024",
+    }],
+};

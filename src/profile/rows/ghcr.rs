@@ -1,0 +1,32 @@
+//! GitHub Container Registry.
+
+use super::{ANY_UPLOAD, GENERIC, MIB};
+use crate::profile::{Catalog, Chunks, Delete, Evidence, Profile, Uploads};
+
+pub(super) const GHCR: Profile = Profile {
+    name: "ghcr",
+    hosts: &["ghcr.io"],
+    catalog: Catalog::WithLogin { scope: "repository:user/image:pull" },
+    uploads: Uploads { chunks: Chunks::RangedUpTo(4 * MIB), ..ANY_UPLOAD },
+    delete: Delete::Lacking {
+        hint: "the registry deletes nothing over this API; delete the package version on its web page or over the vendor's REST API (/user/packages/container/<name>/versions)",
+    },
+    evidence: &[
+        Evidence {
+            what: "placeholder scope repository:user/image:pull on /v2/ and _catalog, valid with a login and 403 without; no expires_in; catalog with a login's token of any repository; delete 405",
+            source: "toddysm.com, Authenticating with OCI Registries - GitHub Container Registry (GHCR) Implementation",
+            date: "2024-02-12",
+        },
+        Evidence {
+            what: "403 from the token service for private and missing repositories",
+            source: "same, update",
+            date: "2024-03-04",
+        },
+        Evidence {
+            what: "a ranged PATCH above 4 MiB answers 416; ranged chunks up to that are taken one after the other",
+            source: "ocx-sh/ocx#237, oras-project/rust-oci-client#37",
+            date: "2026",
+        },
+    ],
+    ..GENERIC
+};
