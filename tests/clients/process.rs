@@ -14,7 +14,7 @@ use tokio::process::Command;
 use tokio::sync::watch;
 
 /// How long one program may take to answer or to get ready; a busy two-core machine needs a fraction of it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// How many lines of each daemon's log a failed test shows.
 const LOG_TAIL: usize = 40;
@@ -131,6 +131,10 @@ impl Daemon {
     /// How many lines it has logged that contain `text`.
     pub(crate) fn count(&self, text: &str) -> usize {
         self.log.borrow().iter().filter(|line| line.contains(text)).count()
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Ends the program and returns its whole log.

@@ -38,6 +38,10 @@ impl Regpass {
         format!("http://{}{path}", self.image("").trim_end_matches('/'))
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.daemon.id()
+    }
+
     /// Ends it and returns its whole log.
     pub(crate) fn stop(self) -> Vec<String> {
         self.daemon.stop()

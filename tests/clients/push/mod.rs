@@ -9,6 +9,7 @@ mod curl;
 mod docker;
 pub(crate) mod held;
 mod local;
+mod memory;
 mod oras;
 mod podman;
 mod skopeo;
