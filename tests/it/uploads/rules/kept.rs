@@ -90,6 +90,15 @@ async fn a_chunk_out_of_order_is_a_416_that_says_where_to_go_on() {
     stage.assert_stored(&reply, REPOSITORY, b"first second");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_chunk_that_is_not_what_its_range_says_is_not_kept() {
+    let (stage, location) = begun().await;
+    let reply = stage.send_with(Method::PATCH, &location, "second", &[("content-range", "6-12")]).await;
+    assert_refused(&reply, "400 SIZE_INVALID", &["it has 6 bytes, and its Content-Range tells of 7"]);
+    let reply = stage.put(&location, "second", b"first second", &[]).await;
+    stage.assert_stored(&reply, REPOSITORY, b"first second");
+}
+
 /// Who sends a chunk twice, because its answer was lost, comes with a location that is no longer true.
 #[tokio::test(start_paused = true)]
 async fn an_old_location_is_a_404_and_changes_nothing() {
