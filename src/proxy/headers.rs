@@ -11,7 +11,7 @@ use super::call::Call;
 use crate::net::payload::Payload;
 use crate::oci::chunk::ContentRange;
 use crate::oci::media::{ALL_MANIFESTS, accepts_anything};
-use crate::oci::operation::Operation;
+use crate::oci::operation::{BodyClass, Operation};
 
 pub const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 pub const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
@@ -55,10 +55,13 @@ pub fn of_step(call: &Call, client: &HeaderMap, payload: &Payload, range: Option
         Payload::Streamed(spool) => spool.length(),
     };
     headers.extend(length.map(|length| (CONTENT_LENGTH, HeaderValue::from(length))));
+    // The empty blob has a type, too.
+    if call.operation.body_class() == BodyClass::Bulk {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    }
     if payload.is_empty() {
         return headers;
     }
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.extend(range.and_then(|range| Some((CONTENT_RANGE, HeaderValue::try_from(range.to_string()).ok()?))));
     if matches!(payload, Payload::Streamed(_)) {
         headers.extend(client.get(EXPECT).map(|expect| (EXPECT, expect.clone())));

@@ -44,7 +44,7 @@ fn mirror(scene: &Scene, registry: &str) -> PathBuf {
     hosts
 }
 
-async fn start(scene: &Scene) -> Daemon {
+pub(crate) async fn start(scene: &Scene) -> Daemon {
     let home = scene.home().display();
     let config = format!(
         r#"
@@ -68,7 +68,7 @@ async fn start(scene: &Scene) -> Daemon {
     daemon
 }
 
-fn ctr(scene: &Scene) -> Command {
+pub(crate) fn ctr(scene: &Scene) -> Command {
     let mut ctr = private("ctr", scene.home());
     ctr.arg("--address").arg(scene.home().join("containerd.sock"));
     ctr

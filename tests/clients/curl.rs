@@ -97,15 +97,24 @@ pub(crate) struct Reply {
 /// Runs a [`curl`] command; no answer of regpass asks for a login.
 pub(crate) async fn fetch(curl: &mut Command) -> Reply {
     let printed = output(curl).await.stdout;
-    let end = printed.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("the end of the head");
-    let head = std::str::from_utf8(&printed[..end]).expect("a head in ASCII");
+    let (mut head, mut body) = split(&printed);
+    // "100 Continue" comes before the answer.
+    while head.split(' ').nth(1).is_some_and(|status| status.starts_with('1')) {
+        (head, body) = split(body);
+    }
     let mut lines = head.lines();
     let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
     let headers = lines.filter_map(|line| line.split_once(": "));
     let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
-    let reply = Reply { status: status.expect("a status line"), headers, body: printed[end + 4..].to_vec() };
+    let reply = Reply { status: status.expect("a status line"), headers, body: body.to_vec() };
     assert_eq!(reply.header("www-authenticate"), None, "{head}");
     reply
+}
+
+/// A head, and what follows it.
+fn split(printed: &[u8]) -> (&str, &[u8]) {
+    let end = printed.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("the end of the head");
+    (std::str::from_utf8(&printed[..end]).expect("a head in ASCII"), &printed[end + 4..])
 }
 
 impl Reply {

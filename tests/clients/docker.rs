@@ -1,6 +1,7 @@
 //! dockerd and the docker CLI: regpass as the mirror of Docker Hub, and as `localhost:PORT/…`.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -11,17 +12,17 @@ use crate::scene::{Scene, in_both_modes};
 in_both_modes!(pulls_from_its_mirror_and_by_name);
 
 async fn pulls_from_its_mirror_and_by_name(scene: &Scene) {
-    let _dockerd = start(scene).await;
+    let _dockerd = start(scene.home(), Some(scene.regpass.url(""))).await;
     // dockerd reaches the first one by `registry-mirrors`: what the name stands for is far away.
     let names = ["python".to_owned(), scene.regpass.image("python"), scene.regpass.image("reg/toddysm/python")];
     for name in names {
         for platform in &scene.image.platforms {
             let wanted = format!("--platform=linux/{}", platform.architecture);
             let tagged = format!("{name}:3.12");
-            let pulled = stdout(docker(scene).args(["pull", &wanted, &tagged])).await;
+            let pulled = stdout(docker(scene.home()).args(["pull", &wanted, &tagged])).await;
             assert!(pulled.contains(&format!("\nDigest: {}\n", scene.image.digest)), "{pulled}");
 
-            let image = stdout(docker(scene).args(["image", "inspect", "--format={{json .}}", &tagged])).await;
+            let image = stdout(docker(scene.home()).args(["image", "inspect", "--format={{json .}}", &tagged])).await;
             let image: Value = serde_json::from_str(&image).expect("JSON");
             assert_eq!(image["Architecture"], platform.architecture, "{tagged}");
             assert_eq!(image["Id"], *platform.config, "{tagged}");
@@ -29,14 +30,14 @@ async fn pulls_from_its_mirror_and_by_name(scene: &Scene) {
     }
 }
 
-async fn start(scene: &Scene) -> Daemon {
-    let home = scene.home();
+/// `mirror` is where images of Docker Hub come from.
+pub(crate) async fn start(home: &Path, mirror: Option<String>) -> Daemon {
     let config = json!({
-        "registry-mirrors": [scene.regpass.url("")],
+        "registry-mirrors": Vec::from_iter(mirror),
         "data-root": home.join("data"),
         "exec-root": home.join("exec"),
         "pidfile": home.join("pid"),
-        "hosts": [socket(scene)],
+        "hosts": [socket(home)],
         // Else it writes /etc/docker/key.json.
         "deprecated-key-path": home.join("key.json"),
         // Pulling needs no network of its own, and the vfs driver nothing of the kernel.
@@ -56,12 +57,12 @@ async fn start(scene: &Scene) -> Daemon {
     daemon
 }
 
-fn docker(scene: &Scene) -> Command {
-    let mut docker = private("docker", scene.home());
-    docker.args(["--host", &socket(scene)]);
+pub(crate) fn docker(home: &Path) -> Command {
+    let mut docker = private("docker", home);
+    docker.args(["--host", &socket(home)]);
     docker
 }
 
-fn socket(scene: &Scene) -> String {
-    format!("unix://{}", scene.home().join("docker.sock").display())
+fn socket(home: &Path) -> String {
+    format!("unix://{}", home.join("docker.sock").display())
 }

@@ -17,7 +17,7 @@ const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 /// Larger than any buffer on the way, so that a blob travels in many pieces.
 const PAYLOAD: usize = 1 << 20;
 
-/// An index over linux/amd64 and linux/arm64, as an OCI layout directory.
+/// An index, over linux/amd64 and linux/arm64 as a rule, as an OCI layout directory.
 #[derive(Debug)]
 pub(crate) struct Image {
     /// Digest of the index: what the tag means.
@@ -42,12 +42,17 @@ pub(crate) struct Platform {
 impl Image {
     /// Images of different names have nothing in common.
     pub(crate) fn build(name: &str) -> Self {
+        Self::of(name, &["amd64", "arm64"], PAYLOAD)
+    }
+
+    /// `payload` is the size of the file in each layer, which no compression makes smaller.
+    pub(crate) fn of(name: &str, architectures: &[&'static str], payload: usize) -> Self {
         let layout = tempfile::tempdir().expect("a directory for the image");
         let blobs = layout.path().join("blobs/sha256");
         fs::create_dir_all(&blobs).expect("blobs directory");
 
         let (platforms, manifests): (Vec<_>, Vec<_>) =
-            ["amd64", "arm64"].into_iter().map(|architecture| platform(name, architecture, &blobs)).unzip();
+            architectures.iter().map(|architecture| platform(name, architecture, payload, &blobs)).unzip();
         let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": manifests });
         let index = blob(&blobs, INDEX, index.to_string().as_bytes());
         let digest = text(&index["digest"]);
@@ -63,8 +68,8 @@ impl Image {
     }
 }
 
-fn platform(name: &str, architecture: &'static str, blobs: &Path) -> (Platform, Value) {
-    let payload = payload(name, architecture);
+fn platform(name: &str, architecture: &'static str, len: usize, blobs: &Path) -> (Platform, Value) {
+    let payload = payload(name, architecture, len);
     let tar = tar_of("usr/share/payload", &payload);
     let layer_bytes = gzip(&tar);
     let layer = blob(blobs, LAYER, &layer_bytes);
@@ -122,7 +127,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Bytes that do not compress and differ between images and platforms: a xorshift sequence.
-fn payload(name: &str, architecture: &str) -> Vec<u8> {
+fn payload(name: &str, architecture: &str, len: usize) -> Vec<u8> {
     let mut state =
         name.bytes().chain(architecture.bytes()).fold(1_u64, |state, byte| state.wrapping_mul(31) + u64::from(byte));
     let next = std::iter::repeat_with(|| {
@@ -131,7 +136,7 @@ fn payload(name: &str, architecture: &str) -> Vec<u8> {
         state ^= state << 17;
         state.to_le_bytes()
     });
-    next.flatten().take(PAYLOAD).collect()
+    next.flatten().take(len).collect()
 }
 
 fn text(value: &Value) -> String {

@@ -1,7 +1,8 @@
-//! Real clients pull through the real binary from the real registry, and need no credential for it.
+//! Real clients pull and push through the real binary from the real registry, and need no credential for it.
 //!
 //! Each test starts Debian's `docker-registry` in one of two modes, htpasswd or signed tokens, and regpass in front of
-//! it. The client then pulls a multi-arch image and must end up with the digests that the registry itself serves.
+//! it. The client then pulls a multi-arch image and must end up with the digests that the registry itself serves, or
+//! pushes one (`push`), which is then read again from the registry itself.
 //! `readme` does what README.md says, on a machine where its ports and paths are free.
 //! `tests/run clients` installs what this needs; a client that is not there is a failure.
 
@@ -10,6 +11,8 @@ mod process;
 mod registry;
 mod regpass;
 mod scene;
+#[path = "../sim/mod.rs"]
+mod sim;
 mod token_service;
 
 mod buildah;
@@ -18,6 +21,7 @@ mod curl;
 mod docker;
 mod oras;
 mod podman;
+mod push;
 mod readme;
 mod skopeo;
 mod tokens;

@@ -23,7 +23,7 @@ async fn pulls_index_and_files(scene: &Scene) {
 }
 
 /// `tests/run` puts the client into this virtual environment, beside everything else that cargo may throw away.
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let python = Path::new(env!("CARGO_TARGET_TMPDIR")).join("oras/bin/python");
     assert!(
         python.is_file(),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::curl::{Reply, fetch};
 use crate::image::Image;
 use crate::process::{Daemon, output, plain, private, stdout};
 use crate::token_service::{ISSUER, SERVICE, TokenService};
@@ -16,9 +17,17 @@ pub(crate) const PASSWORD: &str = "not-a-real-secret";
 /// The two above with bcrypt, the only hash the registry takes.
 const HTPASSWD: &str = "u:$2b$04$.5hdWiOef2WPnB2GnSDN2.86MpkD8eWRJdFHIZw9QjnPqgJC85X3e";
 
+/// Who a test says it is when it asks the registry itself.
+pub(crate) const DIRECT: &str = "a test without regpass";
+
+/// Every type of manifest that the clients here write.
+const ACCEPT: &str = "Accept: application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
+    application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
+
 #[derive(Debug)]
 pub(crate) struct Registry {
     pub(crate) address: SocketAddr,
+    scheme: &'static str,
     /// In token mode.
     pub(crate) tokens: Option<TokenService>,
     // Before the directory: the process goes first.
@@ -59,7 +68,7 @@ impl Registry {
         let config = json!({
             "version": "0.1",
             "log": { "formatter": "json", "accesslog": { "disabled": true } },
-            "storage": { "filesystem": { "rootdirectory": home.path().join("data") } },
+            "storage": { "filesystem": { "rootdirectory": home.path().join("data") }, "delete": { "enabled": true } },
             "http": http,
             "auth": auth,
         });
@@ -70,7 +79,8 @@ impl Registry {
         command.arg("serve").arg(file);
         let daemon = Daemon::start("docker-registry", command);
         let address = daemon.line(listening).await;
-        Self { address, tokens, daemon, home }
+        let scheme = if http["tls"].is_object() { "https" } else { "http" };
+        Self { address, scheme, tokens, daemon, home }
     }
 
     /// Puts every platform of `image` there as `name`, with the credential.
@@ -88,6 +98,18 @@ impl Registry {
         skopeo.args(["inspect", "--tls-verify=false", "--format={{.Digest}}", "--creds"]);
         skopeo.arg(format!("{USER}:{PASSWORD}")).arg(self.direct(name));
         stdout(&mut skopeo).await.trim().to_owned()
+    }
+
+    /// The answer to a GET of `path` in `repository`, from the registry itself with the credential.
+    pub(crate) async fn get(&self, repository: &str, path: &str) -> Reply {
+        let mut curl = plain("curl", self.home.path());
+        curl.args(["-q", "--silent", "--show-error", "--include", "--insecure", "--header", ACCEPT]);
+        curl.args(["--user-agent", DIRECT]);
+        match &self.tokens {
+            Some(tokens) => curl.arg("--oauth2-bearer").arg(tokens.sign(&format!("repository:{repository}:pull"))),
+            None => curl.arg("--user").arg(format!("{USER}:{PASSWORD}")),
+        };
+        fetch(curl.arg(format!("{}://{}/v2/{repository}/{path}", self.scheme, self.address))).await
     }
 
     /// How many requests it has refused for want of a credential.

@@ -34,6 +34,8 @@ pub(crate) struct Scene {
     pub(crate) image: Image,
     /// Tokens signed and requests refused before regpass started.
     prologue: (usize, usize),
+    /// What regpass was started with.
+    pub(crate) config: String,
     _secrets: TempDir,
     home: TempDir,
 }
@@ -58,10 +60,7 @@ pub(crate) use in_both_modes;
 pub(crate) async fn play(registry: Registry, act: impl AsyncFnOnce(&Scene)) {
     let scene = Scene::set(registry, Login::Password).await;
     act(&scene).await;
-    let mut seen = HashSet::new();
-    for asked in scene.asked() {
-        assert!(seen.insert(asked.scopes.clone()), "a second token for {:?}", asked.scopes);
-    }
+    scene.assert_one_token_per_scope();
     scene.close();
 }
 
@@ -69,6 +68,11 @@ impl Scene {
     /// The image is there as `library/python:3.12`, which the default registry shows, and as `toddysm/python:3.12`,
     /// which only [`NS`] shows: a client that gets it has come by `?ns=`, by the alias or by that name.
     pub(crate) async fn set(registry: Registry, login: Login) -> Self {
+        Self::set_with(registry, login, "").await
+    }
+
+    /// The same; the configuration begins with `head`.
+    pub(crate) async fn set_with(registry: Registry, login: Login, head: &str) -> Self {
         let image = Image::build("python");
         for name in ["library/python:3.12", "toddysm/python:3.12"] {
             registry.push(&image, name).await;
@@ -77,9 +81,10 @@ impl Scene {
         let secrets = tempfile::tempdir().expect("a directory for secrets");
         let signed = registry.tokens.as_ref().map_or(0, |tokens| tokens.ledger().len());
         let prologue = (signed, registry.refusals());
-        let regpass = Regpass::start(&config(&registry, login, secrets.path())).await;
+        let config = head.to_owned() + &config(&registry, login, secrets.path());
+        let regpass = Regpass::start(&config).await;
         let home = tempfile::tempdir().expect("a directory for the client");
-        Self { regpass, registry, image, prologue, _secrets: secrets, home }
+        Self { regpass, registry, image, prologue, config, _secrets: secrets, home }
     }
 
     /// Where the client keeps its state.
@@ -98,17 +103,26 @@ impl Scene {
         self.registry.refusals() - self.prologue.1
     }
 
-    /// Ends regpass and reads its log: JSON throughout, and no secret in it.
-    pub(crate) fn close(self) {
+    pub(crate) fn assert_one_token_per_scope(&self) {
+        let mut seen = HashSet::new();
+        for asked in self.asked() {
+            assert!(seen.insert(asked.scopes.clone()), "a second token for {:?}", asked.scopes);
+        }
+    }
+
+    /// Ends regpass and returns its log: JSON throughout, and no secret in it.
+    pub(crate) fn close(self) -> Vec<String> {
         let asked = self.asked();
         assert!(asked.iter().all(|asked| asked.token.is_some()), "refused: {asked:?}");
         let mut secrets: Vec<String> = asked.into_iter().filter_map(|asked| asked.token).collect();
         secrets.extend([PASSWORD.to_owned(), STANDARD.encode(format!("{USER}:{PASSWORD}")), REFRESH_TOKEN.to_owned()]);
 
-        for line in self.regpass.stop() {
-            assert!(serde_json::from_str::<serde_json::Value>(&line).is_ok_and(|line| line.is_object()), "{line}");
+        let log = self.regpass.stop();
+        for line in &log {
+            assert!(serde_json::from_str::<serde_json::Value>(line).is_ok_and(|line| line.is_object()), "{line}");
             assert!(!secrets.iter().any(|secret| line.contains(secret)), "a secret in the log: {line}");
         }
+        log
     }
 }
 

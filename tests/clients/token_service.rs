@@ -66,6 +66,11 @@ impl TokenService {
         Self { address, certificate: certificate.pem(), signer, accepting }
     }
 
+    /// A token that nobody asked for: it is not in the ledger.
+    pub(crate) fn sign(&self, scope: &str) -> String {
+        self.signer.sign(&[scope.to_owned()])
+    }
+
     pub(crate) fn ledger(&self) -> Vec<Asked> {
         self.signer.ledger.lock().expect("no panic holds it").clone()
     }

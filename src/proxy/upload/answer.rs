@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, response};
 use super::super::failure::Failure;
 use super::super::headers::{self, DOCKER_CONTENT_DIGEST};
 use super::Upload;
+use super::location;
 use super::seal::{SealError, Stage};
 use crate::net::body::{self, StreamBody};
 use crate::observe::blame::{Blame, Step};
@@ -61,10 +62,12 @@ impl Upload<'_> {
         let Some(repository) = self.call.operation.repository() else {
             return Err(self.broken("an upload without a repository"));
         };
-        self.proxy.uploads.seal.open(&upstream.host, repository, session).await.map_err(|why| match why {
-            SealError::Broken => unknown_upload(&why.to_string()),
-            SealError::Key(_) | SealError::Unavailable => self.broken(&why.to_string()),
-        })
+        let stage =
+            self.proxy.uploads.seal.open(&upstream.host, repository, session).await.map_err(|why| match why {
+                SealError::Broken => unknown_upload(&why.to_string()),
+                SealError::Key(_) | SealError::Unavailable => self.broken(&why.to_string()),
+            })?;
+        Ok(Stage { url: location::admit(upstream, stage.url)?, ..stage })
     }
 
     /// The repository as the client wrote it, behind a slash.

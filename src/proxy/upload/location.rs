@@ -18,7 +18,8 @@ pub(super) fn next(upstream: &Upstream, base: &Url, headers: &HeaderMap) -> Resu
     admit(upstream, url).map(Some)
 }
 
-fn admit(upstream: &Upstream, url: Url) -> Result<Url, Failure> {
+/// Judged at every step: what is trusted may have changed since the upload began.
+pub(super) fn admit(upstream: &Upstream, url: Url) -> Result<Url, Failure> {
     if url.origin == upstream.origin {
         return Ok(url);
     }

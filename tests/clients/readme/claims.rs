@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::reader::Reader;
 use super::remote::{CORP, Remote};
-use super::say;
+use super::{pushes, say};
 use crate::curl::{Reply, fetch};
 use crate::image::{Platform, digest_of};
 use crate::process::{ended, stdout};
@@ -29,6 +29,9 @@ impl Reader {
                 self.unused.retain(|file| !command.split(' ').any(|word| word.len() > 1 && file.starts_with(word)));
             }
             _ => {}
+        }
+        if pushes::is_one(&words) {
+            return self.pushes(command, &words).await;
         }
         let remote = self.remote(command);
         let marks = self.marks(remote);
@@ -162,7 +165,7 @@ impl Reader {
 }
 
 /// The platform that engines pull when nobody says which.
-fn here(remote: &Remote) -> &Platform {
+pub(super) fn here(remote: &Remote) -> &Platform {
     let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
     let mut platforms = remote.image.platforms.iter();
     platforms.find(|platform| platform.architecture == architecture).expect("this machine's platform")

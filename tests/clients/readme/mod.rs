@@ -6,6 +6,7 @@
 mod claims;
 mod machine;
 mod page;
+mod pushes;
 mod reader;
 mod remote;
 

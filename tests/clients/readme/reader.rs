@@ -210,12 +210,18 @@ impl Reader {
     }
 
     /// Since then, regpass was asked for something of `remote`, and asked the registry for it.
-    pub(super) async fn came_through(&self, remote: &Remote, [regpass, registry]: [usize; 2]) {
+    pub(super) async fn came_through(&self, remote: &Remote, marks: [usize; 2]) {
+        self.went_through(remote, marks, 200).await;
+    }
+
+    /// The same of any request that both answered with `status`.
+    pub(super) async fn went_through(&self, remote: &Remote, [regpass, registry]: [usize; 2], status: u16) {
         let asked = format!(" registry=\"{}\" ", remote.name);
         let repository = format!(" repository=\"{}\" ", remote.repository);
-        let asked = |line: &str| line.contains(&asked) && line.contains(&repository) && line.contains(" status=200 ");
+        let answered = format!(" status={status} ");
+        let asked = |line: &str| [&asked, &repository, &answered].iter().all(|part| line.contains(*part));
         self.regpass().line_after(regpass, |line| asked(line).then_some(())).await;
-        remote.answered(registry).await;
+        remote.answered(registry, status).await;
     }
 
     fn regpass(&self) -> &Daemon {

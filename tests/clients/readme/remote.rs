@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::image::Image;
 use crate::process::{output, plain};
-use crate::registry::Registry;
+use crate::registry::{DIRECT, Registry};
 
 /// The registry of the page's configuration file.
 pub(super) const CORP: &str = "registry.corp.example:8443";
@@ -62,23 +62,24 @@ impl Remote {
         self.prologue = self.registry.log().mark();
     }
 
-    /// No request came from anybody but regpass.
+    /// No request came from anybody but regpass, and from who looks what regpass has done.
     pub(super) fn close(self) {
         for line in self.registry.stop().split_off(self.prologue) {
             let line: Value = serde_json::from_str(&line).expect("JSON");
             let agent = line["http.request.useragent"].as_str();
-            assert!(agent.is_none_or(|agent| agent.starts_with("regpass/")), "{} was reached by {line}", self.name);
+            let known = |agent: &str| agent.starts_with("regpass/") || agent == DIRECT;
+            assert!(agent.is_none_or(known), "{} was reached by {line}", self.name);
         }
     }
 
-    /// Waits until its log, from `mark` on, has something of its repository that it gave to regpass.
-    pub(super) async fn answered(&self, mark: usize) {
+    /// Waits until its log, from `mark` on, has a request of regpass in its repository that it answered with `status`.
+    pub(super) async fn answered(&self, mark: usize, status: u16) {
         let path = format!("/v2/{}/", self.repository);
         let answered = |line: &str| {
             let line: Value = serde_json::from_str(line).ok()?;
             let to_regpass = line["http.request.useragent"].as_str()?.starts_with("regpass/");
             let here = line["http.request.uri"].as_str()?.starts_with(&path);
-            (to_regpass && here && line["http.response.status"] == 200).then_some(())
+            (to_regpass && here && line["http.response.status"] == status).then_some(())
         };
         self.registry.log().line_after(mark, answered).await;
     }
