@@ -60,6 +60,7 @@ mod tests {
             ("quay.io", "quay", "quay.io"),
             ("us-docker.pkg.dev", "google", "us-docker.pkg.dev"),
             ("1234.dkr.ecr.eu-west-2.amazonaws.com", "ecr", "1234.dkr.ecr.eu-west-2.amazonaws.com"),
+            ("1234.dkr-ecr.eu-west-2.on.aws", "ecr", "1234.dkr-ecr.eu-west-2.on.aws"),
             ("team.azurecr.io", "acr", "team.azurecr.io"),
             ("team.westeurope.geo.azurecr.io", "acr", "team.westeurope.geo.azurecr.io"),
             ("team-docker.jfrog.io", "artifactory", "team-docker.jfrog.io"),

@@ -6,9 +6,22 @@ use crate::profile::{Evidence, Expired, Profile};
 pub(super) const ECR: Profile = Profile {
     name: "ecr",
     hosts: &[],
-    families: &["*.dkr.ecr.*.amazonaws.com", "*.dkr.ecr-fips.*.amazonaws.com", "*.dkr.ecr.*.amazonaws.com.cn"],
+    families: &[
+        "*.dkr.ecr.*.amazonaws.com",
+        "*.dkr.ecr-fips.*.amazonaws.com",
+        "*.dkr.ecr.*.amazonaws.com.cn",
+        "*.dkr.ecr.*.amazonaws.eu",
+        "*.dkr-ecr.*.on.aws",
+        "*.dkr-ecr-fips.*.on.aws",
+        "*.dkr-ecr.*.on.amazonwebservices.com.cn",
+    ],
     expired: &[Expired { status: 403, words: "authorization token has expired" }],
     evidence: &[
+        Evidence {
+            what: "the names of registries, dual-stack, China and Europe included",
+            source: "awslabs/amazon-ecr-credential-helper ecr-login/api/client.go",
+            date: "2026",
+        },
         Evidence {
             what: "403 DENIED \"Your authorization token has expired. Reauthenticate and try again.\" without a challenge",
             source: "flipt-io/flipt#3043, awslabs/soci-snapshotter#1148",

@@ -26,9 +26,13 @@ impl Upload<'_> {
         let range = self.content_range()?;
         let query = self.call.query.clone();
         let (headers, stage) = match (self.call.routed.upstream.profile.uploads.chunks, range) {
-            (Chunks::Whole, _) if range.is_some() || stage.kept.is_some() => self.keep(stage, body, range).await?,
+            (Chunks::Whole, _) if range.is_some() || stage.kept.is_some() => {
+                check_length(range, &body)?;
+                self.keep(stage, body, range).await?
+            }
             (Chunks::Whole, None) => self.only_chunk(stage, body).await?,
             (Chunks::RangedUpTo(most), Some(range)) if range.length() > most => {
+                check_length(Some(range), &body)?;
                 self.send_pieces(stage, &query, body, (range.first, most)).await?
             }
             (Chunks::Sized(size), _) if body.size_hint().exact().is_none() => {
@@ -121,4 +125,13 @@ impl Upload<'_> {
             Failure::new(status, ErrorCode::BlobUploadInvalid, Blame::Client, Step::Classify, message)
         })
     }
+}
+
+/// A chunk that is cut or kept here has to be what its range says. Of one that goes as it is the registry judges.
+fn check_length(range: Option<ContentRange>, body: &Incoming) -> Result<(), Failure> {
+    let (told, length) = (range.map(ContentRange::length), body.size_hint().exact());
+    let (Some(told), Some(length)) = (told, length.filter(|length| told != Some(*length))) else { return Ok(()) };
+    let message = format!("the chunk cannot be taken: it has {length} bytes, and its Content-Range tells of {told}");
+    let status = StatusCode::BAD_REQUEST;
+    Err(Failure::new(status, ErrorCode::SizeInvalid, Blame::Client, Step::Classify, message))
 }

@@ -81,7 +81,6 @@ async fn a_chunk_without_a_range_goes_as_it_is_however_long() {
     }
 }
 
-/// The limit of the simulator is the registry's; a lower one shows what a client gets of a piece that is refused.
 #[tokio::test(start_paused = true)]
 async fn a_piece_that_is_refused_fails_the_clients_request() {
     let (stage, location) = begun().await;
@@ -93,6 +92,14 @@ async fn a_piece_that_is_refused_fails_the_clients_request() {
     let reply = stage.send_with(Method::PATCH, &location, vec![0; 9 * MIB], &headers).await;
     assert_eq!(reply.status, 500, "{reply:?}");
     stage.expect_steps(&[&format!("{PATCH} 0-4194303 4194304 202"), &format!("{PATCH} 4194304-8388607 4194304 500")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chunk_to_be_cut_that_is_not_what_its_range_says_reaches_nobody() {
+    let (stage, location) = begun().await;
+    let reply = stage.send_with(Method::PATCH, &location, "short", &[("content-range", "0-9437183")]).await;
+    assert_refused(&reply, "400 SIZE_INVALID", &["it has 5 bytes, and its Content-Range tells of 9437184"]);
+    stage.expect_steps(&[]);
 }
 
 /// A client that is refused for the size of a chunk is told where to go on.

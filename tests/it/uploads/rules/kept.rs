@@ -51,6 +51,20 @@ async fn the_last_part_may_come_with_the_put() {
     }
 }
 
+/// All of them are here still, so a token that is over costs the client nothing.
+#[tokio::test(start_paused = true)]
+async fn the_put_is_sent_again_with_a_new_token() {
+    let (stage, location) = begun().await;
+    stage.registry.revoke_tokens();
+    let reply = stage.put(&location, "second", b"first second", &[]).await;
+    stage.assert_stored(&reply, REPOSITORY, b"first second");
+    stage.expect_steps(&[
+        &format!("{PUT} 12 401"),
+        "GET /v2/token?scope=repository:project/images/app:pull,push 200",
+        &format!("{PUT} 12 201"),
+    ]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn how_far_they_are_is_told_without_the_registry() {
     let (stage, location) = begun().await;
@@ -87,6 +101,15 @@ async fn a_chunk_out_of_order_is_a_416_that_says_where_to_go_on() {
     stage.expect_steps(&[]);
     let (location, _) = stage.patched(&location, "second", &[("content-range", "6-11")]).await;
     let reply = stage.put(&location, "", b"first second", &[]).await;
+    stage.assert_stored(&reply, REPOSITORY, b"first second");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chunk_that_is_not_what_its_range_says_is_not_kept() {
+    let (stage, location) = begun().await;
+    let reply = stage.send_with(Method::PATCH, &location, "second", &[("content-range", "6-12")]).await;
+    assert_refused(&reply, "400 SIZE_INVALID", &["it has 6 bytes, and its Content-Range tells of 7"]);
+    let reply = stage.put(&location, "second", b"first second", &[]).await;
     stage.assert_stored(&reply, REPOSITORY, b"first second");
 }
 

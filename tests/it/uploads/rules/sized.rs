@@ -49,6 +49,23 @@ async fn a_chunk_of_unknown_length_goes_in_pieces_that_tell_theirs() {
     ]);
 }
 
+/// A piece is held, so it is sent again alone.
+#[tokio::test(start_paused = true)]
+async fn a_piece_is_sent_again_with_a_new_token() {
+    let (stage, location) = begun().await;
+    stage.registry.revoke_tokens();
+    let (location, range) = stage.patched(&location, "a blob", &[CHUNKED]).await;
+    assert_eq!(range, "0-5");
+    let reply = stage.put(&location, "", b"a blob", &[]).await;
+    stage.assert_stored(&reply, "team/app", b"a blob");
+    stage.expect_steps(&[
+        &format!("{PATCH} 0-5 6 401"),
+        "GET /oauth2/token?service=acr.test&scope=repository:team/app:pull,push 200",
+        &format!("{PATCH} 0-5 6 202"),
+        &format!("{PUT} 201"),
+    ]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_put_of_unknown_length_goes_in_pieces_and_an_empty_put() {
     let (stage, location) = begun().await;
