@@ -145,3 +145,16 @@ async fn a_step_that_redirects_is_not_followed() {
     assert_eq!(stage.sim.ledger().count("stranger.registry", |_| true), 0);
     stage.sim.finish();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_listed_host_that_is_away_is_named() {
+    let stage = Stage::set(plain(), "upload_hosts = [\"http://away.test\"]").await;
+    send_uploads_to(&stage.registry, "http://away.test");
+    let target = stage.begin("team/app").await;
+    stage.forget();
+    let reply = stage.send(Method::PATCH, &target, BLOB).await;
+    assert_eq!(reply.verdict(), "502 UNAVAILABLE");
+    assert!(reply.error().1.starts_with("http://away.test, where distribution.test takes uploads,"), "{reply:?}");
+    stage.expect(&[]);
+    stage.sim.finish();
+}

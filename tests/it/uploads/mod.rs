@@ -4,6 +4,7 @@ mod breaks;
 mod client;
 mod expectations;
 mod flows;
+mod lengths;
 mod locations;
 mod names;
 mod destinations;
