@@ -6,6 +6,8 @@ pub mod circuit;
 pub mod client;
 pub mod dial;
 pub mod error;
+#[cfg(test)]
+mod fixture;
 pub mod listen;
 pub mod pace;
 pub mod payload;

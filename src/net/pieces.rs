@@ -46,3 +46,32 @@ impl Pieces {
         Ok((!piece.is_empty()).then(|| piece.freeze()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{IDLE, body, random};
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn pieces_are_of_one_size_whatever_came() {
+        for (length, piece, size) in
+            [(0, 1, 10), (100, 7, 10), (100, 100, 10), (105, 33, 10), (9, 2, 10), (65_536, 4099, 65_536)]
+        {
+            let bytes = random(12, length);
+            let (incoming, mut client) = body(None).await;
+            bytes.chunks(piece).for_each(|piece| client.says(&Bytes::copy_from_slice(piece)));
+            client.ends();
+            let mut pieces = Pieces::of(incoming, IDLE, Progress::begin());
+            let mut got = Vec::new();
+            while let Some(piece) = pieces.next(size).await.unwrap() {
+                got.push(piece);
+            }
+            assert_eq!(got, bytes.chunks(size).map(Bytes::copy_from_slice).collect::<Vec<_>>());
+        }
+        let (incoming, client) = body(None).await;
+        client.says(&random(13, 15));
+        let mut pieces = Pieces::of(incoming, IDLE, Progress::begin());
+        assert_eq!(pieces.next(10).await.unwrap().unwrap().len(), 10);
+        assert_eq!(pieces.next(10).await, Err(ClientFault::Idle(IDLE)), "half a piece is none");
+    }
+}

@@ -37,7 +37,7 @@ pub async fn raw_bytes(regpass: &Regpass, bytes: &[u8]) -> Reply {
     parse(&answer)
 }
 
-fn parse(answer: &[u8]) -> Reply {
+pub fn parse(answer: &[u8]) -> Reply {
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
     let end = end.unwrap_or_else(|| panic!("no head in {:?}", String::from_utf8_lossy(answer)));
     let head = std::str::from_utf8(&answer[..end]).unwrap();

@@ -25,7 +25,7 @@ use crate::oci::operation::Operation;
 /// Whether an answer that comes before the whole body was sent can be a good one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Early {
-    /// It can: the registry has no use for the body.
+    /// It can, unless it says that the blob is there: the registry has no use for the body.
     Fine,
     /// It cannot: who says that everything was taken has not seen it.
     Wrong,
@@ -76,7 +76,7 @@ impl Upload<'_> {
         }
         drain(body).await;
         if let Payload::Streamed(spool) = &payload
-            && early == Early::Wrong
+            && (early == Early::Wrong || head.status == StatusCode::CREATED)
             && !spool.is_delivered()
         {
             return Err(self.unusable(&format!("it answered {} before it had the whole body", head.status)));

@@ -1,34 +1,28 @@
 //! A client's body on its way to a registry, remembered as far as it may have to be sent again.
 
-use std::io::{self, SeekFrom};
+mod source;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::stream::unfold;
 use http_body::{Body as _, Frame};
 use http_body_util::{BodyExt, StreamBody as FrameStream};
 use hyper::body::Incoming;
-use tokio::fs::File;
-use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 use tokio::sync::{Mutex, watch};
 use tokio::time::timeout;
 
 use super::body::StreamBody;
 use super::error::BoxError;
 use super::progress::Progress;
+use source::Source;
+pub use source::SpoolSpace;
 
 /// The body of one request, for one attempt after the other.
 #[derive(Clone, Debug)]
 pub struct Spool(Arc<Shared>);
-
-/// How much may be remembered: of one body, and of all of them together.
-#[derive(Debug)]
-pub struct SpoolSpace {
-    each: u64,
-    left: AtomicU64,
-}
 
 /// What the client did wrong while sending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -77,39 +71,12 @@ struct Shared {
     fault: OnceLock<ClientFault>,
 }
 
-/// The client's end, and what came from it so far.
-#[derive(Debug)]
-struct Source {
-    /// `None` when everything has come.
-    incoming: Option<Incoming>,
-    memory: BytesMut,
-    file: Option<File>,
-    filed: u64,
-    /// Whether something came that is not remembered.
-    lost: bool,
-    space: Arc<SpoolSpace>,
-}
-
-impl SpoolSpace {
-    /// `each` bytes for one body beyond what fits into memory, and [`BODIES_AT_ONCE`] times as much for all.
-    pub fn new(each: u64) -> Self {
-        Self { each, left: AtomicU64::new(each.saturating_mul(BODIES_AT_ONCE)) }
-    }
-
-    fn take(&self, bytes: u64) -> bool {
-        let less = |left: u64| left.checked_sub(bytes);
-        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
-    }
-}
-
 impl Spool {
     /// Remembers the first few bytes in memory and the rest, as far as there is space, in an unlinked temporary file.
     /// The client may be silent for `idle`.
     pub fn new(incoming: Incoming, idle: Duration, progress: Progress, space: Arc<SpoolSpace>) -> Self {
         let length = incoming.size_hint().exact();
-        let incoming = Some(incoming);
-        let source = Source { incoming, memory: BytesMut::new(), file: None, filed: 0, lost: false, space };
-        Self::of(source, length, idle, progress)
+        Self::of(Source::of(Some(incoming), space), length, idle, progress)
     }
 
     fn of(source: Source, length: Option<u64>, idle: Duration, progress: Progress) -> Self {
@@ -129,12 +96,10 @@ impl Spool {
     pub async fn rewind(&self) -> Result<(), Spent> {
         let shared = &self.0;
         shared.attempts.send_modify(|attempts| *attempts += 1);
-        let source = shared.source.lock().await;
-        if source.lost {
-            let kept = source.space.each.saturating_add(IN_MEMORY as u64);
-            return Err(Spent { sent: shared.passed.load(Ordering::Relaxed), kept });
+        match shared.source.lock().await.settle().await {
+            Ok(()) => Ok(()),
+            Err(kept) => Err(Spent { sent: shared.passed.load(Ordering::Relaxed), kept }),
         }
-        Ok(())
     }
 
     /// The whole body, from its first byte.
@@ -168,12 +133,7 @@ impl Spool {
     pub async fn followed_by(&self, incoming: Incoming, progress: Progress) -> Self {
         let mut source = self.0.source.lock().await;
         let length = incoming.size_hint().exact().and_then(|more| more.checked_add(source.remembers()));
-        let space = source.space.clone();
-        let mut whole = std::mem::replace(
-            &mut *source,
-            Source { incoming: None, memory: BytesMut::new(), file: None, filed: 0, lost: true, space },
-        );
-        whole.incoming = Some(incoming);
+        let whole = source.go_on_with(incoming);
         Self::of(whole, length, self.0.idle, progress)
     }
 
@@ -231,6 +191,10 @@ impl Attempt {
     }
 
     async fn fresh(&mut self, source: &mut Source) -> Result<Option<Bytes>, BoxError> {
+        // A body that broke off says no more, which looks like an end.
+        if let Some(fault) = self.shared.fault.get() {
+            return Err((*fault).into());
+        }
         let idle = self.shared.idle;
         // Nobody but the client is waited for now.
         self.shared.progress.pause();
@@ -263,76 +227,5 @@ impl Attempt {
     }
 }
 
-impl Source {
-    fn remembers(&self) -> u64 {
-        self.memory.len() as u64 + self.filed
-    }
-
-    /// What was remembered from the byte `at` on, as much as makes a piece.
-    async fn remembered(&mut self, at: u64) -> io::Result<Option<Bytes>> {
-        let in_memory = self.memory.len() as u64;
-        if at < in_memory {
-            let rest = &self.memory[usize::try_from(at).map_err(io::Error::other)?..];
-            return Ok(Some(Bytes::copy_from_slice(&rest[..rest.len().min(PIECE)])));
-        }
-        let (at, end) = (at - in_memory, self.filed);
-        let Some(file) = self.file.as_mut().filter(|_| at < end) else { return Ok(None) };
-        let mut piece = vec![0; usize::try_from(end - at).unwrap_or(PIECE).min(PIECE)];
-        file.seek(SeekFrom::Start(at)).await?;
-        file.read_exact(&mut piece).await?;
-        if at + piece.len() as u64 == end {
-            file.seek(SeekFrom::End(0)).await?;
-        }
-        Ok(Some(piece.into()))
-    }
-
-    /// Keeps a piece for a later attempt, or gives up keeping. A folder that cannot be written is no error: it only
-    /// means that less can be sent again.
-    async fn remember(&mut self, data: &Bytes) {
-        if self.lost {
-            return;
-        }
-        if self.file.is_none() && self.memory.len() + data.len() <= IN_MEMORY {
-            self.memory.extend_from_slice(data);
-            return;
-        }
-        // Should the attempt be dropped while it writes, the piece is gone for good.
-        self.lost = true;
-        if self.file_away(data).await.is_ok() {
-            self.lost = false;
-        } else {
-            self.file = None;
-            self.memory = BytesMut::new();
-        }
-    }
-
-    async fn file_away(&mut self, data: &Bytes) -> io::Result<()> {
-        let bytes = data.len() as u64;
-        if self.filed + bytes > self.space.each || !self.space.take(bytes) {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        self.filed += bytes;
-        let file = match &mut self.file {
-            Some(file) => file,
-            none => {
-                let file = tokio::task::spawn_blocking(tempfile::tempfile).await.map_err(io::Error::other)??;
-                let mut file = File::from_std(file);
-                file.set_max_buf_size(PIECE);
-                none.insert(file)
-            }
-        };
-        file.write_all(data).await?;
-        file.flush().await
-    }
-}
-
-impl Drop for Source {
-    fn drop(&mut self) {
-        self.space.left.fetch_add(self.filed, Ordering::Relaxed);
-    }
-}
-
-/// Small, because hundreds of uploads may go on at once.
-const IN_MEMORY: usize = 128 * 1024;
-const BODIES_AT_ONCE: u64 = 16;
-const PIECE: usize = 64 * 1024;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! What came of a body so far: in memory, then in an unlinked temporary file, then forgotten.
+
+use std::io::{self, SeekFrom};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::{Bytes, BytesMut};
+use hyper::body::Incoming;
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
+
+/// How much may be remembered: of one body, and of all of them together.
+#[derive(Debug)]
+pub struct SpoolSpace {
+    each: u64,
+    left: AtomicU64,
+}
+
+/// The client's end, and what came from it so far.
+#[derive(Debug)]
+pub(super) struct Source {
+    /// `None` when everything has come.
+    pub(super) incoming: Option<Incoming>,
+    memory: BytesMut,
+    file: Option<File>,
+    filed: u64,
+    /// What is on its way into the file. Should the attempt be dropped while it writes, the next one writes it again.
+    unwritten: Bytes,
+    /// Whether the file stands where the next piece belongs.
+    at_end: bool,
+    /// What was taken of the space.
+    taken: u64,
+    /// Whether something came that is not remembered.
+    lost: bool,
+    space: Arc<SpoolSpace>,
+}
+
+impl SpoolSpace {
+    /// `each` bytes for one body beyond what fits into memory, and [`BODIES_AT_ONCE`] times as much for all.
+    pub fn new(each: u64) -> Self {
+        Self { each, left: AtomicU64::new(each.saturating_mul(BODIES_AT_ONCE)) }
+    }
+
+    #[cfg(test)]
+    pub(super) fn left(&self) -> u64 {
+        self.left.load(Ordering::Relaxed)
+    }
+
+    fn take(&self, bytes: u64) -> bool {
+        let less = |left: u64| left.checked_sub(bytes);
+        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+    }
+}
+
+impl Source {
+    pub(super) fn of(incoming: Option<Incoming>, space: Arc<SpoolSpace>) -> Self {
+        let (memory, unwritten) = (BytesMut::new(), Bytes::new());
+        Self { incoming, memory, file: None, filed: 0, unwritten, at_end: false, taken: 0, lost: false, space }
+    }
+
+    pub(super) fn remembers(&self) -> u64 {
+        self.memory.len() as u64 + self.filed + self.unwritten.len() as u64
+    }
+
+    /// The same with another body behind it; this one is empty from now on.
+    pub(super) fn go_on_with(&mut self, incoming: Incoming) -> Self {
+        let mut gone = Self::of(None, self.space.clone());
+        gone.lost = true;
+        let mut whole = std::mem::replace(self, gone);
+        whole.incoming = Some(incoming);
+        whole
+    }
+
+    /// Brings what an attempt left half-done to its end. `Err` tells how much would have been kept.
+    pub(super) async fn settle(&mut self) -> Result<(), u64> {
+        if self.file_away().await.is_err() {
+            self.lose();
+        }
+        if self.lost { Err(self.space.each.saturating_add(IN_MEMORY as u64)) } else { Ok(()) }
+    }
+
+    /// What was remembered from the byte `at` on, as much as makes a piece.
+    pub(super) async fn remembered(&mut self, at: u64) -> io::Result<Option<Bytes>> {
+        let in_memory = self.memory.len() as u64;
+        if at < in_memory {
+            let rest = &self.memory[usize::try_from(at).map_err(io::Error::other)?..];
+            return Ok(Some(Bytes::copy_from_slice(&rest[..rest.len().min(PIECE)])));
+        }
+        let (at, end) = (at - in_memory, self.filed);
+        let Some(file) = self.file.as_mut().filter(|_| at < end) else { return Ok(None) };
+        let mut piece = vec![0; usize::try_from(end - at).unwrap_or(PIECE).min(PIECE)];
+        self.at_end = false;
+        file.seek(SeekFrom::Start(at)).await?;
+        file.read_exact(&mut piece).await?;
+        self.at_end = at + piece.len() as u64 == end;
+        Ok(Some(piece.into()))
+    }
+
+    /// Keeps a piece for a later attempt, or gives up keeping. A folder that cannot be written is no error: it only
+    /// means that less can be sent again.
+    pub(super) async fn remember(&mut self, data: &Bytes) {
+        if self.lost {
+            return;
+        }
+        if self.file.is_none() && self.memory.len() + data.len() <= IN_MEMORY {
+            self.memory.extend_from_slice(data);
+            return;
+        }
+        if !self.make_room(data.len() as u64) {
+            return self.lose();
+        }
+        self.unwritten = data.clone();
+        if self.file_away().await.is_err() {
+            self.lose();
+        }
+    }
+
+    fn make_room(&mut self, bytes: u64) -> bool {
+        let fits = self.filed + bytes <= self.space.each && self.space.take(bytes);
+        self.taken += if fits { bytes } else { 0 };
+        fits
+    }
+
+    fn lose(&mut self) {
+        self.lost = true;
+        self.file = None;
+        self.memory = BytesMut::new();
+        self.unwritten = Bytes::new();
+    }
+
+    async fn file_away(&mut self) -> io::Result<()> {
+        if self.unwritten.is_empty() {
+            return Ok(());
+        }
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => {
+                let file = tokio::task::spawn_blocking(tempfile::tempfile).await.map_err(io::Error::other)??;
+                let mut file = File::from_std(file);
+                file.set_max_buf_size(PIECE);
+                none.insert(file)
+            }
+        };
+        if !self.at_end {
+            file.seek(SeekFrom::Start(self.filed)).await?;
+        }
+        self.at_end = false;
+        file.write_all(&self.unwritten).await?;
+        file.flush().await?;
+        self.at_end = true;
+        self.filed += self.unwritten.len() as u64;
+        self.unwritten = Bytes::new();
+        Ok(())
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        self.space.left.fetch_add(self.taken, Ordering::Relaxed);
+    }
+}
+
+/// Small, because hundreds of uploads may go on at once.
+pub(super) const IN_MEMORY: usize = 128 * 1024;
+const BODIES_AT_ONCE: u64 = 16;
+const PIECE: usize = 64 * 1024;
