@@ -128,9 +128,9 @@ impl Daemon {
         self.log.borrow().len()
     }
 
-    /// How many lines it has logged that contain `text`.
-    pub(crate) fn count(&self, text: &str) -> usize {
-        self.log.borrow().iter().filter(|line| line.contains(text)).count()
+    /// How many lines it has logged that contain every one of `texts`.
+    pub(crate) fn count(&self, texts: &[&str]) -> usize {
+        self.log.borrow().iter().filter(|line| texts.iter().all(|text| line.contains(text))).count()
     }
 
     pub(crate) fn id(&self) -> u32 {

@@ -17,6 +17,9 @@ pub(crate) const PASSWORD: &str = "not-a-real-secret";
 /// The two above with bcrypt, the only hash the registry takes.
 const HTPASSWD: &str = "u:$2b$04$.5hdWiOef2WPnB2GnSDN2.86MpkD8eWRJdFHIZw9QjnPqgJC85X3e";
 
+/// In each line of the log about a request of regpass.
+pub(crate) const BY_REGPASS: &str = r#""http.request.useragent":"regpass/"#;
+
 /// Who a test says it is when it asks the registry itself.
 pub(crate) const DIRECT: &str = "a test without regpass";
 
@@ -112,9 +115,9 @@ impl Registry {
         fetch(curl.arg(format!("{}://{}/v2/{repository}/{path}", self.scheme, self.address))).await
     }
 
-    /// How many requests it has refused for want of a credential.
+    /// How many requests of regpass it has refused for want of a credential.
     pub(crate) fn refusals(&self) -> usize {
-        self.daemon.count("error authorizing context")
+        self.daemon.count(&[BY_REGPASS, "error authorizing context"])
     }
 
     pub(crate) fn log(&self) -> &Daemon {

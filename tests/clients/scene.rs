@@ -32,8 +32,8 @@ pub(crate) struct Scene {
     pub(crate) regpass: Regpass,
     pub(crate) registry: Registry,
     pub(crate) image: Image,
-    /// Tokens signed and requests refused before regpass started.
-    prologue: (usize, usize),
+    /// Tokens signed before regpass started.
+    prologue: usize,
     /// What regpass was started with.
     pub(crate) config: String,
     _secrets: TempDir,
@@ -79,8 +79,7 @@ impl Scene {
             assert_eq!(registry.digest(name).await, image.digest, "pulled directly");
         }
         let secrets = tempfile::tempdir().expect("a directory for secrets");
-        let signed = registry.tokens.as_ref().map_or(0, |tokens| tokens.ledger().len());
-        let prologue = (signed, registry.refusals());
+        let prologue = registry.tokens.as_ref().map_or(0, |tokens| tokens.ledger().len());
         let config = head.to_owned() + &config(&registry, login, secrets.path());
         let regpass = Regpass::start(&config).await;
         let home = tempfile::tempdir().expect("a directory for the client");
@@ -95,12 +94,12 @@ impl Scene {
     /// What regpass asked of the token service.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         let ledger = self.registry.tokens.as_ref().map(TokenService::ledger);
-        ledger.unwrap_or_default().split_off(self.prologue.0)
+        ledger.unwrap_or_default().split_off(self.prologue)
     }
 
     /// How many requests of regpass the registry refused for want of a credential.
     pub(crate) fn refusals(&self) -> usize {
-        self.registry.refusals() - self.prologue.1
+        self.registry.refusals()
     }
 
     pub(crate) fn assert_one_token_per_scope(&self) {
