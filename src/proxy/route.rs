@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use dashmap::DashMap;
-use http::{StatusCode, request};
+use http::{StatusCode, Uri, request};
 
 use super::admit::{Addressed, Front};
 use super::failure::Failure;
@@ -85,8 +85,9 @@ impl Routes {
         addressed: Option<&Addressed>,
         head: &request::Parts,
     ) -> Result<Routed, Failure> {
-        let path = ApiPath::parse(head.uri.path()).map_err(not_api)?;
-        let mut query = Query::parse(head.uri.query());
+        let (path, query) = without_joint(&head.uri);
+        let path = ApiPath::parse(path).map_err(not_api)?;
+        let mut query = Query::parse(query);
         let ns = query.value("ns");
         let raw_ns = query.raw("ns").map(Into::into);
         query.remove("ns");
@@ -189,6 +190,15 @@ impl Routes {
 impl std::fmt::Debug for Routes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Routes").field("default_registry", &self.default_registry).finish_non_exhaustive()
+    }
+}
+
+/// Path and query of a request. Scripts written for registries whose upload locations have a query put `&digest=`
+/// behind every location; no path of the API has an ampersand of its own.
+fn without_joint(uri: &Uri) -> (&str, Option<&str>) {
+    match (uri.query(), uri.path().split_once('&')) {
+        (None, Some((path, query))) if path.contains("/blobs/uploads/") => (path, Some(query)),
+        (query, _) => (uri.path(), query),
     }
 }
 

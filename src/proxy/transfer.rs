@@ -46,7 +46,7 @@ enum Broken {
 /// Streams `body` to the client. A break is healed by asking for the rest where that is possible, and is otherwise
 /// shown to the client as a break, never as the end.
 pub fn stream(
-    record: Record,
+    mut record: Record,
     headers: &HeaderMap,
     status: StatusCode,
     body: Incoming,
@@ -54,6 +54,8 @@ pub fn stream(
     resumption: Option<Resumption>,
 ) -> StreamBody {
     let span = Span::of(status, headers);
+    // Nobody asks for the pieces of nothing.
+    record.finished = span.length == Some(0);
     let entity = headers.get(ETAG).map(|tag| Bytes::copy_from_slice(tag.as_bytes()));
     let transfer = Transfer { record, body: Some(body), span, entity, idle, resumption, fruitless: 0 };
     let frames = unfold(transfer, |mut transfer| async move {

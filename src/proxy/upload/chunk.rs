@@ -61,8 +61,10 @@ impl Upload<'_> {
             Payload::Held(bytes) => bytes.len() as u64,
             Payload::Streamed(spool) => spool.passed(),
         };
-        let first = range.map_or(stage.received, |range| range.first);
-        let stage = self.next_stage(&head, &stage, first + sent)?;
+        // What a registry tells can be behind (ECR, old Zot); what was sent to it cannot be ahead.
+        let by_range = range.map_or(stage.received, |range| range.first) + sent;
+        let received = told(&head.headers).unwrap_or(by_range).max(stage.received + sent);
+        let stage = self.next_stage(&head, &stage, received)?;
         Ok((head.headers, stage))
     }
 
@@ -99,8 +101,7 @@ impl Upload<'_> {
         }
         let to = stage.with_query(&self.call.query);
         let head = self.send(Method::GET, &to, Payload::none(), None, Early::Fine).await?;
-        let told = head.headers.get(RANGE).and_then(|value| value.to_str().ok()).and_then(chunk::received);
-        let received = told.unwrap_or(0).max(stage.received);
+        let received = told(&head.headers).unwrap_or(0).max(stage.received);
         // `0-0` is what most say of an upload that has nothing yet.
         let received = if stage.received == 0 && received == 1 { 0 } else { received };
         let stage = self.next_stage(&head, &stage, received)?;
@@ -125,6 +126,11 @@ impl Upload<'_> {
             Failure::new(status, ErrorCode::BlobUploadInvalid, Blame::Client, Step::Classify, message)
         })
     }
+}
+
+/// How many bytes the registry says it has.
+pub(super) fn told(headers: &HeaderMap) -> Option<u64> {
+    headers.get(RANGE).and_then(|value| value.to_str().ok()).and_then(chunk::received)
 }
 
 /// A chunk that is cut or kept here has to be what its range says. Of one that goes as it is the registry judges.

@@ -13,6 +13,7 @@ use super::super::outbound::Outbound;
 use super::super::redirect::is_redirect;
 use super::super::refusal;
 use super::Upload;
+use super::chunk::told;
 use super::location;
 use super::seal::Stage;
 use crate::net::body::drain;
@@ -72,6 +73,11 @@ impl Upload<'_> {
         if !head.status.is_success() {
             let mut failure = refusal::normalized(&self.call, &head, body, Step::Registry).await;
             self.point_back(&head, stage, &mut failure).await;
+            if failure.status == StatusCode::FORBIDDEN && outbound.url.origin != upstream.origin {
+                let origin = &outbound.url.origin;
+                let why = format!("uploads to {origin}, which 'upload_hosts' lists, get no credential");
+                failure.message = format!("{} ({why})", failure.message);
+            }
             return Err(failure);
         }
         drain(body).await;
@@ -114,8 +120,8 @@ impl Upload<'_> {
         if head.status != StatusCode::RANGE_NOT_SATISFIABLE {
             return;
         }
-        let range = head.headers.get(RANGE).and_then(|value| value.to_str().ok()).and_then(chunk::received);
-        if let Ok(next) = self.next_stage(head, stage, range.unwrap_or(stage.received)) {
+        let received = told(&head.headers).unwrap_or(stage.received);
+        if let Ok(next) = self.next_stage(head, stage, received) {
             self.point_to(&next, failure).await;
         }
     }

@@ -12,7 +12,7 @@ use crate::sim::{Fault, Preset, SinglePost, sha256};
 
 const TOKEN: &str = "token GET /auth/token?service=Docker registry&scope=repository:team/app:pull,push basic:alice 200";
 /// Of a body this much is kept in memory.
-const IN_MEMORY: usize = 256 * 1024;
+const IN_MEMORY: usize = 128 * 1024;
 
 /// Odd pieces, as they come from a client's buffers.
 async fn send_in_pieces(stage: &Stage, method: Method, target: &str, blob: &Bytes, piece: usize) -> Reply {
@@ -91,7 +91,7 @@ async fn beyond_the_spool_the_client_is_asked_to_send_it_again_and_that_works() 
     assert_eq!(reply.verdict(), "503 UNAVAILABLE");
     assert_eq!(reply.header("retry-after"), Some("1"));
     let message = reply.error().1;
-    assert!(message.contains("'upload_spool'") && message.contains("102400 are kept"), "{message}");
+    assert!(message.contains("'upload_spool'") && message.contains("233472 are kept"), "{message}");
     assert_eq!(reply.json()["errors"][0]["detail"]["step"], "transfer");
     let post = format!("registry POST {UPLOADS}?digest={} bearer", sha256(&blob));
     stage.expect(&[&format!("{post}#1 401"), TOKEN]);
