@@ -39,6 +39,30 @@ async fn a_body_that_takes_half_an_hour_arrives() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_may_be_silent_for_as_long_as_the_configuration_says_and_no_longer() {
+    for (silence, arrives) in [(290, true), (310, false)] {
+        let stage = Stage::set_with("timeouts = { body_idle = \"5m\" }", plain(), "").await;
+        let target = stage.begin("team/app").await;
+        let blob = random(2000);
+        let to = and(&target, &format!("digest={}", sha256(&blob)));
+        let sending = Sending::begin(&stage.regpass, carrying(Method::PUT, &to, "")).await;
+        let begun = Instant::now();
+        for piece in blob.chunks(1000) {
+            sleep(seconds(silence)).await;
+            sending.piece(piece.to_vec());
+        }
+        let reply = sending.end().await;
+        if arrives {
+            assert_eq!(begun.elapsed(), seconds(2 * silence));
+            stage.assert_created(&reply, &blob);
+        } else {
+            assert_eq!(reply.verdict(), "408 BLOB_UPLOAD_INVALID");
+        }
+        stage.sim.finish();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn ten_lives_of_a_token_pass_in_one_body() {
     let stage = Stage::set(plain().lifetime(seconds(20)), "").await;
     let target = stage.begin("team/app").await;
