@@ -102,6 +102,16 @@ impl Spool {
         }
     }
 
+    /// Ends the latest attempt and lets go of the client, whose connection would otherwise stay for as long as that of
+    /// an upstream which has stopped reading.
+    pub fn close(&self) {
+        self.0.attempts.send_modify(|attempts| *attempts += 1);
+        // Whoever has the lock is the attempt, which sees that it is over.
+        if let Ok(mut source) = self.0.source.try_lock() {
+            source.incoming = None;
+        }
+    }
+
     /// The whole body, from its first byte.
     pub async fn attempt(&self) -> Result<StreamBody, Spent> {
         self.rewind().await?;

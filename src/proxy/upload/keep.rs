@@ -73,7 +73,7 @@ impl Upload<'_> {
             Some(id) if kept.length(id) != Some(stage.received) => return Err(unknown_upload(NOT_HERE)),
             Some(id) => {
                 let (earlier, before) = kept.take(id).ok_or_else(|| unknown_upload(NOT_HERE))?;
-                (earlier.followed_by(body, self.progress.clone()).await, before)
+                (self.lent(earlier.followed_by(body, self.progress.clone()).await), before)
             }
             None => (self.spool(body), stage.received),
         };
@@ -130,7 +130,7 @@ impl Upload<'_> {
             return Err(unknown_upload(NOT_HERE));
         }
         let (earlier, _) = kept.take(id).ok_or_else(|| unknown_upload(NOT_HERE))?;
-        let spool = earlier.followed_by(body, self.progress.clone()).await;
+        let spool = self.lent(earlier.followed_by(body, self.progress.clone()).await);
         self.put(stage, digest, query, Payload::Streamed(spool)).await
     }
 

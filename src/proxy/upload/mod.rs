@@ -68,6 +68,8 @@ struct Upload<'a> {
     progress: &'a Progress,
     record: &'a mut Record,
     timing: &'a mut Timing,
+    /// The client's body, once it is being sent.
+    spool: Option<Spool>,
 }
 
 /// Answers one request of an upload.
@@ -81,7 +83,7 @@ pub async fn serve(
     timing: &mut Timing,
 ) -> Result<Reply, Failure> {
     let operation = call.operation.clone();
-    let mut upload = Upload { proxy, call, head, progress, record, timing };
+    let mut upload = Upload { proxy, call, head, progress, record, timing, spool: None };
     let reply = match operation {
         Operation::StartUpload(_, start) => upload.start(start, body).await,
         Operation::ContinueUpload(_, session, step) => {
@@ -108,18 +110,32 @@ pub fn check_length(operation: &Operation, head: &request::Parts) -> Result<(), 
     Err(Failure::new(StatusCode::LENGTH_REQUIRED, ErrorCode::SizeInvalid, Blame::Client, Step::Classify, message))
 }
 
+impl Drop for Upload<'_> {
+    fn drop(&mut self) {
+        if let Some(spool) = &self.spool {
+            spool.close();
+        }
+    }
+}
+
 impl Upload<'_> {
     /// The client's body, to be sent as it comes.
-    fn payload(&self, body: Incoming) -> Payload {
+    fn payload(&mut self, body: Incoming) -> Payload {
         if body.size_hint().exact() == Some(0) {
             return Payload::none();
         }
         Payload::Streamed(self.spool(body))
     }
 
-    fn spool(&self, body: Incoming) -> Spool {
+    fn spool(&mut self, body: Incoming) -> Spool {
         let idle = self.call.routed.upstream.timeouts.body_idle;
-        Spool::new(body, idle, self.progress.clone(), self.proxy.uploads.space.clone())
+        self.lent(Spool::new(body, idle, self.progress.clone(), self.proxy.uploads.space.clone()))
+    }
+
+    /// Lets go of the client with the end of its request, whatever the registry still has to read.
+    fn lent(&mut self, spool: Spool) -> Spool {
+        self.spool = Some(spool.clone());
+        spool
     }
 
     /// A failure of regpass itself.
