@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use http::HeaderMap;
+
 use crate::base::host::RegistryHost;
 use crate::base::origin::{Origin, Url};
 use crate::config::model::{Redirects, RepositoryRules, Timeouts};
@@ -14,9 +16,10 @@ use crate::net::client::{Client, Limits};
 use crate::net::dial::Network;
 use crate::net::pace::Pace;
 use crate::net::tls::TlsFiles;
+use crate::oci::challenge::Challenge;
 use crate::oci::name::RepositoryName;
 use crate::oci::operation::Access;
-use crate::profile::Profile;
+use crate::profile::{self, Profile};
 
 /// Tells upstreams apart, also two that stand for the same registry before and after a change of configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,7 +41,8 @@ pub struct Upstream {
     pub label: Box<str>,
     /// Where its API is.
     pub origin: Origin,
-    pub profile: &'static Profile,
+    /// What is known of it from its host or from the configuration.
+    pub told: Told,
     pub allow: BTreeSet<Access>,
     pub repositories: RepositoryRules,
     pub redirects: Redirects,
@@ -51,6 +55,25 @@ pub struct Upstream {
     pub reach: Reach,
     /// How fast uploads to it have been of late.
     pub pace: Pace,
+}
+
+/// Which row of the profiles a registry has.
+#[derive(Debug)]
+pub enum Told {
+    /// By the configuration, or by its host.
+    Already(&'static Profile),
+    /// By its first challenge, once that came; the fallback until then.
+    ByChallenge(OnceLock<&'static Profile>),
+}
+
+impl Told {
+    /// The configured row, or the one that lists the host; where there is neither, the first challenge tells.
+    pub fn of(configured: Option<&'static Profile>, host: &RegistryHost) -> Self {
+        match configured.or_else(|| profile::by_host(host)) {
+            Some(profile) => Self::Already(profile),
+            None => Self::ByChallenge(OnceLock::new()),
+        }
+    }
 }
 
 /// How an upstream is connected to. The clients are made on first use, because reading the system's certificates
@@ -88,6 +111,26 @@ impl Upstream {
         let clients = self.reach.clients.get_or_init(|| self.connect().map_err(|error| error.to_string()));
         let clients = clients.as_ref().map_err(|why| BadTls(why.clone()))?;
         Ok(if *origin == self.origin { &clients.registry } else { &clients.elsewhere })
+    }
+
+    /// What is known of the registry.
+    pub fn profile(&self) -> &'static Profile {
+        match &self.told {
+            Told::Already(profile) => profile,
+            Told::ByChallenge(found) => found.get().copied().unwrap_or_else(profile::fallback),
+        }
+    }
+
+    /// Whether its first challenge has yet to tell what kind it is.
+    pub fn is_strange(&self) -> bool {
+        matches!(&self.told, Told::ByChallenge(found) if found.get().is_none())
+    }
+
+    /// Learns from the first challenge what kind of registry it is.
+    pub fn recognise(&self, challenges: &[Challenge], headers: &HeaderMap) {
+        if let Told::ByChallenge(found) = &self.told {
+            found.get_or_init(|| profile::by_challenge(challenges, headers).unwrap_or_else(profile::fallback));
+        }
     }
 
     /// Whether the configuration's allow-lists let `access` happen to a repository.

@@ -16,6 +16,8 @@ pub struct Ask {
     pub access: Access,
     /// Whether the registry is known to refuse this to whoever has no login.
     pub needs_login: bool,
+    /// Whether it takes the login itself and no token.
+    pub by_login: bool,
     /// How long the authorization should last: as long as the body takes that it is sent with.
     pub lasting: Duration,
 }

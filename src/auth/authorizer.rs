@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dashmap::DashMap;
+use http::header::WWW_AUTHENTICATE;
 use http::{HeaderMap, Method, StatusCode};
 use tokio::time::timeout;
 
@@ -71,7 +72,7 @@ impl Authorizer {
                     return Ok(Offer { grant: Grant::nothing(None), lesson });
                 }
                 // What changes something is never sent on a guess: the demand is asked for first.
-                if self.learn(ask, &standing, &[]).await?.is_none() {
+                if self.learn(ask, &standing, &HeaderMap::new()).await?.is_none() {
                     standing.answered_openly();
                 }
             }
@@ -101,7 +102,7 @@ impl Authorizer {
         let next = match &grant.how {
             How::Nothing if grant.fell_back_from.is_some() => None,
             How::Nothing => {
-                let Some(demand) = self.learn(ask, &standing, &challenges).await? else { return Ok(None) };
+                let Some(demand) = self.learn(ask, &standing, head).await? else { return Ok(None) };
                 refused.lesson = None;
                 let next = self.meet(ask, &standing, &demand).await?;
                 (!matches!(next.how, How::Nothing)).then_some(next)
@@ -114,6 +115,23 @@ impl Authorizer {
                     None if *fresh => return Ok(None),
                     None => self.tokens.reject(group, lease),
                 }
+                match standing.demand() {
+                    Some(demand) => Some(self.meet(ask, &standing, &demand).await?),
+                    None => None,
+                }
+            }
+        };
+        Ok(next.map(|grant| Offer { grant, lesson: None }))
+    }
+
+    /// A newer login or token than the one in `refused`, if there is one: nothing is given up for that.
+    pub async fn renewed(&self, ask: &Ask, refused: &Offer) -> Result<Option<Offer>, AuthError> {
+        let standing = self.standing(ask.upstream.id);
+        let next = match &refused.grant.how {
+            How::Nothing | How::Token { fresh: true, .. } => None,
+            How::Direct(_) => self.newer_login(ask, &refused.grant).await?,
+            How::Token { lease, group, .. } => {
+                self.tokens.reject(group, lease);
                 match standing.demand() {
                     Some(demand) => Some(self.meet(ask, &standing, &demand).await?),
                     None => None,
@@ -138,34 +156,47 @@ impl Authorizer {
         self.standings.entry(upstream).or_default().clone()
     }
 
+    /// Makes the acquaintance of a registry whose kind is not known, for requests that depend on it.
+    pub async fn greet(&self, ask: &Ask) -> Result<(), AuthError> {
+        let standing = self.standing(ask.upstream.id);
+        let _lesson = timeout(PATIENCE, standing.lesson()).await.ok().flatten();
+        if ask.upstream.is_strange() && self.learn(ask, &standing, &HeaderMap::new()).await?.is_none() {
+            standing.answered_openly();
+        }
+        Ok(())
+    }
+
     /// Pins what an unauthenticated 401 demands. Without a usable challenge `/v2/` is asked for it.
-    async fn learn(
-        &self,
-        ask: &Ask,
-        standing: &Standing,
-        challenges: &[Challenge],
-    ) -> Result<Option<Demand>, AuthError> {
-        if let Some(demand) = Demand::read(&ask.upstream, challenges)? {
-            if let Some(real) = correction(ask, challenges) {
+    async fn learn(&self, ask: &Ask, standing: &Standing, head: &HeaderMap) -> Result<Option<Demand>, AuthError> {
+        let challenges = Challenge::parse_all(head);
+        if let Some(demand) = Demand::read(&ask.upstream, &challenges)? {
+            ask.upstream.recognise(&challenges, head);
+            if let Some(real) = correction(ask, &challenges) {
                 standing.correct(&ask.scopes, real);
             }
             // Somebody who asked at the same time may have learned first.
             let pinned = standing.demand().filter(|pinned| pinned.bearer().is_some());
             return Ok(Some(pinned.unwrap_or_else(|| standing.pin(demand))));
         }
-        let challenges = self.ping(ask).await?;
+        let head = self.ping(ask).await?;
+        let challenges = Challenge::parse_all(&head);
+        ask.upstream.recognise(&challenges, &head);
         Ok(Demand::read(&ask.upstream, &challenges)?.map(|demand| standing.pin(demand)))
     }
 
-    async fn ping(&self, ask: &Ask) -> Result<Vec<Challenge>, AuthError> {
+    /// The head of what `/v2/` answers to nobody; its challenges count with a 401 only.
+    async fn ping(&self, ask: &Ask) -> Result<HeaderMap, AuthError> {
         let upstream = &ask.upstream;
         let url = upstream.url("/v2/", None);
         let request = request::to(&url, Method::GET, HeaderMap::new(), Bytes::new()).map_err(RealmRefused::BadUrl)?;
         let client = upstream.client(&url.origin).map_err(|error| AuthError::Tls(error.to_string()))?;
-        let (head, body) = client.send(&request).await.map_err(AuthError::Ping)?.into_parts();
+        let (mut head, body) = client.send(&request).await.map_err(AuthError::Ping)?.into_parts();
         self.metrics.upstream_request(&upstream.label, "challenge", head.status.as_u16());
         drain(body).await;
-        Ok(if head.status == StatusCode::UNAUTHORIZED { Challenge::parse_all(&head.headers) } else { Vec::new() })
+        if head.status != StatusCode::UNAUTHORIZED {
+            head.headers.remove(WWW_AUTHENTICATE);
+        }
+        Ok(head.headers)
     }
 
     /// Where tokens come from instead of `lost`, whose realm is gone. Asked by one request for all, and not again at
@@ -180,8 +211,8 @@ impl Authorizer {
         if !standing.is_time_to_look_again() {
             return None;
         }
-        let challenges = timeout(ask.upstream.timeouts.token, self.ping(ask)).await.ok()?.ok()?;
-        let demand = Demand::read(&ask.upstream, &challenges).ok()??;
+        let head = timeout(ask.upstream.timeouts.token, self.ping(ask)).await.ok()?.ok()?;
+        let demand = Demand::read(&ask.upstream, &Challenge::parse_all(&head)).ok()??;
         let is_elsewhere = !demand.bearer().is_some_and(|now| now.leads_where(lost));
         is_elsewhere.then(|| standing.pin(demand))?.bearer().cloned()
     }

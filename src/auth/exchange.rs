@@ -112,7 +112,7 @@ impl Call<'_> {
         let reply = TokenReply::parse(&body).map_err(|why| AuthError::TokenReply { realm: realm(), why })?;
         let hints = Hints::of(&reply.token);
         let told = [reply.expires_in, hints.lifetime(self.clock.unix_time())].into_iter().flatten().min();
-        let lifetime = told.unwrap_or(self.upstream.profile.fallback_lifetime);
+        let lifetime = told.unwrap_or(self.upstream.profile().fallback_lifetime);
         let header = grant::bearer(&reply.token)
             .ok_or_else(|| AuthError::TokenReply { realm: realm(), why: crate::oci::token::BadReply::Characters })?;
         Ok(Lease::new(Token { header, granted: hints.granted }, begun, lifetime))

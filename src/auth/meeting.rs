@@ -26,8 +26,8 @@ impl Authorizer {
         if is_stale {
             return self.anonymously(ask, standing, demand, found.source).await;
         }
-        let is_token = matches!(found.credential, Credential::Bearer { .. });
-        let Some(bearer) = demand.bearer().filter(|_| !is_token) else { return Ok(direct(found)) };
+        let goes_itself = ask.by_login || matches!(found.credential, Credential::Bearer { .. });
+        let Some(bearer) = demand.bearer().filter(|_| !goes_itself) else { return Ok(direct(found)) };
         match self.token(ask, standing, bearer, &found).await {
             Err(error) if error.is_refusal() && found.credential != Credential::Anonymous => {
                 self.refused_login(ask, standing, bearer, found, error).await
@@ -72,8 +72,8 @@ impl Authorizer {
         standing: &Standing,
         grant: &Grant,
     ) -> Result<Option<Grant>, AuthError> {
-        if let Some(newer) = self.newer_credential(ask, grant.credential_id()).await? {
-            return Ok(Some(direct(newer)));
+        if let Some(newer) = self.newer_login(ask, grant).await? {
+            return Ok(Some(newer));
         }
         let Some(demand) = standing.demand() else { return Ok(None) };
         if !ask.works_without_login() {
@@ -82,6 +82,11 @@ impl Authorizer {
         // Only for what was asked: who answers 401 to a wrong password answers it to a good one at a closed door, too.
         self.mark_stale(ask, &grant.found, Some(ask.scopes.clone()));
         self.anonymously(ask, standing, &demand, grant.found.source.clone()).await.map(Some)
+    }
+
+    /// What the source of a login says now, when that differs from what was refused.
+    pub(super) async fn newer_login(&self, ask: &Ask, refused: &Grant) -> Result<Option<Grant>, AuthError> {
+        Ok(self.newer_credential(ask, refused.credential_id()).await?.map(direct))
     }
 
     async fn anonymously(
@@ -123,7 +128,7 @@ impl Authorizer {
         let upstream = &ask.upstream;
         let wanted = Wanted {
             registry: &upstream.host,
-            legacy_keys: upstream.profile.credential_keys,
+            legacy_keys: upstream.profile().credential_keys,
             repository: ask.repository.as_ref(),
         };
         let provider = upstream.credentials.for_repository(ask.repository.as_ref());

@@ -57,7 +57,7 @@ fn is_listed(upstream: &Upstream, url: &Url) -> bool {
     let origin = &url.origin;
     let by_profile = origin.scheme == Scheme::Https
         && origin.port == Scheme::Https.default_port()
-        && upstream.profile.realm_hosts.contains(&&*origin.host);
+        && upstream.profile().realm_hosts.contains(&&*origin.host);
     by_profile || upstream.realm_hosts.iter().any(|listed| listed.matches(origin))
 }
 
@@ -77,7 +77,7 @@ mod tests {
     use crate::net::dial::Network;
     use crate::net::pace::Pace;
     use crate::profile;
-    use crate::upstream::{Reach, UpstreamId};
+    use crate::upstream::{Reach, Told, UpstreamId};
 
     fn upstream(url: &str, profile: &str, realm_hosts: &[(&str, Option<u16>)]) -> Upstream {
         let origin: Origin = Url::parse(url).unwrap().origin;
@@ -89,7 +89,7 @@ mod tests {
             host: RegistryHost::parse("registry.example").unwrap(),
             label: "registry.example".into(),
             origin,
-            profile: profile::by_name(profile).unwrap(),
+            told: Told::Already(profile::by_name(profile).unwrap()),
             allow: BTreeSet::new(),
             repositories: RepositoryRules::default(),
             redirects: Redirects::Follow,

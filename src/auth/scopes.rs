@@ -13,12 +13,13 @@ pub fn for_operation(profile: &Profile, operation: &Operation) -> ScopeSet {
     match operation {
         Operation::Ping => ScopeSet::default(),
         Operation::ListRepositories => match profile.catalog {
-            Catalog::WithLogin { scope } => ScopeSet::parse(scope),
+            Catalog::Scoped { scope, .. } => ScopeSet::parse(scope),
+            Catalog::ByLogin => ScopeSet::default(),
             Catalog::Standard | Catalog::Lacking { .. } => ScopeSet::of(Resource::catalog(), [Action::All]),
         },
         Operation::ListTags(name) => {
             let mut scopes = on(name, &[Action::Pull]);
-            scopes.add(Resource::repository(name), profile.tag_actions.iter().cloned());
+            scopes.add(Resource::repository(name), profile.tag_actions.iter().map(|action| Action::parse(action)));
             scopes
         }
         Operation::ListReferrers(name, _) | Operation::ReadManifest(name, _) | Operation::ReadBlob(name, _) => {

@@ -90,7 +90,7 @@ fn write_registry(out: &mut String, registry: &Registry) -> fmt::Result {
     }
     let profile = match (&registry.profile, &registry.pattern) {
         (Some(profile), _) => Some(profile.name),
-        (None, HostPattern::Exact(host)) => Some(profile::by_host(host).name),
+        (None, HostPattern::Exact(host)) => profile::by_host(host).map(|profile| profile.name),
         (None, HostPattern::Family(_) | HostPattern::Any) => None,
     };
     if let Some(profile) = profile {

@@ -1,12 +1,39 @@
 //! From a name to a row.
 
-use super::{Profile, rows};
-use crate::base::host::RegistryHost;
+use http::HeaderMap;
 
-/// The row that lists `host`, or the fallback.
-pub fn by_host(host: &RegistryHost) -> &'static Profile {
+use super::{Profile, Sign, rows};
+use crate::base::host::RegistryHost;
+use crate::oci::challenge::Challenge;
+
+/// The row that lists `host`.
+pub fn by_host(host: &RegistryHost) -> Option<&'static Profile> {
     let in_family = |row: &&Profile| row.families.iter().any(|family| matches(family, host.as_str()));
-    listing(host).or_else(|| rows::ALL.iter().find(in_family)).unwrap_or_else(fallback)
+    listing(host).or_else(|| rows::ALL.iter().find(in_family))
+}
+
+/// The row that the first challenge of a registry gives away.
+pub fn by_challenge(challenges: &[Challenge], headers: &HeaderMap) -> Option<&'static Profile> {
+    rows::ALL.iter().find(|row| row.signs.iter().any(|sign| sign.is_in(challenges, headers)))
+}
+
+impl Sign {
+    fn is_in(&self, challenges: &[Challenge], headers: &HeaderMap) -> bool {
+        let any = |scheme: &str, name: &str, is: &dyn Fn(&str) -> bool| {
+            challenges.iter().any(|one| one.scheme == scheme && one.param(name).is_some_and(is))
+        };
+        match *self {
+            Self::Service(service) => any("bearer", "service", &|told| told == service),
+            Self::RealmPath(path) => any("bearer", "realm", &|realm| {
+                realm.split(['?', '#']).next().is_some_and(|realm| realm.ends_with(path))
+            }),
+            Self::BasicRealm(realm) => any("basic", "realm", &|told| told == realm),
+            Self::ServiceAndScope(service, scope) => {
+                any("bearer", "service", &|told| told == service) && any("bearer", "scope", &|told| told == scope)
+            }
+            Self::Header(name) => headers.contains_key(name),
+        }
+    }
 }
 
 /// The row the configuration calls `name`.
@@ -35,7 +62,8 @@ fn matches(family: &str, host: &str) -> bool {
     family.len() == host.len() && family.iter().zip(host).all(|(pattern, label)| *pattern == "*" || *pattern == label)
 }
 
-fn fallback() -> &'static Profile {
+/// The row of a registry of which nothing is known.
+pub fn fallback() -> &'static Profile {
     rows::ALL.last().expect("the table ends with the fallback")
 }
 
@@ -68,7 +96,11 @@ mod tests {
             ("azurecr.io", "generic", "azurecr.io"),
             ("registry.example", "generic", "registry.example"),
         ] {
-            assert_eq!((by_host(&host(name)).name, canonical_host(&host(name)).as_str()), (row, canonical), "{name}");
+            assert_eq!(
+                (by_host(&host(name)).unwrap_or_else(fallback).name, canonical_host(&host(name)).as_str()),
+                (row, canonical),
+                "{name}"
+            );
         }
         assert!(is_well_known(&host("ghcr.io")) && !is_well_known(&host("registry.example")));
         assert!(!is_well_known(&host("team.azurecr.io")), "a family has to be configured");

@@ -8,7 +8,7 @@ mod rows;
 
 use std::time::Duration;
 
-pub use lookup::{by_host, by_name, canonical_host, is_well_known};
+pub use lookup::{by_challenge, by_host, by_name, canonical_host, fallback, is_well_known};
 pub use rows::ALL;
 
 use crate::oci::scope::Action;
@@ -29,15 +29,26 @@ pub struct Profile {
     pub credential_keys: &'static [&'static str],
     /// Token services beside the registry's own origin that may see its credential.
     pub realm_hosts: &'static [&'static str],
+    /// What gives the registry away in its first challenge, where the host does not: any one of these.
+    pub signs: &'static [Sign],
     /// Where names of one component live.
     pub namespace: Option<&'static str>,
     pub catalog: Catalog,
+    /// Why nothing can be written over this API, and where to turn instead.
+    pub read_only: Option<&'static str>,
     pub delete: Delete,
     pub uploads: Uploads,
     /// How a refusal looks that means no more than that the credential or token is over.
     pub expired: &'static [Expired],
+    /// Whether a HEAD of a blob is refused where its GET works, and has to be answered from one.
+    pub blob_head_by_get: bool,
+    /// Whether asking for referrers leads to a web site, whose rate limit says no more than its pages.
+    pub referrers_are_pages: bool,
+    /// Whether the tag that the referrers' fallback reads (`sha256-<hex>`) is taken for the digest it spells, and gives
+    /// the subject itself.
+    pub reads_tags_as_digests: bool,
     /// What listing tags needs beside `pull`.
-    pub tag_actions: &'static [Action],
+    pub tag_actions: &'static [&'static str],
     /// How long a token lasts when neither the reply nor the token tells (60 s in distribution's token documentation).
     pub fallback_lifetime: Duration,
     /// Where the row's claims come from.
@@ -49,8 +60,10 @@ pub struct Profile {
 pub enum Catalog {
     /// With the scope `registry:catalog:*`.
     Standard,
-    /// With a login only, and a token for this scope.
-    WithLogin { scope: &'static str },
+    /// With a token for this scope, empty for none; `login`: with a login only.
+    Scoped { scope: &'static str, login: bool },
+    /// With the login itself, and no token.
+    ByLogin,
     /// Not at all.
     Lacking { hint: &'static str },
 }
@@ -74,8 +87,18 @@ pub struct Uploads {
     /// Whether it takes a whole blob with the POST that starts an upload.
     pub whole_by_post: bool,
     pub chunks: Chunks,
-    /// Whether a mount that names no source fails, instead of starting an upload.
-    pub mount_needs_source: bool,
+    pub mounts: Mounts,
+}
+
+/// What asking for a mount is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mounts {
+    /// The blob is mounted, or an upload starts.
+    Any,
+    /// The same with a source; without one it fails.
+    FromSource,
+    /// Nothing: it is not asked for.
+    Never,
 }
 
 /// How a registry takes the chunks of an upload.
@@ -89,6 +112,21 @@ pub enum Chunks {
     Sized(u64),
     /// One for the whole blob. What a client cuts into chunks is kept here and sent as one body at the end.
     Whole,
+}
+
+/// One mark of a registry's first challenge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// The `service` of a Bearer challenge.
+    Service(&'static str),
+    /// How the path of its realm ends.
+    RealmPath(&'static str),
+    /// The realm of a Basic challenge.
+    BasicRealm(&'static str),
+    /// Both the service and the scope of a Bearer challenge.
+    ServiceAndScope(&'static str, &'static str),
+    /// A header beside the challenge.
+    Header(&'static str),
 }
 
 /// A status other than 401, and the words in the body that tell it from a real refusal.

@@ -48,10 +48,11 @@ pub fn classify(routed: Routed, method: &Method) -> Result<Call, Failure> {
     let query = upstream_query(query, &operation)?;
     let ask = Ask {
         repository: operation.repository().cloned(),
-        scopes: scopes::for_operation(upstream.profile, &operation),
+        scopes: scopes::for_operation(upstream.profile(), &operation),
         access: operation.access(),
         needs_login: operation == Operation::ListRepositories
-            && matches!(upstream.profile.catalog, Catalog::WithLogin { .. }),
+            && matches!(upstream.profile().catalog, Catalog::ByLogin | Catalog::Scoped { login: true, .. }),
+        by_login: operation == Operation::ListRepositories && upstream.profile().catalog == Catalog::ByLogin,
         lasting: Duration::ZERO,
         upstream,
     };
@@ -62,7 +63,7 @@ pub fn classify(routed: Routed, method: &Method) -> Result<Call, Failure> {
 /// either, though the blob may be sent.
 fn recognise(routed: &Routed, method: &Method) -> Result<(Operation, Query), Failure> {
     let upstream = &routed.upstream;
-    let parse = |query: &Query| Operation::parse(method, &routed.path, query, upstream.profile.namespace);
+    let parse = |query: &Query| Operation::parse(method, &routed.path, query, upstream.profile().namespace);
     let mut query = routed.query.clone();
     let mut operation = parse(&query).map_err(|why| {
         // Whoever may not push at all need not get the details of an upload right first.
@@ -104,7 +105,11 @@ fn check_capability(routed: &Routed, operation: &Operation) -> Result<(), Failur
         Failure::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported, Blame::Registry, Step::Classify, message)
             .with_header(ALLOW, "")
     };
-    match (operation, routed.upstream.profile.catalog, routed.upstream.profile.delete) {
+    let profile = routed.upstream.profile();
+    if let (Access::Push | Access::Delete, Some(hint)) = (operation.access(), profile.read_only) {
+        return Err(lacking("writing", hint));
+    }
+    match (operation, profile.catalog, profile.delete) {
         (Operation::ListRepositories, Catalog::Lacking { hint }, _) => Err(lacking("listing its repositories", hint)),
         (Operation::DeleteManifest(..) | Operation::DeleteBlob(..), _, Delete::Lacking { hint }) => {
             Err(lacking("deleting", hint))

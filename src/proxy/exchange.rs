@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use hyper::body::Incoming;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::Proxy;
 use super::call::Call;
@@ -12,8 +12,11 @@ use super::failure::Failure;
 use super::leg;
 use super::outbound::Outbound;
 use super::refusal;
+use super::retry;
+use crate::net::body::drain;
 use crate::observe::blame::Step;
 use crate::observe::record::Record;
+use crate::oci::challenge::Challenge;
 use crate::profile::Expired;
 
 /// Where the time of a request went.
@@ -50,6 +53,12 @@ pub async fn exchange(
         let to_registry = (Step::Registry, &*registry);
         let response =
             leg::send(call, &request, (&outbound.url, outbound.allowance), to_registry, record, timing).await?;
+        let wait = retry::pause(call, &response).filter(|_| tries_left > 0);
+        if let Some(wait) = wait {
+            drain(response.into_body()).await;
+            sleep(wait).await;
+            continue;
+        }
         let expired = looks_expired(call, response.status());
         if response.status() != StatusCode::UNAUTHORIZED && expired.is_none() {
             proxy.authorizer.accepted(&call.ask, &mut offer, response.status());
@@ -60,6 +69,12 @@ pub async fn exchange(
             None => refusal::denied(call, &offer.grant, &head, body).await,
             Some(expired) => {
                 let failure = refusal::normalized(call, &head, body, Step::Registry).await;
+                // An answer to HEAD has no words: it is worth a newer login, and no more than that.
+                if call.is_head() && tries_left > 0 {
+                    let renewed = proxy.authorizer.renewed(&call.ask, &offer).await.map_err(auth_failure)?;
+                    offer = renewed.ok_or(failure)?;
+                    continue;
+                }
                 if !failure.message.to_lowercase().contains(expired.words) {
                     return Err(failure);
                 }
@@ -67,10 +82,19 @@ pub async fn exchange(
             }
         };
         let begun = Instant::now();
-        let next = match tries_left {
+        let mut next = match tries_left {
             0 => None,
             _ => proxy.authorizer.answer(&call.ask, &mut offer, &head.headers).await.map_err(auth_failure)?,
         };
+        if next.is_none() && tries_left > 0 && hides_scope(call, &head.headers) {
+            // Artifactory tells the scope it wants to GET, and not to HEAD.
+            let probe = outbound.as_get();
+            let to = (&probe.url, probe.allowance);
+            let response = leg::send(call, probe.bare(), to, to_registry, record, timing).await?;
+            let headers = response.headers().clone();
+            drain(response.into_body()).await;
+            next = proxy.authorizer.answer(&call.ask, &mut offer, &headers).await.map_err(auth_failure)?;
+        }
         timing.auth += begun.elapsed();
         let Some(next) = next else {
             proxy.authorizer.denied(&call.ask, &offer.grant, denial.message.clone());
@@ -83,7 +107,14 @@ pub async fn exchange(
 
 /// The profile's row that a refusal other than 401 may stand for.
 fn looks_expired(call: &Call, status: StatusCode) -> Option<&'static Expired> {
-    call.routed.upstream.profile.expired.iter().find(|expired| expired.status == status.as_u16())
+    call.routed.upstream.profile().expired.iter().find(|expired| expired.status == status.as_u16())
+}
+
+/// Whether a HEAD was challenged without a word about the scope.
+fn hides_scope(call: &Call, headers: &HeaderMap) -> bool {
+    let challenges = Challenge::parse_all(headers);
+    let mut bearer = challenges.iter().filter(|one| one.scheme == "bearer").peekable();
+    call.is_head() && bearer.peek().is_some() && bearer.all(|one| one.param("scope").is_none())
 }
 
 const MOST_TRIES: u32 = 3;

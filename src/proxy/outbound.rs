@@ -32,6 +32,8 @@ pub struct Outbound {
     pub url: Url,
     /// How much longer than usual the answer may take.
     pub allowance: Duration,
+    /// Whether a HEAD is asked as a GET of the first byte.
+    pub asks_by_get: bool,
 }
 
 impl Outbound {
@@ -53,8 +55,15 @@ impl Outbound {
     pub fn of(proxy: &Proxy, call: &Call, client: &HeaderMap, body: Bytes) -> Result<Self, Failure> {
         let query = (!call.query.is_empty()).then(|| call.query.to_string());
         let url = call.routed.upstream.url(&call.operation.path(), query);
-        let headers = headers::outbound(call, client);
-        Self::to(proxy, client, (call.method.clone(), url), headers, body.into())
+        let mut headers = headers::outbound(call, client);
+        let by_get = call.is_head()
+            && matches!(call.operation, Operation::ReadBlob(..))
+            && call.routed.upstream.profile().blob_head_by_get;
+        if by_get {
+            headers.insert(RANGE, HeaderValue::from_static("bytes=0-0"));
+        }
+        let method = if by_get { Method::GET } else { call.method.clone() };
+        Ok(Self { asks_by_get: by_get, ..Self::to(proxy, client, (method, url), headers, body.into())? })
     }
 
     /// A step of an upload, which goes where the registry said.
@@ -81,7 +90,7 @@ impl Outbound {
             headers.insert(VIA, via);
         }
         let request = request::to(&url, method, headers, payload).map_err(|why| unsendable(&why.to_string()))?;
-        Ok(Self { request, url, allowance: Duration::ZERO })
+        Ok(Self { request, url, allowance: Duration::ZERO, asks_by_get: false })
     }
 
     /// The request with `grant`'s authorization.

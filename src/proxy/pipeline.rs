@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::CONTENT_LENGTH;
-use http::{HeaderValue, Request, Response, StatusCode, request};
+use http::{HeaderValue, Method, Request, Response, StatusCode, request};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
@@ -18,6 +18,7 @@ use super::headers::{self, SERVER_TIMING};
 use super::outbound::{self, Outbound};
 use super::redirect::{DeadEnd, Landing, follow};
 use super::reply::{self, Reply};
+use super::route::Routed;
 use super::transfer::{self, Resumption};
 use super::{untag, upload};
 use crate::net::body::StreamBody;
@@ -25,7 +26,7 @@ use crate::net::progress::Progress;
 use crate::observe::blame::{Blame, Step};
 use crate::observe::record::Record;
 use crate::oci::error::ErrorCode;
-use crate::oci::operation::Operation;
+use crate::oci::operation::{Access, Operation};
 
 /// Answers one request. Every failure has become a response.
 pub async fn handle(proxy: Arc<Proxy>, front: Arc<Front>, request: Request<Incoming>) -> Response<StreamBody> {
@@ -80,7 +81,7 @@ async fn serve(
     let found = routes.route(front, addressed.as_ref(), head)?;
     record.registry = Some(found.upstream.host.as_str().into());
     record.label = Some(found.upstream.label.clone());
-    let call = classify(found, &head.method)?;
+    let call = known(proxy, found, &head.method).await?;
     record.operation = call.operation.as_str();
     record.repository = call.operation.repository().map(|name| name.as_str().into());
     record.reference = call.operation.reference().map(Into::into);
@@ -105,6 +106,16 @@ async fn serve(
     let outbound = Outbound::prepare(proxy, &call, head, body).await?;
     let landing = fetch(proxy, &call, &outbound, record, timing).await?;
     reply::complete(proxy, call, outbound, landing, record, timing).await
+}
+
+/// The call, understood as the kind of registry wants it: who writes to one whose kind is not known asks it first.
+async fn known(proxy: &Proxy, routed: Routed, method: &Method) -> Result<Call, Failure> {
+    let call = classify(routed.clone(), method)?;
+    if call.operation.access() == Access::Pull || !routed.upstream.is_strange() {
+        return Ok(call);
+    }
+    proxy.authorizer.greet(&call.ask).await.map_err(|error| Failure::auth(&error, call.registry()))?;
+    classify(routed, method)
 }
 
 /// Asks the registry and follows where it leads. A signed URL that turns out to be over sends us back to the registry

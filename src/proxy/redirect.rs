@@ -47,7 +47,7 @@ impl From<Failure> for DeadEnd {
     }
 }
 
-/// Follows 301, 302, 303, 307 and 308 of blob and manifest reads.
+/// Follows 301, 302, 303, 307 and 308 of blob, manifest and tag list reads.
 pub async fn follow(
     call: &Call,
     outbound: &Outbound,
@@ -55,10 +55,11 @@ pub async fn follow(
     record: &mut Record,
     timing: &mut Timing,
 ) -> Result<Landing, DeadEnd> {
-    let reads_content = matches!(call.operation, Operation::ReadBlob(..) | Operation::ReadManifest(..));
+    let may_lead_on =
+        matches!(call.operation, Operation::ReadBlob(..) | Operation::ReadManifest(..) | Operation::ListTags(_));
     let Answer { mut response, authorization } = answer;
     let mut hop = Hop { url: outbound.url.clone(), authorization, crossed: false, count: 0 };
-    while reads_content && is_redirect(response.status()) {
+    while may_lead_on && is_redirect(response.status()) {
         hop = hop.next(call, response.headers())?;
         // Within the registry's origin the next hop wants our authorization, which the client does not have.
         let hands_on = hop.crossed
@@ -73,7 +74,7 @@ pub async fn follow(
         response = hop.fetch(call, outbound, record, timing).await?;
     }
     if !hop.crossed {
-        return Ok(Landing::Registry(response));
+        return Ok(Landing::Registry(if outbound.asks_by_get { as_head(response) } else { response }));
     }
     match response.status() {
         // S3, GCS and Azure answer an old signature with 403 or 400; a challenge is met by nobody.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, LOCATION, RANGE, RETRY_AFTER};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, LOCATION, RANGE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, response};
 use hyper::body::Incoming;
 
@@ -16,13 +16,13 @@ use super::outbound::Outbound;
 use super::page;
 use super::pipeline;
 use super::redirect::Landing;
+use super::referrers;
 use super::refusal;
 use crate::base::origin::Url;
 use crate::net::body::{self, StreamBody, drain};
 use crate::net::payload::Payload;
-use crate::observe::blame::{Blame, Step};
+use crate::observe::blame::Step;
 use crate::observe::record::Record;
-use crate::oci::error::ErrorCode;
 use crate::oci::operation::{Access, Operation};
 use crate::oci::query::Query;
 use crate::oci::reference::Digest;
@@ -65,11 +65,15 @@ pub async fn complete(
         Landing::Elsewhere(response) => (response, Step::Redirect),
     };
     let (mut head, body) = response.into_parts();
-    if lacks_referrers(&call, &head) {
+    if referrers::are_lacking(&call, &head) {
         drain(body).await;
-        return Err(no_referrers(&call));
+        return Err(referrers::no_api(&call));
     }
     check_status(&call, &outbound, &head)?;
+    if referrers::are_the_subject_itself(&call, &head) {
+        drain(body).await;
+        return Err(referrers::no_fallback(&call));
+    }
     if head.status.is_client_error() || head.status.is_server_error() {
         return Err(refusal::normalized(&call, &head, body, step).await);
     }
@@ -113,27 +117,6 @@ fn handed_on(call: &Call, url: &Url) -> Result<Response<StreamBody>, Failure> {
     response.headers_mut().insert(LOCATION, location);
     add_known_digest(call, response.headers_mut());
     Ok(response)
-}
-
-/// Whether the registry has no referrers API: 404, a redirect to a web site (GHCR), 405, a page, or a rate limit
-/// that knows no end, which is what such pages answer.
-fn lacks_referrers(call: &Call, head: &response::Parts) -> bool {
-    if !matches!(call.operation, Operation::ListReferrers(..)) {
-        return false;
-    }
-    match head.status {
-        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => true,
-        StatusCode::TOO_MANY_REQUESTS => !head.headers.contains_key(RETRY_AFTER),
-        StatusCode::NOT_MODIFIED => false,
-        // A page beside another status is an outage or a refusal: to call that "no referrers" would hide signatures.
-        status => status.is_redirection() || (status.is_success() && document::is_web_page(&head.headers)),
-    }
-}
-
-/// 404 makes clients use the tag scheme; an invented empty index would hide signatures.
-fn no_referrers(call: &Call) -> Failure {
-    let message = format!("{} has no referrers API here; clients fall back to the referrers tag", call.registry());
-    Failure::new(StatusCode::NOT_FOUND, ErrorCode::Unsupported, Blame::Registry, Step::Registry, message)
 }
 
 /// Whether the status says what a client would take it for: a read that succeeded is the whole of what was asked for.

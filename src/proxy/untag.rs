@@ -28,7 +28,7 @@ pub async fn resolve(
     record: &mut Record,
     timing: &mut Timing,
 ) -> Result<Call, Failure> {
-    let by_digest = matches!(call.routed.upstream.profile.delete, Delete::ByDigest(_));
+    let by_digest = matches!(call.routed.upstream.profile().delete, Delete::ByDigest(_));
     let (name, tag) = match &call.operation {
         Operation::DeleteManifest(name, tag @ Reference::Tag(_)) if by_digest => (name.clone(), tag.clone()),
         _ => return Ok(call),

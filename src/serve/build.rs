@@ -16,7 +16,7 @@ use crate::profile;
 use crate::proxy::route::Routes;
 use crate::proxy::upload::Uploads;
 use crate::proxy::upload::seal::{Seal, SealError};
-use crate::upstream::{Reach, Upstream, UpstreamId};
+use crate::upstream::{Reach, Told, Upstream, UpstreamId};
 
 /// The TLS material of the registries that have some.
 pub type TlsByRegistry = HashMap<HostPattern, Arc<TlsFiles>>;
@@ -72,8 +72,7 @@ fn upstream(
     if entry.is_none() && !profile::is_well_known(host) {
         return None;
     }
-    let profile = entry.and_then(|entry| entry.profile).unwrap_or_else(|| profile::by_host(host));
-    let api_host = profile::by_host(host).api_host.unwrap_or(host.as_str());
+    let api_host = profile::by_host(host).and_then(|row| row.api_host).unwrap_or(host.as_str());
     let origin = match entry.and_then(|entry| entry.url.clone()) {
         Some(origin) => origin,
         None => Origin::https(api_host).ok()?,
@@ -86,7 +85,7 @@ fn upstream(
         host: host.clone(),
         label: entry.map_or_else(|| host.to_string(), |entry| entry.pattern.to_string()).into(),
         origin,
-        profile,
+        told: Told::of(entry.and_then(|entry| entry.profile), host),
         allow: entry.map_or(&config.defaults.allow, |entry| &entry.allow).clone(),
         repositories: entry.map_or_else(RepositoryRules::default, |entry| entry.repositories.clone()),
         redirects: entry.map_or(Redirects::Follow, |entry| entry.redirects),

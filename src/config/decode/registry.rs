@@ -44,7 +44,7 @@ fn registry(key: &str, entry: Entry<'_>, defaults: &Defaults, names: &mut Names)
     let section = entry.section(REGISTRY)?;
     let profile = section.get("profile").and_then(|entry| entry.parse(values::profile));
     let known_as = profile.or(match &pattern {
-        HostPattern::Exact(host) => Some(profile::by_host(host)),
+        HostPattern::Exact(host) => Some(profile::by_host(host).unwrap_or_else(profile::fallback)),
         HostPattern::Family(_) | HostPattern::Any => None,
     });
     let registry = Registry {

@@ -1,12 +1,13 @@
 //! Artifactory, in the cloud and at home.
 
 use super::{ANY_UPLOAD, GENERIC};
-use crate::profile::{Evidence, Profile, Uploads};
+use crate::profile::{Evidence, Profile, Sign, Uploads};
 
 pub(super) const ARTIFACTORY: Profile = Profile {
     name: "artifactory",
     hosts: &[],
     families: &["*.jfrog.io"],
+    signs: &[Sign::Header("x-artifactory-id"), Sign::Header("x-jfrog-version"), Sign::BasicRealm("Artifactory Realm")],
     uploads: Uploads { longest_put: Some(0), whole_by_post: false, ..ANY_UPLOAD },
     evidence: &[
         Evidence {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::oci::scope::Action;
-use crate::profile::{Catalog, Chunks, Delete, Evidence, Profile, Uploads};
+use crate::profile::{Catalog, Chunks, Delete, Evidence, Mounts, Profile, Uploads};
 
 /// A registry of which nothing is known: the specification, and nothing taken for granted.
 ///
@@ -13,12 +13,7 @@ pub(super) const GENERIC: Profile = Profile {
     hosts: &[
         "docker.elastic.co",
         "lscr.io",
-        "mcr.microsoft.com",
-        "nvcr.io",
-        "public.ecr.aws",
         "registry.access.redhat.com",
-        "registry.gitlab.com",
-        "registry.k8s.io",
         "registry.opensuse.org",
         "registry.suse.com",
     ],
@@ -26,11 +21,16 @@ pub(super) const GENERIC: Profile = Profile {
     api_host: None,
     credential_keys: &[],
     realm_hosts: &[],
+    signs: &[],
     namespace: None,
     catalog: Catalog::Standard,
+    read_only: None,
     delete: Delete::Actions(&[Action::Delete]),
-    uploads: Uploads { longest_put: None, whole_by_post: true, chunks: Chunks::Any, mount_needs_source: false },
+    uploads: Uploads { longest_put: None, whole_by_post: true, chunks: Chunks::Any, mounts: Mounts::Any },
     expired: &[],
+    blob_head_by_get: false,
+    referrers_are_pages: false,
+    reads_tags_as_digests: false,
     tag_actions: &[],
     fallback_lifetime: Duration::from_secs(60),
     evidence: &[Evidence {

@@ -6,8 +6,9 @@ use crate::profile::{Catalog, Chunks, Delete, Evidence, Profile, Uploads};
 pub(super) const GHCR: Profile = Profile {
     name: "ghcr",
     hosts: &["ghcr.io"],
-    catalog: Catalog::WithLogin { scope: "repository:user/image:pull" },
+    catalog: Catalog::Scoped { scope: "repository:user/image:pull", login: true },
     uploads: Uploads { chunks: Chunks::RangedUpTo(4 * MIB), ..ANY_UPLOAD },
+    referrers_are_pages: true,
     delete: Delete::Lacking {
         hint: "the registry deletes nothing over this API; delete the package version on its web page or over the vendor's REST API (/user/packages/container/<name>/versions)",
     },
@@ -21,6 +22,11 @@ pub(super) const GHCR: Profile = Profile {
             what: "403 from the token service for private and missing repositories",
             source: "same, update",
             date: "2024-03-04",
+        },
+        Evidence {
+            what: "referrers are a 303 to github.com, which answers 429 and a page",
+            source: "artifacthub/hub#4785",
+            date: "2025",
         },
         Evidence {
             what: "a ranged PATCH above 4 MiB answers 416; ranged chunks up to that are taken one after the other",

@@ -2,15 +2,17 @@
 
 use super::{ANY_UPLOAD, GENERIC};
 use crate::oci::scope::Action;
-use crate::profile::{Delete, Evidence, Profile, Uploads};
+use crate::profile::{Catalog, Delete, Evidence, Mounts, Profile, Sign, Uploads};
 
 pub(super) const QUAY: Profile = Profile {
     name: "quay",
     hosts: &["quay.io"],
+    signs: &[Sign::RealmPath("/v2/auth")],
+    catalog: Catalog::Scoped { scope: "", login: true },
     delete: Delete::Actions(&[Action::Pull, Action::Push]),
-    uploads: Uploads { mount_needs_source: true, ..ANY_UPLOAD },
+    uploads: Uploads { mounts: Mounts::FromSource, ..ANY_UPLOAD },
     evidence: &[Evidence {
-        what: "tokens know pull, push and * only, and a DELETE wants pull,push; a mount without a source fails",
+        what: "tokens know pull, push and * only: registry:catalog:* is refused with 400, and a DELETE wants pull,push; anonymous tokens need a scope; a mount without a source fails",
         source: "quay/quay endpoints/v2/v2auth.py, endpoints/v2/blob.py",
         date: "2025",
     }],

@@ -25,7 +25,7 @@ impl Upload<'_> {
     pub(super) async fn chunk(&mut self, stage: Stage, body: Incoming) -> Result<Response<StreamBody>, Failure> {
         let range = self.content_range()?;
         let query = self.call.query.clone();
-        let (headers, stage) = match (self.call.routed.upstream.profile.uploads.chunks, range) {
+        let (headers, stage) = match (self.call.routed.upstream.profile().uploads.chunks, range) {
             (Chunks::Whole, _) if range.is_some() || stage.kept.is_some() => {
                 check_length(range, &body)?;
                 self.keep(stage, body, range).await?

@@ -26,7 +26,7 @@ impl Upload<'_> {
         if let Some(id) = stage.kept {
             return self.finish_kept((stage, id), digest, &query, body).await;
         }
-        match self.call.routed.upstream.profile.uploads.chunks {
+        match self.call.routed.upstream.profile().uploads.chunks {
             Chunks::Sized(size) if body.size_hint().exact().is_none() => {
                 let first = stage.received;
                 let (_, stage) = self.send_pieces(stage, &without_digest(&query), body, (first, size)).await?;
@@ -46,7 +46,7 @@ impl Upload<'_> {
         query: &Query,
         mut payload: Payload,
     ) -> Result<Response<StreamBody>, Failure> {
-        let longest = self.call.routed.upstream.profile.uploads.longest_put;
+        let longest = self.call.routed.upstream.profile().uploads.longest_put;
         if let Payload::Streamed(spool) = &payload
             && longest.is_some_and(|longest| spool.length().is_none_or(|length| length > longest))
         {

@@ -13,6 +13,7 @@ use crate::net::payload::Payload;
 use crate::oci::operation::{Operation, Start};
 use crate::oci::query::Query;
 use crate::oci::reference::Digest;
+use crate::profile::Mounts;
 
 impl Upload<'_> {
     pub(super) async fn start(&mut self, start: Start, body: Incoming) -> Result<Response<StreamBody>, Failure> {
@@ -32,7 +33,11 @@ impl Upload<'_> {
     /// A mount that is refused, by the token service or by the registry, becomes a plain upload: the source may be
     /// out of reach, which is no reason not to push.
     async fn mount(&mut self, digest: &Digest, has_source: bool) -> Result<Response<StreamBody>, Failure> {
-        let may_try = has_source || !self.call.routed.upstream.profile.uploads.mount_needs_source;
+        let may_try = match self.call.routed.upstream.profile().uploads.mounts {
+            Mounts::Any => true,
+            Mounts::FromSource => has_source,
+            Mounts::Never => false,
+        };
         if may_try {
             let first = self.nothing_yet(&self.call.query);
             match self.send(Method::POST, &first, Payload::none(), None, Early::Fine).await {
@@ -53,7 +58,7 @@ impl Upload<'_> {
     /// to), it goes by PUT.
     async fn whole(&mut self, digest: &Digest, body: Incoming) -> Result<Response<StreamBody>, Failure> {
         let mut query = self.call.query.clone();
-        if !self.call.routed.upstream.profile.uploads.whole_by_post {
+        if !self.call.routed.upstream.profile().uploads.whole_by_post {
             query.remove("digest");
             let (_, stage) = self.begin(&query).await?;
             return self.finish(stage, digest, body).await;
@@ -94,7 +99,7 @@ impl Upload<'_> {
         for key in ["mount", "from"] {
             self.call.query.remove(key);
         }
-        self.call.ask.scopes = scopes::for_operation(self.call.routed.upstream.profile, &operation);
+        self.call.ask.scopes = scopes::for_operation(self.call.routed.upstream.profile(), &operation);
         self.call.operation = operation;
     }
 }
