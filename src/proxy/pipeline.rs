@@ -108,10 +108,10 @@ async fn serve(
     reply::complete(proxy, call, outbound, landing, record, timing).await
 }
 
-/// The call, understood as the kind of registry wants it: who writes to one whose kind is not known asks it first.
+/// The call, understood as the kind of registry wants it: who deletes at one whose kind is not known asks it first.
 async fn known(proxy: &Proxy, routed: Routed, method: &Method) -> Result<Call, Failure> {
     let call = classify(routed.clone(), method)?;
-    if call.operation.access() == Access::Pull || !routed.upstream.is_strange() {
+    if call.operation.access() != Access::Delete || !routed.upstream.is_strange() {
         return Ok(call);
     }
     proxy.authorizer.greet(&call.ask).await.map_err(|error| Failure::auth(&error, call.registry()))?;

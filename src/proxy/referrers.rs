@@ -21,7 +21,8 @@ pub(super) fn are_lacking(call: &Call, head: &response::Parts) -> bool {
     match head.status {
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => true,
         StatusCode::TOO_MANY_REQUESTS => {
-            call.routed.upstream.profile().referrers_are_pages && !head.headers.contains_key(RETRY_AFTER)
+            let is_page = document::is_web_page(&head.headers) || call.routed.upstream.profile().referrers_are_pages;
+            is_page && !head.headers.contains_key(RETRY_AFTER)
         }
         StatusCode::NOT_MODIFIED => false,
         // A page beside another status is an outage or a refusal: to call that "no referrers" would hide signatures.

@@ -28,6 +28,7 @@ use super::call::Call;
 use super::exchange::Timing;
 use super::failure::Failure;
 use super::reply::Reply;
+use crate::auth::scopes;
 use crate::net::payload::Payload;
 use crate::net::progress::Progress;
 use crate::net::spool::{Spool, SpoolSpace};
@@ -85,9 +86,13 @@ pub async fn serve(
     let operation = call.operation.clone();
     let mut upload = Upload { proxy, call, head, progress, record, timing, spool: None };
     let reply = match operation {
-        Operation::StartUpload(_, start) => upload.start(start, body).await,
+        Operation::StartUpload(_, start) => {
+            upload.greet().await?;
+            upload.start(start, body).await
+        }
         Operation::ContinueUpload(_, session, step) => {
             let stage = upload.open(&session).await?;
+            upload.greet().await?;
             match step {
                 UploadStep::Status => upload.status(stage).await,
                 UploadStep::Chunk => upload.chunk(stage, body).await,
@@ -119,6 +124,17 @@ impl Drop for Upload<'_> {
 }
 
 impl Upload<'_> {
+    /// Finds out what kind of registry it is, where that is not known: everything that follows depends on it.
+    async fn greet(&mut self) -> Result<(), Failure> {
+        let upstream = self.call.routed.upstream.clone();
+        if upstream.is_strange() {
+            let greeted = self.proxy.authorizer.greet(&self.call.ask).await;
+            greeted.map_err(|error| Failure::auth(&error, self.call.registry()))?;
+            self.call.ask.scopes = scopes::for_operation(upstream.profile(), &self.call.operation);
+        }
+        Ok(())
+    }
+
     /// The client's body, to be sent as it comes.
     fn payload(&mut self, body: Incoming) -> Payload {
         if body.size_hint().exact() == Some(0) {

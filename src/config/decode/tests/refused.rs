@@ -70,7 +70,7 @@ fn values_are_checked() {
         ("[registry.'a.io']\nurl = 'a.io'", "registry.\"a.io\".url", 2, "write url = \"http"),
         ("[registry.'a.io']\nalias = 'a.b'", "registry.\"a.io\".alias", 2, "one word"),
         ("[registry.'a.io']\nalias = 'v2'", "registry.\"a.io\".alias", 2, "choose another"),
-        ("[registry.'a.io']\nprofile = 'hub'", "registry.\"a.io\".profile", 2, "docker-hub, ecr, ghcr, google"),
+        ("[registry.'a.io']\nprofile = 'hub'", "registry.\"a.io\".profile", 2, "docker-hub, ecr, ecr-public, ghcr"),
         ("[registry.'a.io']\nredirects = 'no'", "registry.\"a.io\".redirects", 2, "neither follow nor pass"),
         ("[registry.'a.io']\nrealm_hosts = ['t.io/token']", "registry.\"a.io\".realm_hosts[0]", 2, "nothing behind it"),
         (
