@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderValue, Method, Request, Response, StatusCode, request};
 use http_body::Body as _;
@@ -16,6 +17,7 @@ use super::exchange::{Timing, exchange};
 use super::failure::Failure;
 use super::headers::{self, SERVER_TIMING};
 use super::outbound::{self, Outbound};
+use super::page;
 use super::redirect::{DeadEnd, Landing, follow};
 use super::reply::{self, Reply};
 use super::route::Routed;
@@ -102,9 +104,14 @@ async fn serve(
     if matches!(call.operation, Operation::StartUpload(..) | Operation::ContinueUpload(..)) {
         return upload::serve(proxy, call, head, body, progress, record, timing).await;
     }
-    let call = untag::resolve(proxy, call, head, record, timing).await?;
-    let outbound = Outbound::prepare(proxy, &call, head, body).await?;
-    let landing = fetch(proxy, &call, &outbound, record, timing).await?;
+    let mut call = untag::resolve(proxy, call, head, record, timing).await?;
+    let mut outbound = Outbound::prepare(proxy, &call, head, body).await?;
+    let mut landing = fetch(proxy, &call, &outbound, record, timing).await?;
+    if let Some(query) = page::without_size(&call, &landing) {
+        call.query = query;
+        outbound = Outbound::of(proxy, &call, &head.headers, Bytes::new())?;
+        landing = fetch(proxy, &call, &outbound, record, timing).await?;
+    }
     reply::complete(proxy, call, outbound, landing, record, timing).await
 }
 
