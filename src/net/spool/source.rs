@@ -102,14 +102,15 @@ impl Source {
         if self.lost {
             return;
         }
-        if self.file.is_none() && self.memory.len() + data.len() <= IN_MEMORY {
-            self.memory.extend_from_slice(data);
+        let (first, rest) = data.split_at(data.len().min(IN_MEMORY.saturating_sub(self.memory.len())));
+        self.memory.extend_from_slice(first);
+        if rest.is_empty() {
             return;
         }
-        if !self.make_room(data.len() as u64) {
+        if !self.make_room(rest.len() as u64) {
             return self.lose();
         }
-        self.unwritten = data.clone();
+        self.unwritten = data.slice(first.len()..);
         if self.file_away().await.is_err() {
             self.lose();
         }

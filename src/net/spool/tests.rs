@@ -111,7 +111,7 @@ async fn what_was_too_much_is_sent_once_and_not_again() {
     ] {
         let (bytes, space) = (random(4, length), space(each));
         let all = left(&space);
-        let spool = spool_of(&bytes, KIB, &space).await;
+        let spool = spool_of(&bytes, 1021, &space).await;
         assert_eq!(read(spool.attempt().await.unwrap()).await.unwrap(), bytes, "the first time it always works");
         let again = spool.attempt().await;
         match again {
