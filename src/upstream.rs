@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use tokio::sync::Semaphore;
+
 use crate::base::host::RegistryHost;
 use crate::base::origin::{Origin, Url};
 use crate::config::model::{Redirects, RepositoryRules, Timeouts};
@@ -51,6 +53,8 @@ pub struct Upstream {
     pub reach: Reach,
     /// How fast uploads to it have been of late.
     pub pace: Pace,
+    /// The bodies that may be cut into pieces for it at once: each holds a piece in memory.
+    pub cutters: Semaphore,
 }
 
 /// How an upstream is connected to. The clients are made on first use, because reading the system's certificates
@@ -113,3 +117,6 @@ impl Upstream {
 }
 
 pub type SharedUpstream = Arc<Upstream>;
+
+/// How many bodies may be cut at once for one registry.
+pub const MOST_CUTTERS: usize = 32;

@@ -43,10 +43,7 @@ impl Upload<'_> {
         early: Early,
     ) -> Result<response::Parts, Failure> {
         let upstream = self.call.routed.upstream.clone();
-        let length = match &payload {
-            Payload::Held(bytes) => Some(bytes.len() as u64),
-            Payload::Streamed(spool) => spool.length(),
-        };
+        let length = payload.length();
         self.call.ask.lasting = upstream.pace.expect(length);
         let ends = method == Method::PUT;
         let to = (method, &stage.url);
