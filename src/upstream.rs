@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use http::HeaderMap;
+use tokio::sync::Semaphore;
 
 use crate::base::host::RegistryHost;
 use crate::base::origin::{Origin, Url};
@@ -55,6 +56,8 @@ pub struct Upstream {
     pub reach: Reach,
     /// How fast uploads to it have been of late.
     pub pace: Pace,
+    /// The bodies that may be cut into pieces for it at once: each holds a piece in memory.
+    pub cutters: Semaphore,
 }
 
 /// Which row of the profiles a registry has.
@@ -156,3 +159,6 @@ impl Upstream {
 }
 
 pub type SharedUpstream = Arc<Upstream>;
+
+/// How many bodies may be cut at once for one registry.
+pub const MOST_CUTTERS: usize = 32;

@@ -26,7 +26,10 @@ pub enum AuthError {
     Realm(#[from] RealmRefused),
     #[error("its realm {realm} may not see a login; add '{host}' to the registry's 'realm_hosts' if you trust it")]
     RealmSeesNoCredentials { realm: Url, host: String },
-    #[error("the token service {realm} granted {granted} where {asked} was asked, with {source_name}")]
+    #[error(
+        "the token service {realm} granted {} where {asked} was asked, with {source_name}; it takes a login that may do this, see 'credential'",
+        or_nothing(granted)
+    )]
     NotGranted { realm: Url, asked: ScopeSet, granted: ScopeSet, source_name: Box<str> },
     #[error("the token service {realm} refused {source_name} ({status}){}", said(.message.as_deref()))]
     TokenRefused { realm: Url, status: StatusCode, message: Option<String>, source_name: Box<str> },
@@ -91,6 +94,10 @@ impl FetchError for AuthError {
 
 fn said(message: Option<&str>) -> String {
     message.map(|message| format!(": {message}")).unwrap_or_default()
+}
+
+fn or_nothing(granted: &ScopeSet) -> String {
+    if granted.is_empty() { "nothing".to_owned() } else { granted.to_string() }
 }
 
 /// How long a refusal is believed without asking again.

@@ -78,6 +78,7 @@ mod tests {
     use crate::net::pace::Pace;
     use crate::profile;
     use crate::upstream::{Reach, Told, UpstreamId};
+    use tokio::sync::Semaphore;
 
     fn upstream(url: &str, profile: &str, realm_hosts: &[(&str, Option<u16>)]) -> Upstream {
         let origin: Origin = Url::parse(url).unwrap().origin;
@@ -98,6 +99,7 @@ mod tests {
             credentials: Credentials::new(&CredentialSource::Anonymous, &[], &sources),
             timeouts: Timeouts::default(),
             pace: Pace::default(),
+            cutters: Semaphore::new(1),
             reach: Reach::new(Network::Tcp, Arc::default(), false),
         }
     }

@@ -64,7 +64,8 @@ impl Client {
         self.send_allowing(request, Duration::ZERO).await
     }
 
-    /// As [`send`](Self::send), for something that may take `extra` longer to be answered.
+    /// As [`send`](Self::send), for something that may take `extra` longer to be answered. What a streamed body is
+    /// allowed stands in its [`Progress`](super::progress::Progress).
     pub async fn send_allowing(
         &self,
         request: &Request<Payload>,

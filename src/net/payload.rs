@@ -18,6 +18,14 @@ impl Payload {
         Self::Held(Bytes::new())
     }
 
+    /// How long it is, as far as that is known.
+    pub fn length(&self) -> Option<u64> {
+        match self {
+            Self::Held(bytes) => Some(bytes.len() as u64),
+            Self::Streamed(spool) => spool.length(),
+        }
+    }
+
     pub fn is_empty(&self) -> bool {
         matches!(self, Self::Held(bytes) if bytes.is_empty())
     }

@@ -53,8 +53,11 @@ fn bounds(text: &str) -> Option<(u64, u64)> {
     let (first, last) = text.split_once('-')?;
     // `u64` would take a leading plus sign.
     let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?;
-    Some((number(first)?, number(last)?))
+    Some((number(first)?, number(last)?)).filter(|(_, last)| *last < LARGEST_BLOB)
 }
+
+/// Registries count in signed numbers, and nobody has a blob of this size.
+const LARGEST_BLOB: u64 = 1 << 62;
 
 /// `Range` of an answer about an upload that has `received` bytes.
 pub fn progress(received: u64) -> String {
@@ -79,6 +82,8 @@ mod tests {
             ("0--1", Err(BadRange)),
             ("", Err(BadRange)),
             ("99999999999999999999-1", Err(BadRange)),
+            ("0-18446744073709551615", Err(BadRange)),
+            ("18446744073709551615-18446744073709551615", Err(BadRange)),
         ] {
             assert_eq!(ContentRange::parse(text).map(|range| (range.first, range.last)), parsed, "{text}");
         }
@@ -90,9 +95,14 @@ mod tests {
 
     #[test]
     fn registries_tell_how_far_they_are() {
-        for (text, bytes) in
-            [("0-1023", Some(1024)), ("bytes=0-9", Some(10)), ("0--1", None), ("5-9", None), ("x", None)]
-        {
+        for (text, bytes) in [
+            ("0-1023", Some(1024)),
+            ("bytes=0-9", Some(10)),
+            ("0--1", None),
+            ("5-9", None),
+            ("x", None),
+            ("0-18446744073709551614", None),
+        ] {
             assert_eq!(received(text), bytes, "{text}");
         }
         assert_eq!((progress(0), progress(1024)), ("0-0".to_owned(), "0-1023".to_owned()));

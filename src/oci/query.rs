@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The pairs of a query string, undecoded and in order.
+/// The pairs of a query string in order, with their values undecoded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query(Vec<(Box<str>, Option<Box<str>>)>);
 
@@ -10,8 +10,8 @@ impl Query {
     pub fn parse(text: Option<&str>) -> Self {
         let pairs = text.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
         let split = |pair: &str| match pair.split_once('=') {
-            Some((key, value)) => (key.into(), Some(value.into())),
-            None => (pair.into(), None),
+            Some((key, value)) => (plain(key).into(), Some(escaped(value).into())),
+            None => (plain(pair).into(), None),
         };
         Self(pairs.map(split).collect())
     }
@@ -24,7 +24,14 @@ impl Query {
 
     /// The first value of `key` as it was written.
     pub fn raw(&self, key: &str) -> Option<&str> {
-        self.0.iter().find(|(k, _)| &**k == key).and_then(|(_, v)| v.as_deref())
+        self.0.iter().filter(|(k, _)| &**k == key).find_map(|(_, v)| v.as_deref())
+    }
+
+    /// Drops all but the first value of `key`: registries differ in which of several they take.
+    pub fn keep_first(&mut self, key: &str) {
+        if let Some(first) = self.raw(key).map(ToOwned::to_owned) {
+            self.set(key, &first);
+        }
     }
 
     pub fn remove(&mut self, key: &str) {
@@ -74,6 +81,19 @@ impl fmt::Display for Query {
     }
 }
 
+/// A key as everybody reads it: `%66rom` is `from` to the registry, so it has to be to us.
+fn plain(key: &str) -> String {
+    let decoded = percent_encoding::percent_decode_str(key).decode_utf8_lossy();
+    let is_plain =
+        |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~'));
+    if is_plain(&decoded) { decoded.into_owned() } else { escaped(key) }
+}
+
+/// Without the other separator of pairs, which some registries still know.
+fn escaped(text: &str) -> String {
+    text.replace(';', "%3B")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,5 +109,23 @@ mod tests {
         assert_eq!(query.after("/v2/_catalog"), "/v2/_catalog?last=0b2ce%2Fcoreutils&n=1000&next_page=gAAA%3D%3D");
         assert_eq!(Query::parse(Some("a=&b&c=1")).after("/"), "/?a=&b&c=1");
         assert_eq!(Query::parse(None).after("/v2/"), "/v2/");
+    }
+
+    #[test]
+    fn pairs_are_told_apart_as_any_registry_does() {
+        for (text, from, passes) in [
+            ("%66rom=a%2Fb", Some("a/b"), "from=a%2Fb"),
+            ("x=1;from=a", None, "x=1%3Bfrom=a"),
+            ("x;from=a", None, "x%3Bfrom=a"),
+            ("x%26from=a", None, "x%26from=a"),
+            ("x%3Dfrom=a", None, "x%3Dfrom=a"),
+            ("from&from=a&from=b", Some("a"), "from=a"),
+            ("from=a&%66rom=b&y", Some("a"), "from=a&y"),
+        ] {
+            let mut query = Query::parse(Some(text));
+            assert_eq!(query.value("from").as_deref(), from, "{text}");
+            query.keep_first("from");
+            assert_eq!(query.to_string(), passes, "{text}");
+        }
     }
 }

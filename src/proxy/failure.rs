@@ -152,7 +152,7 @@ pub fn client_fault(fault: ClientFault) -> Failure {
 /// A token refused after more of a body than can be sent again: by the next try there is a better one.
 fn spent_body(spent: &Spent, what: &str) -> Failure {
     let message = format!(
-        "{what} refused the token in the middle of an upload: {spent} (see 'upload_spool'); a new token is there, so send the body again"
+        "{what} refused the token in the middle of an upload: {spent}; a new token is there, so send the body again"
     );
     Failure::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable, Blame::Registry, Step::Transfer, message)
         .with_header(http::header::RETRY_AFTER, "1")

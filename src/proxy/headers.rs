@@ -50,11 +50,7 @@ pub fn of_step(call: &Call, client: &HeaderMap, payload: &Payload, range: Option
     for name in [CONTENT_RANGE, CONTENT_TYPE] {
         headers.remove(name);
     }
-    let length = match payload {
-        Payload::Held(bytes) => Some(bytes.len() as u64),
-        Payload::Streamed(spool) => spool.length(),
-    };
-    headers.extend(length.map(|length| (CONTENT_LENGTH, HeaderValue::from(length))));
+    headers.extend(payload.length().map(|length| (CONTENT_LENGTH, HeaderValue::from(length))));
     // The empty blob has a type, too.
     if call.operation.body_class() == BodyClass::Bulk {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
@@ -64,7 +60,8 @@ pub fn of_step(call: &Call, client: &HeaderMap, payload: &Payload, range: Option
     }
     headers.extend(range.and_then(|range| Some((CONTENT_RANGE, HeaderValue::try_from(range.to_string()).ok()?))));
     if matches!(payload, Payload::Streamed(_)) {
-        headers.extend(client.get(EXPECT).map(|expect| (EXPECT, expect.clone())));
+        let waits = client.get(EXPECT).filter(|expect| expect.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+        headers.extend(waits.map(|expect| (EXPECT, expect.clone())));
     }
     headers
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
-    AUTHORIZATION, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, VIA,
+    AUTHORIZATION, CONTENT_LENGTH, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
+    VIA,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
@@ -75,7 +76,11 @@ impl Outbound {
         payload: Payload,
         range: Option<ContentRange>,
     ) -> Result<Self, Failure> {
-        let headers = headers::of_step(call, client, &payload, range);
+        let mut headers = headers::of_step(call, client, &payload, range);
+        // Nobody expects a body there.
+        if matches!(method, Method::GET | Method::DELETE) {
+            headers.remove(CONTENT_LENGTH);
+        }
         Self::to(proxy, client, (method, url.clone()), headers, payload)
     }
 

@@ -91,6 +91,9 @@ impl Routes {
         let ns = query.value("ns");
         let raw_ns = query.raw("ns").map(Into::into);
         query.remove("ns");
+        for key in TOLD_ONCE {
+            query.keep_first(key);
+        }
         let outside = Outside { prefix: None, ns: raw_ns };
         let (registry, path, outside, by_path) = if let Some(pinned) = &front.pinned {
             (pinned.clone(), path, outside, false)
@@ -227,4 +230,6 @@ fn not_api(why: NotApi) -> Failure {
     Failure::new(status, code, Blame::Client, Step::Route, message)
 }
 
+/// What of a query is judged here: the registry must not find another value of it.
+const TOLD_ONCE: [&str; 3] = ["digest", "from", "mount"];
 const MOST_UPSTREAMS: usize = 1024;

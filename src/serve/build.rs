@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use crate::base::host::{HostPattern, RegistryHost};
 use crate::base::origin::Origin;
 use crate::config::model::{Config, Redirects, Registry, RepositoryRules};
@@ -16,7 +18,7 @@ use crate::profile;
 use crate::proxy::route::Routes;
 use crate::proxy::upload::Uploads;
 use crate::proxy::upload::seal::{Seal, SealError};
-use crate::upstream::{Reach, Told, Upstream, UpstreamId};
+use crate::upstream::{MOST_CUTTERS, Reach, Told, Upstream, UpstreamId};
 
 /// The TLS material of the registries that have some.
 pub type TlsByRegistry = HashMap<HostPattern, Arc<TlsFiles>>;
@@ -94,6 +96,7 @@ fn upstream(
         credentials: Credentials::new(credential, identities, sources),
         timeouts: config.timeouts,
         pace: Pace::default(),
+        cutters: Semaphore::new(MOST_CUTTERS),
         reach: Reach::new(network.clone(), files, entry.is_some_and(|entry| entry.pattern == HostPattern::Any)),
     })
 }

@@ -18,7 +18,7 @@ use super::body::StreamBody;
 use super::error::BoxError;
 use super::progress::Progress;
 use source::Source;
-pub use source::SpoolSpace;
+pub use source::{Lost, SpoolSpace};
 
 /// The body of one request, for one attempt after the other.
 #[derive(Clone, Debug)]
@@ -35,10 +35,10 @@ pub enum ClientFault {
 
 /// Too much was sent already: it is not remembered any more.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("{sent} bytes of the body were sent, and no more than {kept} are kept for sending them again")]
+#[error("{sent} bytes of the body were sent, and {why}")]
 pub struct Spent {
     pub sent: u64,
-    pub kept: u64,
+    pub why: Lost,
 }
 
 /// Why a body could not be taken in whole.
@@ -98,7 +98,7 @@ impl Spool {
         shared.attempts.send_modify(|attempts| *attempts += 1);
         match shared.source.lock().await.settle().await {
             Ok(()) => Ok(()),
-            Err(kept) => Err(Spent { sent: shared.passed.load(Ordering::Relaxed), kept }),
+            Err(why) => Err(Spent { sent: shared.passed.load(Ordering::Relaxed), why }),
         }
     }
 

@@ -8,12 +8,24 @@ use bytes::{Bytes, BytesMut};
 use hyper::body::Incoming;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
+use tracing::warn;
 
 /// How much may be remembered: of one body, and of all of them together.
 #[derive(Debug)]
 pub struct SpoolSpace {
     each: u64,
     left: AtomicU64,
+}
+
+/// Why not all of a body is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Lost {
+    #[error("no more than {0} are kept for sending them again (see 'upload_spool')")]
+    TooLong(u64),
+    #[error("other bodies take all the space for sending them again")]
+    Crowded,
+    #[error("the temporary folder takes no more for sending them again ({0}; see TMPDIR)")]
+    Unwritable(io::ErrorKind),
 }
 
 /// The client's end, and what came from it so far.
@@ -30,8 +42,8 @@ pub(super) struct Source {
     at_end: bool,
     /// What was taken of the space.
     taken: u64,
-    /// Whether something came that is not remembered.
-    lost: bool,
+    /// Why something that came is not remembered.
+    lost: Option<Lost>,
     space: Arc<SpoolSpace>,
 }
 
@@ -55,7 +67,7 @@ impl SpoolSpace {
 impl Source {
     pub(super) fn of(incoming: Option<Incoming>, space: Arc<SpoolSpace>) -> Self {
         let (memory, unwritten) = (BytesMut::new(), Bytes::new());
-        Self { incoming, memory, file: None, filed: 0, unwritten, at_end: false, taken: 0, lost: false, space }
+        Self { incoming, memory, file: None, filed: 0, unwritten, at_end: false, taken: 0, lost: None, space }
     }
 
     pub(super) fn remembers(&self) -> u64 {
@@ -65,18 +77,16 @@ impl Source {
     /// The same with another body behind it; this one is empty from now on.
     pub(super) fn go_on_with(&mut self, incoming: Incoming) -> Self {
         let mut gone = Self::of(None, self.space.clone());
-        gone.lost = true;
+        gone.lost = Some(Lost::TooLong(0));
         let mut whole = std::mem::replace(self, gone);
         whole.incoming = Some(incoming);
         whole
     }
 
-    /// Brings what an attempt left half-done to its end. `Err` tells how much would have been kept.
-    pub(super) async fn settle(&mut self) -> Result<(), u64> {
-        if self.file_away().await.is_err() {
-            self.lose();
-        }
-        if self.lost { Err(self.space.each.saturating_add(IN_MEMORY as u64)) } else { Ok(()) }
+    /// Brings what an attempt left half-done to its end.
+    pub(super) async fn settle(&mut self) -> Result<(), Lost> {
+        self.try_to_file_away().await;
+        self.lost.map_or(Ok(()), Err)
     }
 
     /// What was remembered from the byte `at` on, as much as makes a piece.
@@ -99,30 +109,42 @@ impl Source {
     /// Keeps a piece for a later attempt, or gives up keeping. A folder that cannot be written is no error: it only
     /// means that less can be sent again.
     pub(super) async fn remember(&mut self, data: &Bytes) {
-        if self.lost {
+        if self.lost.is_some() {
             return;
         }
-        if self.file.is_none() && self.memory.len() + data.len() <= IN_MEMORY {
-            self.memory.extend_from_slice(data);
+        let (first, rest) = data.split_at(data.len().min(IN_MEMORY.saturating_sub(self.memory.len())));
+        self.memory.extend_from_slice(first);
+        if rest.is_empty() {
             return;
         }
-        if !self.make_room(data.len() as u64) {
-            return self.lose();
+        if let Err(why) = self.make_room(rest.len() as u64) {
+            return self.lose(why);
         }
-        self.unwritten = data.clone();
-        if self.file_away().await.is_err() {
-            self.lose();
+        self.unwritten = data.slice(first.len()..);
+        self.try_to_file_away().await;
+    }
+
+    fn make_room(&mut self, bytes: u64) -> Result<(), Lost> {
+        let each = self.space.each;
+        if self.filed + bytes > each {
+            return Err(Lost::TooLong(each.saturating_add(IN_MEMORY as u64)));
+        }
+        if !self.space.take(bytes) {
+            return Err(Lost::Crowded);
+        }
+        self.taken += bytes;
+        Ok(())
+    }
+
+    async fn try_to_file_away(&mut self) {
+        if let Err(error) = self.file_away().await {
+            warn!(%error, folder = ?std::env::temp_dir(), "a body cannot be kept for sending it again");
+            self.lose(Lost::Unwritable(error.kind()));
         }
     }
 
-    fn make_room(&mut self, bytes: u64) -> bool {
-        let fits = self.filed + bytes <= self.space.each && self.space.take(bytes);
-        self.taken += if fits { bytes } else { 0 };
-        fits
-    }
-
-    fn lose(&mut self) {
-        self.lost = true;
+    fn lose(&mut self, why: Lost) {
+        self.lost = Some(why);
         self.file = None;
         self.memory = BytesMut::new();
         self.unwritten = Bytes::new();

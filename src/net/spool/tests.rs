@@ -111,13 +111,13 @@ async fn what_was_too_much_is_sent_once_and_not_again() {
     ] {
         let (bytes, space) = (random(4, length), space(each));
         let all = left(&space);
-        let spool = spool_of(&bytes, KIB, &space).await;
+        let spool = spool_of(&bytes, 1021, &space).await;
         assert_eq!(read(spool.attempt().await.unwrap()).await.unwrap(), bytes, "the first time it always works");
         let again = spool.attempt().await;
         match again {
             Ok(body) => assert_eq!((fits, read(body).await.unwrap()), (true, bytes)),
-            Err(Spent { sent, kept }) => {
-                assert_eq!((fits, sent, kept), (false, length as u64, (each + IN_MEMORY) as u64));
+            Err(Spent { sent, why }) => {
+                assert_eq!((fits, sent, why), (false, length as u64, Lost::TooLong((each + IN_MEMORY) as u64)));
             }
         }
         drop(spool);
@@ -133,7 +133,8 @@ async fn all_bodies_together_have_a_limit_too() {
     for number in 0..17 {
         let spool = spool_of(&bytes, KIB, &space).await;
         drop(read(spool.attempt().await.unwrap()).await.unwrap());
-        assert_eq!(spool.rewind().await.is_ok(), number < 16, "spool {number}");
+        let lost = spool.rewind().await.err().map(|spent| spent.why);
+        assert_eq!(lost, (number == 16).then_some(Lost::Crowded), "spool {number}");
         spools.push(spool);
     }
     spools.pop();
@@ -234,7 +235,9 @@ fn a_folder_that_cannot_be_written_only_means_that_less_is_kept() {
             let all = left(&space);
             let spool = spool_of(&bytes, 4099, &space).await;
             assert_eq!(read(spool.attempt().await.unwrap()).await.unwrap(), bytes);
-            assert_eq!(spool.rewind().await.is_ok(), fits, "{length}");
+            let lost = spool.rewind().await.err().map(|spent| spent.why);
+            let why = Lost::Unwritable(std::io::ErrorKind::NotFound);
+            assert_eq!(lost, (!fits).then_some(why), "{length}");
             drop(spool);
             assert_eq!(left(&space), all);
         }

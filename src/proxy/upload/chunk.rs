@@ -1,9 +1,10 @@
 //! The PATCH, the status and the cancellation of an upload.
 
-use http::header::{CONTENT_RANGE, RANGE};
+use http::header::{CONTENT_RANGE, RANGE, RETRY_AFTER};
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body::Body as _;
 use hyper::body::Incoming;
+use tokio::time::timeout;
 
 use super::super::failure::{Failure, client_fault};
 use super::Upload;
@@ -27,12 +28,12 @@ impl Upload<'_> {
         let query = self.call.query.clone();
         let (headers, stage) = match (self.call.routed.upstream.profile().uploads.chunks, range) {
             (Chunks::Whole, _) if range.is_some() || stage.kept.is_some() => {
-                check_length(range, &body)?;
+                check_range(range, &body)?;
                 self.keep(stage, body, range).await?
             }
             (Chunks::Whole, None) => self.only_chunk(stage, body).await?,
             (Chunks::RangedUpTo(most), Some(range)) if range.length() > most => {
-                check_length(Some(range), &body)?;
+                check_range(Some(range), &body)?;
                 self.send_pieces(stage, &query, body, (range.first, most)).await?
             }
             (Chunks::Sized(size), _) if body.size_hint().exact().is_none() => {
@@ -77,10 +78,10 @@ impl Upload<'_> {
         (mut first, size): (u64, u64),
     ) -> Result<(HeaderMap, Stage), Failure> {
         let size = usize::try_from(size).map_err(|_| self.broken("a piece that fits into no memory"))?;
-        self.progress.pause();
-        let uploads = &self.proxy.uploads;
-        let _permit = uploads.cutters.acquire().await.map_err(|_| self.broken("nothing can be cut any more"))?;
-        let mut pieces = Pieces::of(body, self.call.routed.upstream.timeouts.body_idle, self.progress.clone());
+        let upstream = self.call.routed.upstream.clone();
+        let turn = timeout(upstream.timeouts.response_head, upstream.cutters.acquire()).await;
+        let Ok(Ok(_turn)) = turn else { return Err(self.too_many_cut()) };
+        let mut pieces = Pieces::of(body, upstream.timeouts.body_idle, self.progress.clone());
         let mut headers = HeaderMap::new();
         while let Some(piece) = pieces.next(size).await.map_err(client_fault)? {
             let sent = piece.len() as u64;
@@ -117,6 +118,12 @@ impl Upload<'_> {
         Ok(Self::cancelled())
     }
 
+    fn too_many_cut(&self) -> Failure {
+        let message = format!("{}: too many bodies are being cut into pieces for it; try again", self.call.registry());
+        let (status, code) = (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable);
+        Failure::new(status, code, Blame::Proxy, Step::Transfer, message).with_header(RETRY_AFTER, "5")
+    }
+
     fn content_range(&self) -> Result<Option<ContentRange>, Failure> {
         let Some(value) = self.head.headers.get(CONTENT_RANGE) else { return Ok(None) };
         let parsed = value.to_str().ok().and_then(|value| ContentRange::parse(value).ok());
@@ -134,7 +141,7 @@ pub(super) fn told(headers: &HeaderMap) -> Option<u64> {
 }
 
 /// A chunk that is cut or kept here has to be what its range says. Of one that goes as it is the registry judges.
-fn check_length(range: Option<ContentRange>, body: &Incoming) -> Result<(), Failure> {
+fn check_range(range: Option<ContentRange>, body: &Incoming) -> Result<(), Failure> {
     let (told, length) = (range.map(ContentRange::length), body.size_hint().exact());
     let (Some(told), Some(length)) = (told, length.filter(|length| told != Some(*length))) else { return Ok(()) };
     let message = format!("the chunk cannot be taken: it has {length} bytes, and its Content-Range tells of {told}");

@@ -14,7 +14,7 @@ use super::answer::unknown_upload;
 use super::seal::{KeptId, Stage};
 use crate::net::body::StreamBody;
 use crate::net::payload::Payload;
-use crate::net::spool::{Spool, Swallow};
+use crate::net::spool::{Lost, Spool, Swallow};
 use crate::observe::blame::{Blame, Step};
 use crate::oci::chunk::ContentRange;
 use crate::oci::error::ErrorCode;
@@ -104,12 +104,15 @@ impl Upload<'_> {
     async fn keep_all(&mut self, stage: Stage, spool: Spool, before: u64) -> Result<(HeaderMap, Stage), Failure> {
         let kept = &self.proxy.uploads.kept;
         if !kept.has_room() {
-            return Err(self.no_room());
+            return Err(self.no_room(&format!("the chunks of {MOST_UPLOADS} uploads are kept already")));
         }
         let length = before
             + spool.swallow().await.map_err(|why| match why {
                 Swallow::Client(fault) => client_fault(fault),
-                Swallow::Spent(spent) => self.too_large(spent.kept),
+                Swallow::Spent(spent) => match spent.why {
+                    Lost::TooLong(kept) => self.too_large(kept),
+                    Lost::Crowded | Lost::Unwritable(_) => self.no_room(&spent.why.to_string()),
+                },
                 Swallow::Read(why) => self.broken(&format!("chunks that were kept cannot be read again: {why}")),
             })?;
         let id = stage.kept.unwrap_or_else(|| KeptId(fastrand::u128(..)));
@@ -151,11 +154,9 @@ impl Upload<'_> {
         Failure::new(status, code, Blame::Configuration, Step::Transfer, message)
     }
 
-    fn no_room(&self) -> Failure {
-        let message = format!(
-            "{} takes no chunks, and the chunks of {MOST_UPLOADS} uploads are kept here already; try again later",
-            self.call.registry()
-        );
+    fn no_room(&self, why: &str) -> Failure {
+        let message =
+            format!("{} takes no chunks, and these cannot be kept here: {why}; try again later", self.call.registry());
         let (status, code) = (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable);
         Failure::new(status, code, Blame::Proxy, Step::Transfer, message).with_header(RETRY_AFTER, "60")
     }

@@ -9,12 +9,16 @@ use crate::observe::blame::{Blame, Step};
 use crate::oci::error::ErrorCode;
 use crate::upstream::Upstream;
 
-/// The URL in `headers`' `Location`, if there is one; it may be absolute or relative to `base`. It leads to the registry's own
-/// origin or to one the operator listed: whoever gets a blob could keep it (GHSA-jxpm-75mh-9fp7).
+/// The URL in `headers`' `Location`, if there is one; it may be absolute or relative to `base`. It leads to the
+/// registry's own origin or to one the operator listed: whoever gets a blob could keep it (GHSA-jxpm-75mh-9fp7).
 pub(super) fn next(upstream: &Upstream, base: &Url, headers: &HeaderMap) -> Result<Option<Url>, Failure> {
-    let location = headers.get(LOCATION).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    let Some(location) = location else { return Ok(None) };
-    let url = base.join(&location).map_err(|why| unusable(upstream, &format!("its Location is no URL: {why}")))?;
+    let location = headers.get(LOCATION).map(|value| value.as_bytes().trim_ascii());
+    let Some(location) = location.filter(|location| !location.is_empty()) else { return Ok(None) };
+    if location.len() > LONGEST {
+        return Err(unusable(upstream, &format!("its Location is longer than {LONGEST} bytes")));
+    }
+    let location = str::from_utf8(location).map_err(|_| unusable(upstream, "its Location is no text"))?;
+    let url = base.join(location).map_err(|why| unusable(upstream, &format!("its Location is no URL: {why}")))?;
     admit(upstream, url).map(Some)
 }
 
@@ -55,3 +59,6 @@ fn unusable(upstream: &Upstream, why: &str) -> Failure {
     let message = format!("the upload cannot go on: {}: {why}", upstream.host);
     Failure::new(StatusCode::BAD_GATEWAY, ErrorCode::BlobUploadInvalid, Blame::Registry, Step::Registry, message)
 }
+
+/// Sealed it is a third longer, and goes into the path of the client's next request.
+const LONGEST: usize = 16 * 1024;

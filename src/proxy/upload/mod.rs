@@ -21,7 +21,6 @@ use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{StatusCode, Version, request};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use tokio::sync::Semaphore;
 
 use super::Proxy;
 use super::call::Call;
@@ -45,19 +44,12 @@ pub struct Uploads {
     seal: Seal,
     space: Arc<SpoolSpace>,
     kept: Kept,
-    /// How many bodies may be cut at once: each holds a piece in memory.
-    cutters: Semaphore,
 }
 
 impl Uploads {
     /// `spool` is how many bytes of one body are kept for sending it again.
     pub fn new(seal: Seal, spool: u64) -> Self {
-        Self {
-            seal,
-            space: Arc::new(SpoolSpace::new(spool)),
-            kept: Kept::default(),
-            cutters: Semaphore::new(MOST_CUTTERS),
-        }
+        Self { seal, space: Arc::new(SpoolSpace::new(spool)), kept: Kept::default() }
     }
 }
 
@@ -160,5 +152,3 @@ impl Upload<'_> {
         Failure::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown, Blame::Proxy, Step::Registry, message)
     }
 }
-
-const MOST_CUTTERS: usize = 32;

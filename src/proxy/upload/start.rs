@@ -10,6 +10,7 @@ use super::step::Early;
 use crate::auth::scopes;
 use crate::net::body::StreamBody;
 use crate::net::payload::Payload;
+use crate::observe::blame::Step as BlamedStep;
 use crate::oci::operation::{Operation, Start};
 use crate::oci::query::Query;
 use crate::oci::reference::Digest;
@@ -104,7 +105,9 @@ impl Upload<'_> {
     }
 }
 
-/// Whether a refused mount may be worth repeating without its source.
+/// Whether a refused mount may be worth repeating without its source. A token service that answers anything odd may do
+/// so because of the second repository (404 and 405 are such answers).
 fn is_about_the_source(failure: &Failure) -> bool {
-    failure.status.is_client_error() && failure.status != StatusCode::TOO_MANY_REQUESTS
+    let is_odd_token = failure.step == BlamedStep::Token && failure.status == StatusCode::BAD_GATEWAY;
+    is_odd_token || (failure.status.is_client_error() && failure.status != StatusCode::TOO_MANY_REQUESTS)
 }

@@ -43,17 +43,15 @@ impl Upload<'_> {
         early: Early,
     ) -> Result<response::Parts, Failure> {
         let upstream = self.call.routed.upstream.clone();
-        let length = match &payload {
-            Payload::Held(bytes) => Some(bytes.len() as u64),
-            Payload::Streamed(spool) => spool.length(),
-        };
+        let length = payload.length();
         self.call.ask.lasting = upstream.pace.expect(length);
         let ends = method == Method::PUT;
         let to = (method, &stage.url);
         let mut outbound = Outbound::step(self.proxy, &self.call, &self.head.headers, to, payload.clone(), range)?;
         if ends {
             // A registry reads the whole blob again to see whether its digest is right.
-            outbound.allowance = Duration::from_secs((stage.received + length.unwrap_or(0)) / CHECKED_PER_SECOND);
+            let whole = stage.received.saturating_add(length.unwrap_or(0));
+            outbound.allowance = Duration::from_secs(whole / CHECKED_PER_SECOND).min(LONGEST_CHECK);
             self.progress.allow(outbound.allowance);
         }
         let begun = Instant::now();
@@ -140,3 +138,5 @@ impl Upload<'_> {
 
 /// Slower than any storage that registries keep blobs in.
 const CHECKED_PER_SECOND: u64 = 16 * 1024 * 1024;
+/// How much was sent is told by clients and registries, and neither may be waited for without end.
+const LONGEST_CHECK: Duration = Duration::from_secs(60 * 60);

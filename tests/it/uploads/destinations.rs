@@ -1,6 +1,7 @@
 //! Blobs go to the registry's own origin, or to hosts that the operator listed.
 
-use http::Method;
+use http::header::LOCATION;
+use http::{HeaderValue, Method};
 
 use super::{Stage, UPLOADS, and, bodies, carrying, plain};
 use crate::harness::Regpass;
@@ -122,6 +123,30 @@ async fn other_origins_however_near_are_others() {
         let stage = Stage::set(Preset::distribution(Mode::Token), "").await;
         send_uploads_to(&stage.registry, nonsense);
         assert_eq!(stage.send(Method::POST, UPLOADS, "").await.verdict(), "502 BLOB_UPLOAD_INVALID", "{nonsense}");
+        stage.sim.finish();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_location_that_cannot_be_gone_to_starts_nothing() {
+    let long = HeaderValue::try_from(format!("/x/{}", "a".repeat(16 * 1024))).unwrap();
+    for (location, why) in [
+        (HeaderValue::from_static(""), "without saying where it goes on"),
+        (HeaderValue::from_static("/x y"), "no URL"),
+        (HeaderValue::from_static("http://alice:pw@distribution.test/x"), "user information"),
+        (HeaderValue::from_bytes(b"/v2/\xff\xfe").unwrap(), "no text"),
+        (long, "longer than 16384 bytes"),
+    ] {
+        let stage = Stage::set(plain(), "").await;
+        stage.registry.registry().inject(Fault::alter(move |_, mut reply| {
+            if reply.headers.contains_key(LOCATION) {
+                reply.headers.insert(LOCATION, location.clone());
+            }
+            reply
+        }));
+        let reply = stage.send(Method::POST, UPLOADS, "").await;
+        assert_eq!((reply.status.as_u16(), reply.header("location")), (502, None), "{why}");
+        assert!(reply.error().1.contains(why), "{reply:?}");
         stage.sim.finish();
     }
 }

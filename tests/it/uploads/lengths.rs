@@ -95,3 +95,41 @@ async fn a_client_that_leaves_before_anything_was_sent_completes_nothing() {
     assert_eq!(stage.registry.store().read("team/app", |repository| repository.blobs.len()).unwrap_or(0), 0);
     stage.sim.finish();
 }
+
+#[tokio::test(start_paused = true)]
+async fn numbers_that_no_blob_has_are_refused() {
+    for profile in ["generic", "ghcr", "google"] {
+        for range in ["0-18446744073709551615", "18446744073709551615-18446744073709551615"] {
+            let stage = Stage::set(plain(), &format!("profile = \"{profile}\"")).await;
+            let target = stage.begin("team/app").await;
+            stage.forget();
+            let patch = with(carrying(Method::PATCH, &target, BLOB), "content-range", range);
+            assert_eq!(stage.regpass.send(patch).await.verdict(), "400 BLOB_UPLOAD_INVALID", "{profile} {range}");
+            stage.expect(&[]);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_boasts_is_not_believed() {
+    let stage = Stage::set(plain(), "").await;
+    let target = stage.patch(&stage.begin("team/app").await, &BLOB[..10], None).await;
+    let boast = Fault::with_header("range", "0-18446744073709551614").method(Method::GET);
+    stage.registry.registry().inject(boast);
+    let status = stage.regpass.get(&target).await;
+    assert_eq!((status.status.as_u16(), status.header("range")), (204, Some("0-9")), "{status:?}");
+    stage.finish(&location(&status), &BLOB[10..], BLOB).await;
+    stage.sim.finish();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_digest_that_is_told_is_the_one_that_was_judged() {
+    let stage = Stage::set(plain(), "").await;
+    let target = stage.begin("team/app").await;
+    let other = and(&and(&target, &format!("digest={}", sha256(BLOB))), &format!("digest={}", sha256(b"other")));
+    let reply = stage.send(Method::PUT, &other, BLOB).await;
+    stage.assert_created(&reply, BLOB);
+    let asked = stage.sim.ledger().lines().pop().unwrap();
+    assert!(!asked.contains(&sha256(b"other")), "{asked}");
+    stage.sim.finish();
+}

@@ -92,6 +92,23 @@ async fn a_token_service_that_refuses_the_source_gets_asked_without_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_service_that_stumbles_over_the_source_gets_asked_without_it() {
+    for status in [404, 405, 500] {
+        let mut preset = plain();
+        preset.tokens.grant = std::sync::Arc::new(move |ask| match ask.scopes.len() {
+            1 => Ok(ask.reduced()),
+            _ => Err(Answer::error(status, "UNKNOWN", "what is the second one?")),
+        });
+        let stage = stage(preset, "").await;
+        let reply = stage.mount(Some("team/base")).await;
+        assert_eq!(reply.status, 202, "{status}: {reply:?}");
+        let lines = stage.sim.ledger().lines();
+        assert_eq!(lines[lines.len() - 2..], [NARROW.to_owned(), format!("{POST} bearer#1 202")], "{lines:?}");
+        stage.sim.finish();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_source_that_was_not_granted_is_left_out() {
     let mut preset = plain();
     preset.policy = Policy::Namespaces;
@@ -231,6 +248,24 @@ async fn what_may_not_be_pulled_is_not_to_be_had_by_mounting() {
         let reply = stage.mount(Some("team/base")).await;
         stage.expect(&[CHALLENGE, NARROW, &format!("{POST} bearer#1 202")]);
         stage.assert_usable(&reply).await;
+        stage.sim.finish();
+    }
+}
+
+/// A registry decodes what it reads, or takes the last of several values.
+#[tokio::test(start_paused = true)]
+async fn a_source_that_may_not_be_pulled_cannot_be_hidden_from_regpass() {
+    let digest = sha256(BLOB);
+    for (query, seen) in [
+        (format!("%6dount={digest}&%66rom=team/base"), ""),
+        (format!("mount={digest}&%66rom=team/base"), ""),
+        (format!("mount={digest}&from&from=team/base"), ""),
+        (format!("mount={digest}&from=team/app&from=team/base"), &*format!("?mount={digest}&from=team/app")),
+    ] {
+        let stage = stage(plain(), "repositories = { pull = [\"team/app\"] }").await;
+        stage.warm().await;
+        assert_eq!(stage.send(Method::POST, &and(UPLOADS, &query), "").await.status, 202, "{query}");
+        stage.expect(&[&format!("{POST}{seen} bearer#1 202")]);
         stage.sim.finish();
     }
 }

@@ -88,7 +88,8 @@ async fn a_token_without_push_is_refused_before_the_body() {
         assert_eq!(reply.verdict(), "403 DENIED");
         let message = reply.error().1;
         let told = "granted repository:acme/app:pull where repository:acme/app:pull,push was asked, with password in the configuration";
-        assert!(message.ends_with(told), "{message}");
+        assert!(message.contains(told), "{message}");
+        assert!(message.ends_with("it takes a login that may do this, see 'credential'"), "{message}");
         assert_eq!(reply.json()["errors"][0]["detail"]["blame"], "credential");
         // Asked once; nothing of the push reaches the registry.
         sim.ledger().expect(&before.iter().map(String::as_str).collect::<Vec<_>>());
@@ -100,6 +101,18 @@ async fn a_token_without_push_is_refused_before_the_body() {
     // Pulls go on.
     assert_eq!(regpass.get("/v2/acme/app/manifests/1").await.status, 200);
     sim.finish();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_for_nothing_is_said_to_be_one() {
+    let mut preset = plain();
+    preset.tokens.grant = std::sync::Arc::new(|_| Ok(Vec::new()));
+    let stage = Stage::set(preset, "").await;
+    let reply = stage.send(Method::POST, UPLOADS, "").await;
+    assert_eq!(reply.verdict(), "403 DENIED");
+    let told = "granted nothing where repository:team/app:pull,push was asked, with password in the configuration";
+    assert!(reply.error().1.contains(told), "{reply:?}");
+    stage.sim.finish();
 }
 
 /// A PUT whose head tells this length, at a time when the token is so old; what the ledger holds of it.

@@ -143,6 +143,21 @@ async fn more_than_upload_spool_is_a_413_that_names_it() {
     stage.assert_stored(&reply, REPOSITORY, &blob);
 }
 
+/// Not the client's fault, and no reason to give up for good.
+#[tokio::test(start_paused = true)]
+async fn what_others_leave_no_space_for_is_a_503() {
+    let (stage, _) = set("upload_spool = 1000").await;
+    let (chunk, range) = (vec![0; 131_072 + 1000], [("content-range", "0-132071")]);
+    for _ in 0..16 {
+        let location = stage.begin(REPOSITORY).await;
+        stage.patched(&location, chunk.clone(), &range).await;
+    }
+    let location = stage.begin(REPOSITORY).await;
+    let reply = stage.send_with(Method::PATCH, &location, chunk, &range).await;
+    assert_refused(&reply, "503 UNAVAILABLE", &["other bodies take all the space"]);
+    assert_eq!(reply.header("retry-after"), Some("60"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn beyond_memory_they_are_in_a_file() {
     let (stage, _) = set("upload_spool = \"1MiB\"").await;
