@@ -62,7 +62,7 @@ impl Regpass {
 
     fn assemble(network: &Network, clock: WallClock, text: &str, surroundings: environment::Environment) -> Self {
         let config = load(text);
-        let sources = Arc::new(Sources::new(surroundings));
+        let sources = Arc::new(Sources::new(surroundings, network.clone(), clock));
         let routes = build::routes(&config, build::read_tls(&config).unwrap(), &sources, network);
         let uploads = build::uploads(&config, &sources).expect("upload keys");
         let proxy = Proxy::new(routes, clock, uploads);

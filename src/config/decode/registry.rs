@@ -161,7 +161,10 @@ fn registry_credential(section: &Section<'_>, pattern: &HostPattern, defaults: &
 /// `*` is whatever host a client names: a fixed secret would go to all of them.
 fn unfit(credential: &CredentialSource, pattern: &HostPattern) -> Option<Fault> {
     let fixed = match credential {
-        CredentialSource::Password { .. } | CredentialSource::Identity { .. } | CredentialSource::Bearer { .. } => true,
+        CredentialSource::Password { .. }
+        | CredentialSource::Identity { .. }
+        | CredentialSource::Bearer { .. }
+        | CredentialSource::Cloud(_) => true,
         CredentialSource::Anonymous | CredentialSource::Docker { .. } | CredentialSource::Helper { .. } => false,
     };
     (fixed && *pattern == HostPattern::Any).then(|| {
