@@ -135,6 +135,16 @@ async fn a_lender_that_insists_is_left_alone_for_a_while() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_registry_that_refuses_everything_does_not_wear_the_lender_out() {
+    let scene = Scene::new(Bank::default());
+    for _ in 0..600 {
+        scene.leased.refused(scene.id().await);
+        sleep(Duration::from_secs(1)).await;
+    }
+    assert!((10..=12).contains(&scene.calls()), "{} calls in ten minutes", scene.calls());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refusal_while_the_lender_fails_takes_nothing_away() {
     let scene = Scene::new(Bank::default());
     let refused = scene.id().await;
