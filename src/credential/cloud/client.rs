@@ -77,7 +77,6 @@ impl Clouds {
     }
 
     /// One request as it is, and its answer whole.
-    #[expect(dead_code, reason = "for the cloud whose requests are signed as a whole")]
     pub(super) async fn send(&self, url: &Url, request: http::Request<Bytes>) -> Result<Response<Bytes>, Unanswered> {
         let (head, body) = request.into_parts();
         send(self.client(url)?, url, head.method, head.headers, body).await
@@ -168,7 +167,7 @@ async fn send(
 }
 
 /// 410 is a metadata service that is being updated.
-fn is_busy(status: StatusCode) -> bool {
+pub(super) fn is_busy(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 410 | 429 | 500 | 502 | 503 | 504)
 }
 
@@ -177,6 +176,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const CONNECT_FAR: Duration = Duration::from_secs(5);
 /// Where there is no metadata service, its address often swallows packets.
 const CONNECT_BESIDE: Duration = Duration::from_secs(2);
-const PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(1)];
+/// Before each further try.
+pub(super) const PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(1)];
 /// Tokens that list many groups reach tens of kilobytes.
 const LARGEST_ANSWER: usize = 128 * 1024;

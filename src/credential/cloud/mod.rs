@@ -5,6 +5,7 @@
 
 mod answer;
 pub mod client;
+mod ecr;
 mod failure;
 mod google;
 mod leased;
@@ -12,6 +13,7 @@ mod leased;
 use std::sync::Arc;
 
 use self::client::Clouds;
+use self::ecr::Ecr;
 use self::google::Google;
 use self::leased::Leased;
 use super::CredentialProvider;
@@ -28,10 +30,14 @@ pub struct Surroundings {
 }
 
 /// Every environment variable that is looked at here.
-pub const VARIABLES: &[&[&str]] = &[google::VARIABLES];
+pub const VARIABLES: &[&[&str]] = &[ecr::VARIABLES, google::VARIABLES];
 
 pub(super) fn provider(cloud: &Cloud, surroundings: &Arc<Surroundings>) -> Arc<dyn CredentialProvider> {
     match cloud {
+        Cloud::Ecr { region, profile, role } => {
+            let settings = ecr::Settings { region: region.clone(), profile: profile.clone(), role: role.clone() };
+            Arc::new(Leased::new(Ecr::new(settings, surroundings.clone()), cloud.profiles()))
+        }
         Cloud::Google => Arc::new(Leased::new(Google::new(surroundings.clone()), cloud.profiles())),
     }
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::super::super::call::Call;
 use super::super::super::reply::Reply;
 use super::signature::HOUR;
-use super::{Account, POD_TOKEN, TASK_PATH};
+use super::{Account, Aws};
 
 /// A token of `IMDSv2`. It may not reach a log either, though without the machine it opens nothing.
 const TOKEN: &str = "AQAEAMetadataToken-0000000000000000000000000000000000000==";
@@ -51,7 +51,7 @@ pub(super) fn instance(account: &Account, call: &Call, _body: &[u8]) -> Reply {
 
 /// ECS: the path is the secret.
 pub(super) fn task(account: &Account, call: &Call, _body: &[u8]) -> Reply {
-    if call.entry.method == Method::GET && call.entry.path == TASK_PATH {
+    if call.entry.method == Method::GET && call.entry.path == Aws::TASK_PATH {
         key(account)
     } else {
         Reply::new(404).text("")
@@ -63,17 +63,39 @@ pub(super) fn pod(account: &Account, call: &Call, _body: &[u8]) -> Reply {
     if call.entry.method != Method::GET || call.entry.path != "/v1/credentials" {
         return Reply::new(404).text("");
     }
-    if call.header("authorization") == Some(POD_TOKEN) {
+    if call.header("authorization") == Some(Aws::POD_TOKEN) {
         key(account)
     } else {
         Reply::new(401).text("Service account token cannot be empty or is not valid")
     }
 }
 
+/// The identity center, which turns a person's login into a role's key (`GetRoleCredentials`).
+pub(super) fn portal(account: &Account, call: &Call, _body: &[u8]) -> Reply {
+    let value = |name: &str| call.entry.query_value(name).unwrap_or_default();
+    let is_right = value("role_name") == "puller" && value("account_id") == "123456789012";
+    if call.entry.method != Method::GET || call.entry.path != "/federation/credentials" || !is_right {
+        return Reply::new(404).json(json!({ "__type": "ResourceNotFoundException", "message": "No access" }));
+    }
+    if call.header("x-amz-sso_bearer_token") != Some(Aws::SSO_TOKEN) {
+        let message = "Session token not found or invalid";
+        return Reply::new(401).json(json!({ "__type": "UnauthorizedException", "message": message }));
+    }
+    let session = account.keys.session(account.clock, HOUR);
+    let end = session.key.ends.unwrap_or_default().as_millis();
+    let role = json!({
+        "accessKeyId": session.id,
+        "secretAccessKey": session.key.secret,
+        "sessionToken": session.key.token,
+        "expiration": u64::try_from(end).unwrap_or_default(),
+    });
+    Reply::new(200).json(json!({ "roleCredentials": role }))
+}
+
 fn key(account: &Account) -> Reply {
     let session = account.keys.session(account.clock, 6 * HOUR);
     let document = json!({
-        "RoleArn": super::ROLE,
+        "RoleArn": Aws::ROLE,
         "AccessKeyId": session.id,
         "SecretAccessKey": session.key.secret,
         "Token": session.key.token,

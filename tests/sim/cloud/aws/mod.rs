@@ -30,6 +30,8 @@ pub struct Aws {
     pub ecr: Arc<Server>,
     pub ecr_public: Arc<Server>,
     pub sts: Arc<Server>,
+    /// The portal of the identity center.
+    pub sso: Arc<Server>,
     /// 169.254.169.254.
     pub instance: Arc<Server>,
     /// 169.254.170.2 of ECS.
@@ -49,14 +51,16 @@ struct Account {
 }
 
 /// Where the private registry is.
-pub const REGION: &str = "eu-west-2";
-/// The role that may log in.
-pub const ROLE: &str = "arn:aws:iam::123456789012:role/puller";
-pub const WEB_IDENTITY: &str = "eyJhbGciOiJSUzI1NiJ9.web-identity.signature";
-pub const POD_TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.pod-identity.signature";
-pub const TASK_PATH: &str = "/v2/credentials/b7a1c1de-0000-4000-8000-5f1e6d8c9a0b";
+const REGION: &str = "eu-west-2";
 
 impl Aws {
+    /// The role that may log in.
+    pub const ROLE: &str = "arn:aws:iam::123456789012:role/puller";
+    pub const WEB_IDENTITY: &str = "eyJhbGciOiJSUzI1NiJ9.web-identity.signature";
+    pub const POD_TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.pod-identity.signature";
+    pub const SSO_TOKEN: &str = "aoaAAAAAGsso-access-token:MGUCMQ";
+    pub const TASK_PATH: &str = "/v2/credentials/b7a1c1de-0000-4000-8000-5f1e6d8c9a0b";
+
     pub async fn start(sim: &Sim) -> Self {
         let account = Arc::new(Account {
             clock: sim.clock(),
@@ -81,6 +85,7 @@ impl Aws {
             ecr: serve("api.ecr.eu-west-2.amazonaws.com", "ecr-api", api::private).await,
             ecr_public: serve("api.ecr-public.us-east-1.amazonaws.com", "ecr-public-api", api::public).await,
             sts: serve("sts.eu-west-2.amazonaws.com", "sts", sts::answer).await,
+            sso: serve("portal.sso.eu-west-2.amazonaws.com", "sso", metadata::portal).await,
             instance: serve("169.254.169.254", "imds", metadata::instance).await,
             task: serve("169.254.170.2", "task", metadata::task).await,
             pod: serve("169.254.170.23", "pod", metadata::pod).await,
@@ -98,7 +103,7 @@ impl Aws {
         self.account.keys.put(id, Key::of_user(secret));
     }
 
-    /// A key of a user who may assume [`ROLE`] and nothing else.
+    /// A key of a user who may assume [`Self::ROLE`] and nothing else.
     pub fn weak_key(&self, id: &str, secret: &str) {
         self.account.keys.put(id, Key { may_log_in: false, ..Key::of_user(secret) });
     }
@@ -120,7 +125,7 @@ impl Aws {
     /// Every secret that was ever handed out or put in.
     pub fn secrets(&self) -> Vec<String> {
         let mut secrets = self.account.keys.secrets();
-        secrets.extend([WEB_IDENTITY, POD_TOKEN].map(ToOwned::to_owned));
+        secrets.extend([Self::WEB_IDENTITY, Self::POD_TOKEN, Self::SSO_TOKEN].map(ToOwned::to_owned));
         secrets
     }
 

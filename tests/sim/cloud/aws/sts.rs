@@ -7,7 +7,7 @@ use super::super::super::query;
 use super::super::super::reply::Reply;
 use super::keys::Session;
 use super::signature::{HOUR, signer};
-use super::{Account, ROLE, WEB_IDENTITY};
+use super::{Account, Aws};
 
 const VERSION: &str = "2011-06-15";
 
@@ -36,14 +36,14 @@ pub(super) fn answer(account: &Account, call: &Call, body: &[u8]) -> Reply {
     let action = value("Action");
     let is_permitted = match &*action {
         "AssumeRole" => match signer(account, call, body, super::REGION, "sts") {
-            Ok(_) => value("RoleArn") == ROLE,
+            Ok(_) => value("RoleArn") == Aws::ROLE,
             Err(flaw) => return flaw.xml(),
         },
-        "AssumeRoleWithWebIdentity" if value("WebIdentityToken") != WEB_IDENTITY => {
+        "AssumeRoleWithWebIdentity" if value("WebIdentityToken") != Aws::WEB_IDENTITY => {
             let message = "No OpenIDConnect provider found in your account for https://oidc.test";
             return error(400, "InvalidIdentityToken", message);
         }
-        "AssumeRoleWithWebIdentity" => value("RoleArn") == ROLE,
+        "AssumeRoleWithWebIdentity" => value("RoleArn") == Aws::ROLE,
         _ => return error(400, "InvalidAction", "Could not find operation"),
     };
     if !is_permitted {
