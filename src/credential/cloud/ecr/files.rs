@@ -35,8 +35,13 @@ impl Profile {
         Ok(Self { name: name.to_owned(), is_there, keys: keys.unwrap_or_default(), files: [credentials, config] })
     }
 
-    /// Whoever wrote this means somebody else than the key beside it, or the machine's own role.
-    pub(super) fn check(&self) -> Result<(), CredentialError> {
+    /// Whether it is what was meant: there, when it was named, and nobody but the key that is read.
+    pub(super) fn check(&self, is_named: bool) -> Result<(), CredentialError> {
+        if is_named && !self.is_there {
+            let [credentials, config] = &self.files;
+            let what = format!("there is no AWS profile {} in {credentials} or {config}", self.name);
+            return Err(CredentialError::new(format!("{what}; correct its name or add it there")));
+        }
         let has = |key: &str| self.keys.iter().any(|known| known == key);
         let not_built = ["role_arn", "source_profile", "credential_source", "web_identity_token_file"];
         let sso = Some("sso_session").filter(|key| has(key) && !has("sso_start_url"));
@@ -54,12 +59,8 @@ impl Profile {
 
     /// The profile was asked for by name, and that was all there is.
     pub(super) fn lacks_a_key(&self) -> CredentialError {
-        let Self { name, is_there, files: [credentials, config], .. } = self;
-        CredentialError::new(if *is_there {
-            format!("the AWS profile {name} has no key, no SSO login and no credential_process")
-        } else {
-            format!("there is no AWS profile {name} in {credentials} or {config}; correct 'profile' or add it there")
-        })
+        let name = &self.name;
+        CredentialError::new(format!("the AWS profile {name} has no key, no SSO login and no credential_process"))
     }
 }
 
@@ -100,11 +101,11 @@ mod tests {
 
     #[test]
     fn a_profile_that_means_somebody_else_is_refused() {
-        assert!(profile("default", "default").check().is_ok());
-        let told = |name, section| profile(name, section).check().unwrap_err().to_string();
+        assert!(profile("default", "default").check(false).is_ok() && profile("gone", "gone").check(false).is_ok());
+        let told = |name, section| profile(name, section).check(true).unwrap_err().to_string();
         assert!(told("dev", "profile dev").contains("has role_arn, which is not read here; set 'role'"));
         assert!(told("sso", "profile sso").contains("export-credentials --profile sso"));
-        let missing = profile("gone", "profile gone").lacks_a_key().to_string();
+        let missing = told("gone", "profile gone");
         assert!(missing.contains("no AWS profile gone in credentials or config"), "{missing}");
     }
 }

@@ -42,13 +42,14 @@ pub(super) async fn find(outside: &Outside, place: &Place, profile: Option<&str>
     {
         return Ok(found);
     }
-    let name = profile.map_or_else(|| outside.text("AWS_PROFILE").unwrap_or_else(|| "default".to_owned()), Into::into);
-    let written = files::Profile::read(outside, &name).await?;
-    written.check()?;
+    let named = profile.map(ToOwned::to_owned).or_else(|| outside.text("AWS_PROFILE"));
+    let name = named.as_deref().unwrap_or("default");
+    let written = files::Profile::read(outside, name).await?;
+    written.check(named.is_some())?;
     let of_profile: [(_, Provider); 3] = [
-        (&FILES, Arc::new(ProfileCredentialProvider::new().with_profile(&name))),
-        (&SSO, Arc::new(SSOCredentialProvider::new().with_profile(&name))),
-        (&PROCESS, Arc::new(ProcessCredentialProvider::new().with_profile(&name))),
+        (&FILES, Arc::new(ProfileCredentialProvider::new().with_profile(name))),
+        (&SSO, Arc::new(SSOCredentialProvider::new().with_profile(name))),
+        (&PROCESS, Arc::new(ProcessCredentialProvider::new().with_profile(name))),
     ];
     for (source, provider) in of_profile {
         if let Some(found) = ask(outside, source, provider).await? {

@@ -70,8 +70,15 @@ async fn a_configured_profile_is_who_signs_whatever_else_there_is() {
     stage.write(".aws/credentials", &CREDENTIALS.replace("default", "right"));
     let wrong = [("AWS_ACCESS_KEY_ID", "AKIAWRONG"), ("AWS_SECRET_ACCESS_KEY", "wrong")];
     assert_eq!(pull(&stage, ", profile = \"right\"", &wrong).await, after(&[]));
-    let missing = stage.start(", profile = \"gone\"", &ENVIRONMENT).get(APP).await;
-    assert!(told(&missing).contains("there is no AWS profile gone in"), "{missing:?}");
+    stage.write(".aws/config", "[profile empty]\nregion = eu-west-2\n");
+    for (keys, variables, part) in [
+        (", profile = \"gone\"", &ENVIRONMENT[..], "there is no AWS profile gone in"),
+        ("", &[("AWS_PROFILE", "gone")], "there is no AWS profile gone in"),
+        (", profile = \"empty\"", &ENVIRONMENT, "the AWS profile empty has no key"),
+    ] {
+        let message = told(&stage.start(keys, variables).get(APP).await);
+        assert!(message.contains(part), "{message}");
+    }
     assert_eq!(stage.logins(), 0, "nobody else signs instead");
     stage.sim.finish();
 }
