@@ -48,6 +48,10 @@ impl Keys {
         lock(&self.live).remove(id);
     }
 
+    pub(super) fn end_all(&self, clock: Clock) {
+        lock(&self.live).values_mut().for_each(|key| key.ends = Some(clock.since_1970()));
+    }
+
     pub(super) fn find(&self, id: &str) -> Option<Key> {
         lock(&self.live).get(id).cloned()
     }

@@ -117,6 +117,11 @@ impl Aws {
         self.account.keys.remove(id);
     }
 
+    /// Every key that there is ends now.
+    pub fn end_keys(&self) {
+        self.account.keys.end_all(self.account.clock);
+    }
+
     /// How long the passwords last from now on.
     pub fn passwords_last(&self, lifetime: Duration) {
         *lock(&self.account.lifetime) = lifetime;
