@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::super::content::Store;
 use super::super::lock;
@@ -12,6 +15,8 @@ pub struct Users {
     passwords: Mutex<BTreeMap<String, String>>,
     /// Refresh tokens, called identity tokens in docker's configuration.
     identities: Mutex<BTreeMap<String, String>>,
+    /// Passwords and identities that a cloud lent: whose, and until when.
+    lent: Mutex<BTreeMap<String, (String, Instant)>>,
 }
 
 impl Users {
@@ -28,8 +33,24 @@ impl Users {
         lock(&self.identities).insert(token.to_owned(), user.to_owned());
     }
 
+    /// A password, or a refresh token, that is good for a while.
+    pub fn lend(&self, user: &str, secret: &str, lifetime: Duration) {
+        lock(&self.lent).insert(secret.to_owned(), (user.to_owned(), Instant::now() + lifetime));
+    }
+
+    /// Nothing that was lent is good any more.
+    pub fn recall(&self) {
+        lock(&self.lent).clear();
+    }
+
+    fn borrower(&self, secret: &str) -> Option<String> {
+        let lent = lock(&self.lent);
+        lent.get(secret).filter(|(_, until)| Instant::now() < *until).map(|(user, _)| user.clone())
+    }
+
     pub fn has_password(&self, user: &str, password: &str) -> bool {
-        lock(&self.passwords).get(user).is_some_and(|right| right == password)
+        self.borrower(password).as_deref() == Some(user)
+            || lock(&self.passwords).get(user).is_some_and(|right| right == password)
     }
 
     pub fn with_password(&self, password: &str) -> Option<String> {
@@ -41,7 +62,7 @@ impl Users {
     }
 
     pub fn identity(&self, token: &str) -> Option<String> {
-        lock(&self.identities).get(token).cloned()
+        lock(&self.identities).get(token).cloned().or_else(|| self.borrower(token))
     }
 }
 
