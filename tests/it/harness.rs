@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -46,13 +47,18 @@ impl Regpass {
 
     /// As [`start`](Self::start), with these surroundings: a `PATH` with credential helpers, say.
     pub fn start_in(sim: &Sim, text: &str, surroundings: environment::Environment) -> Self {
+        Self::start_at(sim, text, surroundings, sim.clock().since_1970())
+    }
+
+    /// As [`start_in`](Self::start_in), with a clock that shows `now` where the simulation's may show something else.
+    pub fn start_at(sim: &Sim, text: &str, surroundings: environment::Environment, now: Duration) -> Self {
         let network = if sim.network().is_memory() {
             let network = sim.network().clone();
             Network::Memory(Arc::new(move |host, port| network.connect(host, port)))
         } else {
             Network::Tcp
         };
-        Self::assemble(&network, WallClock::tokio(sim.clock().since_1970()), text, surroundings)
+        Self::assemble(&network, WallClock::tokio(now), text, surroundings)
     }
 
     /// As [`start`](Self::start), over any network.

@@ -110,13 +110,18 @@ impl<'a> Question<'a> {
         Self { step, url, method: Method::GET, headers, body: Secret::new(""), sent: Sent::default() }
     }
 
-    #[expect(dead_code, reason = "for token endpoints")]
     /// A form, whose secrets no answer may repeat.
     pub(super) fn form(step: &'static Step, url: &'a Url, form: &[(&str, &str)], secrets: &[&Secret]) -> Self {
         let body = Secret::new(form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish());
         let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, kind)]);
         Self { step, url, method: Method::POST, headers, body, sent: Sent::default() }.keeping(secrets)
+    }
+
+    pub(super) fn json(step: &'static Step, url: &'a Url, mut headers: HeaderMap, body: &serde_json::Value) -> Self {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let body = Secret::new(body.to_string());
+        Self { step, url, method: Method::POST, headers, body, sent: Sent::default() }
     }
 
     /// As it is, with these secrets in it that no answer may repeat.
@@ -151,7 +156,7 @@ impl<'a> Question<'a> {
     }
 
     fn unanswered(&self, why: impl Display) -> Failure {
-        self.step.failed(&self.url.origin.authority(), why)
+        self.step.unanswered(&self.url.origin.authority(), why)
     }
 }
 

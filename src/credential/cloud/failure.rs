@@ -13,33 +13,41 @@ pub(super) struct Step {
     pub(super) doing: &'static str,
     /// What to do about a refusal.
     pub(super) hint: &'static str,
+    /// What to do where nobody answers, if not to wait.
+    pub(super) away: Option<&'static str>,
 }
 
 impl Step {
     /// The cloud said no: asked again it would say so again.
     pub(super) fn refused(&self, host: &str, why: impl Display) -> Failure {
-        Failure { error: self.error(host, format_args!("{why}; {}", self.hint)), is_refusal: true }
+        Failure { is_refusal: true, ..self.failed(host, format_args!("{why}; {}", self.hint)) }
+    }
+
+    /// Nobody answered.
+    pub(super) fn unanswered(&self, host: &str, why: impl Display) -> Failure {
+        match self.away {
+            Some(away) => self.failed(host, format_args!("{why}; {away}")),
+            None => self.failed(host, why),
+        }
     }
 
     /// Something broke on the way, which may pass.
     pub(super) fn failed(&self, host: &str, why: impl Display) -> Failure {
-        Failure { error: self.error(host, why), is_refusal: false }
-    }
-
-    fn error(&self, host: &str, why: impl Display) -> CredentialError {
-        CredentialError::new(format!("{} at {host} failed: {why}", self.doing))
+        CredentialError::new(format!("{} at {host} failed: {why}", self.doing)).into()
     }
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
     pub(super) error: CredentialError,
-    is_refusal: bool,
+    pub(super) is_refusal: bool,
+    /// The time at the endpoint that refused, since 1970: it may refuse a date.
+    pub(super) their_time: Option<Duration>,
 }
 
 impl From<CredentialError> for Failure {
     fn from(error: CredentialError) -> Self {
-        Self { error, is_refusal: false }
+        Self { error, is_refusal: false, their_time: None }
     }
 }
 

@@ -4,6 +4,7 @@
 //! [`client::Clouds`] speaks to its endpoints.
 
 mod answer;
+mod azure;
 pub mod client;
 mod failure;
 mod google;
@@ -11,6 +12,7 @@ mod leased;
 
 use std::sync::Arc;
 
+use self::azure::Azure;
 use self::client::Clouds;
 use self::google::Google;
 use self::leased::Leased;
@@ -28,10 +30,14 @@ pub struct Surroundings {
 }
 
 /// Every environment variable that is looked at here.
-pub const VARIABLES: &[&[&str]] = &[google::VARIABLES];
+pub const VARIABLES: &[&[&str]] = &[azure::VARIABLES, google::VARIABLES];
 
 pub(super) fn provider(cloud: &Cloud, surroundings: &Arc<Surroundings>) -> Arc<dyn CredentialProvider> {
+    let (around, profiles) = (surroundings.clone(), cloud.profiles());
     match cloud {
-        Cloud::Google => Arc::new(Leased::new(Google::new(surroundings.clone()), cloud.profiles())),
+        Cloud::Azure { tenant, client_id } => {
+            Arc::new(Leased::new(Azure::new(tenant.as_deref(), client_id.as_deref(), around), profiles))
+        }
+        Cloud::Google { key_file } => Arc::new(Leased::new(Google::new(key_file.as_deref(), around), profiles)),
     }
 }

@@ -8,7 +8,7 @@ use crate::base::secret::Secret;
 use crate::credential::cloud::failure::Step;
 use crate::credential::tests::{Log, fetch};
 
-const LENDING: Step = Step { doing: "asking the test", hint: "ask better" };
+const LENDING: Step = Step { doing: "asking the test", hint: "ask better", away: None };
 
 /// Lends for an hour, one login for each registry, and takes 100 ms for it.
 #[derive(Debug, Default)]
