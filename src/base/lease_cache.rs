@@ -19,7 +19,7 @@ use std::time::Duration;
 use dashmap::DashMap;
 use futures_util::FutureExt;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::lease::{Freshness, Lease};
 use keeper::{Keeper, Kept};
@@ -283,7 +283,12 @@ where
             }
             keeper.attempts.send_modify(|attempts| *attempts += 1);
             let left = lease.expires().saturating_duration_since(now);
-            sleep_until(now + (left / 4).max(SHORTEST_PAUSE)).await;
+            // A quarter of a long life is long for somebody who needs the successor.
+            let hurried = async {
+                sleep_until(now + SHORTEST_PAUSE).await;
+                keeper.hurry.notified().await;
+            };
+            _ = timeout_at(now + (left / 4).max(SHORTEST_PAUSE), hurried).await;
         }
     }
 

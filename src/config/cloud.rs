@@ -6,6 +6,7 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cloud {
     Azure { tenant: Option<Box<str>>, client_id: Option<Box<str>> },
+    Ecr { region: Option<Box<str>>, profile: Option<Box<str>>, role: Option<Box<str>> },
     Google { key_file: Option<PathBuf> },
 }
 
@@ -14,6 +15,7 @@ impl Cloud {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Azure { .. } => "azure",
+            Self::Ecr { .. } => "ecr",
             Self::Google { .. } => "google",
         }
     }
@@ -22,23 +24,30 @@ impl Cloud {
     pub fn profiles(&self) -> &'static [&'static str] {
         match self {
             Self::Azure { .. } => &["acr"],
+            Self::Ecr { .. } => &["ecr", "ecr-public"],
             Self::Google { .. } => &["google"],
         }
     }
 
     /// The keys beside `source`, as they are in force.
     pub fn settings(&self) -> Vec<(&'static str, String)> {
-        let said = |settings: &[(&'static str, Option<String>)]| {
-            settings.iter().filter_map(|(key, value)| Some((*key, value.clone()?))).collect()
-        };
-        match self {
-            Self::Azure { tenant, client_id } => said(&[
-                ("tenant", tenant.as_deref().map(Into::into)),
-                ("client_id", client_id.as_deref().map(Into::into)),
-            ]),
-            Self::Google { key_file } => {
-                said(&[("key_file", key_file.as_ref().map(|file| file.to_string_lossy().into_owned()))])
+        let text = |value: &Option<Box<str>>| value.as_deref().map(str::to_owned);
+        let settings = match self {
+            Self::Azure { tenant, client_id } => vec![("tenant", text(tenant)), ("client_id", text(client_id))],
+            Self::Ecr { region, profile, role } => {
+                vec![("region", text(region)), ("profile", text(profile)), ("role", text(role))]
             }
-        }
+            Self::Google { key_file } => {
+                vec![("key_file", key_file.as_ref().map(|file| file.to_string_lossy().into_owned()))]
+            }
+        };
+        settings.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
     }
+}
+
+/// A region becomes a part of a host's name, so it is held to its grammar.
+pub fn is_aws_region(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let has_word_ends = !text.starts_with('-') && !text.ends_with('-');
+    (3..=64).contains(&text.len()) && text.bytes().all(is_plain) && has_word_ends
 }

@@ -6,7 +6,8 @@ use super::{Catalog, Chunks, Delete, Evidence, Expired, Profile, Uploads};
 use crate::oci::scope::Action;
 
 /// Every row, the fallback last.
-pub static ALL: &[Profile] = &[ACR, ARTIFACTORY, DISTRIBUTION, DOCKER_HUB, ECR, GHCR, GOOGLE, HARBOR, QUAY, GENERIC];
+pub static ALL: &[Profile] =
+    &[ACR, ARTIFACTORY, DISTRIBUTION, DOCKER_HUB, ECR, ECR_PUBLIC, GHCR, GOOGLE, HARBOR, QUAY, GENERIC];
 
 /// A registry of which nothing is known: the specification, and nothing taken for granted.
 ///
@@ -18,7 +19,6 @@ const GENERIC: Profile = Profile {
         "lscr.io",
         "mcr.microsoft.com",
         "nvcr.io",
-        "public.ecr.aws",
         "registry.access.redhat.com",
         "registry.gitlab.com",
         "registry.k8s.io",
@@ -76,7 +76,19 @@ const ARTIFACTORY: Profile = Profile {
 const ECR: Profile = Profile {
     name: "ecr",
     hosts: &[],
-    families: &["*.dkr.ecr.*.amazonaws.com", "*.dkr.ecr-fips.*.amazonaws.com", "*.dkr.ecr.*.amazonaws.com.cn"],
+    families: &[
+        "*.dkr.ecr.*.amazonaws.com",
+        "*.dkr.ecr-fips.*.amazonaws.com",
+        "*.dkr-ecr.*.on.aws",
+        "*.dkr-ecr-fips.*.on.aws",
+        "*.dkr.ecr.*.amazonaws.com.cn",
+        "*.dkr-ecr.*.on.amazonwebservices.com.cn",
+        "*.dkr.ecr.*.amazonaws.eu",
+        "*.dkr.ecr.*.c2s.ic.gov",
+        "*.dkr.ecr.*.sc2s.sgov.gov",
+        "*.dkr.ecr.*.cloud.adc-e.uk",
+        "*.dkr.ecr.*.csp.hci.ic.gov",
+    ],
     expired: &[Expired { status: 403, words: "authorization token has expired" }],
     evidence: &[
         Evidence {
@@ -85,11 +97,28 @@ const ECR: Profile = Profile {
             date: "2024",
         },
         Evidence {
+            what: "its hosts in every partition",
+            source: "awslabs/amazon-ecr-credential-helper ecr-login/api/client.go",
+            date: "2025",
+        },
+        Evidence {
             what: "PATCH answers 201, and a Range that stays at the first chunk",
             source: "regclient/regclient scheme/reg/blob.go, aws/containers-roadmap#2831",
             date: "2026",
         },
     ],
+    ..GENERIC
+};
+
+const ECR_PUBLIC: Profile = Profile {
+    name: "ecr-public",
+    hosts: &["public.ecr.aws", "ecr-public.aws.com"],
+    expired: &[Expired { status: 400, words: "authorization token is invalid" }],
+    evidence: &[Evidence {
+        what: "a bad or expired token answers 400 DENIED \"Your Authorization Token is invalid.\" without a challenge",
+        source: "aws/containers-roadmap#2835, lablup/backend.ai#2549",
+        date: "2026",
+    }],
     ..GENERIC
 };
 

@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -47,18 +46,12 @@ impl Regpass {
 
     /// As [`start`](Self::start), with these surroundings: a `PATH` with credential helpers, say.
     pub fn start_in(sim: &Sim, text: &str, surroundings: environment::Environment) -> Self {
-        Self::start_at(sim, text, surroundings, sim.clock().since_1970())
+        Self::start_at(sim, text, surroundings, WallClock::tokio(sim.clock().since_1970()))
     }
 
-    /// As [`start_in`](Self::start_in), with a clock that shows `now` where the simulation's may show something else.
-    pub fn start_at(sim: &Sim, text: &str, surroundings: environment::Environment, now: Duration) -> Self {
-        let network = if sim.network().is_memory() {
-            let network = sim.network().clone();
-            Network::Memory(Arc::new(move |host, port| network.connect(host, port)))
-        } else {
-            Network::Tcp
-        };
-        Self::assemble(&network, WallClock::tokio(now), text, surroundings)
+    /// As [`start_in`](Self::start_in), with a clock of its own.
+    pub fn start_at(sim: &Sim, text: &str, surroundings: environment::Environment, clock: WallClock) -> Self {
+        Self::assemble(&network_of(sim), clock, text, surroundings)
     }
 
     /// As [`start`](Self::start), over any network.
@@ -150,6 +143,14 @@ impl Reply {
     pub fn verdict(&self) -> String {
         format!("{} {}", self.status.as_u16(), self.error().0)
     }
+}
+
+fn network_of(sim: &Sim) -> Network {
+    if !sim.network().is_memory() {
+        return Network::Tcp;
+    }
+    let network = sim.network().clone();
+    Network::Memory(Arc::new(move |host, port| network.connect(host, port)))
 }
 
 pub fn request(method: Method, target: &str) -> Request<Bytes> {

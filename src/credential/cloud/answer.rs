@@ -114,7 +114,7 @@ fn date(headers: &HeaderMap) -> Option<Duration> {
 mod tests {
     use super::*;
 
-    const STEP: Step = Step { doing: "asking", hint: "do better", away: None };
+    const STEP: Step = Step { doing: "asking", hint: "do better" };
 
     fn read(status: u16, body: &str) -> Result<Answer, Failure> {
         let url = Url::parse("https://a.io/token").unwrap();

@@ -48,6 +48,8 @@ pub(super) struct Question<'a> {
     pub(super) body: Secret,
     /// What no answer may repeat to people.
     pub(super) sent: Sent,
+    /// What to do where nobody answers, if not to wait.
+    pub(super) away: Option<&'static str>,
 }
 
 /// Why an endpoint gave no answer, of whatever status.
@@ -77,7 +79,6 @@ impl Clouds {
     }
 
     /// One request as it is, and its answer whole.
-    #[expect(dead_code, reason = "for the cloud whose requests are signed as a whole")]
     pub(super) async fn send(&self, url: &Url, request: http::Request<Bytes>) -> Result<Response<Bytes>, Unanswered> {
         let (head, body) = request.into_parts();
         send(self.client(url)?, url, head.method, head.headers, body).await
@@ -107,7 +108,7 @@ impl Clouds {
 
 impl<'a> Question<'a> {
     pub(super) fn get(step: &'static Step, url: &'a Url, headers: HeaderMap) -> Self {
-        Self { step, url, method: Method::GET, headers, body: Secret::new(""), sent: Sent::default() }
+        Self { step, url, method: Method::GET, headers, body: Secret::new(""), sent: Sent::default(), away: None }
     }
 
     /// A form, whose secrets no answer may repeat.
@@ -115,19 +116,24 @@ impl<'a> Question<'a> {
         let body = Secret::new(form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish());
         let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, kind)]);
-        Self { step, url, method: Method::POST, headers, body, sent: Sent::default() }.keeping(secrets)
+        Self { step, url, method: Method::POST, headers, body, sent: Sent::default(), away: None }.keeping(secrets)
     }
 
     pub(super) fn json(step: &'static Step, url: &'a Url, mut headers: HeaderMap, body: &serde_json::Value) -> Self {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let body = Secret::new(body.to_string());
-        Self { step, url, method: Method::POST, headers, body, sent: Sent::default() }
+        Self { step, url, method: Method::POST, headers, body, sent: Sent::default(), away: None }
     }
 
     /// As it is, with these secrets in it that no answer may repeat.
     pub(super) fn keeping(mut self, secrets: &[&Secret]) -> Self {
         self.sent = secrets.iter().fold(self.sent, |sent, secret| sent.and(Sent::secret(secret)));
         self
+    }
+
+    /// To somebody who is not everywhere.
+    pub(super) fn or(self, away: &'static str) -> Self {
+        Self { away: Some(away), ..self }
     }
 
     /// As [`Clouds::ask`], by way of somebody else's client.
@@ -156,7 +162,8 @@ impl<'a> Question<'a> {
     }
 
     fn unanswered(&self, why: impl Display) -> Failure {
-        self.step.unanswered(&self.url.origin.authority(), why)
+        let away = self.away.map(|away| format!("; {away}")).unwrap_or_default();
+        self.step.failed(&self.url.origin.authority(), format_args!("{why}{away}"))
     }
 }
 
@@ -173,7 +180,7 @@ async fn send(
 }
 
 /// 410 is a metadata service that is being updated.
-fn is_busy(status: StatusCode) -> bool {
+pub(super) fn is_busy(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 410 | 429 | 500 | 502 | 503 | 504)
 }
 
@@ -182,6 +189,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const CONNECT_FAR: Duration = Duration::from_secs(5);
 /// Where there is no metadata service, its address often swallows packets.
 const CONNECT_BESIDE: Duration = Duration::from_secs(2);
-const PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(1)];
+/// Before each further try.
+pub(super) const PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(1)];
 /// Tokens that list many groups reach tens of kilobytes.
 const LARGEST_ANSWER: usize = 128 * 1024;

@@ -13,22 +13,12 @@ pub(super) struct Step {
     pub(super) doing: &'static str,
     /// What to do about a refusal.
     pub(super) hint: &'static str,
-    /// What to do where nobody answers, if not to wait.
-    pub(super) away: Option<&'static str>,
 }
 
 impl Step {
     /// The cloud said no: asked again it would say so again.
     pub(super) fn refused(&self, host: &str, why: impl Display) -> Failure {
         Failure { is_refusal: true, ..self.failed(host, format_args!("{why}; {}", self.hint)) }
-    }
-
-    /// Nobody answered.
-    pub(super) fn unanswered(&self, host: &str, why: impl Display) -> Failure {
-        match self.away {
-            Some(away) => self.failed(host, format_args!("{why}; {away}")),
-            None => self.failed(host, why),
-        }
     }
 
     /// Something broke on the way, which may pass.

@@ -2,7 +2,7 @@
 //!
 //! While the cloud fails, what it lent stays in force to its end; after that requests hear why.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::future::Future;
 use std::hash::Hash;
@@ -47,14 +47,20 @@ pub(super) struct Leased<L: Lender> {
     profiles: &'static [&'static str],
     leases: Arc<LeaseCache<(), Key<L::Key>, Found, Failure>>,
     failing: Arc<Failing<L::Key>>,
-    /// Refused by a registry, and when its successor may be asked for.
-    refusals: Mutex<HashMap<CredentialId, Instant>>,
+    refusals: Mutex<Refusals<L::Key>>,
     /// Held by who asks for a successor; others wait to see it.
     turn: tokio::sync::Mutex<()>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Key<K>(K);
+
+/// What registries refused of what is held, and when that last was a reason to ask for something newer.
+#[derive(Debug)]
+struct Refusals<K> {
+    refused: HashSet<CredentialId>,
+    asked: HashMap<K, Instant>,
+}
 
 /// What the lender fails with now, for each login that it lent.
 type Failing<K> = Mutex<HashMap<K, String>>;
@@ -66,7 +72,7 @@ impl<L: Lender> Leased<L> {
             profiles,
             leases: LeaseCache::new(1, LOGINS),
             failing: Arc::default(),
-            refusals: Mutex::default(),
+            refusals: Mutex::new(Refusals { refused: HashSet::new(), asked: HashMap::new() }),
             turn: tokio::sync::Mutex::default(),
         }
     }
@@ -91,20 +97,12 @@ impl<L: Lender> Leased<L> {
         key: &Key<L::Key>,
         held: Obtained<Found>,
     ) -> Result<Obtained<Found>, CredentialError> {
-        if !self.refusals().contains_key(&held.lease.value.id) {
+        if !self.refusals().refused.contains(&held.lease.value.id) {
             return Ok(held);
         }
         let _turn = self.turn.lock().await;
         let held = self.held(key).await?;
-        let now = Instant::now();
-        let is_time = match self.refusals().get_mut(&held.lease.value.id) {
-            Some(ask_again) if now >= *ask_again => {
-                *ask_again = now + PAUSE;
-                true
-            }
-            _ => false,
-        };
-        if !is_time {
+        if !self.refusals().is_time(held.lease.value.id, &key.0) {
             return Ok(held);
         }
         let newer = self.leases.get_or_fetch_newer(&(), key, &held.lease, self.lend(key)).await;
@@ -137,8 +135,22 @@ impl<L: Lender> Leased<L> {
         }
     }
 
-    fn refusals(&self) -> MutexGuard<'_, HashMap<CredentialId, Instant>> {
+    fn refusals(&self) -> MutexGuard<'_, Refusals<L::Key>> {
         self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K: Clone + Eq + Hash> Refusals<K> {
+    /// Whether the successor of `held` may be asked for. Says so once in a while, also where each successor is refused
+    /// in its turn.
+    fn is_time(&mut self, held: CredentialId, key: &K) -> bool {
+        let now = Instant::now();
+        self.asked.retain(|_, asked| now < *asked + PAUSE);
+        let is_time = self.refused.contains(&held) && !self.asked.contains_key(key);
+        if is_time {
+            self.asked.insert(key.clone(), now);
+        }
+        is_time
     }
 }
 
@@ -149,10 +161,10 @@ impl<L: Lender> CredentialProvider for Leased<L> {
 
     fn refused(&self, id: CredentialId) {
         let held: Vec<CredentialId> = self.leases.held().iter().map(|((), _, lease)| lease.value.id).collect();
-        let mut refusals = self.refusals();
-        refusals.retain(|id, _| held.contains(id));
+        let refused = &mut self.refusals().refused;
+        refused.retain(|id| held.contains(id));
         if held.contains(&id) {
-            refusals.entry(id).or_insert_with(Instant::now);
+            refused.insert(id);
         }
     }
 }
@@ -192,7 +204,7 @@ impl<K: Eq> Covers for Key<K> {
 const LOGINS: usize = 256;
 /// All steps of one login together.
 const DEADLINE: Duration = Duration::from_secs(20);
-/// How long a lender is left alone with a login that registries go on refusing.
+/// How long a lender is left alone with logins that registries go on refusing.
 const PAUSE: Duration = Duration::from_secs(60);
 
 #[cfg(test)]

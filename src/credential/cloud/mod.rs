@@ -6,6 +6,7 @@
 mod answer;
 mod azure;
 pub mod client;
+mod ecr;
 mod failure;
 mod google;
 mod leased;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use self::azure::Azure;
 use self::client::Clouds;
+use self::ecr::Ecr;
 use self::google::Google;
 use self::leased::Leased;
 use super::CredentialProvider;
@@ -30,13 +32,17 @@ pub struct Surroundings {
 }
 
 /// Every environment variable that is looked at here.
-pub const VARIABLES: &[&[&str]] = &[azure::VARIABLES, google::VARIABLES];
+pub const VARIABLES: &[&[&str]] = &[azure::VARIABLES, ecr::VARIABLES, google::VARIABLES];
 
 pub(super) fn provider(cloud: &Cloud, surroundings: &Arc<Surroundings>) -> Arc<dyn CredentialProvider> {
     let (around, profiles) = (surroundings.clone(), cloud.profiles());
     match cloud {
         Cloud::Azure { tenant, client_id } => {
             Arc::new(Leased::new(Azure::new(tenant.as_deref(), client_id.as_deref(), around), profiles))
+        }
+        Cloud::Ecr { region, profile, role } => {
+            let settings = ecr::Settings { region: region.clone(), profile: profile.clone(), role: role.clone() };
+            Arc::new(Leased::new(Ecr::new(settings, around), profiles))
         }
         Cloud::Google { key_file } => Arc::new(Leased::new(Google::new(key_file.as_deref(), around), profiles)),
     }

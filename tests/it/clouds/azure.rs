@@ -128,7 +128,7 @@ async fn a_refused_login_is_asked_for_anew() {
     let scene = AzureScene::new().await;
     let regpass = scene.with_secret();
     assert_eq!(regpass.get(APP).await.status, 200);
-    scene.registry.users().recall();
+    scene.registry.users().call_in();
     scene.registry.revoke_tokens();
     assert_eq!(regpass.get(APP).await.status, 200);
     assert_eq!(super::calls(&scene.sim, &["directory"]), [2]);

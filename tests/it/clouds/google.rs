@@ -157,7 +157,7 @@ async fn a_refused_token_is_asked_for_anew() {
     let scene = Scene::new().await;
     let regpass = scene.with_account();
     assert_eq!(regpass.get(APP).await.status, 200);
-    scene.registry.users().recall();
+    scene.registry.users().call_in();
     scene.registry.revoke_tokens();
     assert_eq!(regpass.get(APP).await.status, 200);
     assert_eq!(scene.sim.ledger().count("oauth2", |_| true), 2);

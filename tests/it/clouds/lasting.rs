@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use regpass::base::clock::WallClock;
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -100,7 +101,7 @@ async fn clocks_may_differ() {
         let by = HOUR * hours.unsigned_abs();
         let skewed = if hours < 0 { now.saturating_sub(by) } else { now + by };
         let config = scene.keyed(&scene.google.service_account(scene.google.key()));
-        let regpass = Regpass::start_at(&scene.sim, &config, variables(&[]), skewed);
+        let regpass = Regpass::start_at(&scene.sim, &config, variables(&[]), WallClock::tokio(skewed));
         assert_eq!(regpass.get(APP).await.status, 200, "{hours} h");
         assert_eq!(calls(&scene.sim, &["oauth2"]), [2], "the second is signed for the endpoint's time");
         scene.sim.finish();

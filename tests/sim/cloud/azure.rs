@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::Method;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::super::call::Call;
 use super::super::clock::Clock;
@@ -248,7 +249,7 @@ impl Cloud {
         });
         let token = jwt::unsigned(&claims);
         self.issuer.issue(&token, "registry", REFRESH);
-        self.registry.users().lend("00000000-0000-0000-0000-000000000000", &token, REFRESH);
+        self.registry.users().lend("00000000-0000-0000-0000-000000000000", &token, Instant::now() + REFRESH);
         Reply::new(200).json(json!({ "refresh_token": token }))
     }
 }

@@ -146,7 +146,7 @@ impl Cloud {
     fn access_token(&self, lifetime: Duration) -> String {
         let token = format!("ya29.c.token-{:03}", self.issuer.next_number());
         self.issuer.issue(&token, "access", lifetime);
-        self.registry.users().lend("oauth2accesstoken", &token, lifetime);
+        self.registry.users().lend("oauth2accesstoken", &token, Instant::now() + lifetime);
         token
     }
 

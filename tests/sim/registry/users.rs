@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -13,15 +12,25 @@ use super::scope::Scope;
 #[derive(Default)]
 pub struct Users {
     passwords: Mutex<BTreeMap<String, String>>,
+    /// Passwords beside the one above, and identities beside those below, each until its end.
+    lent: Mutex<Vec<(String, String, Instant)>>,
     /// Refresh tokens, called identity tokens in docker's configuration.
     identities: Mutex<BTreeMap<String, String>>,
-    /// Passwords and identities that a cloud lent: whose, and until when.
-    lent: Mutex<BTreeMap<String, (String, Instant)>>,
 }
 
 impl Users {
     pub fn add(&self, user: &str, password: &str) {
         lock(&self.passwords).insert(user.to_owned(), password.to_owned());
+    }
+
+    /// One more password or identity of a user, good until `end`.
+    pub fn lend(&self, user: &str, password: &str, end: Instant) {
+        lock(&self.lent).push((user.to_owned(), password.to_owned(), end));
+    }
+
+    /// Whatever was lent is worth nothing from now on.
+    pub fn call_in(&self) {
+        lock(&self.lent).clear();
     }
 
     pub fn remove(&self, user: &str) {
@@ -33,24 +42,10 @@ impl Users {
         lock(&self.identities).insert(token.to_owned(), user.to_owned());
     }
 
-    /// A password, or a refresh token, that is good for a while.
-    pub fn lend(&self, user: &str, secret: &str, lifetime: Duration) {
-        lock(&self.lent).insert(secret.to_owned(), (user.to_owned(), Instant::now() + lifetime));
-    }
-
-    /// Nothing that was lent is good any more.
-    pub fn recall(&self) {
-        lock(&self.lent).clear();
-    }
-
-    fn borrower(&self, secret: &str) -> Option<String> {
-        let lent = lock(&self.lent);
-        lent.get(secret).filter(|(_, until)| Instant::now() < *until).map(|(user, _)| user.clone())
-    }
-
     pub fn has_password(&self, user: &str, password: &str) -> bool {
-        self.borrower(password).as_deref() == Some(user)
-            || lock(&self.passwords).get(user).is_some_and(|right| right == password)
+        let is_lent =
+            |(to, lent, end): &(String, String, Instant)| to == user && lent == password && *end > Instant::now();
+        lock(&self.passwords).get(user).is_some_and(|right| right == password) || lock(&self.lent).iter().any(is_lent)
     }
 
     pub fn with_password(&self, password: &str) -> Option<String> {
@@ -62,7 +57,9 @@ impl Users {
     }
 
     pub fn identity(&self, token: &str) -> Option<String> {
-        lock(&self.identities).get(token).cloned().or_else(|| self.borrower(token))
+        let lent = lock(&self.lent);
+        let borrower = lent.iter().find(|(_, lent, end)| lent == token && *end > Instant::now());
+        lock(&self.identities).get(token).or(borrower.map(|(to, ..)| to)).cloned()
     }
 }
 

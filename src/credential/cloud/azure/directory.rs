@@ -14,12 +14,10 @@ use crate::credential::secret::Reading;
 const FEDERATED: Step = Step {
     doing: "signing in to Azure's directory with a workload identity",
     hint: "compare issuer, subject and audience of the federated credential with the pod's service account",
-    away: None,
 };
 const SECRET: Step = Step {
     doing: "signing in to Azure's directory with a service principal's secret",
     hint: "look at AZURE_TENANT_ID and AZURE_CLIENT_ID; the secret may be over: make a new one for AZURE_CLIENT_SECRET",
-    away: None,
 };
 
 impl Azure {

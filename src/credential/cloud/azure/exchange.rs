@@ -14,7 +14,6 @@ use crate::oci::token::Hints;
 const EXCHANGING: Step = Step {
     doing: "exchanging the directory's token for the registry's",
     hint: "give the identity the role AcrPull on the registry; of a registry in another tenant, name it as 'tenant'",
-    away: None,
 };
 
 /// Over the registry's own connections: what goes there is the registry's, and to no other host.

@@ -15,12 +15,10 @@ use crate::credential::cloud::failure::{Failure, Step};
 const APP: Step = Step {
     doing: "asking Azure for the app's managed identity",
     hint: "switch an identity on for the app; of several, name one as 'client_id'",
-    away: None,
 };
 const MACHINE: Step = Step {
     doing: "asking Azure's metadata service for the machine's managed identity",
     hint: "assign an identity to the machine; of several, name one as 'client_id'",
-    away: Some("outside Azure's machines set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"),
 };
 
 impl Azure {
@@ -37,7 +35,8 @@ impl Azure {
             .map_err(|_| CredentialError::new("IDENTITY_HEADER fits no header"))?;
         header.set_sensitive(true);
         let headers = HeaderMap::from_iter([(HeaderName::from_static("x-identity-header"), header)]);
-        self.managed(&APP, &self.asking(url, "2019-08-01", national), headers, &[secret]).await
+        let url = self.asking(url, "2019-08-01", national);
+        self.managed(Question::get(&APP, &url, headers).keeping(&[secret])).await
     }
 
     pub(super) async fn by_machine(&self, national: &National) -> Result<DirectoryToken, Failure> {
@@ -45,17 +44,11 @@ impl Azure {
         let url = Url::parse(&format!("{}/metadata/identity/oauth2/token", host.trim_end_matches('/')))
             .map_err(|why| CredentialError::new(format!("AZURE_POD_IDENTITY_AUTHORITY_HOST is of no use: {why}")))?;
         let headers = HeaderMap::from_iter([(HeaderName::from_static("metadata"), HeaderValue::from_static("true"))]);
-        self.managed(&MACHINE, &self.asking(url, "2018-02-01", national), headers, &[]).await
+        let url = self.asking(url, "2018-02-01", national);
+        self.managed(Question::get(&MACHINE, &url, headers).or(ELSE)).await
     }
 
-    async fn managed(
-        &self,
-        step: &'static Step,
-        url: &Url,
-        headers: HeaderMap,
-        secrets: &[&Secret],
-    ) -> Result<DirectoryToken, Failure> {
-        let question = Question::get(step, url, headers).keeping(secrets);
+    async fn managed(&self, question: Question<'_>) -> Result<DirectoryToken, Failure> {
         let token = self.surroundings.clouds.ask(question).await?.token("access_token")?;
         let whose = self.client_id.as_deref().map(|id| format!(" {id}")).unwrap_or_default();
         Ok(DirectoryToken { token, source: format!("Azure managed identity{whose}") })
@@ -72,3 +65,4 @@ impl Azure {
 }
 
 const METADATA: &str = "http://169.254.169.254";
+const ELSE: &str = "outside Azure's machines set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET";

@@ -36,7 +36,6 @@ pub(super) struct ServiceAccount {
 const SIGNING_IN: Step = Step {
     doing: "signing in with a Google service account's key",
     hint: "the key may be deleted or the account disabled: make a new key, and put it into the key file",
-    away: None,
 };
 
 impl ServiceAccount {

@@ -39,20 +39,15 @@ enum Subject {
     Url { url: Url, headers: HeaderMap },
 }
 
-const FETCHING: Step = Step {
-    doing: "fetching the token to exchange for Google's",
-    hint: "correct credential_source in the key file",
-    away: None,
-};
+const FETCHING: Step =
+    Step { doing: "fetching the token to exchange for Google's", hint: "correct credential_source in the key file" };
 const EXCHANGING: Step = Step {
     doing: "exchanging a token for Google's",
     hint: "compare audience, issuer and attribute conditions of the workload identity pool with the token",
-    away: None,
 };
 const IMPERSONATING: Step = Step {
     doing: "getting the access token of a Google service account",
     hint: "give the federated identity the role roles/iam.workloadIdentityUser on the account",
-    away: None,
 };
 
 impl Federated {

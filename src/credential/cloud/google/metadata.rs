@@ -14,7 +14,6 @@ use crate::credential::cloud::leased::Lent;
 const ASKING: Step = Step {
     doing: "asking Google's metadata server",
     hint: "give the machine or pod a service account that may read the registry, or name a key_file",
-    away: Some("outside Google's machines name a key_file, or log in: gcloud auth application-default login"),
 };
 
 pub(super) async fn access_token(surroundings: &Surroundings) -> Result<Lent, Failure> {
@@ -23,9 +22,11 @@ pub(super) async fn access_token(surroundings: &Surroundings) -> Result<Lent, Fa
     let url = Url::parse(&format!("http://{host}/computeMetadata/v1/instance/service-accounts/default/token"))
         .map_err(|why| CredentialError::new(format!("GCE_METADATA_HOST names no host: {why}")))?;
     let flavor = (HeaderName::from_static("metadata-flavor"), HeaderValue::from_static("Google"));
-    let question = Question::get(&ASKING, &url, HeaderMap::from_iter([flavor]));
+    let question = Question::get(&ASKING, &url, HeaderMap::from_iter([flavor])).or(ELSE);
     granted(&surroundings.clouds.ask(question).await?, format!("Google's metadata server at {host}"))
 }
 
 /// A host, with a port or without.
 const ELSEWHERE: &[&str] = &["GCE_METADATA_HOST", "GCE_METADATA_ROOT", "GCE_METADATA_IP"];
+
+const ELSE: &str = "outside Google's machines name a key_file, or log in: gcloud auth application-default login";

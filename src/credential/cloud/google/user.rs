@@ -19,11 +19,8 @@ pub(super) struct User {
     source: String,
 }
 
-const REFRESHING: Step = Step {
-    doing: "refreshing a Google user's login",
-    hint: "log in again: gcloud auth application-default login",
-    away: None,
-};
+const REFRESHING: Step =
+    Step { doing: "refreshing a Google user's login", hint: "log in again: gcloud auth application-default login" };
 
 impl User {
     pub(super) fn read(members: &Members<'_>) -> Result<Self, CredentialError> {
