@@ -71,7 +71,7 @@ impl fmt::Display for AddressClass {
             Self::Public => "public",
             Self::Private => "private",
             Self::Loopback => "loopback",
-            Self::LinkLocal => "link-local or a metadata service's",
+            Self::LinkLocal => "link-local or metadata",
             Self::Reserved => "reserved",
         })
     }

@@ -48,6 +48,8 @@ pub(super) struct Question<'a> {
     pub(super) body: Secret,
     /// What no answer may repeat to people.
     pub(super) sent: Sent,
+    /// What to do where nobody answers, if not to wait.
+    pub(super) away: Option<&'static str>,
 }
 
 /// Why an endpoint gave no answer, of whatever status.
@@ -106,22 +108,32 @@ impl Clouds {
 
 impl<'a> Question<'a> {
     pub(super) fn get(step: &'static Step, url: &'a Url, headers: HeaderMap) -> Self {
-        Self { step, url, method: Method::GET, headers, body: Secret::new(""), sent: Sent::default() }
+        Self { step, url, method: Method::GET, headers, body: Secret::new(""), sent: Sent::default(), away: None }
     }
 
-    #[expect(dead_code, reason = "for token endpoints")]
     /// A form, whose secrets no answer may repeat.
     pub(super) fn form(step: &'static Step, url: &'a Url, form: &[(&str, &str)], secrets: &[&Secret]) -> Self {
         let body = Secret::new(form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish());
         let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, kind)]);
-        Self { step, url, method: Method::POST, headers, body, sent: Sent::default() }.keeping(secrets)
+        Self { step, url, method: Method::POST, headers, body, sent: Sent::default(), away: None }.keeping(secrets)
+    }
+
+    pub(super) fn json(step: &'static Step, url: &'a Url, mut headers: HeaderMap, body: &serde_json::Value) -> Self {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let body = Secret::new(body.to_string());
+        Self { step, url, method: Method::POST, headers, body, sent: Sent::default(), away: None }
     }
 
     /// As it is, with these secrets in it that no answer may repeat.
     pub(super) fn keeping(mut self, secrets: &[&Secret]) -> Self {
         self.sent = secrets.iter().fold(self.sent, |sent, secret| sent.and(Sent::secret(secret)));
         self
+    }
+
+    /// To somebody who is not everywhere.
+    pub(super) fn or(self, away: &'static str) -> Self {
+        Self { away: Some(away), ..self }
     }
 
     /// As [`Clouds::ask`], by way of somebody else's client.
@@ -150,7 +162,8 @@ impl<'a> Question<'a> {
     }
 
     fn unanswered(&self, why: impl Display) -> Failure {
-        self.step.failed(&self.url.origin.authority(), why)
+        let away = self.away.map(|away| format!("; {away}")).unwrap_or_default();
+        self.step.failed(&self.url.origin.authority(), format_args!("{why}{away}"))
     }
 }
 

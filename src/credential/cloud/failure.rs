@@ -18,28 +18,26 @@ pub(super) struct Step {
 impl Step {
     /// The cloud said no: asked again it would say so again.
     pub(super) fn refused(&self, host: &str, why: impl Display) -> Failure {
-        Failure { error: self.error(host, format_args!("{why}; {}", self.hint)), is_refusal: true }
+        Failure { is_refusal: true, ..self.failed(host, format_args!("{why}; {}", self.hint)) }
     }
 
     /// Something broke on the way, which may pass.
     pub(super) fn failed(&self, host: &str, why: impl Display) -> Failure {
-        Failure { error: self.error(host, why), is_refusal: false }
-    }
-
-    fn error(&self, host: &str, why: impl Display) -> CredentialError {
-        CredentialError::new(format!("{} at {host} failed: {why}", self.doing))
+        CredentialError::new(format!("{} at {host} failed: {why}", self.doing)).into()
     }
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
     pub(super) error: CredentialError,
-    is_refusal: bool,
+    pub(super) is_refusal: bool,
+    /// The time at the endpoint that refused, since 1970: it may refuse a date.
+    pub(super) their_time: Option<Duration>,
 }
 
 impl From<CredentialError> for Failure {
     fn from(error: CredentialError) -> Self {
-        Self { error, is_refusal: false }
+        Self { error, is_refusal: false, their_time: None }
     }
 }
 

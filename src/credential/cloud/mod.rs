@@ -4,6 +4,7 @@
 //! [`client::Clouds`] speaks to its endpoints.
 
 mod answer;
+mod azure;
 pub mod client;
 mod ecr;
 mod failure;
@@ -12,6 +13,7 @@ mod leased;
 
 use std::sync::Arc;
 
+use self::azure::Azure;
 use self::client::Clouds;
 use self::ecr::Ecr;
 use self::google::Google;
@@ -30,14 +32,18 @@ pub struct Surroundings {
 }
 
 /// Every environment variable that is looked at here.
-pub const VARIABLES: &[&[&str]] = &[ecr::VARIABLES, google::VARIABLES];
+pub const VARIABLES: &[&[&str]] = &[azure::VARIABLES, ecr::VARIABLES, google::VARIABLES];
 
 pub(super) fn provider(cloud: &Cloud, surroundings: &Arc<Surroundings>) -> Arc<dyn CredentialProvider> {
+    let (around, profiles) = (surroundings.clone(), cloud.profiles());
     match cloud {
+        Cloud::Azure { tenant, client_id } => {
+            Arc::new(Leased::new(Azure::new(tenant.as_deref(), client_id.as_deref(), around), profiles))
+        }
         Cloud::Ecr { region, profile, role } => {
             let settings = ecr::Settings { region: region.clone(), profile: profile.clone(), role: role.clone() };
-            Arc::new(Leased::new(Ecr::new(settings, surroundings.clone()), cloud.profiles()))
+            Arc::new(Leased::new(Ecr::new(settings, around), profiles))
         }
-        Cloud::Google => Arc::new(Leased::new(Google::new(surroundings.clone()), cloud.profiles())),
+        Cloud::Google { key_file } => Arc::new(Leased::new(Google::new(key_file.as_deref(), around), profiles)),
     }
 }

@@ -12,7 +12,7 @@ use super::scope::Scope;
 #[derive(Default)]
 pub struct Users {
     passwords: Mutex<BTreeMap<String, String>>,
-    /// Passwords beside the one above, each until its end.
+    /// Passwords beside the one above, and identities beside those below, each until its end.
     lent: Mutex<Vec<(String, String, Instant)>>,
     /// Refresh tokens, called identity tokens in docker's configuration.
     identities: Mutex<BTreeMap<String, String>>,
@@ -23,7 +23,7 @@ impl Users {
         lock(&self.passwords).insert(user.to_owned(), password.to_owned());
     }
 
-    /// One more password of a user, good until `end`.
+    /// One more password or identity of a user, good until `end`.
     pub fn lend(&self, user: &str, password: &str, end: Instant) {
         lock(&self.lent).push((user.to_owned(), password.to_owned(), end));
     }
@@ -57,7 +57,9 @@ impl Users {
     }
 
     pub fn identity(&self, token: &str) -> Option<String> {
-        lock(&self.identities).get(token).cloned()
+        let lent = lock(&self.lent);
+        let borrower = lent.iter().find(|(_, lent, end)| lent == token && *end > Instant::now());
+        lock(&self.identities).get(token).or(borrower.map(|(to, ..)| to)).cloned()
     }
 }
 

@@ -217,6 +217,28 @@ fn credentials_are_checked() {
         ("credential = { source = 'ecr', role = 5 }", "credential.role", 1, "not text"),
         ("credential = { source = 'helper', name = '../sh' }", "credential.name", 1, "docker-credential-"),
         ("credential = { source = 'helper', name = 'pass', timeout = '0s' }", "credential.timeout", 1, "zero"),
+        ("credential = { source = 'google', file = 'x' }", "credential.file", 1, "source, key_file"),
+        ("credential = { source = 'google', key_file = '~/key.json' }", "credential.key_file", 1, "from / on"),
+        ("credential = { source = 'azure', tenant = '../x' }", "credential.tenant", 1, "no identifier"),
+        ("credential = { source = 'azure', client_id = 'a&b' }", "credential.client_id", 1, "no identifier"),
+        (
+            "[registry.'a.io']\ncredential = { source = 'google' }",
+            "registry.\"a.io\".credential",
+            2,
+            "profile = \"google\"",
+        ),
+        (
+            "[[registry.'gcr.io'.identity]]\nrepositories = ['a/**']\ncredential = { source = 'azure' }",
+            "registry.\"gcr.io\".identity[0].credential",
+            3,
+            "profile = \"acr\"",
+        ),
+        (
+            "[registry.'*']\ncredential = { source = 'google' }",
+            "registry.\"*\".credential",
+            2,
+            "any host that a client names",
+        ),
         (
             "[registry.'*']\ncredential = { source = 'bearer', token = 'x' }",
             "registry.\"*\".credential",
