@@ -113,6 +113,35 @@ async fn an_account_that_was_deleted_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_azure_has_against_a_login_is_told() {
+    let scene = AzureScene::new().await;
+    let _imds = scene.azure.imds(&scene.sim).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token").display().to_string();
+    std::fs::write(&file, "assertion.of.pod-0").unwrap();
+    let authority = scene.directory.0.origin();
+    let around = |name, value| {
+        let known = [("AZURE_AUTHORITY_HOST", &*authority), ("AZURE_CLIENT_ID", Azure::CLIENT)];
+        let own = [(name, value), ("AZURE_TENANT_ID", Azure::TENANT), ("AZURE_CLIENT_SECRET", "wrong-secret")];
+        // The first of a name counts.
+        variables(&[&own[..], &known[..]].concat())
+    };
+    for (around, parts) in [
+        (around("HOME", "/"), ["login.test failed", "AADSTS7000215", "make a new one"]),
+        (around("AZURE_TENANT_ID", "acme.test"), ["login.test failed", "AADSTS90002", "look at AZURE_TENANT_ID"]),
+        (around("AZURE_CLIENT_ID", "another"), ["login.test failed", "AADSTS700016", "AZURE_CLIENT_ID"]),
+        (around("AZURE_FEDERATED_TOKEN_FILE", &file), ["workload identity", "AADSTS700024", "federated credential"]),
+        (around("AZURE_FEDERATED_TOKEN_FILE", "/nowhere"), ["/nowhere", "does not exist", "create it"]),
+        (variables(&[("AZURE_CLIENT_ID", "another")]), ["169.254.169.254 failed", "Identity not found", "assign"]),
+    ] {
+        let message = complaint(&Regpass::start_in(&scene.sim, &scene.config(), around)).await;
+        assert!(parts.iter().all(|part| message.contains(part)), "{parts:?}: {message}");
+        assert!(!message.contains("wrong-secret") && !message.contains("assertion.of"), "{message}");
+    }
+    scene.sim.finish();
+}
+
+#[tokio::test(start_paused = true)]
 async fn away_from_the_cloud_s_machines_it_is_told_what_to_do() {
     let scene = Scene::new().await;
     scene.google.metadata.stop();
