@@ -4,6 +4,7 @@ mod azure;
 mod ecr;
 mod google;
 mod lasting;
+mod secrecy;
 mod trouble;
 
 use std::ffi::OsString;
@@ -115,6 +116,13 @@ impl AzureScene {
     fn with_secret(&self) -> Regpass {
         Regpass::start_in(&self.sim, &self.config(), self.principal())
     }
+}
+
+/// The message of a pull that fails because there is no login.
+async fn complaint(regpass: &Regpass) -> String {
+    let reply = regpass.get(APP).await;
+    assert_eq!(reply.verdict(), "502 UNAUTHORIZED", "{reply:?}");
+    reply.error().1
 }
 
 /// How many requests each of these servers saw, beginning with the ledger's last emptying.
