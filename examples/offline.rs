@@ -137,7 +137,7 @@ fn configuration(hub: &Registry, ghcr: &Registry) -> Result<Config, Box<dyn Erro
 
 /// regpass itself, as `regpass serve` wires it.
 fn serve(listener: TcpListener, config: &Config) -> Result<impl Future<Output = ()> + use<>, Box<dyn Error>> {
-    let sources = Arc::new(Sources::new(environment::Environment::default()));
+    let sources = Arc::new(Sources::new(environment::Environment::default(), Network::Tcp, WallClock::System));
     let tls = build::read_tls(config).map_err(|_| "a TLS file cannot be used")?;
     let routes = build::routes(config, tls, &sources, &Network::Tcp);
     let uploads = build::uploads(config, &sources)?;

@@ -92,7 +92,7 @@ pub struct Reach {
 
 #[derive(Debug)]
 struct Clients {
-    registry: Client,
+    registry: Arc<Client>,
     elsewhere: Client,
 }
 
@@ -111,8 +111,7 @@ impl Upstream {
     /// The client for `origin`. The registry's own origin has its connections, and is the only one that sees the
     /// client certificate; every other origin was named by the registry and is dialled under guard.
     pub fn client(&self, origin: &Origin) -> Result<&Client, BadTls> {
-        let clients = self.reach.clients.get_or_init(|| self.connect().map_err(|error| error.to_string()));
-        let clients = clients.as_ref().map_err(|why| BadTls(why.clone()))?;
+        let clients = self.clients()?;
         Ok(if *origin == self.origin { &clients.registry } else { &clients.elsewhere })
     }
 
@@ -136,6 +135,16 @@ impl Upstream {
         }
     }
 
+    /// The client for the registry's own origin, for somebody who may outlive this upstream.
+    pub fn own_client(&self) -> Result<&Arc<Client>, BadTls> {
+        self.clients().map(|clients| &clients.registry)
+    }
+
+    fn clients(&self) -> Result<&Clients, BadTls> {
+        let clients = self.reach.clients.get_or_init(|| self.connect().map_err(|error| error.to_string()));
+        clients.as_ref().map_err(|why| BadTls(why.clone()))
+    }
+
     /// Whether the configuration's allow-lists let `access` happen to a repository.
     pub fn permits(&self, access: Access, name: &RepositoryName) -> bool {
         self.repositories.0.get(&access).is_none_or(|patterns| patterns.matches(name))
@@ -152,7 +161,7 @@ impl Upstream {
         let home = Home::default();
         let here = if *by_wildcard { Guard::AnyRegistry(home.clone()) } else { Guard::Registry(home.clone()) };
         Ok(Clients {
-            registry: Client::new(network.clone(), here, tls.client_config(true)?, limits),
+            registry: Arc::new(Client::new(network.clone(), here, tls.client_config(true)?, limits)),
             elsewhere: Client::new(network.clone(), Guard::Elsewhere(home), tls.client_config(false)?, limits),
         })
     }

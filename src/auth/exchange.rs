@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tokio::time::{Instant, timeout};
 
 use super::demand::Bearer;
-use super::echo::Sent;
+use super::echo::sent_with;
 use super::error::AuthError;
 use super::grant::{self, Token};
 use super::realm::RealmRefused;
@@ -177,7 +177,7 @@ fn asks_for_get(error: &AuthError) -> bool {
 
 /// What the service says, as long as it does not repeat the secret it was sent.
 fn message_of(body: &Bytes, credential: &Credential) -> Option<String> {
-    let sent = Sent::credential(credential);
+    let sent = sent_with(credential);
     // Before anything is cut, and again when JSON has been read.
     let clean = |text: &str| !sent.is_in(text);
     let body = Some(body).filter(|body| clean(&String::from_utf8_lossy(body)))?;

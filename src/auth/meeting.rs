@@ -130,6 +130,9 @@ impl Authorizer {
             registry: &upstream.host,
             legacy_keys: upstream.profile().credential_keys,
             repository: ask.repository.as_ref(),
+            profile: upstream.profile().name,
+            origin: &upstream.origin,
+            client: upstream.own_client().map_err(|error| AuthError::Tls(error.to_string()))?,
         };
         let provider = upstream.credentials.for_repository(ask.repository.as_ref());
         provider.fetch(&wanted).await.map_err(|error| AuthError::Credential { error })

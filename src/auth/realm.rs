@@ -67,6 +67,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::base::clock::WallClock;
     use crate::base::host::RegistryHost;
     use crate::base::origin::Origin;
     use crate::config::model::{CredentialSource, Redirects, RepositoryRules, Timeouts};
@@ -82,7 +83,7 @@ mod tests {
 
     fn upstream(url: &str, profile: &str, realm_hosts: &[(&str, Option<u16>)]) -> Upstream {
         let origin: Origin = Url::parse(url).unwrap().origin;
-        let sources = Sources::new(Environment::default());
+        let sources = Sources::new(Environment::default(), Network::Tcp, WallClock::System);
         let realm_host =
             |(host, port): &(&str, Option<u16>)| TrustedHost { scheme: None, host: (*host).into(), port: *port };
         Upstream {

@@ -19,7 +19,7 @@ use std::time::Duration;
 use dashmap::DashMap;
 use futures_util::FutureExt;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::lease::{Freshness, Lease};
 use keeper::{Keeper, Kept};
@@ -131,10 +131,27 @@ where
         if obtained.fresh || obtained.lease.outlasts(needed, Instant::now()) {
             return Ok(obtained);
         }
-        let Some(keeper) = self.keeper_of(group, &obtained.lease) else { return Ok(obtained) };
-        let mut attempts = keeper.attempts.subscribe();
-        keeper.hurry.notify_one();
-        _ = timeout(HURRY, attempts.changed()).await;
+        self.get_or_fetch_newer(group, key, &obtained.lease, fetch).await
+    }
+
+    /// As [`get_or_fetch`](Self::get_or_fetch), with the successor of `old` if there is one or can be one: what is held
+    /// has to do otherwise.
+    pub async fn get_or_fetch_newer<F, R>(
+        self: &Arc<Self>,
+        group: &G,
+        key: &K,
+        old: &Arc<Lease<V>>,
+        fetch: F,
+    ) -> Result<Obtained<V>, Arc<E>>
+    where
+        F: Fn() -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Lease<V>, E>> + Send + 'static,
+    {
+        if let Some(keeper) = self.keeper_of(group, old) {
+            let mut attempts = keeper.attempts.subscribe();
+            keeper.hurry.notify_one();
+            _ = timeout(HURRY, attempts.changed()).await;
+        }
         self.get_or_fetch(group, key, fetch).await
     }
 
@@ -266,7 +283,12 @@ where
             }
             keeper.attempts.send_modify(|attempts| *attempts += 1);
             let left = lease.expires().saturating_duration_since(now);
-            sleep_until(now + (left / 4).max(SHORTEST_PAUSE)).await;
+            // A quarter of a long life is long for somebody who needs the successor.
+            let hurried = async {
+                sleep_until(now + SHORTEST_PAUSE).await;
+                keeper.hurry.notified().await;
+            };
+            _ = timeout_at(now + (left / 4).max(SHORTEST_PAUSE), hurried).await;
         }
     }
 

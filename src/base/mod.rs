@@ -6,3 +6,4 @@ pub mod lease;
 pub mod lease_cache;
 pub mod origin;
 pub mod secret;
+pub mod sent;

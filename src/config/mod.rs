@@ -1,5 +1,6 @@
 //! From a file, flags and variables to values. Reads the file and nothing else: no socket, no helper, no secret file.
 
+pub mod cloud;
 pub mod load;
 pub mod model;
 pub mod overrides;

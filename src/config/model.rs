@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::cloud::Cloud;
 use super::patterns::RepositoryPatterns;
 use super::trusted_host::TrustedHost;
 use crate::base::host::{HostPattern, RegistryHost};
@@ -146,6 +147,7 @@ pub enum CredentialSource {
         name: Box<str>,
         timeout: Duration,
     },
+    Cloud(Cloud),
 }
 
 /// Where a secret text comes from. A variable is read when the configuration is, a file whenever it changes.

@@ -172,6 +172,10 @@ fn credential(source: &CredentialSource) -> String {
             pairs.push(("timeout", format!("\"{}\"", humantime::format_duration(*timeout))));
             "helper"
         }
+        CredentialSource::Cloud(cloud) => {
+            pairs.extend(cloud.settings().into_iter().map(|(key, value)| (key, quoted(&value))));
+            cloud.name()
+        }
     };
     pairs.insert(0, ("source", quoted(name)));
     let pairs: Vec<String> = pairs.iter().map(|(key, value)| format!("{key} = {value}")).collect();

@@ -1,11 +1,15 @@
 //! What the surroundings say about where credentials are: read once, so that a running process has one opinion.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// The environment variables that docker, podman and their helpers go by. Empty ones count as unset.
+use super::cloud;
+use crate::base::secret::Secret;
+
+/// The environment variables that docker, podman, their helpers and clouds go by. Empty ones count as unset.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     home: Option<PathBuf>,
@@ -16,6 +20,8 @@ pub struct Environment {
     path: Option<OsString>,
     /// Whose process this is: podman's folder where there is no `XDG_RUNTIME_DIR` is named after it.
     user: Option<u32>,
+    /// What clouds and their tools go by. Some of it is secret.
+    clouds: BTreeMap<&'static str, Secret>,
 }
 
 impl Environment {
@@ -30,6 +36,11 @@ impl Environment {
             config_home: path("XDG_CONFIG_HOME"),
             path: text("PATH"),
             user: None,
+            clouds: cloud::VARIABLES
+                .iter()
+                .flat_map(|names| names.iter())
+                .filter_map(|name| Some((*name, Secret::new(text(name)?.into_string().ok()?))))
+                .collect(),
         }
     }
 
@@ -60,6 +71,15 @@ impl Environment {
         .into_iter()
         .flatten()
         .collect()
+    }
+
+    /// A variable that a cloud goes by: one of [`cloud::VARIABLES`].
+    pub fn variable(&self, name: &str) -> Option<&Secret> {
+        self.clouds.get(name)
+    }
+
+    pub fn home(&self) -> Option<&Path> {
+        self.home.as_deref()
     }
 
     /// The folders of `PATH`, without those that depend on the working directory.

@@ -1,10 +1,11 @@
-//! Where secrets come from: the configuration, files, docker's configuration, credential helpers.
+//! Where secrets come from: the configuration, files, docker's configuration, credential helpers, clouds.
 //!
 //! [`sources::Sources`] builds one provider for each source in use, [`chain::Credentials`] chooses among the providers
-//! of one registry; a [`secret::Reading`] is one secret alone. Files and helpers are looked at while requests come in and never otherwise; what they said last
-//! stays in force when they fail.
+//! of one registry; a [`secret::Reading`] is one secret alone. Files, helpers and clouds are looked at while requests come in and never otherwise;
+//! what they said last stays in force when they fail.
 
 pub mod chain;
+pub mod cloud;
 pub mod docker;
 pub mod environment;
 pub mod fixed;
@@ -16,12 +17,14 @@ mod watched;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use sha2::{Digest, Sha256};
 
 use crate::base::host::RegistryHost;
+use crate::base::origin::Origin;
 use crate::base::secret::Secret;
+use crate::net::client::Client;
 use crate::oci::name::RepositoryName;
 
 /// What regpass may show to a registry or to its token service.
@@ -118,6 +121,11 @@ pub struct Wanted<'a> {
     /// Further keys under which the registry's login may be kept, such as `https://index.docker.io/v1/`.
     pub legacy_keys: &'a [&'a str],
     pub repository: Option<&'a RepositoryName>,
+    /// By name. A source that is for one kind of registry has nothing for the others.
+    pub profile: &'static str,
+    /// Where the registry's API is, and the way there, for a source that has to ask the registry itself.
+    pub origin: &'a Origin,
+    pub client: &'a Arc<Client>,
 }
 
 /// Why there is no credential although one is configured.

@@ -3,12 +3,16 @@
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::CredentialProvider;
+use super::cloud::client::Clouds;
+use super::cloud::{self, Surroundings};
 use super::docker::Docker;
 use super::environment::Environment;
 use super::fixed::Fixed;
 use super::helper::{Helper, Helpers};
 use super::secret::Reading;
+use crate::base::clock::WallClock;
 use crate::config::model::{CredentialSource, SecretSource};
+use crate::net::dial::Network;
 
 /// Builds providers, and knows those that are in use.
 ///
@@ -16,7 +20,7 @@ use crate::config::model::{CredentialSource, SecretSource};
 /// value among it.
 #[derive(Debug)]
 pub struct Sources {
-    environment: Environment,
+    surroundings: Arc<Surroundings>,
     helpers: Arc<Helpers>,
     providers: InUse<CredentialSource, dyn CredentialProvider>,
     upload_keys: InUse<SecretSource, Reading>,
@@ -27,10 +31,10 @@ pub struct Sources {
 struct InUse<S, T: ?Sized>(Mutex<Vec<(S, Weak<T>)>>);
 
 impl Sources {
-    pub fn new(environment: Environment) -> Self {
+    pub fn new(environment: Environment, network: Network, clock: WallClock) -> Self {
         Self {
             helpers: Helpers::new(&environment),
-            environment,
+            surroundings: Arc::new(Surroundings { environment, clouds: Clouds::new(network), clock }),
             providers: InUse(Mutex::default()),
             upload_keys: InUse(Mutex::default()),
         }
@@ -53,7 +57,10 @@ impl Sources {
             CredentialSource::Identity { token, username } => Arc::new(Fixed::identity(token, username.as_ref())),
             CredentialSource::Bearer { token } => Arc::new(Fixed::bearer(token)),
             CredentialSource::Docker { file: Some(path) } => Arc::new(Docker::file(path.clone(), helpers())),
-            CredentialSource::Docker { file: None } => Arc::new(Docker::usual_places(&self.environment, helpers())),
+            CredentialSource::Docker { file: None } => {
+                Arc::new(Docker::usual_places(&self.surroundings.environment, helpers()))
+            }
+            CredentialSource::Cloud(cloud) => cloud::provider(cloud, &self.surroundings),
             CredentialSource::Helper { name, timeout } => Arc::new(Helper::new(name, *timeout, helpers())),
         }
     }

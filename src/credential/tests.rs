@@ -4,15 +4,21 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use super::docker::file::DockerFile;
 use super::environment::Environment;
 use super::sources::Sources;
 use super::*;
+use crate::base::clock::WallClock;
 use crate::base::secret::Secret;
 use crate::config::model::{CredentialSource, SecretSource, ValueOrigin};
+use crate::net::address::{Guard, Home};
+use crate::net::client::Limits;
+use crate::net::dial::Network;
+use crate::net::tls::TlsFiles;
+use crate::profile;
 
 pub(super) const HUB: &[&str] = &["https://index.docker.io/v1/"];
 
@@ -23,9 +29,42 @@ pub(super) fn host(text: &str) -> RegistryHost {
 /// What `provider` has for `registry`, or for `registry/repository`.
 pub(super) async fn fetch(provider: &dyn CredentialProvider, image: &str) -> Result<Found, CredentialError> {
     let (registry, repository) = image.split_once('/').unwrap_or((image, ""));
-    let (registry, repository) = (host(registry), RepositoryName::parse(repository).ok());
-    let legacy_keys = if registry.as_str() == "docker.io" { HUB } else { &[] };
-    provider.fetch(&Wanted { registry: &registry, legacy_keys, repository: repository.as_ref() }).await
+    provider.fetch(&Asker::new(registry, repository).wanted()).await
+}
+
+/// Somebody who wants a login.
+pub(super) struct Asker {
+    pub(super) registry: RegistryHost,
+    pub(super) repository: Option<RepositoryName>,
+    pub(super) profile: &'static str,
+    pub(super) origin: Origin,
+}
+
+impl Asker {
+    pub(super) fn new(registry: &str, repository: &str) -> Self {
+        Self {
+            registry: host(registry),
+            repository: RepositoryName::parse(repository).ok(),
+            profile: profile::by_host(&host(registry)).name,
+            origin: Origin::https(registry).unwrap(),
+        }
+    }
+
+    pub(super) fn wanted(&self) -> Wanted<'_> {
+        static CLIENT: LazyLock<Arc<Client>> = LazyLock::new(|| {
+            let tls = TlsFiles::default().client_config(false).unwrap();
+            let limits = Limits { connect: Duration::from_secs(1), head: Duration::from_secs(1) };
+            Arc::new(Client::new(Network::Tcp, Guard::Registry(Home::default()), tls, limits))
+        });
+        Wanted {
+            registry: &self.registry,
+            legacy_keys: if self.registry.as_str() == "docker.io" { HUB } else { &[] },
+            repository: self.repository.as_ref(),
+            profile: self.profile,
+            origin: &self.origin,
+            client: &CLIENT,
+        }
+    }
 }
 
 pub(super) fn password(username: &str, password: &str) -> Credential {
@@ -133,7 +172,7 @@ async fn nothing_prints_a_secret() {
     let helper = |name: &str| CredentialSource::Helper { name: name.into(), timeout: Duration::from_secs(10) };
     let variable = SecretSource::Value { secret: Secret::new(SECRET), origin: ValueOrigin::Variable("TOKEN".into()) };
 
-    let sources = Sources::new(environment(folder.path()));
+    let sources = Sources::new(environment(folder.path()), Network::Tcp, WallClock::System);
     let mut printed = Vec::new();
     for source in [
         CredentialSource::Anonymous,

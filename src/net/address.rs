@@ -15,8 +15,10 @@ pub enum AddressClass {
     /// RFC 1918, RFC 4193 (unique local) and RFC 6598 (carrier-grade NAT).
     Private,
     Loopback,
-    /// Link-local, metadata services, unspecified, multicast and reserved: never dialled on a registry's word.
-    Forbidden,
+    /// Link-local addresses and metadata services: never dialled on a registry's word.
+    LinkLocal,
+    /// Unspecified, multicast and reserved: never dialled on a registry's word either.
+    Reserved,
 }
 
 impl AddressClass {
@@ -30,9 +32,10 @@ impl AddressClass {
     fn of_v4(v4: Ipv4Addr) -> Self {
         let octets = v4.octets();
         let reserved = octets[0] == 0 || octets[0] >= 240;
-        let metadata = METADATA_V4.contains(&v4);
-        if metadata || reserved || v4.is_link_local() || v4.is_multicast() || v4.is_broadcast() {
-            Self::Forbidden
+        if METADATA_V4.contains(&v4) || v4.is_link_local() {
+            Self::LinkLocal
+        } else if reserved || v4.is_multicast() {
+            Self::Reserved
         } else if v4.is_loopback() {
             Self::Loopback
         } else if v4.is_private() || (octets[0] == 100 && octets[1] & 0xc0 == 64) {
@@ -44,8 +47,10 @@ impl AddressClass {
 
     fn of_v6(v6: Ipv6Addr) -> Self {
         let metadata = METADATA_V6.contains(&v6) || v6.segments()[..2] == AMAZON_LOCAL_V6;
-        if metadata || v6.is_unspecified() || v6.is_multicast() || v6.is_unicast_link_local() {
-            Self::Forbidden
+        if metadata || v6.is_unicast_link_local() {
+            Self::LinkLocal
+        } else if v6.is_unspecified() || v6.is_multicast() {
+            Self::Reserved
         } else if v6.is_loopback() {
             Self::Loopback
         } else if v6.is_unique_local() {
@@ -66,7 +71,8 @@ impl fmt::Display for AddressClass {
             Self::Public => "public",
             Self::Private => "private",
             Self::Loopback => "loopback",
-            Self::Forbidden => "link-local, metadata or reserved",
+            Self::LinkLocal => "link-local or metadata",
+            Self::Reserved => "reserved",
         })
     }
 }
@@ -94,32 +100,41 @@ pub enum Guard {
     AnyRegistry(Home),
     /// To where the registry sends us: public addresses, or where the registry is itself.
     Elsewhere(Home),
+    /// To what lends logins to programs on this machine and speaks plain http: this machine, what is beside it on the
+    /// link, metadata services.
+    Beside,
 }
 
 impl Guard {
     pub fn permits(&self, address: IpAddr) -> Result<(), AddressRefused> {
         let class = AddressClass::of(address);
         let permitted = match (self, class) {
+            (Self::Beside, class) => matches!(class, AddressClass::LinkLocal | AddressClass::Loopback),
             (Self::Registry(_), _) | (_, AddressClass::Public) => true,
-            (Self::AnyRegistry(_), _) | (Self::Elsewhere(_), AddressClass::Forbidden) => false,
+            (Self::AnyRegistry(_), _) | (Self::Elsewhere(_), AddressClass::LinkLocal | AddressClass::Reserved) => false,
             (Self::Elsewhere(home), class) => home.is_at(class),
         };
-        if permitted { Ok(()) } else { Err(AddressRefused { class }) }
+        let rule = match self {
+            Self::Beside => "and only this machine and metadata services are asked without TLS",
+            _ => "where the registry itself is not",
+        };
+        if permitted { Ok(()) } else { Err(AddressRefused { class, rule }) }
     }
 
     /// Notes that `address` answered.
     pub fn reached(&self, address: IpAddr) {
         match self {
             Self::Registry(home) | Self::AnyRegistry(home) => home.moved_to(AddressClass::of(address)),
-            Self::Elsewhere(_) => {}
+            Self::Elsewhere(_) | Self::Beside => {}
         }
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("its address is {class}, where the registry itself is not")]
+#[error("its address is {class}, {rule}")]
 pub struct AddressRefused {
     pub class: AddressClass,
+    rule: &'static str,
 }
 
 /// AWS, GCP and Azure (link-local anyway), Alibaba Cloud, Azure's wire server, Oracle Cloud.
@@ -174,20 +189,20 @@ mod tests {
             ("64:ff9b::7f00:1", AddressClass::Loopback),
             ("2002:7f00:1::", AddressClass::Loopback),
             ("::ffff:10.0.0.1", AddressClass::Private),
-            ("169.254.169.254", AddressClass::Forbidden),
-            ("::ffff:169.254.169.254", AddressClass::Forbidden),
-            ("64:ff9b::a9fe:a9fe", AddressClass::Forbidden),
-            ("fe80::1", AddressClass::Forbidden),
-            ("fd00:ec2::254", AddressClass::Forbidden),
-            ("fd00:ec2::23", AddressClass::Forbidden),
-            ("fd20:ce::254", AddressClass::Forbidden),
-            ("fd00:c1::a9fe:a9fe", AddressClass::Forbidden),
-            ("100.100.100.200", AddressClass::Forbidden),
-            ("168.63.129.16", AddressClass::Forbidden),
-            ("0.0.0.0", AddressClass::Forbidden),
-            ("::", AddressClass::Forbidden),
-            ("224.0.0.1", AddressClass::Forbidden),
-            ("255.255.255.255", AddressClass::Forbidden),
+            ("169.254.169.254", AddressClass::LinkLocal),
+            ("::ffff:169.254.169.254", AddressClass::LinkLocal),
+            ("64:ff9b::a9fe:a9fe", AddressClass::LinkLocal),
+            ("fe80::1", AddressClass::LinkLocal),
+            ("fd00:ec2::254", AddressClass::LinkLocal),
+            ("fd00:ec2::23", AddressClass::LinkLocal),
+            ("fd20:ce::254", AddressClass::LinkLocal),
+            ("fd00:c1::a9fe:a9fe", AddressClass::LinkLocal),
+            ("100.100.100.200", AddressClass::LinkLocal),
+            ("168.63.129.16", AddressClass::LinkLocal),
+            ("0.0.0.0", AddressClass::Reserved),
+            ("::", AddressClass::Reserved),
+            ("224.0.0.1", AddressClass::Reserved),
+            ("255.255.255.255", AddressClass::Reserved),
         ] {
             assert_eq!(AddressClass::of(ip(address)), class, "{address}");
         }
@@ -210,5 +225,17 @@ mod tests {
         assert!(guard.permits(ip("93.184.216.34")).is_ok());
         assert!(guard.permits(ip("10.0.0.1")).is_err() && guard.permits(ip("127.0.0.1")).is_err());
         assert!(Guard::Registry(Home::default()).permits(ip("10.0.0.1")).is_ok());
+    }
+
+    #[test]
+    fn plain_http_for_clouds_stays_beside_this_machine() {
+        for address in ["127.0.0.1", "::1", "169.254.169.254", "169.254.170.2", "fd00:ec2::254", "fd20:ce::254"] {
+            assert!(Guard::Beside.permits(ip(address)).is_ok(), "{address}");
+        }
+        for address in ["93.184.216.34", "10.0.0.1", "fd12::1", "0.0.0.0", "224.0.0.1"] {
+            assert!(Guard::Beside.permits(ip(address)).is_err(), "{address}");
+        }
+        let refused = Guard::Beside.permits(ip("93.184.216.34")).unwrap_err();
+        assert!(refused.to_string().contains("public") && refused.to_string().contains("without TLS"), "{refused}");
     }
 }

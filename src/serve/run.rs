@@ -40,7 +40,7 @@ pub fn run(config: Config, tls: TlsByRegistry) -> ExitCode {
 }
 
 async fn serve(config: Config, tls: TlsByRegistry) -> ExitCode {
-    let sources = Arc::new(Sources::new(Environment::process()));
+    let sources = Arc::new(Sources::new(Environment::process(), Network::Tcp, WallClock::System));
     let mut routes = build::routes(&config, tls, &sources, &Network::Tcp);
     let bound = match bind_all(&config).await {
         Ok(bound) => bound,

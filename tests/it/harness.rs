@@ -46,13 +46,12 @@ impl Regpass {
 
     /// As [`start`](Self::start), with these surroundings: a `PATH` with credential helpers, say.
     pub fn start_in(sim: &Sim, text: &str, surroundings: environment::Environment) -> Self {
-        let network = if sim.network().is_memory() {
-            let network = sim.network().clone();
-            Network::Memory(Arc::new(move |host, port| network.connect(host, port)))
-        } else {
-            Network::Tcp
-        };
-        Self::assemble(&network, WallClock::tokio(sim.clock().since_1970()), text, surroundings)
+        Self::start_at(sim, text, surroundings, WallClock::tokio(sim.clock().since_1970()))
+    }
+
+    /// As [`start_in`](Self::start_in), with a clock of its own.
+    pub fn start_at(sim: &Sim, text: &str, surroundings: environment::Environment, clock: WallClock) -> Self {
+        Self::assemble(&network_of(sim), clock, text, surroundings)
     }
 
     /// As [`start`](Self::start), over any network.
@@ -62,7 +61,7 @@ impl Regpass {
 
     fn assemble(network: &Network, clock: WallClock, text: &str, surroundings: environment::Environment) -> Self {
         let config = load(text);
-        let sources = Arc::new(Sources::new(surroundings));
+        let sources = Arc::new(Sources::new(surroundings, network.clone(), clock));
         let routes = build::routes(&config, build::read_tls(&config).unwrap(), &sources, network);
         let uploads = build::uploads(&config, &sources).expect("upload keys");
         let proxy = Proxy::new(routes, clock, uploads);
@@ -144,6 +143,14 @@ impl Reply {
     pub fn verdict(&self) -> String {
         format!("{} {}", self.status.as_u16(), self.error().0)
     }
+}
+
+fn network_of(sim: &Sim) -> Network {
+    if !sim.network().is_memory() {
+        return Network::Tcp;
+    }
+    let network = sim.network().clone();
+    Network::Memory(Arc::new(move |host, port| network.connect(host, port)))
 }
 
 pub fn request(method: Method, target: &str) -> Request<Bytes> {

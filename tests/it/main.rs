@@ -13,6 +13,7 @@ mod stage;
 mod wire;
 
 mod challenges;
+mod clouds;
 mod credentials;
 mod docker_hub;
 mod docs;

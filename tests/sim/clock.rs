@@ -46,6 +46,12 @@ impl Clock {
         format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nanos:09}Z")
     }
 
+    /// `2024-01-30T03:35:39Z`.
+    pub fn iso(unix_seconds: u64) -> String {
+        let Moment { year, month, day, hour, minute, second, .. } = Moment::of(unix_seconds);
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    }
+
     /// `Tue, 30 Jan 2024 03:35:39 GMT`, the form of the `Date` header.
     pub fn http_date(&self) -> String {
         const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];

@@ -23,6 +23,7 @@
 //! - [`Push`]: how a registry takes uploads; `Preset::pushes` changes it. Addresses of sessions are checked to the letter.
 //! - [`Fault`]: misbehaviour of one server, for all requests or the next n: `hub.blobs().inject(Fault::…)`; the ones
 //!   about uploads strike while a body is read.
+//! - [`Aws`], [`Azure`], [`Google`]: clouds that lend logins for a registry, as strict as the real ones.
 //! - [`Relay`]: a slow line in front of a server on loopback.
 //! - [`Rule`]: what must never happen; [`Sim::allow`] for a test that breaks one on purpose.
 
@@ -32,6 +33,7 @@
 mod body;
 mod call;
 mod clock;
+mod cloud;
 mod content;
 mod fault;
 mod ledger;
@@ -51,6 +53,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use self::call::Call;
 pub use self::clock::Clock;
+pub use self::cloud::{AppService, Aws, Azure, Directory, Google, Imds, ServiceKey};
 pub use self::content::{Blob, Family, Image, Manifest, Repository, Slice, Store, media, sha256};
 pub use self::fault::Fault;
 pub use self::ledger::{AuthSeen, Entry, Expect, Framing, Ledger, Role};

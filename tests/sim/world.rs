@@ -82,6 +82,10 @@ impl Sim {
         self.world.clock
     }
 
+    pub(super) fn world(&self) -> &Arc<World> {
+        &self.world
+    }
+
     pub fn ledger(&self) -> &Ledger {
         &self.world.ledger
     }

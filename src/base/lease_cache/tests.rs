@@ -254,3 +254,24 @@ async fn the_cache_is_bounded_both_ways() {
     assert!(cache.groups.len() <= 4);
     assert!(cache.held().len() <= 16);
 }
+
+#[tokio::test(start_paused = true)]
+async fn whoever_needs_a_successor_ends_the_pause_after_a_failure() {
+    let (cache, issuer) = (cache(), Issuer::new(40_000));
+    let newer = async || {
+        let issuer = issuer.clone();
+        let fetch = move || {
+            let issuer = issuer.clone();
+            async move {
+                let outcome = issuer.clone().fetch().await;
+                if issuer.fetches() == 2 { Err(Failure::Hiccup) } else { outcome }
+            }
+        };
+        let held = cache.get_or_fetch(&"group", &Level(1), fetch.clone()).await.unwrap().lease;
+        cache.get_or_fetch_newer(&"group", &Level(1), &held, fetch).await.unwrap().lease.value
+    };
+    let begun = Instant::now();
+    assert_eq!(newer().await, 1, "the first successor fails");
+    assert_eq!(newer().await, 3);
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+}

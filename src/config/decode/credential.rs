@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::cloud;
 use super::document::{Entry, Section};
 use super::key::{self, Keys};
 use crate::base::secret::Secret;
@@ -14,7 +15,7 @@ use crate::config::values;
 pub(super) struct Source {
     pub(super) name: &'static str,
     pub(super) keys: Keys,
-    decode: fn(&Section<'_>) -> Option<CredentialSource>,
+    pub(super) decode: fn(&Section<'_>) -> Option<CredentialSource>,
 }
 
 pub(super) fn source(entry: &Entry<'_>) -> Option<CredentialSource> {
@@ -27,8 +28,8 @@ pub(super) fn source(entry: &Entry<'_>) -> Option<CredentialSource> {
         return None;
     };
     let text = word.text()?;
-    let Some(source) = SOURCES.iter().find(|source| source.name == text) else {
-        let hint = match key::nearest(text, SOURCES.iter().map(|source| source.name)) {
+    let Some(source) = sources().find(|source| source.name == text) else {
+        let hint = match key::nearest(text, sources().map(|source| source.name)) {
             Some(near) => format!("did you mean {near}?"),
             None => format!("sources are {}", names()),
         };
@@ -90,12 +91,17 @@ pub(super) fn path(entry: &Entry<'_>) -> Option<PathBuf> {
     None
 }
 
+/// Every kind of credential.
+pub(super) fn sources() -> impl Iterator<Item = &'static Source> {
+    SOURCES.iter().chain(cloud::SOURCES)
+}
+
 fn names() -> String {
-    SOURCES.iter().map(|source| source.name).collect::<Vec<_>>().join(", ")
+    sources().map(|source| source.name).collect::<Vec<_>>().join(", ")
 }
 
 const EXAMPLE: &str = "{ source = \"docker\" }";
-const SOURCE: (&str, &str) = ("source", "\"docker\"");
+pub(super) const SOURCE: (&str, &str) = ("source", "\"docker\"");
 const TOKEN: (&str, &str) = ("token", "{ env = \"REGISTRY_TOKEN\" }");
 const USERNAME: (&str, &str) = ("username", "\"name\"");
 
@@ -104,7 +110,7 @@ const HELPER_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) const SECRET: Keys = &[("env", "\"REGISTRY_PASSWORD\""), ("file", "\"/run/secrets/registry\"")];
 
-pub(super) const SOURCES: &[Source] = &[
+const SOURCES: &[Source] = &[
     Source { name: "anonymous", keys: &[SOURCE], decode: |_| Some(CredentialSource::Anonymous) },
     Source {
         name: "password",

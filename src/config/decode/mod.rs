@@ -3,6 +3,7 @@
 //! The text is decoded by hand rather than by serde: serde stops at the first problem, and `toml`'s errors quote the
 //! line they stand on, which may hold a password.
 
+mod cloud;
 mod credential;
 mod document;
 mod key;

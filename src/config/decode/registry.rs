@@ -56,7 +56,7 @@ fn registry(key: &str, entry: Entry<'_>, defaults: &Defaults, names: &mut Names)
         hosts: of_one(&section, "hosts", &pattern)
             .map(|entry| hosts(&entry, section.entry(), names))
             .unwrap_or_default(),
-        credential: registry_credential(&section, &pattern, defaults),
+        credential: registry_credential(&section, &pattern, known_as, defaults),
         redirects: section
             .get("redirects")
             .and_then(|entry| entry.parse(values::redirects))
@@ -144,7 +144,12 @@ fn trusted_hosts(section: &Section<'_>, name: &str) -> Vec<TrustedHost> {
     section.get(name).and_then(|entry| entry.parse_list(values::trusted_host)).unwrap_or_default()
 }
 
-fn registry_credential(section: &Section<'_>, pattern: &HostPattern, defaults: &Defaults) -> CredentialSource {
+fn registry_credential(
+    section: &Section<'_>,
+    pattern: &HostPattern,
+    profile: Option<&'static Profile>,
+    defaults: &Defaults,
+) -> CredentialSource {
     let Some(entry) = section.get("credential") else {
         if let Some(fault) = unfit(&defaults.credential, pattern) {
             section.entry().report(fault);
@@ -152,16 +157,34 @@ fn registry_credential(section: &Section<'_>, pattern: &HostPattern, defaults: &
         return defaults.credential.clone();
     };
     let credential = credential::source(&entry).unwrap_or(CredentialSource::Anonymous);
-    if let Some(fault) = unfit(&credential, pattern) {
+    if let Some(fault) = unfit(&credential, pattern).or_else(|| useless(&credential, profile)) {
         entry.report(fault);
     }
     credential
 }
 
+/// A cloud lends nothing for other registries than its own.
+fn useless(credential: &CredentialSource, profile: Option<&'static Profile>) -> Option<Fault> {
+    let (CredentialSource::Cloud(cloud), Some(profile)) = (credential, profile) else { return None };
+    let profiles = cloud.profiles();
+    (!profiles.contains(&profile.name)).then(|| {
+        let what = format!(
+            "{} lends logins for its own registries only, and this one has the profile {}",
+            cloud.name(),
+            profile.name
+        );
+        Fault::new(what)
+            .hint(format!("if it is one of them under another name, write profile = \"{}\"", profiles.join("\" or \"")))
+    })
+}
+
 /// `*` is whatever host a client names: a fixed secret would go to all of them.
 fn unfit(credential: &CredentialSource, pattern: &HostPattern) -> Option<Fault> {
     let fixed = match credential {
-        CredentialSource::Password { .. } | CredentialSource::Identity { .. } | CredentialSource::Bearer { .. } => true,
+        CredentialSource::Password { .. }
+        | CredentialSource::Identity { .. }
+        | CredentialSource::Bearer { .. }
+        | CredentialSource::Cloud(_) => true,
         CredentialSource::Anonymous | CredentialSource::Docker { .. } | CredentialSource::Helper { .. } => false,
     };
     (fixed && *pattern == HostPattern::Any).then(|| {
@@ -240,7 +263,7 @@ fn identity(
     });
     let credential = section.required("credential").and_then(|entry| {
         let credential = credential::source(&entry)?;
-        if let Some(fault) = unfit(&credential, pattern) {
+        if let Some(fault) = unfit(&credential, pattern).or_else(|| useless(&credential, profile)) {
             entry.report(fault);
         }
         Some(credential)

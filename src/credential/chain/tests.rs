@@ -1,7 +1,9 @@
 use super::*;
+use crate::base::clock::WallClock;
 use crate::config::patterns::RepositoryPattern;
 use crate::credential::environment::Environment;
 use crate::credential::tests::{fetch, literal};
+use crate::net::dial::Network;
 
 #[tokio::test]
 async fn the_closest_identity_serves_a_repository() {
@@ -16,7 +18,7 @@ async fn the_closest_identity_serves_a_repository() {
         identity(&["acme/**"], "second"),
         identity(&["*/base"], "base"),
     ];
-    let sources = Sources::new(Environment::default());
+    let sources = Sources::new(Environment::default(), Network::Tcp, WallClock::System);
     let credentials = Credentials::new(&bearer("own"), &identities, &sources);
     for (repository, token) in [
         ("", "own"),

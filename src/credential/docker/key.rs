@@ -121,8 +121,7 @@ fn is_below(repository: &RepositoryName, segments: &[Box<str>]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const HUB: &[&str] = &["https://index.docker.io/v1/"];
+    use crate::credential::tests::Asker;
 
     #[test]
     fn keys_name_registries_by_parsed_hosts() {
@@ -166,11 +165,8 @@ mod tests {
             ("ghcr.io/org", "ghcr.io", "", None),
             ("ghcr.io/org", "quay.io", "org/repo", None),
         ] {
-            let host = RegistryHost::parse(registry).unwrap();
-            let repository = RepositoryName::parse(repository).ok();
-            let legacy_keys = if registry == "docker.io" { HUB } else { &[] };
-            let wanted = Wanted { registry: &host, legacy_keys, repository: repository.as_ref() };
-            assert_eq!(Key::parse(key).closeness(&wanted), closeness, "{key} for {registry} {repository:?}");
+            let asker = Asker::new(registry, repository);
+            assert_eq!(Key::parse(key).closeness(&asker.wanted()), closeness, "{key} for {registry} {repository:?}");
         }
     }
 }

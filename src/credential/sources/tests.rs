@@ -5,7 +5,7 @@ use crate::credential::tests::literal;
 
 #[test]
 fn equal_sources_are_built_once() {
-    let sources = Sources::new(Environment::default());
+    let sources = Sources::new(Environment::default(), Network::Tcp, WallClock::System);
     let bearer = |text: &str| CredentialSource::Bearer { token: literal(text) };
     let helper = |name: &str| CredentialSource::Helper { name: name.into(), timeout: Duration::from_secs(1) };
     let first = sources.build(&bearer("a"));
@@ -19,7 +19,7 @@ fn equal_sources_are_built_once() {
 
 #[test]
 fn an_upload_key_stays_the_same_reading_while_it_is_in_use() {
-    let sources = Sources::new(Environment::default());
+    let sources = Sources::new(Environment::default(), Network::Tcp, WallClock::System);
     let file = |path: &str| SecretSource::File(path.into());
     let first = sources.upload_key(&file("/a"));
     assert!(Arc::ptr_eq(&first, &sources.upload_key(&file("/a"))), "after a reload too");

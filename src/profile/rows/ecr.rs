@@ -14,6 +14,10 @@ pub(super) const ECR: Profile = Profile {
         "*.dkr-ecr.*.on.aws",
         "*.dkr-ecr-fips.*.on.aws",
         "*.dkr-ecr.*.on.amazonwebservices.com.cn",
+        "*.dkr.ecr.*.c2s.ic.gov",
+        "*.dkr.ecr.*.sc2s.sgov.gov",
+        "*.dkr.ecr.*.cloud.adc-e.uk",
+        "*.dkr.ecr.*.csp.hci.ic.gov",
     ],
     expired: &[Expired { status: 403, words: "authorization token has expired" }],
     evidence: &[

@@ -1,5 +1,6 @@
 //! The simulators alone: what the other tests believe of them. Raw HTTP, one connection for each request.
 
+mod aws;
 mod bodies;
 mod faults;
 mod limits;

@@ -1,5 +1,5 @@
 //! Amazon ECR, private, section 5 of registries.md. The login is `AWS` with a password of twelve hours, which is given
-//! with [`user`](super::super::Registry::user) and expires with another one.
+//! with [`user`](super::super::Registry::user) and expires with another one, or lent by [`Aws`](super::super::Aws).
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -5,6 +5,7 @@ mod artifactory;
 mod distribution;
 mod docker_hub;
 mod ecr;
+mod ecr_public;
 mod generic;
 mod ghcr;
 mod google;

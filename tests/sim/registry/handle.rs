@@ -8,7 +8,7 @@ use super::super::ledger::Role;
 use super::super::lock;
 use super::super::preset::{Preset, TokenPlace};
 use super::super::reply::Reply;
-use super::super::server::{Manner, Server};
+use super::super::server::{Handler, Manner, Server};
 use super::super::world::World;
 use super::session::Session;
 use super::{Engine, Origins, Users};
@@ -96,6 +96,11 @@ impl Registry {
     /// A login. The user owns the repositories under the name `user/`.
     pub fn user(&self, user: &str, password: &str) {
         self.users().add(user, password);
+    }
+
+    /// Makes it answer a path that is not the distribution API's.
+    pub fn answer_at(&self, path: &'static str, handler: Handler) {
+        lock(&self.engine.further).insert(path, handler);
     }
 
     /// Changes the description of the running registry; requests under way keep the old one.

@@ -49,6 +49,8 @@ pub struct Engine {
     origins: OnceLock<Origins>,
     numbers: [AtomicUsize; 3],
     charged: AtomicUsize,
+    /// What else it answers, by path.
+    further: Mutex<HashMap<&'static str, Handler>>,
 }
 
 #[derive(Clone, Copy)]
@@ -83,6 +85,7 @@ impl Engine {
             origins: OnceLock::new(),
             numbers: Default::default(),
             charged: AtomicUsize::new(0),
+            further: Mutex::default(),
         }
     }
 
@@ -124,6 +127,10 @@ impl Engine {
     }
 
     async fn answer_api(&self, preset: &Preset, call: Call) -> Reply {
+        let further = lock(&self.further).get(&*call.entry.path).cloned();
+        if let Some(handler) = further {
+            return handler(call).await;
+        }
         let Some(route) = Route::parse(&call.entry.path).map(|route| self.whole_name(route)) else {
             call.broken(Rule::UnknownPath);
             return Reply::new(404).text("404 page not found\n");

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
+use tokio::time::Instant;
+
 use super::super::content::Store;
 use super::super::lock;
 use super::scope::Scope;
@@ -10,6 +12,8 @@ use super::scope::Scope;
 #[derive(Default)]
 pub struct Users {
     passwords: Mutex<BTreeMap<String, String>>,
+    /// Passwords beside the one above, and identities beside those below, each until its end.
+    lent: Mutex<Vec<(String, String, Instant)>>,
     /// Refresh tokens, called identity tokens in docker's configuration.
     identities: Mutex<BTreeMap<String, String>>,
 }
@@ -17,6 +21,16 @@ pub struct Users {
 impl Users {
     pub fn add(&self, user: &str, password: &str) {
         lock(&self.passwords).insert(user.to_owned(), password.to_owned());
+    }
+
+    /// One more password or identity of a user, good until `end`.
+    pub fn lend(&self, user: &str, password: &str, end: Instant) {
+        lock(&self.lent).push((user.to_owned(), password.to_owned(), end));
+    }
+
+    /// Whatever was lent is worth nothing from now on.
+    pub fn call_in(&self) {
+        lock(&self.lent).clear();
     }
 
     pub fn remove(&self, user: &str) {
@@ -29,7 +43,9 @@ impl Users {
     }
 
     pub fn has_password(&self, user: &str, password: &str) -> bool {
-        lock(&self.passwords).get(user).is_some_and(|right| right == password)
+        let is_lent =
+            |(to, lent, end): &(String, String, Instant)| to == user && lent == password && *end > Instant::now();
+        lock(&self.passwords).get(user).is_some_and(|right| right == password) || lock(&self.lent).iter().any(is_lent)
     }
 
     pub fn with_password(&self, password: &str) -> Option<String> {
@@ -41,7 +57,9 @@ impl Users {
     }
 
     pub fn identity(&self, token: &str) -> Option<String> {
-        lock(&self.identities).get(token).cloned()
+        let lent = lock(&self.lent);
+        let borrower = lent.iter().find(|(_, lent, end)| lent == token && *end > Instant::now());
+        lock(&self.identities).get(token).or(borrower.map(|(to, ..)| to)).cloned()
     }
 }
 

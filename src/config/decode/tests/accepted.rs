@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::load;
 use crate::base::host::RegistryHost;
 use crate::base::secret::Secret;
+use crate::config::cloud::Cloud;
 use crate::config::model::{CredentialSource, SecretSource, ValueOrigin};
 use crate::oci::operation::Access;
 
@@ -79,6 +80,26 @@ fn the_design_example_loads() {
 #[test]
 fn a_missing_secret_file_is_no_configuration_error() {
     assert!(load("credential = { source = 'bearer', token = { file = '/nowhere' } }").is_ok());
+}
+
+#[test]
+fn clouds_are_asked_for_what_is_theirs() {
+    let azure = |tenant: Option<&str>, client_id: Option<&str>| {
+        CredentialSource::Cloud(Cloud::Azure { tenant: tenant.map(Into::into), client_id: client_id.map(Into::into) })
+    };
+    let google = |file: Option<&str>| CredentialSource::Cloud(Cloud::Google { key_file: file.map(Into::into) });
+    for (host, text, source) in [
+        ("eu.gcr.io", "source = 'google'", google(None)),
+        ("europe-docker.pkg.dev", "source = 'google', key_file = 'key.json'", google(Some("/etc/regpass/key.json"))),
+        ("team.azurecr.io", "source = 'azure'", azure(None, None)),
+        ("team.azurecr.cn", "source = 'azure', tenant = 'a.onmicrosoft.com'", azure(Some("a.onmicrosoft.com"), None)),
+        ("*.azurecr.io", "source = 'azure', client_id = '0-1-2'", azure(None, Some("0-1-2"))),
+    ] {
+        let config = load(&format!("[registry.'{host}']\ncredential = {{ {text} }}")).unwrap();
+        assert_eq!(config.registries[0].credential, source, "{host}");
+    }
+    assert!(load("[registry.'images.corp']\nprofile = 'google'\ncredential = { source = 'google' }").is_ok());
+    assert!(load("credential = { source = 'azure' }\n[registry.'a.io']").is_ok(), "a default is for whom it fits");
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn its_examples_work_and_are_every_key() {
             assert!(written.contains(&format!("{path}{key}")), "{path}{key} is missing in config/regpass.toml");
         }
     }
-    for source in credential::SOURCES {
+    for source in credential::sources() {
         assert!(text.contains(&format!("source = \"{}\"", source.name)), "{}", source.name);
         for (key, _) in source.keys {
             assert!(written.contains(&format!("registry.*.credential.{key}")), "{} {key}", source.name);

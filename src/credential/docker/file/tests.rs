@@ -1,9 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::base::host::RegistryHost;
-use crate::credential::tests::{HUB, password};
-use crate::oci::name::RepositoryName;
+use crate::credential::tests::{Asker, password};
 
 fn parse(text: &str) -> DockerFile {
     DockerFile::parse(Path::new("/h/config.json"), text.as_bytes()).unwrap()
@@ -12,10 +10,7 @@ fn parse(text: &str) -> DockerFile {
 /// The answer in short: a credential's user or token, the helper with its key, or the error.
 fn look(file: &DockerFile, image: &str) -> String {
     let (registry, repository) = image.split_once('/').unwrap_or((image, ""));
-    let registry = RegistryHost::parse(registry).unwrap();
-    let repository = RepositoryName::parse(repository).ok();
-    let legacy_keys = if registry.as_str() == "docker.io" { HUB } else { &[] };
-    match file.lookup(&Wanted { registry: &registry, legacy_keys, repository: repository.as_ref() }) {
+    match file.lookup(&Asker::new(registry, repository).wanted()) {
         Lookup::Login(found) => match &found.credential {
             Credential::Anonymous => "anonymous".into(),
             Credential::Password { username, password } => format!("password {username} {}", password.expose()),
@@ -139,8 +134,7 @@ fn errors_name_the_place_and_quote_nothing() {
 #[test]
 fn logins_know_their_file() {
     let file = parse(r#"{"auths": {"a.io": {"auth": "dTpw"}}}"#);
-    let wanted = Wanted { registry: &RegistryHost::parse("a.io").unwrap(), legacy_keys: &[], repository: None };
-    let Lookup::Login(found) = file.lookup(&wanted) else { panic!("there is a login") };
+    let Lookup::Login(found) = file.lookup(&Asker::new("a.io", "").wanted()) else { panic!("there is a login") };
     assert_eq!((&found.credential, &*found.source), (&password("u", "p"), "/h/config.json"));
 }
 
