@@ -48,7 +48,7 @@ pub(super) struct Source {
 }
 
 impl SpoolSpace {
-    /// `each` bytes for one body beyond what fits into memory, and [`BODIES_AT_ONCE`] times as much for all.
+    /// `each` bytes for one body beyond what fits into memory, and sixteen times as much for all.
     pub fn new(each: u64) -> Self {
         Self { each, left: AtomicU64::new(each.saturating_mul(BODIES_AT_ONCE)) }
     }
