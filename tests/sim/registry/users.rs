@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::super::content::Store;
 use super::super::lock;
@@ -9,14 +12,20 @@ use super::scope::Scope;
 
 #[derive(Default)]
 pub struct Users {
-    passwords: Mutex<BTreeMap<String, String>>,
+    /// With the moment each was given.
+    passwords: Mutex<BTreeMap<String, (String, Instant)>>,
     /// Refresh tokens, called identity tokens in docker's configuration.
     identities: Mutex<BTreeMap<String, String>>,
 }
 
 impl Users {
     pub fn add(&self, user: &str, password: &str) {
-        lock(&self.passwords).insert(user.to_owned(), password.to_owned());
+        lock(&self.passwords).insert(user.to_owned(), (password.to_owned(), Instant::now()));
+    }
+
+    /// How long ago the user's password was given.
+    pub fn password_age(&self, user: &str) -> Option<Duration> {
+        lock(&self.passwords).get(user).map(|(_, since)| since.elapsed())
     }
 
     pub fn remove(&self, user: &str) {
@@ -29,15 +38,15 @@ impl Users {
     }
 
     pub fn has_password(&self, user: &str, password: &str) -> bool {
-        lock(&self.passwords).get(user).is_some_and(|right| right == password)
+        lock(&self.passwords).get(user).is_some_and(|(right, _)| right == password)
     }
 
     pub fn with_password(&self, password: &str) -> Option<String> {
-        lock(&self.passwords).iter().find(|(_, right)| *right == password).map(|(user, _)| user.clone())
+        lock(&self.passwords).iter().find(|(_, (right, _))| *right == password).map(|(user, _)| user.clone())
     }
 
     pub fn password(&self, user: &str) -> Option<String> {
-        lock(&self.passwords).get(user).cloned()
+        lock(&self.passwords).get(user).map(|(password, _)| password.clone())
     }
 
     pub fn identity(&self, token: &str) -> Option<String> {
