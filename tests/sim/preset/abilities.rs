@@ -16,7 +16,7 @@ pub struct Abilities {
     pub anonymous: bool,
     /// How many parts a repository's name may have.
     pub parts: RangeInclusive<usize>,
-    /// A legal name of a public repository, and one that only the login reaches.
+    /// A legal name of a public repository, and one that only the login reaches; the same where nobody logs in.
     pub public: &'static str,
     pub private: &'static str,
     pub push: bool,

@@ -27,6 +27,7 @@ impl Preset {
                 preset.policy = Policy::Everyone;
                 preset.can = Abilities {
                     login: None,
+                    private: "acme/public",
                     shown: Shown::Nothing,
                     catalog: Catalog::Everyone,
                     expiry: None,

@@ -26,7 +26,13 @@ impl Preset {
             head_allowed: true,
         };
         preset.others = vec![Other { name: REGION, prefix: PREFIX, trusted: false, preset: region() }];
-        preset.can = Abilities { public: "pause", catalog: Catalog::Never, referrers: true, ..Abilities::open() };
+        preset.can = Abilities {
+            public: "pause",
+            private: "pause",
+            catalog: Catalog::Never,
+            referrers: true,
+            ..Abilities::open()
+        };
         preset
     }
 }

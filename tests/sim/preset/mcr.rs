@@ -22,7 +22,13 @@ impl Preset {
             head_allowed: true,
         };
         preset.lists.unknown = Arc::new(|_| blob_not_found());
-        preset.can = Abilities { parts: 2..=2, public: "dotnet/sdk", catalog: Catalog::Everyone, ..Abilities::open() };
+        preset.can = Abilities {
+            parts: 2..=2,
+            public: "dotnet/sdk",
+            private: "dotnet/sdk",
+            catalog: Catalog::Everyone,
+            ..Abilities::open()
+        };
         preset
     }
 
