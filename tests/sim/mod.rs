@@ -23,6 +23,7 @@
 //! - [`Preset::all`]: every registry under the name of its profile; [`Abilities`] tell what a test may expect of each, and
 //!   [`Registry::furnish`] puts in what they speak of.
 //! - [`Push`]: how a registry takes uploads; `Preset::pushes` changes it. Addresses of sessions are checked to the letter.
+//! - [`Other`]: a further host of a registry, with manners of its own: a second token service, a region.
 //! - [`Fault`]: misbehaviour of one server, for all requests or the next n: `hub.blobs().inject(Fault::…)`; the ones
 //!   about uploads strike while a body is read.
 //! - [`Relay`]: a slow line in front of a server on loopback.

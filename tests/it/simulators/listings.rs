@@ -24,7 +24,7 @@ fn listed(reply: &Reply) -> String {
 #[tokio::test(start_paused = true)]
 async fn links_in_every_form() {
     let tags = "/v2/acme/app/tags/list";
-    let rows = [
+    let rows = vec![
         (Preset::acr(), tags, Some("</v2/acme/app/tags/list?last=b&n=2&orderby=>; rel=\"next\"")),
         (Preset::acr(), "/v2/_catalog", Some("</v2/_catalog?last=acme%2Fapp&n=2&orderby=>; rel=\"next\"")),
         (Preset::zot(), tags, Some("</v2/acme/app/tags/list?n=2&last=b>; rel=\"next\"")),
@@ -40,6 +40,19 @@ async fn links_in_every_form() {
     let bench = bench(Preset::artifactory_by_path(), "docker-local/").await;
     let reply = bench.send("GET", "/v2/docker-local/acme/app/tags/list?n=2", &[], b"").await;
     assert_eq!(reply.header("link"), Some("</v2/acme/app/tags/list?last=b&n=2>; rel=\"next\""), "the key is lost");
+}
+
+/// Nobody gave an `n`.
+#[tokio::test(start_paused = true)]
+async fn ghcr_links_with_n_0() {
+    let mut preset = Preset::ghcr();
+    preset.lists.catalog.as_mut().unwrap().chunked = false;
+    let bench = bench(preset, "").await;
+    for number in 0..120 {
+        bench.registry.publish(&format!("0b2ce/core{number:03}"), "1", &Image::single("app", Family::Oci));
+    }
+    let reply = bench.send("GET", "/v2/_catalog", &[], b"").await;
+    assert_eq!(reply.header("link"), Some("</v2/_catalog?last=0b2ce%2Fcore099&n=0>; rel=\"next\""));
 }
 
 #[tokio::test(start_paused = true)]
@@ -62,7 +75,7 @@ async fn quay_s_cursor_is_a_secret_and_leads_on() {
 
 #[tokio::test(start_paused = true)]
 async fn lengths_and_places_out_of_bounds() {
-    let rows = [
+    let rows = vec![
         (Preset::quay(), "n=0", "200", "a"),
         (Preset::quay(), "n=x", "200", "a"),
         (Preset::quay(), "n=1000000", "200", "a b c"),

@@ -1,6 +1,7 @@
 //! The simulators alone: what the other tests believe of them. Raw HTTP, one connection for each request.
 
 mod abilities;
+mod blobs;
 mod bodies;
 mod faults;
 mod limits;
@@ -11,6 +12,7 @@ mod mounts;
 mod presets;
 mod relay;
 mod sessions;
+mod tokens;
 mod writes;
 
 use std::time::Duration;

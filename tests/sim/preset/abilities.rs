@@ -7,6 +7,7 @@ use super::super::registry::Registry;
 use super::{Expiry, Preset};
 
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Abilities {
     /// User and password; `None` where nobody logs in.
     pub login: Option<(&'static str, &'static str)>,

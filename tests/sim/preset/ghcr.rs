@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
 use super::super::registry::{Ask, Denial, Route, Scope, TokenAsk, Why, distribution_scopes};
 use super::super::reply::Reply;
 use super::{
@@ -24,6 +27,8 @@ impl Preset {
         // Not `{}`, as the specification wants.
         preset.base = Arc::new(|_| Reply::new(200).body("application/json", ""));
         preset.gate.refuse = Arc::new(refuse);
+        // The encoded password is a token without any exchange.
+        preset.gate.password_in_bearer = |token| String::from_utf8(BASE64_STANDARD.decode(token).ok()?).ok();
         preset.gate.scopes = Arc::new(scopes);
         preset.tokens.place = TokenPlace::Registry;
         preset.tokens.headers = HEADERS;

@@ -27,6 +27,8 @@ impl Preset {
         // kubernetes/registry.k8s.io, handlers.go.
         preset.gate.open_to_public = true;
         preset.gate.scopes = Arc::new(scopes);
+        // An access token of OAuth is taken as it is.
+        preset.gate.password_in_bearer = |token| Some(token.to_owned());
         preset.gate.refuse = Arc::new(|denial| refuse(denial, "\""));
         preset.tokens.place = TokenPlace::Registry;
         preset.tokens.path = "/v2/token".into();

@@ -83,6 +83,8 @@ pub struct Gate {
     pub basic: bool,
     /// Whose Basic it takes.
     pub basic_for: fn(&str) -> bool,
+    /// The password that a bearer may be which no token service issued.
+    pub password_in_bearer: fn(&str) -> Option<String>,
     /// How long a password is good.
     pub password_lifetime: Option<Duration>,
     /// What a request needs.
@@ -92,6 +94,7 @@ pub struct Gate {
 }
 
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Tokens {
     pub place: TokenPlace,
     pub path: String,
@@ -155,6 +158,7 @@ pub enum TokenField {
 }
 
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Pull {
     pub blobs: Delivery,
     /// HEAD of a blob is answered here, where GET leads elsewhere.

@@ -28,6 +28,7 @@ impl Preset {
                 open_to_public: false,
                 basic: false,
                 basic_for: |_| true,
+                password_in_bearer: |_| None,
                 password_lifetime: None,
                 scopes: Arc::new(distribution_scopes),
                 refuse: Arc::new(distribution::refuse),

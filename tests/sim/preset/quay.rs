@@ -9,7 +9,7 @@ use super::super::registry::{Ask, Denial, Route, Scope, TokenAsk, distribution_s
 use super::super::reply::Reply;
 use super::{
     Abilities, Catalog, Delivery, Hop, LinkForm, Paging, Place, Preset, Referrers, TokenField, TokenPlace, TooMany,
-    Untyped,
+    Untyped, WithoutFrom,
 };
 
 impl Preset {
@@ -48,6 +48,9 @@ impl Preset {
         preset.lists.catalog = Some(Paging { link: LinkForm::Sealed, ..paging });
         preset.lists.referrers = Referrers::Missing;
         preset.push.status_prefix = "bytes=";
+        // In which words is not on record.
+        let sourceless = Reply::error_detail(400, "INVALID_REQUEST", "the source of the mount is missing", "{}");
+        preset.push.mounts.without_from = WithoutFrom::Refused(sourceless);
         preset.push.deletes.blobs = Some(Reply::error(405, "UNSUPPORTED", "The operation is unsupported."));
         preset.can = Abilities { parts: 2..=2, delete_blobs: false, catalog: Catalog::Login, ..Abilities::plain() };
         preset

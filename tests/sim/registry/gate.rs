@@ -7,7 +7,6 @@ use tokio::time::Instant;
 
 use super::super::call::Call;
 use super::super::ledger::Entry;
-use super::super::preset::Mint;
 use super::super::reply::Reply;
 use super::super::rules::Rule;
 use super::super::world;
@@ -131,12 +130,11 @@ impl Engine {
         match self.tokens.find(token) {
             Some(issued) if issued.expires <= Instant::now() => Err(Why::StaleToken),
             Some(issued) => Ok(Caller::Token(issued)),
-            // GHCR takes the encoded password as a token without any exchange.
-            None if preset.tokens.mint == Mint::Ghcr => {
-                let user = super::token::decoded(token).and_then(|password| self.users.with_password(&password));
+            None => {
+                let password = (preset.gate.password_in_bearer)(token);
+                let user = password.and_then(|password| self.users.with_password(&password));
                 user.map(Caller::User).ok_or(Why::UnknownToken)
             }
-            None => Err(Why::UnknownToken),
         }
     }
 

@@ -195,6 +195,9 @@ impl Engine {
             "nbf": now - 300,
             "sub": ask.user.as_deref().unwrap_or_default(),
         });
+        if let (Mint::JwtOfUser, Some(claims)) = (tokens.mint, claims.as_object_mut()) {
+            claims.remove("access");
+        }
         if let Some(change) = &tokens.claims {
             change(&mut claims);
         }
@@ -230,11 +233,6 @@ async fn read_form(preset: &Preset, call: &mut Call) -> Result<String, Reply> {
 fn wants_refresh_token(parameters: &str) -> bool {
     query::value(parameters, "offline_token").as_deref() == Some("true")
         || query::value(parameters, "access_type").as_deref() == Some("offline")
-}
-
-/// What a GHCR login token decodes to.
-pub(super) fn decoded(token: &str) -> Option<String> {
-    String::from_utf8(BASE64_STANDARD.decode(token).ok()?).ok()
 }
 
 /// Long enough that no test outlives it.

@@ -84,6 +84,9 @@ async fn quay() {
         ),
     ];
     assert_replies(&bench(Preset::quay()).await, &rows).await;
+    let mount = "/v2/acme/private/blobs/uploads/?mount=sha256:1";
+    let row = (("POST", mount, Who::Token("repository:acme/private:pull,push")), (400, &[][..], Text::Any));
+    assert_replies(&bench(Preset::quay()).await, &[row]).await;
 }
 
 #[tokio::test(start_paused = true)]
