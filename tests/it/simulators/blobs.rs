@@ -61,6 +61,20 @@ async fn blobs_by_get_and_head() {
     }
 }
 
+/// The region has them too, in its own manner.
+#[tokio::test(start_paused = true)]
+async fn blobs_of_the_region() {
+    let (bench, blob, path) = bench(Preset::kubernetes()).await;
+    let target = format!("http://region.k8s.test{}", path.replace("/v2/", "/v2/k8s-artifacts-prod/images/"));
+    let reply = bench.send("GET", &target, &[], b"").await;
+    let location = reply.header("location").unwrap();
+    assert_eq!(reply.status, 302);
+    let folder = "/artifacts-downloads/namespaces/k8s-artifacts-prod/repositories/images/downloads/";
+    assert!(location.starts_with(folder), "{location}");
+    let reply = bench.send("GET", &format!("http://region.k8s.test{location}"), &[], b"").await;
+    assert_eq!(reply.body, blob.slice().to_bytes());
+}
+
 #[tokio::test(start_paused = true)]
 async fn addresses_are_good_for_a_while() {
     let rows = vec![

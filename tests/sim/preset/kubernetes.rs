@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::Method;
 
-use super::super::registry::{Ask, Route};
+use super::super::registry::{Ask, Denial, Route, Scope};
 use super::super::reply::Reply;
 use super::{Abilities, Catalog, Delivery, Hop, Other, Place, Policy, Preset};
 
@@ -41,6 +41,12 @@ impl Preset {
 fn region() -> Preset {
     let mut preset = Preset::google();
     preset.oddities = Arc::new(|_| None);
+    let refuse = Arc::clone(&preset.gate.refuse);
+    preset.gate.refuse = Arc::new(move |denial| {
+        let whole = |scope: &Scope| Scope { name: format!("{PREFIX}{}", scope.name), ..scope.clone() };
+        let (ask, why, realm, service) = (denial.ask, denial.why, denial.realm.clone(), denial.service.clone());
+        refuse(&Denial { ask, why, needs: denial.needs.iter().map(whole).collect(), realm, service })
+    });
     preset
 }
 

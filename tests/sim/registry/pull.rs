@@ -5,7 +5,7 @@ use http::{Method, header};
 use super::super::content::{Manifest, media, sha256};
 use super::super::preset::{Delivery, Untyped};
 use super::super::reply::Reply;
-use super::{Ask, Engine, blob_store};
+use super::{Ask, Engine, Route, blob_store};
 
 const OCI: [&str; 2] = [media::OCI_INDEX, media::OCI_MANIFEST];
 const DOCKER: [&str; 2] = [media::DOCKER_LIST, media::DOCKER_MANIFEST];
@@ -82,7 +82,10 @@ impl Engine {
                 blob_store::content_reply(ask.entry, &blob).header("docker-content-digest", digest)
             }
             Delivery::Redirect { hops, .. } => {
-                let location = self.signed_location(ask.preset, name, &blob.digest);
+                // As it was asked for, with whatever stands in front of it here.
+                let whole = Route::parse(&ask.entry.path);
+                let whole = whole.as_ref().and_then(Route::repository).unwrap_or(name);
+                let location = self.signed_location(ask.preset, whole, &blob.digest);
                 self.redirect(hops, 0, &location)
             }
         }

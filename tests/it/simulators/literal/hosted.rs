@@ -150,7 +150,7 @@ async fn kubernetes() {
                 401,
                 &[(
                     CHALLENGE,
-                    r#"Bearer realm="http://region.k8s.test/v2/token",service="region.k8s.test",scope="repository:none:pull""#,
+                    r#"Bearer realm="http://region.k8s.test/v2/token",service="region.k8s.test",scope="repository:k8s-artifacts-prod/images/none:pull""#,
                 )],
                 Text::Any,
             ),
