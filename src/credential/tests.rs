@@ -45,7 +45,7 @@ impl Asker {
         Self {
             registry: host(registry),
             repository: RepositoryName::parse(repository).ok(),
-            profile: profile::by_host(&host(registry)).name,
+            profile: profile::by_host(&host(registry)).unwrap_or_else(profile::fallback).name,
             origin: Origin::https(registry).unwrap(),
         }
     }

@@ -20,7 +20,10 @@
 //! - [`Sim`]: one network, one [`Clock`], one [`Ledger`], one set of [`Rule`]s for all its servers.
 //! - [`Preset`]: a registry as data. A new registry is a new file in `preset/`: start from `Preset::plain`, change what
 //!   differs, cite the source. [`Registry::change`] alters a running one.
+//! - [`Preset::all`]: every registry under the name of its profile; [`Abilities`] tell what a test may expect of each, and
+//!   [`Registry::furnish`] puts in what they speak of.
 //! - [`Push`]: how a registry takes uploads; `Preset::pushes` changes it. Addresses of sessions are checked to the letter.
+//! - [`Other`]: a further host of a registry, with manners of its own: a second token service, a region.
 //! - [`Fault`]: misbehaviour of one server, for all requests or the next n: `hub.blobs().inject(Fault::…)`; the ones
 //!   about uploads strike while a body is read.
 //! - [`Aws`], [`Azure`], [`Google`]: clouds that lend logins for a registry, as strict as the real ones.
@@ -60,9 +63,9 @@ pub use self::ledger::{AuthSeen, Entry, Expect, Framing, Ledger, Role};
 pub use self::network::Network;
 pub use self::plan::FaultHandle;
 pub use self::preset::{
-    Deletes, Delivery, Expiry, Gate, Hop, Length, Limit, LinkForm, Lists, Locations, Mint, Mode, Mounts, Paging,
-    Patches, Place, Preset, Pull, Push, Rate, Referrers, SinglePost, Source, TokenField, TokenPlace, Tokens, Untyped,
-    WithoutFrom,
+    Abilities, Catalog, Deletes, Delivery, Expiry, Gate, Hop, Length, Limit, LinkForm, Lists, Locations, Mint, Mode,
+    Mounts, Offers, Other, Paging, Patches, Place, Preset, Pull, Push, Rate, Referrers, Shown, Signed, SinglePost,
+    Source, TokenField, TokenPlace, Tokens, TooMany, Untyped, WithoutFrom,
 };
 pub use self::registry::{Ask, Caller, Denial, Policy, Registry, Route, Scope, TokenAsk, Users, Why};
 pub use self::relay::{Pace, Relay};

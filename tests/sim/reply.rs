@@ -101,6 +101,15 @@ impl Reply {
             .json(format_args!(r#"{{"errors":[{{"code":"{code}","message":{message},"detail":{detail}}}]}}"#))
     }
 
+    /// The page of nginx, where it answers in place of what is behind it: `title` is `401 Authorization Required`.
+    pub fn nginx(status: u16, title: &str) -> Self {
+        let page = [
+            &format!("<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n"),
+            &format!("<center><h1>{title}</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"),
+        ];
+        Self::new(status).body("text/html", page.map(String::as_str).concat())
+    }
+
     pub fn redirect(status: u16, location: &str) -> Self {
         Self::new(status).header("location", location)
     }

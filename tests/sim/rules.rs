@@ -18,6 +18,10 @@ pub enum Rule {
     BasicAtRegistry,
     /// A path outside the distribution API, or a name, tag or digest outside its grammar.
     UnknownPath,
+    /// A repository that a token for `push` made, and that was then read: the token was for a pull.
+    MadeByAsking,
+    /// Authorization at another host that redirects of the API lead to.
+    CredentialAfterRedirect,
     /// A bearer token that no server of this simulation issued.
     UnknownBearer,
     /// A bearer token that another registry's token service issued.

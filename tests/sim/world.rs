@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use http::{HeaderMap, header};
 use tokio::task::AbortHandle;
 
@@ -91,8 +93,8 @@ impl Sim {
     }
 
     /// Starts the servers of a registry.
-    pub async fn start(&self, preset: Preset) -> Registry {
-        Registry::start(&self.world, preset).await
+    pub fn start(&self, preset: Preset) -> BoxFuture<'_, Registry> {
+        Registry::start(&self.world, preset).boxed()
     }
 
     /// Starts a server that is no registry. In memory its address is `host:80`.

@@ -1,14 +1,19 @@
 //! The simulators alone: what the other tests believe of them. Raw HTTP, one connection for each request.
 
+mod abilities;
 mod aws;
+mod blobs;
 mod bodies;
 mod faults;
 mod limits;
+mod listings;
+mod literal;
 mod locations;
 mod mounts;
 mod presets;
 mod relay;
 mod sessions;
+mod tokens;
 mod writes;
 
 use std::time::Duration;
@@ -67,6 +72,24 @@ impl Bench {
             Some(rest) => rest.split_at(rest.find('/').unwrap()),
             None => (self.registry.authority(), target),
         }
+    }
+
+    /// The header with a token for `scope`; the login's, or nobody's.
+    async fn bearer(&self, scope: &str, login: Option<(&str, &str)>) -> String {
+        let preset = self.registry.preset();
+        let service = preset.tokens.service.clone().unwrap_or_else(|| self.registry.authority().to_owned());
+        let parameters: Vec<String> = [("service", &*service), ("scope", scope)]
+            .iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(key, value)| format!("{key}={}", value.replace(' ', "+")))
+            .collect();
+        let target = format!("{}{}?{}", self.registry.token().origin(), preset.tokens.path, parameters.join("&"));
+        let line = login.map(|(user, password)| basic(user, password));
+        let reply = self.send("GET", &target, &line.as_deref().into_iter().collect::<Vec<_>>(), b"").await;
+        assert_eq!(reply.status, 200, "{target} {reply:?}");
+        let document = reply.json();
+        let tokens = ["token", "access_token"].map(|key| document[key].as_str().unwrap_or_default().to_owned());
+        format!("authorization: Bearer {}", tokens.iter().find(|token| !token.is_empty()).unwrap())
     }
 
     /// A new session's address.

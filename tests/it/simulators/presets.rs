@@ -46,7 +46,7 @@ async fn acr() {
             ("GET", TAGS, ANONYMOUS, "401 UNAUTHORIZED", &tags),
             ("POST", UPLOADS, ANONYMOUS, "401 UNAUTHORIZED", &push),
             ("GET", "/v2/", WRONG, "401 UNAUTHORIZED", flipped),
-            ("GET", TAGS, "login", "200", "none"),
+            ("GET", TAGS, "login", "401 UNAUTHORIZED", flipped),
         ],
     )
     .await;
@@ -88,23 +88,26 @@ async fn ecr() {
 
 #[tokio::test(start_paused = true)]
 async fn google() {
-    let bench = bench(Preset::google()).await;
+    let bench = Bench::start(Preset::google()).await;
+    bench.registry.keep("acme/images/app", "1", &Image::single("app", Family::Oci));
+    bench.registry.user("acme", "password");
+    let tags = "/v2/acme/images/app/tags/list";
     let bearer = r#"Bearer realm="http://pkg.test/v2/token""#;
-    let pull = format!(r#"{bearer},service="pkg.test",scope="repository:acme/app:pull""#);
-    let delete = format!(r#"{bearer},service="pkg.test",scope="repository:acme/app:pull,push""#);
+    let pull = format!(r#"{bearer},service="pkg.test",scope="repository:acme/images/app:pull""#);
+    let delete = format!(r#"{bearer},service="pkg.test",scope="repository:acme/images/app:pull,push""#);
     assert_challenges(
         &bench,
         &[
             ("GET", "/v2/", ANONYMOUS, "401 UNAUTHORIZED", bearer),
-            ("GET", TAGS, ANONYMOUS, "401 UNAUTHORIZED", &pull),
-            ("DELETE", "/v2/acme/app/manifests/1", ANONYMOUS, "401 UNAUTHORIZED", &delete),
-            ("GET", TAGS, STALE, "401 UNAUTHORIZED", "none"),
-            ("GET", TAGS, WRONG, "401 UNAUTHORIZED", "none"),
-            ("GET", TAGS, "login", "200", "none"),
+            ("GET", tags, ANONYMOUS, "401 UNAUTHORIZED", &pull),
+            ("DELETE", "/v2/acme/images/app/manifests/1", ANONYMOUS, "401 UNAUTHORIZED", &delete),
+            ("GET", tags, STALE, "401 UNAUTHORIZED", "none"),
+            ("GET", tags, WRONG, "401 UNAUTHORIZED", "none"),
+            ("GET", tags, "login", "200", "none"),
         ],
     )
     .await;
-    let token = "/v2/token?service=pkg.test&scope=repository:acme/app:pull";
+    let token = "/v2/token?service=pkg.test&scope=repository:acme/images/app:pull";
     for (method, target, line, expected) in [
         ("POST", "/v2/token", ANONYMOUS, "404"),
         ("GET", &format!("{token}&scope=repository:acme/other:pull"), ANONYMOUS, "400 UNSUPPORTED"),

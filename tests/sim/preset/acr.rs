@@ -6,15 +6,31 @@ use std::time::Duration;
 use super::super::registry::{Ask, Denial, Policy, Route, Scope, Why, distribution_scopes};
 use super::super::reply::Reply;
 use super::distribution::detail;
-use super::{Delivery, Hop, Length, Limit, Locations, Place, Preset, Referrers, TokenField, TokenPlace};
+use super::{
+    Abilities, Catalog, Delivery, Hop, Length, Limit, LinkForm, Locations, Paging, Place, Preset, Referrers,
+    TokenField, TokenPlace,
+};
+
+const HEADERS: &[(&str, &str)] = &[
+    ("docker-distribution-api-version", "registry/2.0"),
+    ("server", "openresty"),
+    ("access-control-expose-headers", "Docker-Content-Digest"),
+    ("access-control-expose-headers", "WWW-Authenticate"),
+    ("access-control-expose-headers", "Link"),
+    ("access-control-expose-headers", "X-Ms-Correlation-Request-Id"),
+    ("x-ms-correlation-request-id", "c0a4d8a0-2b1e-4c57-9f0e-5a2f4f0d7f11"),
+];
+/// The admin user bears the registry's name.
+const ADMIN: &str = "acr";
 
 impl Preset {
     pub fn acr() -> Self {
         let mut preset = Self::plain("acr.test");
         preset.title_case = true;
+        preset.headers = HEADERS;
         preset.policy = Policy::Users;
-        // The admin user and service principals.
         preset.gate.basic = true;
+        preset.gate.basic_for = takes_basic;
         preset.gate.scopes = Arc::new(scopes);
         preset.gate.refuse = Arc::new(refuse);
         preset.tokens.place = TokenPlace::Registry;
@@ -32,6 +48,17 @@ impl Preset {
             valid_for: Duration::from_secs(1200),
             head_allowed: true,
         };
+        preset.pull.heads_stay = true;
+        // Azure/acr#217.
+        let malformed =
+            "Authentication information is not given in the correct format. Check the value of Authorization header.";
+        preset.pull.doubly_authorized = Some(
+            Reply::new(400)
+                .xml(&format!("<Error><Code>InvalidAuthenticationInfo</Code><Message>{malformed}</Message></Error>")),
+        );
+        let paging = Paging { default: Some(100), link: LinkForm::OrderBy, ..Paging::plain() };
+        preset.lists.tags = paging;
+        preset.lists.catalog = Some(paging);
         preset.lists.referrers = Referrers::Index;
         preset.push.locations = Locations::RelativeWithState;
         preset.push.parameters = &[("_nouploadcache", "false")];
@@ -43,7 +70,20 @@ impl Preset {
         // dotnet/sdk-container-builds#258.
         preset.push.patches.range_malformed =
             Reply::error(400, "BLOB_UPLOAD_INVALID", "the Content-Range header format is invalid");
+        preset.can = Abilities {
+            login: Some((ADMIN, "password")),
+            catalog: Catalog::Login,
+            referrers: true,
+            ..Abilities::plain()
+        };
         preset
+    }
+
+    /// The 429; there are quotas for reads and for writes (microsoft/containerregistry#108).
+    pub fn acr_throttled() -> Reply {
+        let message =
+            "Too many requests. Please visit https://aka.ms/acr/skus#sku-feature-matrix for more information.";
+        Reply::error(429, "TOOMANYREQUESTS", message)
     }
 }
 
@@ -55,15 +95,24 @@ fn scopes(ask: &Ask<'_>) -> Vec<Scope> {
     }
 }
 
+/// The admin user and service principals; tokens with scope maps are for the token service only, and so is the user of
+/// refresh tokens, whose name is all zeros.
+fn takes_basic(user: &str) -> bool {
+    let is_guid = user.len() == 36 && user.split('-').map(str::len).eq([8, 4, 4, 4, 12]);
+    user == ADMIN || is_guid && user.contains(|c: char| !matches!(c, '0' | '-'))
+}
+
 /// The scheme changes with the request: a wrong Basic is asked for another Basic.
 fn refuse(denial: &Denial<'_>) -> Reply {
     let reply = unauthorized(&denial.needs);
-    if denial.why == Why::WrongPassword {
-        return reply.header("www-authenticate", r#"Basic realm="Azure Container Registry""#);
+    match (denial.why, denial.scope()) {
+        (Why::WrongPassword, _) => reply.header("www-authenticate", r#"Basic realm="Azure Container Registry""#),
+        (Why::InsufficientScope, Some(scope)) => {
+            let (realm, service) = (&denial.realm, &denial.service);
+            reply.header("www-authenticate", format!(r#"Bearer realm="{realm}",service="{service}",scope="{scope}""#))
+        }
+        (_, scope) => reply.header("www-authenticate", denial.bearer(scope.as_deref())),
     }
-    let scopes: Vec<String> = denial.needs.iter().map(ToString::to_string).collect();
-    let scope = (!scopes.is_empty()).then(|| scopes.join(" "));
-    reply.header("www-authenticate", denial.bearer(scope.as_deref()))
 }
 
 fn unauthorized(needs: &[Scope]) -> Reply {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::registry::{Ask, Denial, Policy, Route, Scope, Series};
 use super::super::reply::Reply;
-use super::{Deletes, Preset, SinglePost, Untyped};
+use super::{Abilities, Catalog, Deletes, Preset, Shown, SinglePost, Untyped};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -25,10 +25,19 @@ impl Preset {
             Mode::Open => {
                 preset.gate.open = true;
                 preset.policy = Policy::Everyone;
+                preset.can = Abilities {
+                    login: None,
+                    private: "acme/public",
+                    shown: Shown::Nothing,
+                    catalog: Catalog::Everyone,
+                    expiry: None,
+                    ..preset.can
+                };
             }
             Mode::Htpasswd => {
                 preset.gate.basic = true;
                 preset.gate.refuse = Arc::new(refuse_basic);
+                preset.can = Abilities { shown: Shown::Basic, anonymous: false, expiry: None, ..preset.can };
             }
             Mode::Token => {
                 preset.tokens.path = "/auth/token".into();
@@ -42,7 +51,9 @@ impl Preset {
     #[must_use]
     pub fn without_delete(self) -> Self {
         let refusal = Reply::error(405, "UNSUPPORTED", "The operation is unsupported.");
-        self.pushes(|push| push.deletes = Deletes::refused(&refusal))
+        let mut preset = self.pushes(|push| push.deletes = Deletes::refused(&refusal));
+        preset.can = preset.can.undeletable();
+        preset
     }
 }
 

@@ -8,7 +8,7 @@ use http::Method;
 use super::super::registry::{Ask, Denial, Route, Scope, TokenAsk};
 use super::super::reply::Reply;
 use super::distribution::detail;
-use super::{Delivery, Hop, LinkForm, Place, Preset, Rate, Referrers, Untyped};
+use super::{Abilities, Catalog, Delivery, Hop, LinkForm, Place, Preset, Rate, Referrers, Untyped};
 
 const HEADERS: &[(&str, &str)] =
     &[("docker-distribution-api-version", "registry/2.0"), ("strict-transport-security", "max-age=31536000")];
@@ -42,6 +42,15 @@ impl Preset {
         preset.lists.tags.chunked = true;
         preset.lists.catalog = None;
         preset.lists.referrers = Referrers::Index;
+        preset.can = Abilities {
+            login: Some(("alice", "alices password")),
+            parts: 2..=2,
+            public: "library/python",
+            private: "alice/app",
+            catalog: Catalog::Never,
+            referrers: true,
+            ..Abilities::plain()
+        };
         preset
     }
 

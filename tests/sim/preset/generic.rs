@@ -17,6 +17,10 @@ pub enum Expiry {
     Denied403,
     /// 400 DENIED "Your Authorization Token is invalid." (ECR Public).
     Denied400,
+    /// 401 with a challenge that names a realm nobody has heard of (NGC).
+    OtherRealm,
+    /// 401 with a challenge of another scheme (Harbor).
+    OtherScheme,
 }
 
 impl Preset {
@@ -41,6 +45,7 @@ impl Preset {
     /// How a stale token is refused; other refusals stay.
     #[must_use]
     pub fn expiry(mut self, expiry: Expiry) -> Self {
+        self.can.expiry = Some(expiry);
         let usual = Arc::clone(&self.gate.refuse);
         self.gate.refuse = Arc::new(move |denial| match (denial.why, expiry) {
             (Why::StaleToken | Why::UnknownToken, Expiry::BareUnauthorized) => {
@@ -51,6 +56,15 @@ impl Preset {
             }
             (Why::StaleToken | Why::UnknownToken, Expiry::Denied400) => {
                 Reply::error(400, "DENIED", "Your Authorization Token is invalid.")
+            }
+            (Why::StaleToken | Why::UnknownToken, Expiry::OtherRealm) => {
+                let realm = format!("http://elsewhere.{}/token", denial.ask.registry.origins().registry_authority());
+                let challenge = format!(r#"Bearer realm="{realm}",service="registry",error="invalid_token""#);
+                Reply::error(401, "UNAUTHORIZED", "authentication required").header("www-authenticate", challenge)
+            }
+            (Why::StaleToken | Why::UnknownToken, Expiry::OtherScheme) => {
+                let reply = Reply::error(401, "UNAUTHORIZED", "authentication required");
+                reply.header("www-authenticate", r#"Basic realm="Registry""#)
             }
             _ => usual(denial),
         });

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
 use super::super::registry::{Ask, Denial, Route, Scope, TokenAsk, Why, distribution_scopes};
 use super::super::reply::Reply;
 use super::{
-    Deletes, Delivery, Hop, Limit, LinkForm, Locations, Mint, Paging, Place, Preset, Referrers, TokenField, TokenPlace,
+    Abilities, Deletes, Delivery, Hop, Limit, LinkForm, Locations, Mint, Paging, Place, Preset, Referrers, TokenField,
+    TokenPlace,
 };
 
 const HEADERS: &[(&str, &str)] =
@@ -23,6 +27,8 @@ impl Preset {
         // Not `{}`, as the specification wants.
         preset.base = Arc::new(|_| Reply::new(200).body("application/json", ""));
         preset.gate.refuse = Arc::new(refuse);
+        // The encoded password is a token without any exchange.
+        preset.gate.password_in_bearer = |token| String::from_utf8(BASE64_STANDARD.decode(token).ok()?).ok();
         preset.gate.scopes = Arc::new(scopes);
         preset.tokens.place = TokenPlace::Registry;
         preset.tokens.headers = HEADERS;
@@ -38,7 +44,7 @@ impl Preset {
             valid_for: Duration::from_secs(300),
             head_allowed: false,
         };
-        let paging = Paging { default: Some(100), most: None, sorted: false, link: LinkForm::Relative, chunked: false };
+        let paging = Paging { default: Some(100), sorted: false, ..Paging::plain() };
         preset.lists.tags = paging;
         preset.lists.catalog = Some(Paging { sorted: true, link: LinkForm::EchoesN, chunked: true, ..paging });
         preset.lists.referrers = Referrers::GitHubPage;
@@ -47,6 +53,14 @@ impl Preset {
         let message = "the request body is too large and exceeds the maximum permissible limit of 4.00MiB";
         preset.push.patches.most_ranged = Some(Limit::new(4 << 20, Reply::error(416, "SIZE_INVALID", message)));
         preset.push.deletes = Deletes::refused(&unsupported());
+        preset.can = Abilities {
+            login: Some(("toddysm", "ghp_toddysm")),
+            parts: 2..=usize::MAX,
+            public: "toddysm/python",
+            private: "toddysm/private",
+            ..Abilities::plain()
+        }
+        .undeletable();
         preset
     }
 }

@@ -1,6 +1,8 @@
 //! Registries as data: what each does differently, with a few hooks where data is not enough.
 
+mod abilities;
 mod acr;
+mod all;
 mod artifactory;
 mod distribution;
 mod docker_hub;
@@ -8,18 +10,32 @@ mod ecr;
 mod ecr_public;
 mod generic;
 mod ghcr;
+mod gitea;
+mod gitlab;
 mod google;
 mod harbor;
+mod kubernetes;
+mod lists;
+mod mcr;
+mod ngc;
+mod other;
 mod plain;
 mod push;
+mod quay;
+mod zot;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
+pub use self::abilities::{Abilities, Catalog, Shown};
 pub use self::distribution::Mode;
 pub use self::generic::Expiry;
+pub use self::gitea::Offers;
+pub use self::lists::{LinkForm, Lists, Paging, Referrers, TooMany};
+pub use self::other::Other;
+pub(super) use self::plain::name_unknown;
 pub use self::push::{Deletes, Length, Limit, Locations, Mounts, Patches, Push, SinglePost, Source, WithoutFrom};
 use super::registry::{Ask, Denial, FOREVER, Policy, Scope, TokenAsk};
 use super::reply::Reply;
@@ -50,6 +66,10 @@ pub struct Preset {
     pub pull: Pull,
     pub lists: Lists,
     pub push: Push,
+    /// Further hosts of the same registry.
+    pub others: Vec<Other>,
+    /// What a test that walks all registries may expect.
+    pub can: Abilities,
 }
 
 /// How the API admits callers.
@@ -57,8 +77,16 @@ pub struct Preset {
 pub struct Gate {
     /// Needs no credential at all.
     pub open: bool,
+    /// Reads of public repositories need none.
+    pub open_to_public: bool,
     /// Takes Basic; elsewhere Basic is a broken rule.
     pub basic: bool,
+    /// Whose Basic it takes.
+    pub basic_for: fn(&str) -> bool,
+    /// The password that a bearer may be which no token service issued.
+    pub password_in_bearer: fn(&str) -> Option<String>,
+    /// How long a password is good.
+    pub password_lifetime: Option<Duration>,
     /// What a request needs.
     pub scopes: AskHook<Vec<Scope>>,
     /// The whole refusal, challenge included.
@@ -66,6 +94,7 @@ pub struct Gate {
 }
 
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Tokens {
     pub place: TokenPlace,
     pub path: String,
@@ -82,6 +111,10 @@ pub struct Tokens {
     /// How `grant_type=password` is refused; `None` where it works.
     pub password_refused: Option<Reply>,
     pub mint: Mint,
+    /// How an opaque token is spelled: its number, and the end of its time.
+    pub opaque: fn(usize, u64) -> String,
+    /// A token call that names `push` makes the repository.
+    pub push_creates: bool,
     /// How long a token really works.
     pub lifetime: Duration,
     /// `expires_in` as told, if at all.
@@ -109,6 +142,8 @@ pub enum TokenPlace {
 pub enum Mint {
     Jwt,
     Opaque,
+    /// A JWT without `access`, good for whatever its user may.
+    JwtOfUser,
     /// Opaque, and good for whatever its user may, not only for what was asked.
     Unbound,
     /// Base64 of `v1:user/repo:…`, or of the password itself.
@@ -123,8 +158,17 @@ pub enum TokenField {
 }
 
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Pull {
     pub blobs: Delivery,
+    /// HEAD of a blob is answered here, where GET leads elsewhere.
+    pub heads_stay: bool,
+    /// The last hop's path and query.
+    pub signed: Signed,
+    /// How the store answers a signed request that carries Authorization too.
+    pub doubly_authorized: Option<Reply>,
+    /// The tag `sha256-HEX` is read as the digest.
+    pub digest_tags: bool,
     pub untyped: Untyped,
     pub missing_manifest: AskHook<Reply>,
     pub digest_header: bool,
@@ -158,6 +202,15 @@ pub enum Place {
     Blobs,
 }
 
+/// How a signed address is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signed {
+    /// `/signed/DIGEST?expires=…&signature=…`
+    InQuery,
+    /// `/artifacts-downloads/namespaces/P/repositories/R/downloads/…`
+    InPath,
+}
+
 /// What a manifest request gets whose `Accept` does not name the manifest's type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Untyped {
@@ -174,42 +227,6 @@ pub struct Rate {
     pub exceeded: Reply,
 }
 
-#[derive(Clone)]
-pub struct Lists {
-    pub tags: Paging,
-    pub catalog: Option<Paging>,
-    pub referrers: Referrers,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub struct Paging {
-    /// Page length when `n` is missing; `None`: all.
-    pub default: Option<usize>,
-    /// A greater `n` is an error.
-    pub most: Option<usize>,
-    /// Else oldest first.
-    pub sorted: bool,
-    pub link: LinkForm,
-    pub chunked: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LinkForm {
-    None,
-    /// Relative, with the real page length.
-    Relative,
-    /// Relative, with the `n` of the request, `n=0` when it had none.
-    EchoesN,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Referrers {
-    Missing,
-    Index,
-    /// A redirect to an HTML page.
-    GitHubPage,
-}
-
 impl Preset {
     /// Another host and another name in the ledger: for several registries of one kind in a simulation.
     #[must_use]
@@ -219,12 +236,23 @@ impl Preset {
         self
     }
 
-    /// Tokens live this long, and every way of telling says so.
+    /// Tokens live this long, and passwords where they age, and every way of telling says so.
     #[must_use]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.tokens.lifetime = lifetime;
         self.tokens.jwt_lifetime = None;
+        self.gate.password_lifetime = self.gate.password_lifetime.and(Some(lifetime));
+        for other in &mut self.others {
+            other.preset = other.preset.clone().lifetime(lifetime);
+        }
         self.tokens.expires_in = self.tokens.expires_in.and(i64::try_from(lifetime.as_secs()).ok());
+        self
+    }
+
+    /// Challenges name this token service, wherever the real one is.
+    #[must_use]
+    pub fn realm(mut self, realm: &str) -> Self {
+        self.tokens.realm = Some(realm.to_owned());
         self
     }
 

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::super::registry::{Ask, Policy, distribution_scopes};
 use super::super::reply::Reply;
 use super::{
-    Delivery, Gate, LinkForm, Lists, Mint, Paging, Preset, Pull, Push, Referrers, TokenField, TokenPlace, Tokens,
-    Untyped, distribution,
+    Abilities, Delivery, Gate, LinkForm, Lists, Mint, Paging, Preset, Pull, Push, Referrers, Signed, TokenField,
+    TokenPlace, Tokens, TooMany, Untyped, distribution,
 };
 
 impl Preset {
@@ -23,7 +25,11 @@ impl Preset {
             policy: Policy::Namespaces,
             gate: Gate {
                 open: false,
+                open_to_public: false,
                 basic: false,
+                basic_for: |_| true,
+                password_in_bearer: |_| None,
+                password_lifetime: None,
                 scopes: Arc::new(distribution_scopes),
                 refuse: Arc::new(distribution::refuse),
             },
@@ -38,6 +44,8 @@ impl Preset {
                 post_refused: None,
                 password_refused: None,
                 mint: Mint::Jwt,
+                opaque: |number, _| format!("opaque-token-{number}"),
+                push_creates: false,
                 lifetime: Duration::from_secs(300),
                 expires_in: Some(300),
                 jwt_lifetime: None,
@@ -51,6 +59,10 @@ impl Preset {
             },
             pull: Pull {
                 blobs: Delivery::Direct,
+                heads_stay: false,
+                signed: Signed::InQuery,
+                doubly_authorized: None,
+                digest_tags: false,
                 untyped: Untyped::Native,
                 missing_manifest: Arc::new(manifest_unknown),
                 digest_header: true,
@@ -58,19 +70,43 @@ impl Preset {
                 rate: None,
             },
             lists: Lists {
-                tags: Paging { default: None, most: None, sorted: true, link: LinkForm::Relative, chunked: false },
-                catalog: Some(Paging {
-                    default: Some(100),
-                    most: Some(1000),
-                    sorted: true,
-                    link: LinkForm::Relative,
-                    chunked: false,
-                }),
+                tags: Paging::plain(),
+                unknown: Arc::new(|ask| name_unknown(ask.route.repository().unwrap_or_default())),
+                tags_more: None,
+                catalog: Some(Paging { default: Some(100), most: Some(1000), ..Paging::plain() }),
                 referrers: Referrers::Missing,
             },
             push: Push::plain(),
+            others: Vec::new(),
+            can: Abilities::plain(),
         }
     }
+}
+
+impl Paging {
+    /// All at once, sorted.
+    pub(super) fn plain() -> Self {
+        Self {
+            default: None,
+            most: None,
+            too_many: TooMany::Refused(bad_n),
+            malformed: |n| Err(bad_n(n)),
+            unknown_last: None,
+            sorted: true,
+            link: LinkForm::Relative,
+            chunked: false,
+        }
+    }
+}
+
+pub(in super::super) fn name_unknown(name: &str) -> Reply {
+    let detail = format!(r#"{{"name":"{name}"}}"#);
+    Reply::error_detail(404, "NAME_UNKNOWN", "repository name not known to registry", &detail)
+}
+
+fn bad_n(asked: &str) -> Reply {
+    let detail = format!(r#"{{"n":{}}}"#, Value::from(asked));
+    Reply::error_detail(400, "PAGINATION_NUMBER_INVALID", "invalid number of results requested", &detail)
 }
 
 /// `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":{"Tag":"…"}}]}`

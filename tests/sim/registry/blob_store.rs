@@ -1,28 +1,40 @@
 //! Where the bytes are: signed URLs, redirects that lead to them, and ranges.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http::header;
 
 use super::super::content::{Blob, sha256};
 use super::super::ledger::Entry;
-use super::super::preset::{Delivery, Hop, Place};
+use super::super::preset::{Delivery, Hop, Place, Signed};
 use super::super::query;
 use super::super::reply::Reply;
 use super::{Engine, Preset};
 
 const SIGNED: &str = "/signed/";
+const DOWNLOADS: &str = "/artifacts-downloads/";
 const HOP: &str = "/hop/";
 
 /// Paths outside the API that carry their own authority.
 pub(super) fn is_presigned(path: &str) -> bool {
-    path.starts_with(SIGNED) || path.starts_with(HOP)
+    path.starts_with(SIGNED) || path.starts_with(DOWNLOADS) || path.starts_with(HOP)
 }
 
 impl Engine {
-    /// `/signed/sha256:…?expires=…&signature=…`: where a blob is to be had from now on, for a while.
-    pub(super) fn signed_location(&self, preset: &Preset, digest: &str) -> String {
+    /// Where a blob is to be had from now on, for a while.
+    pub(super) fn signed_location(&self, preset: &Preset, name: &str, digest: &str) -> String {
         let Delivery::Redirect { valid_for, .. } = &preset.pull.blobs else { return String::new() };
         let expires = (self.world.clock.since_1970() + *valid_for).as_secs();
-        format!("{SIGNED}{digest}?expires={expires}&signature={}", signature(digest, expires))
+        let query = format!("expires={expires}&signature={}", signature(digest, expires));
+        match preset.pull.signed {
+            Signed::InQuery => format!("{SIGNED}{digest}?{query}"),
+            Signed::InPath => {
+                let mut parts = name.splitn(3, '/');
+                let (project, repository) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+                let sealed = BASE64_URL_SAFE_NO_PAD.encode(format!("{digest}?{query}"));
+                format!("{DOWNLOADS}namespaces/{project}/repositories/{repository}/downloads/{sealed}")
+            }
+        }
     }
 
     /// The answer of hop `number` on the way to a signed location.
@@ -45,11 +57,17 @@ impl Engine {
             return access_denied("NotSigned");
         };
         if let Some((number, location)) = hop_of(&entry.path) {
-            return self.redirect(hops, number, &format!("{location}?{}", entry.query));
+            let joint = if entry.query.is_empty() { "" } else { "?" };
+            return self.redirect(hops, number, &format!("{location}{joint}{}", entry.query));
         }
-        let digest = entry.path.strip_prefix(SIGNED).unwrap_or_default();
-        let expires = entry.query_value("expires").and_then(|expires| expires.parse::<u64>().ok()).unwrap_or(0);
-        if query::value(&entry.query, "signature") != Some(signature(digest, expires)) {
+        if let (Some(refusal), true) =
+            (&preset.pull.doubly_authorized, entry.headers.contains_key(header::AUTHORIZATION))
+        {
+            return refusal.clone();
+        }
+        let (digest, parameters) = signed_parts(entry);
+        let expires = query::value(&parameters, "expires").and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+        if query::value(&parameters, "signature") != Some(signature(&digest, expires)) {
             return access_denied("SignatureDoesNotMatch");
         }
         if expires <= self.world.clock.unix() {
@@ -59,10 +77,20 @@ impl Engine {
         if entry.method == http::Method::HEAD && !head_allowed {
             return access_denied("SignatureDoesNotMatch");
         }
-        match self.store.find_blob(digest) {
+        match self.store.find_blob(&digest) {
             Some(blob) => content_reply(entry, &blob),
             None => Reply::new(404).xml("<Error><Code>NoSuchKey</Code></Error>"),
         }
+    }
+}
+
+/// The digest of a signed address and the query that goes with it.
+fn signed_parts(entry: &Entry) -> (String, String) {
+    let sealed = entry.path.strip_prefix(DOWNLOADS).and_then(|path| path.rsplit('/').next());
+    let opened = sealed.and_then(|sealed| String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(sealed).ok()?).ok());
+    match opened.as_deref().and_then(|opened| opened.split_once('?')) {
+        Some((digest, query)) => (digest.to_owned(), query.to_owned()),
+        None => (entry.path.strip_prefix(SIGNED).unwrap_or_default().to_owned(), entry.query.clone()),
     }
 }
 

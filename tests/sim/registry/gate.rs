@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use http::header;
 use tokio::time::Instant;
 
 use super::super::call::Call;
 use super::super::ledger::Entry;
-use super::super::preset::Mint;
 use super::super::reply::Reply;
 use super::super::rules::Rule;
 use super::super::world;
@@ -43,6 +43,8 @@ pub enum Why {
     /// A Basic header where only tokens count.
     BasicRefused,
     WrongPassword,
+    /// The right password, after its time.
+    StalePassword,
     UnknownToken,
     /// Expired or revoked.
     StaleToken,
@@ -69,12 +71,28 @@ pub struct Denial<'a> {
 }
 
 impl Denial<'_> {
+    /// The needed scopes, separated by blanks; `None` without any.
+    pub fn scope(&self) -> Option<String> {
+        let scopes: Vec<String> = self.needs.iter().map(ToString::to_string).collect();
+        (!scopes.is_empty()).then(|| scopes.join(" "))
+    }
+
+    /// Whether the request brought any Authorization.
+    pub fn authorized(&self) -> bool {
+        self.ask.entry.headers.contains_key(header::AUTHORIZATION)
+    }
+
+    /// The request's `Host`, of which some registries make addresses.
+    pub fn host(&self) -> &str {
+        self.ask.entry.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default()
+    }
+
     /// `Bearer realm="…",service="…"[,scope="…"][,error="…"]`, as CNCF Distribution writes it.
     pub fn bearer(&self, scope: Option<&str>) -> String {
         let error = match self.why {
             Why::InsufficientScope => Some("insufficient_scope"),
             Why::UnknownToken | Why::StaleToken => Some("invalid_token"),
-            Why::NoCredential | Why::BasicRefused | Why::WrongPassword => None,
+            Why::NoCredential | Why::BasicRefused | Why::WrongPassword | Why::StalePassword => None,
         };
         let mut challenge = format!(r#"Bearer realm="{}",service="{}""#, self.realm, self.service);
         for (name, value) in [("scope", scope), ("error", error)] {
@@ -92,8 +110,12 @@ impl Engine {
                 return Err(Why::BasicRefused);
             }
             let (user, password) = credential.split_once(':').unwrap_or((&credential, ""));
-            let known = self.users.has_password(user, password);
-            return if known { Ok(Caller::User(user.to_owned())) } else { Err(Why::WrongPassword) };
+            if !(preset.gate.basic_for)(user) || !self.users.has_password(user, password) {
+                return Err(Why::WrongPassword);
+            }
+            let age = self.users.password_age(user);
+            let stale = preset.gate.password_lifetime.is_some_and(|lifetime| age.is_some_and(|age| age >= lifetime));
+            return if stale { Err(Why::StalePassword) } else { Ok(Caller::User(user.to_owned())) };
         }
         let Some((_, token)) = call.header("authorization").and_then(|value| value.split_once(' ')) else {
             return Ok(Caller::Anonymous);
@@ -108,12 +130,11 @@ impl Engine {
         match self.tokens.find(token) {
             Some(issued) if issued.expires <= Instant::now() => Err(Why::StaleToken),
             Some(issued) => Ok(Caller::Token(issued)),
-            // GHCR takes the encoded password as a token without any exchange.
-            None if preset.tokens.mint == Mint::Ghcr => {
-                let user = super::token::decoded(token).and_then(|password| self.users.with_password(&password));
+            None => {
+                let password = (preset.gate.password_in_bearer)(token);
+                let user = password.and_then(|password| self.users.with_password(&password));
                 user.map(Caller::User).ok_or(Why::UnknownToken)
             }
-            None => Err(Why::UnknownToken),
         }
     }
 
@@ -124,6 +145,13 @@ impl Engine {
         let why = match ask.caller {
             Err(why) => *why,
             Ok(Caller::Anonymous) if preset.gate.open => return Ok(()),
+            Ok(caller @ Caller::Anonymous)
+                if preset.gate.open_to_public
+                    && !needs.is_empty()
+                    && needs.iter().all(|scope| self.holds(preset, caller, scope)) =>
+            {
+                return Ok(());
+            }
             Ok(Caller::Anonymous) => Why::NoCredential,
             Ok(caller) if needs.iter().all(|scope| self.holds(preset, caller, scope)) => return Ok(()),
             Ok(_) => Why::InsufficientScope,
@@ -131,16 +159,17 @@ impl Engine {
         Err(self.refusal(ask, why, needs))
     }
 
-    pub(super) fn refusal(&self, ask: &Ask<'_>, why: Why, needs: Vec<Scope>) -> Reply {
+    /// The refusal in the registry's manner, for an operation with these needs.
+    pub fn refusal(&self, ask: &Ask<'_>, why: Why, needs: Vec<Scope>) -> Reply {
         let (realm, service) = (self.realm(ask.preset), self.service(ask.preset));
         (ask.preset.gate.refuse)(&Denial { ask, why, needs, realm, service })
     }
 
-    pub(super) fn realm(&self, preset: &Preset) -> String {
+    pub fn realm(&self, preset: &Preset) -> String {
         preset.tokens.realm.clone().unwrap_or_else(|| format!("{}{}", self.origins().token, preset.tokens.path))
     }
 
-    pub(super) fn service(&self, preset: &Preset) -> String {
+    pub fn service(&self, preset: &Preset) -> String {
         preset.tokens.service.clone().unwrap_or_else(|| self.origins().registry_authority().to_owned())
     }
 

@@ -21,6 +21,7 @@ pub struct Registry {
     token: Arc<Server>,
     blobs: Arc<Server>,
     uploads: Arc<Server>,
+    others: Vec<(&'static str, Arc<Server>)>,
 }
 
 impl Registry {
@@ -53,6 +54,17 @@ impl Registry {
         &self.uploads
     }
 
+    /// A further host, by its name in the preset.
+    pub fn other(&self, name: &str) -> &Server {
+        let found = self.others.iter().find(|(other, _)| *other == name);
+        found.map(|(_, server)| &**server).expect("the preset has a host of that name")
+    }
+
+    /// The description in force.
+    pub fn preset(&self) -> Arc<Preset> {
+        Arc::clone(&lock(&self.engine.preset))
+    }
+
     /// The sessions that are open, and how many bytes each has received.
     pub fn open_uploads(&self) -> Vec<u64> {
         lock(&self.engine.sessions).values().map(Session::received).collect()
@@ -60,7 +72,7 @@ impl Registry {
 
     /// What a token gets whose time is over: a 401 with `error="invalid_token"`. For faults in the middle of an upload.
     pub fn invalid_token(&self) -> Reply {
-        let preset = Arc::clone(&lock(&self.engine.preset));
+        let preset = self.preset();
         let (realm, service) = (self.engine.realm(&preset), self.engine.service(&preset));
         let challenge = format!(r#"Bearer realm="{realm}",service="{service}",error="invalid_token""#);
         Reply::error(401, "UNAUTHORIZED", "authentication required").header("www-authenticate", challenge)
@@ -120,6 +132,7 @@ impl Registry {
 
     pub(in super::super) async fn start(world: &Arc<World>, preset: Preset) -> Self {
         let (label, host, title_case) = (preset.label.clone(), preset.host.clone(), preset.title_case);
+        let names: Vec<&'static str> = preset.others.iter().map(|other| other.name).collect();
         let shared_token_path = (preset.tokens.place == TokenPlace::Registry).then(|| preset.tokens.path.clone());
         let engine = Arc::new(Engine::new(world, preset));
         let handler = engine.handler();
@@ -140,9 +153,22 @@ impl Registry {
         };
         let blobs = start(format!("blobs.{host}"), Box::new(|_| Role::Blobs)).await;
         let uploads = start(format!("uploads.{host}"), Box::new(|_| Role::Uploads)).await;
-        let origins =
-            Origins { registry: api.origin(), token: token.origin(), blobs: blobs.origin(), uploads: uploads.origin() };
+        let mut others = Vec::new();
+        for name in names {
+            let server = start(format!("{name}.{host}"), Box::new(move |_| Role::Other(name))).await;
+            others.push((name, server));
+        }
+        let origins = Origins {
+            registry: api.origin(),
+            token: token.origin(),
+            blobs: blobs.origin(),
+            uploads: uploads.origin(),
+            others: others.iter().map(|(name, server)| (*name, server.origin())).collect(),
+        };
+        for other in &mut Arc::make_mut(&mut lock(&engine.preset)).others {
+            other.settle(origins.other(other.name));
+        }
         assert!(engine.origins.set(origins).is_ok(), "a registry starts once");
-        Self { engine, api, token, blobs, uploads }
+        Self { engine, api, token, blobs, uploads, others }
     }
 }

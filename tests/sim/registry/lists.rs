@@ -1,9 +1,11 @@
 //! Tags, catalog and referrers.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::super::content::media;
-use super::super::preset::{LinkForm, Paging, Referrers};
+use super::super::preset::{LinkForm, Paging, Referrers, TooMany};
 use super::super::query;
 use super::super::reply::Reply;
 use super::{Ask, Engine};
@@ -14,12 +16,13 @@ impl Engine {
         let Some(mut tags) =
             self.store.read(name, |repository| repository.tags.iter().map(|(tag, _)| tag.clone()).collect::<Vec<_>>())
         else {
-            return unknown_name(name);
+            return (ask.preset.lists.unknown)(ask);
         };
         if paging.sorted {
             tags.sort();
         }
-        page(ask, paging, &tags, |tags| format!(r#"{{"name":"{name}","tags":{}}}"#, json!(tags)))
+        let more = ask.preset.lists.tags_more.as_ref().map_or_else(String::new, |more| more(ask));
+        page(ask, paging, &tags, |tags| format!(r#"{{"name":"{name}","tags":{}{more}}}"#, json!(tags)))
     }
 
     pub(super) fn catalog(&self, ask: &Ask<'_>) -> Reply {
@@ -73,23 +76,24 @@ impl Engine {
     }
 }
 
-pub(super) fn unknown_name(name: &str) -> Reply {
-    let detail = format!(r#"{{"name":"{name}"}}"#);
-    Reply::error_detail(404, "NAME_UNKNOWN", "repository name not known to registry", &detail)
-}
-
 /// One page of a list, after `last`, with the link to the next.
 fn page(ask: &Ask<'_>, paging: &Paging, all: &[String], document: impl Fn(&[String]) -> String) -> Reply {
     let asked = ask.entry.query_value("n");
-    let n = match asked.as_deref().map(str::parse::<usize>) {
-        Some(Err(_)) => return bad_n(asked),
-        Some(Ok(n)) if paging.most.is_some_and(|most| n > most) => return bad_n(asked),
+    let n = match asked.as_deref().map(|asked| length(paging, asked)).transpose() {
+        Err(refusal) => return refusal,
         // GHCR writes n=0 into its own links, so there it means the default.
-        Some(Ok(0)) if paging.link == LinkForm::EchoesN => paging.default,
-        Some(Ok(n)) => Some(n),
-        None => paging.default,
+        Ok(Some(0)) if paging.link == LinkForm::EchoesN => paging.default,
+        Ok(n) => n.or(paging.default),
     };
-    let last = ask.entry.query_value("last");
+    let last = match paging.link {
+        LinkForm::Sealed => ask.entry.query_value("next_page").and_then(|cursor| unsealed(&cursor)),
+        _ => ask.entry.query_value("last"),
+    };
+    if let (Some(refusal), Some(last)) = (paging.unknown_last, &last)
+        && !all.contains(last)
+    {
+        return refusal();
+    }
     let start = last.map_or(0, |last| position_after(all, &last, paging.sorted));
     let end = n.map_or(all.len(), |n| (start + n).min(all.len()));
     let reply = Reply::new(200).json(document(&all[start..end]));
@@ -97,13 +101,44 @@ fn page(ask: &Ask<'_>, paging: &Paging, all: &[String], document: impl Fn(&[Stri
     if end == all.len() || end == start || paging.link == LinkForm::None {
         return reply;
     }
-    let n = match paging.link {
-        LinkForm::EchoesN => asked.unwrap_or_else(|| "0".to_owned()),
-        _ => (end - start).to_string(),
-    };
-    // Only `last` and `n` survive: CNCF Distribution loses the other parameters as well.
-    let link = format!("{}?last={}&n={n}", ask.entry.path, query::encode(&all[end - 1]));
-    reply.header("link", format!(r#"<{link}>; rel="next""#))
+    let target = link(ask, paging.link, asked, end - start, &all[end - 1]);
+    reply.header("link", format!(r#"<{target}>; rel="next""#))
+}
+
+/// How many the request's `n` wants.
+fn length(paging: &Paging, asked: &str) -> Result<usize, Reply> {
+    let n = asked.parse::<usize>().or_else(|_| (paging.malformed)(asked))?;
+    match (paging.most, paging.too_many) {
+        (Some(most), TooMany::Refused(refusal)) if n > most => Err(refusal(asked)),
+        (Some(most), TooMany::Clamped) => Ok(n.clamp(1, most)),
+        _ => Ok(n),
+    }
+}
+
+/// Only what leads on survives: CNCF Distribution loses the other parameters as well.
+fn link(ask: &Ask<'_>, form: LinkForm, asked: Option<String>, n: usize, last: &str) -> String {
+    let (path, encoded) = (&ask.entry.path, query::encode(last));
+    match form {
+        LinkForm::EchoesN => format!("{path}?last={encoded}&n={}", asked.unwrap_or_else(|| "0".to_owned())),
+        LinkForm::LeadsWithN => format!("{path}?n={n}&last={encoded}"),
+        LinkForm::OrderBy => format!("{path}?last={encoded}&n={n}&orderby="),
+        LinkForm::Unprefixed => {
+            let rest = path.strip_prefix("/v2/").and_then(|name| name.split_once('/'));
+            format!("/v2/{}?last={encoded}&n={n}", rest.map_or("_catalog", |(_, rest)| rest))
+        }
+        LinkForm::Sealed => format!("{}{path}?n={n}&next_page={}", ask.registry.origins().registry, sealed(last)),
+        LinkForm::Relative | LinkForm::None => format!("{path}?last={encoded}&n={n}"),
+    }
+}
+
+/// A cursor that tells clients nothing.
+fn sealed(last: &str) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(last.bytes().map(|byte| byte ^ 0xa5).collect::<Vec<u8>>())
+}
+
+fn unsealed(cursor: &str) -> Option<String> {
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
+    String::from_utf8(bytes.into_iter().map(|byte| byte ^ 0xa5).collect()).ok()
 }
 
 fn position_after(all: &[String], last: &str, sorted: bool) -> usize {
@@ -112,9 +147,4 @@ fn position_after(all: &[String], last: &str, sorted: bool) -> usize {
     } else {
         all.iter().position(|item| item == last).map_or(0, |position| position + 1)
     }
-}
-
-fn bad_n(asked: Option<String>) -> Reply {
-    let detail = format!(r#"{{"n":{}}}"#, Value::from(asked.unwrap_or_default()));
-    Reply::error_detail(400, "PAGINATION_NUMBER_INVALID", "invalid number of results requested", &detail)
 }

@@ -14,7 +14,7 @@ mod token;
 mod upload;
 mod users;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -32,7 +32,7 @@ use super::call::Call;
 use super::content::Store;
 use super::ledger::{AuthSeen, Role};
 use super::lock;
-use super::preset::Preset;
+use super::preset::{Other, Preset};
 use super::reply::Reply;
 use super::rules::Rule;
 use super::server::Handler;
@@ -51,6 +51,8 @@ pub struct Engine {
     charged: AtomicUsize,
     /// What else it answers, by path.
     further: Mutex<HashMap<&'static str, Handler>>,
+    /// Repositories that exist because a token call named `push`.
+    made_by_asking: Mutex<HashSet<String>>,
 }
 
 #[derive(Clone, Copy)]
@@ -65,11 +67,17 @@ pub struct Origins {
     pub token: String,
     pub blobs: String,
     pub uploads: String,
+    /// Those of [`Other`](super::Other), by name.
+    pub others: Vec<(&'static str, String)>,
 }
 
 impl Origins {
     pub fn registry_authority(&self) -> &str {
         self.registry.trim_start_matches("http://")
+    }
+
+    pub fn other(&self, name: &str) -> &str {
+        self.others.iter().find(|(other, _)| *other == name).map_or("", |(_, origin)| origin)
     }
 }
 
@@ -86,6 +94,7 @@ impl Engine {
             numbers: Default::default(),
             charged: AtomicUsize::new(0),
             further: Mutex::default(),
+            made_by_asking: Mutex::default(),
         }
     }
 
@@ -117,21 +126,37 @@ impl Engine {
                 with_headers(self.answer_token(&preset, call).await, headers)
             }
             _ if blob_store::is_presigned(&call.entry.path) => self.answer_presigned(&preset, &call.entry),
-            Role::Registry => with_headers(self.answer_api(&preset, call).await, preset.headers),
+            Role::Registry => with_headers(self.answer_api(&preset, call, "").await, preset.headers),
             Role::Uploads => self.answer_elsewhere(&preset, call).await,
-            Role::Blobs | Role::Other(_) => {
+            Role::Other(name) => match preset.others.iter().find(|other| other.name == name) {
+                Some(other) => self.answer_other(other, call).await,
+                None => Reply::new(404),
+            },
+            Role::Blobs => {
                 call.broken(Rule::UnknownPath);
                 Reply::new(404).xml("<Error><Code>NoSuchKey</Code></Error>")
             }
         }
     }
 
-    async fn answer_api(&self, preset: &Preset, call: Call) -> Reply {
+    async fn answer_other(&self, other: &Other, call: Call) -> Reply {
+        if !other.trusted && call.entry.authorization != AuthSeen::None {
+            call.broken(Rule::CredentialAfterRedirect);
+        }
+        if call.entry.path == other.preset.tokens.path {
+            return with_headers(self.answer_token(&other.preset, call).await, other.preset.tokens.headers);
+        }
+        with_headers(self.answer_api(&other.preset, call, other.prefix).await, other.preset.headers)
+    }
+
+    /// Names begin with `prefix`, which the content does not know.
+    async fn answer_api(&self, preset: &Preset, call: Call, prefix: &str) -> Reply {
         let further = lock(&self.further).get(&*call.entry.path).cloned();
         if let Some(handler) = further {
             return handler(call).await;
         }
-        let Some(route) = Route::parse(&call.entry.path).map(|route| self.whole_name(route)) else {
+        let known = Route::parse(&call.entry.path).and_then(|route| route.without_prefix(prefix));
+        let Some(route) = known.map(|route| self.whole_name(route)) else {
             call.broken(Rule::UnknownPath);
             return Reply::new(404).text("404 page not found\n");
         };
@@ -145,6 +170,12 @@ impl Engine {
             return refusal;
         }
         let reads = matches!(entry.method, Method::GET | Method::HEAD);
+        if let Some(name) = route.repository()
+            && lock(&self.made_by_asking).remove(name)
+            && reads
+        {
+            call.broken(Rule::MadeByAsking);
+        }
         match &route {
             Route::Root => Reply::new(404).text("404 page not found\n"),
             Route::BareBase | Route::Base => (preset.base)(&ask),
@@ -183,5 +214,5 @@ impl Engine {
 }
 
 fn with_headers(reply: Reply, headers: &[(&str, &str)]) -> Reply {
-    headers.iter().fold(reply, |reply, (name, value)| reply.header(name, value))
+    headers.iter().fold(reply, |reply, (name, value)| reply.line(name, value))
 }

@@ -5,7 +5,7 @@ use http::{Method, header};
 use super::super::content::{Manifest, media, sha256};
 use super::super::preset::{Delivery, Untyped};
 use super::super::reply::Reply;
-use super::{Ask, Engine, blob_store};
+use super::{Ask, Engine, Route, blob_store};
 
 const OCI: [&str; 2] = [media::OCI_INDEX, media::OCI_MANIFEST];
 const DOCKER: [&str; 2] = [media::DOCKER_LIST, media::DOCKER_MANIFEST];
@@ -17,6 +17,8 @@ impl Engine {
             Ok(headers) => headers,
             Err(refusal) => return refusal,
         };
+        let digest = reference.strip_prefix("sha256-").filter(|_| pull.digest_tags).map(|hex| format!("sha256:{hex}"));
+        let reference = digest.as_deref().unwrap_or(reference);
         let found = self.store.read(name, |repository| repository.manifest(reference).cloned());
         let reply = match found.flatten() {
             None => (pull.missing_manifest)(ask),
@@ -76,8 +78,14 @@ impl Engine {
                 let reply = blob_store::content_reply(ask.entry, &blob);
                 if ask.preset.pull.digest_header { reply.header("docker-content-digest", digest) } else { reply }
             }
+            Delivery::Redirect { .. } if ask.preset.pull.heads_stay && ask.entry.method == Method::HEAD => {
+                blob_store::content_reply(ask.entry, &blob).header("docker-content-digest", digest)
+            }
             Delivery::Redirect { hops, .. } => {
-                let location = self.signed_location(ask.preset, &blob.digest);
+                // As it was asked for, with whatever stands in front of it here.
+                let whole = Route::parse(&ask.entry.path);
+                let whole = whole.as_ref().and_then(Route::repository).unwrap_or(name);
+                let location = self.signed_location(ask.preset, whole, &blob.digest);
                 self.redirect(hops, 0, &location)
             }
         }

@@ -4,10 +4,11 @@ use http::Method;
 
 use super::super::call::Call;
 use super::super::content::{Manifest, Repository};
+use super::super::preset::name_unknown;
 use super::super::query;
 use super::super::reply::Reply;
 use super::route::Route;
-use super::{Ask, Engine, lists};
+use super::{Ask, Engine};
 
 impl Engine {
     pub(super) async fn change(&self, ask: &Ask<'_>, mut call: Call) -> Reply {
@@ -90,7 +91,7 @@ impl Engine {
             return refusal.clone();
         }
         if !self.store.exists(name) {
-            return lists::unknown_name(name);
+            return name_unknown(name);
         }
         if self.store.write(name, delete) { Reply::new(202) } else { unknown }
     }

@@ -80,6 +80,20 @@ impl Route {
         (!name.is_empty() && name.iter().all(|segment| is_name_segment(segment))).then_some(route)
     }
 
+    /// The same for the repository's name behind `prefix`; `None` for names without it.
+    pub fn without_prefix(mut self, prefix: &str) -> Option<Self> {
+        match &mut self {
+            Self::Root | Self::BareBase | Self::Base | Self::Catalog => {}
+            Self::Tags { name }
+            | Self::Manifest { name, .. }
+            | Self::Referrers { name, .. }
+            | Self::Blob { name, .. }
+            | Self::Uploads { name }
+            | Self::Upload { name, .. } => *name = name.strip_prefix(prefix)?.to_owned(),
+        }
+        Some(self)
+    }
+
     fn outside(rest: &str) -> Option<Self> {
         let segments: Vec<&str> = rest.split('/').collect();
         let ["namespaces", project, "repositories", repository, "uploads", id] = segments.as_slice() else {

@@ -124,8 +124,12 @@ impl Engine {
     fn issue(&self, ask: &TokenAsk<'_>, granted: Vec<Scope>, wants_refresh_token: bool) -> Reply {
         let tokens = &ask.preset.tokens;
         let token = self.mint(ask, &granted);
+        if tokens.push_creates {
+            self.create_for_push(&granted);
+        }
         let echoed = tokens.mint == Mint::Ghcr && ask.user.is_some();
-        let access = if echoed || tokens.mint == Mint::Unbound { Access::AllOfUser } else { Access::Scopes(granted) };
+        let unbound = echoed || matches!(tokens.mint, Mint::Unbound | Mint::JwtOfUser);
+        let access = if unbound { Access::AllOfUser } else { Access::Scopes(granted) };
         let issued = Issued { user: ask.user.clone(), access, expires: Instant::now() + tokens.lifetime };
         lock(&self.tokens.0).insert(token.clone(), Arc::new(issued));
         self.world.tokens.issued(&token, &self.origins().registry);
@@ -149,10 +153,23 @@ impl Engine {
         if tokens.chunked { reply.chunked() } else { reply }
     }
 
+    /// Quay does so; whoever only wanted to pull has made a repository.
+    fn create_for_push(&self, granted: &[Scope]) {
+        let pushes = |scope: &&Scope| scope.actions.iter().any(|action| action == "push");
+        for scope in granted.iter().filter(pushes).filter(|scope| !self.store.exists(&scope.name)) {
+            self.store.write(&scope.name, |_| ());
+            lock(&self.made_by_asking).insert(scope.name.clone());
+        }
+    }
+
     fn mint(&self, ask: &TokenAsk<'_>, granted: &[Scope]) -> String {
         match ask.preset.tokens.mint {
             Mint::Jwt => self.jwt(ask, granted),
-            Mint::Opaque | Mint::Unbound => format!("opaque-token-{}", self.next_number(Series::Tokens)),
+            Mint::JwtOfUser => self.jwt(ask, &[]),
+            Mint::Opaque | Mint::Unbound => {
+                let end = self.world.clock.unix() + ask.preset.tokens.lifetime.as_secs();
+                (ask.preset.tokens.opaque)(self.next_number(Series::Tokens), end)
+            }
             Mint::Ghcr => {
                 BASE64_STANDARD.encode(match ask.user.as_deref().and_then(|user| self.users.password(user)) {
                     Some(password) => password,
@@ -178,6 +195,9 @@ impl Engine {
             "nbf": now - 300,
             "sub": ask.user.as_deref().unwrap_or_default(),
         });
+        if let (Mint::JwtOfUser, Some(claims)) = (tokens.mint, claims.as_object_mut()) {
+            claims.remove("access");
+        }
         if let Some(change) = &tokens.claims {
             change(&mut claims);
         }
@@ -213,11 +233,6 @@ async fn read_form(preset: &Preset, call: &mut Call) -> Result<String, Reply> {
 fn wants_refresh_token(parameters: &str) -> bool {
     query::value(parameters, "offline_token").as_deref() == Some("true")
         || query::value(parameters, "access_type").as_deref() == Some("offline")
-}
-
-/// What a GHCR login token decodes to.
-pub(super) fn decoded(token: &str) -> Option<String> {
-    String::from_utf8(BASE64_STANDARD.decode(token).ok()?).ok()
 }
 
 /// Long enough that no test outlives it.

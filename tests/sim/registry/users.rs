@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -11,7 +12,8 @@ use super::scope::Scope;
 
 #[derive(Default)]
 pub struct Users {
-    passwords: Mutex<BTreeMap<String, String>>,
+    /// With the moment each was given.
+    passwords: Mutex<BTreeMap<String, (String, Instant)>>,
     /// Passwords beside the one above, and identities beside those below, each until its end.
     lent: Mutex<Vec<(String, String, Instant)>>,
     /// Refresh tokens, called identity tokens in docker's configuration.
@@ -20,7 +22,12 @@ pub struct Users {
 
 impl Users {
     pub fn add(&self, user: &str, password: &str) {
-        lock(&self.passwords).insert(user.to_owned(), password.to_owned());
+        lock(&self.passwords).insert(user.to_owned(), (password.to_owned(), Instant::now()));
+    }
+
+    /// How long ago the user's password was given.
+    pub fn password_age(&self, user: &str) -> Option<Duration> {
+        lock(&self.passwords).get(user).map(|(_, since)| since.elapsed())
     }
 
     /// One more password or identity of a user, good until `end`.
@@ -45,15 +52,16 @@ impl Users {
     pub fn has_password(&self, user: &str, password: &str) -> bool {
         let is_lent =
             |(to, lent, end): &(String, String, Instant)| to == user && lent == password && *end > Instant::now();
-        lock(&self.passwords).get(user).is_some_and(|right| right == password) || lock(&self.lent).iter().any(is_lent)
+        lock(&self.passwords).get(user).is_some_and(|(right, _)| right == password)
+            || lock(&self.lent).iter().any(is_lent)
     }
 
     pub fn with_password(&self, password: &str) -> Option<String> {
-        lock(&self.passwords).iter().find(|(_, right)| *right == password).map(|(user, _)| user.clone())
+        lock(&self.passwords).iter().find(|(_, (right, _))| *right == password).map(|(user, _)| user.clone())
     }
 
     pub fn password(&self, user: &str) -> Option<String> {
-        lock(&self.passwords).get(user).cloned()
+        lock(&self.passwords).get(user).map(|(password, _)| password.clone())
     }
 
     pub fn identity(&self, token: &str) -> Option<String> {
