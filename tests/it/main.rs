@@ -27,6 +27,7 @@ mod lifetimes;
 mod links;
 mod pull;
 mod redirects;
+mod registries;
 mod routing;
 mod safety;
 mod simulators;
