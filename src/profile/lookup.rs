@@ -112,6 +112,31 @@ mod tests {
     }
 
     #[test]
+    fn first_challenges_give_registries_away() {
+        for (challenge, row) in [
+            (
+                r#"Bearer realm="https://h/service/token",service="harbor-registry",scope="repository:a/b:pull""#,
+                "harbor",
+            ),
+            (r#"Basic realm="Artifactory Realm""#, "artifactory"),
+            (r#"Bearer realm="https://h/v2/token",service="container_registry",scope="*""#, "gitea"),
+            (r#"Bearer realm="https://gitlab.example/jwt/auth",service="container_registry""#, "gitlab"),
+            (r#"Bearer realm="https://quay.example/v2/auth",service="quay.example""#, "quay"),
+            (r#"Bearer realm="https://r.example/oauth2/token",service="r.example""#, "acr"),
+            (r#"Bearer realm="https://h/token",service="container_registry""#, "generic"),
+            (r#"Basic realm="Registry Realm""#, "generic"),
+        ] {
+            let found = by_challenge(&Challenge::parse_line(challenge), &HeaderMap::new());
+            assert_eq!(found.unwrap_or_else(fallback).name, row, "{challenge}");
+        }
+        let beside = HeaderMap::from_iter([(
+            http::header::HeaderName::from_static("x-jfrog-version"),
+            http::HeaderValue::from_static("Artifactory/7"),
+        )]);
+        assert_eq!(by_challenge(&[], &beside).map(|row| row.name), Some("artifactory"));
+    }
+
+    #[test]
     fn the_table_is_in_order() {
         let names: Vec<_> = rows::ALL.iter().map(|row| row.name).collect();
         let mut sorted = names[..names.len() - 1].to_vec();
