@@ -1,6 +1,6 @@
 //! Logins that a cloud lends for hours: what a cloud is asked, and how its answers are kept.
 //!
-//! Each cloud is a [`Lender`](leased::Lender) in files of its own; [`leased::Leased`] makes a provider of it, and
+//! Each cloud is a `Lender` in files of its own; `leased::Leased` makes a provider of it, and
 //! [`client::Clouds`] speaks to its endpoints.
 
 mod answer;
