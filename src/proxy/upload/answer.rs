@@ -12,6 +12,7 @@ use crate::net::body::{self, StreamBody};
 use crate::observe::blame::{Blame, Step};
 use crate::oci::chunk;
 use crate::oci::error::ErrorCode;
+use crate::oci::name::RepositoryName;
 use crate::oci::operation::Session;
 use crate::oci::query::Query;
 use crate::oci::reference::Digest;
@@ -46,11 +47,8 @@ impl Upload<'_> {
 
     /// Where the client goes on, as it names the registry.
     pub(super) async fn location(&self, stage: &Stage) -> Result<String, Failure> {
-        let upstream = &self.call.routed.upstream;
-        let Some(repository) = self.call.operation.repository() else {
-            return Err(self.broken("an upload without a repository"));
-        };
-        let sealed = self.proxy.uploads.seal.seal(&upstream.host, repository, stage).await;
+        let host = &self.call.routed.upstream.host;
+        let sealed = self.proxy.uploads.seal.seal(host, self.repository()?, stage).await;
         let Session(session) = sealed.map_err(|why| self.broken(&why.to_string()))?;
         let path = format!("{}/blobs/uploads/{session}", self.name());
         Ok(self.call.routed.outside.url(&path, Query::default()))
@@ -59,15 +57,16 @@ impl Upload<'_> {
     /// Where the upload stands that the client names.
     pub(super) async fn open(&self, session: &Session) -> Result<Stage, Failure> {
         let upstream = &self.call.routed.upstream;
-        let Some(repository) = self.call.operation.repository() else {
-            return Err(self.broken("an upload without a repository"));
-        };
-        let stage =
-            self.proxy.uploads.seal.open(&upstream.host, repository, session).await.map_err(|why| match why {
-                SealError::Broken => unknown_upload(&why.to_string()),
-                SealError::Key(_) | SealError::Unavailable => self.broken(&why.to_string()),
-            })?;
+        let opened = self.proxy.uploads.seal.open(&upstream.host, self.repository()?, session).await;
+        let stage = opened.map_err(|why| match why {
+            SealError::Broken => unknown_upload(&why.to_string()),
+            SealError::Key(_) | SealError::Unavailable => self.broken(&why.to_string()),
+        })?;
         Ok(Stage { url: location::admit(upstream, stage.url)?, ..stage })
+    }
+
+    fn repository(&self) -> Result<&RepositoryName, Failure> {
+        self.call.operation.repository().ok_or_else(|| self.broken("an upload without a repository"))
     }
 
     /// The repository as the client wrote it, behind a slash.

@@ -31,7 +31,7 @@ impl Upload<'_> {
                 check_range(range, &body)?;
                 self.keep(stage, body, range).await?
             }
-            (Chunks::Whole, None) => self.only_chunk(stage, body).await?,
+            (Chunks::Whole, None) => self.only_chunk(stage, &query, body).await?,
             (Chunks::RangedUpTo(most), Some(range)) if range.length() > most => {
                 check_range(Some(range), &body)?;
                 self.send_pieces(stage, &query, body, (range.first, most)).await?
@@ -89,7 +89,6 @@ impl Upload<'_> {
             (headers, stage) = self.patch(stage, query, Payload::Held(piece), range).await?;
             self.record.sent += sent;
             first += sent;
-            self.progress.note();
         }
         Ok((headers, stage))
     }
@@ -111,7 +110,7 @@ impl Upload<'_> {
 
     pub(super) async fn cancel(&mut self, stage: Stage) -> Result<Response<StreamBody>, Failure> {
         if let Some(id) = stage.kept {
-            self.proxy.uploads.kept.take(id);
+            self.proxy.uploads.kept.give_up(id);
         }
         let to = stage.with_query(&self.call.query);
         self.send(Method::DELETE, &to, Payload::none(), None, Early::Fine).await?;

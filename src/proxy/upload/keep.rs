@@ -40,9 +40,14 @@ impl Kept {
         self.0.get(&id).map(|chunks| chunks.length)
     }
 
-    /// The chunks, and how much the registry has taken before them.
-    pub(super) fn take(&self, id: KeptId) -> Option<(Spool, u64)> {
-        self.0.remove(&id).map(|(_, chunks)| (chunks.spool, chunks.before))
+    pub(super) fn give_up(&self, id: KeptId) {
+        self.0.remove(&id);
+    }
+
+    /// The chunks, if they are `length` bytes with what the registry has, and how much that is.
+    fn take(&self, id: KeptId, length: u64) -> Option<(Spool, u64)> {
+        let taken = self.0.remove_if(&id, |_, chunks| chunks.length == length);
+        taken.map(|(_, chunks)| (chunks.spool, chunks.before))
     }
 
     fn put(&self, id: KeptId, spool: Spool, before: u64, length: u64) {
@@ -68,24 +73,30 @@ impl Upload<'_> {
         if range.is_some_and(|range| range.first != stage.received) {
             return Err(self.out_of_order(&stage).await);
         }
-        let kept = &self.proxy.uploads.kept;
         let (spool, before) = match stage.kept {
-            Some(id) if kept.length(id) != Some(stage.received) => return Err(unknown_upload(NOT_HERE)),
-            Some(id) => {
-                let (earlier, before) = kept.take(id).ok_or_else(|| unknown_upload(NOT_HERE))?;
-                (self.lent(earlier.followed_by(body, self.progress.clone()).await), before)
-            }
+            Some(id) => self.behind(id, stage.received, body).await?,
             None => (self.spool(body), stage.received),
         };
         self.keep_all(stage, spool, before).await
     }
 
+    /// What was kept with `body` behind it, and how much the registry has taken before.
+    async fn behind(&mut self, id: KeptId, received: u64, body: Incoming) -> Result<(Spool, u64), Failure> {
+        let taken = self.proxy.uploads.kept.take(id, received);
+        let (earlier, before) = taken.ok_or_else(|| unknown_upload(NOT_HERE))?;
+        Ok((self.lent(earlier.followed_by(body, self.progress.clone()).await), before))
+    }
+
     /// The one PATCH that most clients send. Where it is refused, because it is not the first or for good, it is kept
     /// until the PUT.
-    pub(super) async fn only_chunk(&mut self, stage: Stage, body: Incoming) -> Result<(HeaderMap, Stage), Failure> {
+    pub(super) async fn only_chunk(
+        &mut self,
+        stage: Stage,
+        query: &Query,
+        body: Incoming,
+    ) -> Result<(HeaderMap, Stage), Failure> {
         let payload = self.payload(body);
-        let query = self.call.query.clone();
-        let failure = match self.patch(stage.clone(), &query, payload.clone(), None).await {
+        let failure = match self.patch(stage.clone(), query, payload.clone(), None).await {
             Ok(sent) => return Ok(sent),
             Err(failure) => failure,
         };
@@ -128,12 +139,7 @@ impl Upload<'_> {
         query: &Query,
         body: Incoming,
     ) -> Result<Response<StreamBody>, Failure> {
-        let kept = &self.proxy.uploads.kept;
-        if kept.length(id) != Some(stage.received) {
-            return Err(unknown_upload(NOT_HERE));
-        }
-        let (earlier, _) = kept.take(id).ok_or_else(|| unknown_upload(NOT_HERE))?;
-        let spool = self.lent(earlier.followed_by(body, self.progress.clone()).await);
+        let (spool, _) = self.behind(id, stage.received, body).await?;
         self.put(stage, digest, query, Payload::Streamed(spool)).await
     }
 
