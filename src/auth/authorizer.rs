@@ -77,10 +77,7 @@ impl Authorizer {
                 }
             }
         }
-        let grant = match standing.demand() {
-            Some(demand) => self.meet(ask, &standing, &demand).await?,
-            None => Grant::nothing(None),
-        };
+        let grant = self.meet_known(ask, &standing).await?.unwrap_or_else(|| Grant::nothing(None));
         Ok(Offer { grant, lesson: None })
     }
 
@@ -115,10 +112,7 @@ impl Authorizer {
                     None if *fresh => return Ok(None),
                     None => self.tokens.reject(group, lease),
                 }
-                match standing.demand() {
-                    Some(demand) => Some(self.meet(ask, &standing, &demand).await?),
-                    None => None,
-                }
+                self.meet_known(ask, &standing).await?
             }
         };
         Ok(next.map(|grant| Offer { grant, lesson: None }))
@@ -132,13 +126,18 @@ impl Authorizer {
             How::Direct(_) => self.newer_login(ask, &refused.grant).await?,
             How::Token { lease, group, .. } => {
                 self.tokens.reject(group, lease);
-                match standing.demand() {
-                    Some(demand) => Some(self.meet(ask, &standing, &demand).await?),
-                    None => None,
-                }
+                self.meet_known(ask, &standing).await?
             }
         };
         Ok(next.map(|grant| Offer { grant, lesson: None }))
+    }
+
+    /// The best grant for what is demanded, if that is known.
+    async fn meet_known(&self, ask: &Ask, standing: &Standing) -> Result<Option<Grant>, AuthError> {
+        match standing.demand() {
+            Some(demand) => self.meet(ask, standing, &demand).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Remembers for seconds that `grant`, fresh as it was, did not suffice.
