@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
-use http::{HeaderValue, Method, Request, Response, StatusCode, request};
+use http::{HeaderValue, Method, Request, Response, StatusCode, request, response};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
@@ -13,12 +13,14 @@ use super::Proxy;
 use super::admit::{Front, admit};
 use super::answer;
 use super::call::{Call, classify};
+use super::document;
 use super::exchange::{Timing, exchange};
 use super::failure::Failure;
 use super::headers::{self, SERVER_TIMING};
 use super::outbound::{self, Outbound};
 use super::page;
 use super::redirect::{DeadEnd, Landing, follow};
+use super::refusal;
 use super::reply::{self, Reply};
 use super::route::Routed;
 use super::transfer::{self, Resumption};
@@ -144,6 +146,26 @@ pub async fn fetch(
     follow(call, outbound, answer, record, timing)
         .await
         .map_err(|(DeadEnd::Expired(failure) | DeadEnd::Failed(failure))| failure)
+}
+
+/// The answer to a further question that a request depends on: a manifest's, or a clear failure.
+pub async fn look(
+    proxy: &Proxy,
+    call: &Call,
+    outbound: &Outbound,
+    record: &mut Record,
+    timing: &mut Timing,
+) -> Result<(response::Parts, Incoming), Failure> {
+    let (Landing::Registry(response) | Landing::Elsewhere(response)) =
+        fetch(proxy, call, outbound, record, timing).await?
+    else {
+        return Err(document::unusable(call, "it redirects where a manifest should be"));
+    };
+    let (head, body) = response.into_parts();
+    match head.status {
+        StatusCode::OK => Ok((head, body)),
+        _ => Err(refusal::normalized(call, &head, body, Step::Registry).await),
+    }
 }
 
 fn send(reply: Reply, mut record: Record) -> Response<StreamBody> {

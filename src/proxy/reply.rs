@@ -176,14 +176,7 @@ async fn headers_of_get(
 ) -> Result<HeaderMap, Failure> {
     let call = Call { method: Method::GET, ..call.clone() };
     let outbound = outbound.as_get();
-    let landing = pipeline::fetch(proxy, &call, &outbound, record, timing).await?;
-    let (Landing::Registry(response) | Landing::Elsewhere(response)) = landing else {
-        return Err(document::unusable(&call, "it answers HEAD and GET differently"));
-    };
-    let (head, body) = response.into_parts();
-    if head.status != StatusCode::OK {
-        return Err(refusal::normalized(&call, &head, body, Step::Registry).await);
-    }
+    let (head, body) = pipeline::look(proxy, &call, &outbound, record, timing).await?;
     let mut headers = headers::inbound(&head.headers);
     document::read(&call, &mut headers, body).await?;
     Ok(headers)

@@ -1,7 +1,7 @@
 //! Deleting by tag where the registry deletes by digest only.
 
 use bytes::Bytes;
-use http::{Method, StatusCode, request};
+use http::{Method, request};
 
 use super::Proxy;
 use super::call::Call;
@@ -11,10 +11,7 @@ use super::failure::Failure;
 use super::headers::DOCKER_CONTENT_DIGEST;
 use super::outbound::Outbound;
 use super::pipeline;
-use super::redirect::Landing;
-use super::refusal;
 use crate::net::body::drain;
-use crate::observe::blame::Step;
 use crate::observe::record::Record;
 use crate::oci::operation::Operation;
 use crate::oci::reference::{Digest, Reference};
@@ -36,14 +33,7 @@ pub async fn resolve(
     let operation = Operation::ReadManifest(name.clone(), tag);
     let look = Call { operation, method: Method::HEAD, ..call.clone() };
     let outbound = Outbound::of(proxy, &look, &head.headers, Bytes::new())?;
-    let landing = pipeline::fetch(proxy, &look, &outbound, record, timing).await?;
-    let (Landing::Registry(response) | Landing::Elsewhere(response)) = landing else {
-        return Err(document::unusable(&look, "it redirects where a manifest should be"));
-    };
-    let (head, body) = response.into_parts();
-    if head.status != StatusCode::OK {
-        return Err(refusal::normalized(&look, &head, body, Step::Registry).await);
-    }
+    let (head, body) = pipeline::look(proxy, &look, &outbound, record, timing).await?;
     drain(body).await;
     let digest = head.headers.get(DOCKER_CONTENT_DIGEST).and_then(|value| Digest::parse(value.to_str().ok()?).ok());
     let digest = digest.ok_or_else(|| document::unusable(&look, "it does not say which digest the tag stands for"))?;
