@@ -87,12 +87,7 @@ pub async fn exchange(
             _ => proxy.authorizer.answer(&call.ask, &mut offer, &head.headers).await.map_err(auth_failure)?,
         };
         if next.is_none() && tries_left > 0 && hides_scope(call, &head.headers) {
-            // Artifactory tells the scope it wants to GET, and not to HEAD.
-            let probe = outbound.as_get();
-            let to = (&probe.url, probe.allowance);
-            let response = leg::send(call, probe.bare(), to, to_registry, record, timing).await?;
-            let headers = response.headers().clone();
-            drain(response.into_body()).await;
+            let headers = told_to_get(call, outbound, to_registry, record, timing).await?;
             next = proxy.authorizer.answer(&call.ask, &mut offer, &headers).await.map_err(auth_failure)?;
         }
         timing.auth += begun.elapsed();
@@ -115,6 +110,21 @@ fn hides_scope(call: &Call, headers: &HeaderMap) -> bool {
     let challenges = Challenge::parse_all(headers);
     let mut bearer = challenges.iter().filter(|one| one.scheme == "bearer").peekable();
     call.is_head() && bearer.peek().is_some() && bearer.all(|one| one.param("scope").is_none())
+}
+
+/// What the registry tells an unauthorized GET of the same: Artifactory names the scope it wants there, and not to HEAD.
+async fn told_to_get(
+    call: &Call,
+    outbound: &Outbound,
+    to_registry: (Step, &str),
+    record: &mut Record,
+    timing: &mut Timing,
+) -> Result<HeaderMap, Failure> {
+    let probe = outbound.as_get();
+    let to = (&probe.url, probe.allowance);
+    let (head, body) = leg::send(call, probe.bare(), to, to_registry, record, timing).await?.into_parts();
+    drain(body).await;
+    Ok(head.headers)
 }
 
 const MOST_TRIES: u32 = 3;
