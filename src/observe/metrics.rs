@@ -4,6 +4,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub struct Metrics {
     token_fetches: Family<OutcomeLabels, Counter>,
     tokens_used: Family<OutcomeLabels, Counter>,
     logins_rejected: Family<RegistryLabels, Counter>,
+    reloads: Family<ReloadLabels, Counter>,
+    configuration_good: Gauge,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -42,6 +45,11 @@ struct RegistryLabels {
     registry: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ReloadLabels {
+    outcome: &'static str,
+}
+
 impl Metrics {
     /// One client request, finished. `blame` is empty for a success.
     pub fn request(&self, registry: &str, operation: &'static str, status: u16, blame: &'static str) {
@@ -66,6 +74,16 @@ impl Metrics {
     /// A stored login the registry refused, counted once each.
     pub fn login_rejected(&self, registry: &str) {
         self.logins_rejected.get_or_create(&RegistryLabels { registry: registry.to_owned() }).inc();
+    }
+
+    /// One attempt to put another configuration in force: `replaced`, `unchanged` or `refused`.
+    pub fn reload(&self, outcome: &'static str) {
+        self.reloads.get_or_create(&ReloadLabels { outcome }).inc();
+    }
+
+    /// Whether what is written is what is in force.
+    pub fn configuration_good(&self, good: bool) {
+        self.configuration_good.set(good.into());
     }
 
     /// All of it in the text format of `OpenMetrics`.
@@ -94,7 +112,24 @@ impl Default for Metrics {
         registry.register("tokens_used", "Tokens taken from the cache or waited for", tokens_used.clone());
         let logins_rejected = Family::default();
         registry.register("credential_rejected", "Stored logins that a registry refused", logins_rejected.clone());
-        Self { registry, requests, upstream_requests, token_fetches, tokens_used, logins_rejected }
+        let reloads = Family::default();
+        registry.register("config_reloads", "Attempts to put another configuration in force", reloads.clone());
+        let configuration_good = Gauge::default();
+        registry.register(
+            "config_good",
+            "1 while the configuration that is written is the one in force, 0 while it cannot be",
+            configuration_good.clone(),
+        );
+        Self {
+            registry,
+            requests,
+            upstream_requests,
+            token_fetches,
+            tokens_used,
+            logins_rejected,
+            reloads,
+            configuration_good,
+        }
     }
 }
 

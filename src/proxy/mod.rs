@@ -33,6 +33,7 @@ use arc_swap::ArcSwap;
 use crate::auth::authorizer::Authorizer;
 use crate::base::clock::WallClock;
 use crate::observe::metrics::Metrics;
+use crate::observe::reloads::Reloads;
 use route::Routes;
 use upload::Uploads;
 
@@ -45,6 +46,7 @@ pub struct Proxy {
     pub routes: ArcSwap<Routes>,
     authorizer: Authorizer,
     pub metrics: Arc<Metrics>,
+    pub reloads: Reloads,
     /// Told to registries in `Via`, so that a request that comes back to us is recognised.
     instance: Box<str>,
     uploads: Uploads,
@@ -56,6 +58,7 @@ impl Proxy {
         Arc::new(Self {
             routes: ArcSwap::from_pointee(routes),
             authorizer: Authorizer::new(metrics.clone(), clock),
+            reloads: Reloads::new(metrics.clone(), clock),
             metrics,
             instance: format!("regpass-{:016x}", fastrand::u64(..)).into(),
             uploads,
