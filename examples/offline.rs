@@ -19,10 +19,11 @@ use regpass::base::clock::WallClock;
 use regpass::config::overrides::Overrides;
 use regpass::config::{self, Environment, model::Config};
 use regpass::credential::{environment, sources::Sources};
-use regpass::net::{dial::Network, listen};
+use regpass::net::listen::{self, Close, Closing};
+use regpass::net::{dial::Network, socket::Socket};
 use regpass::proxy::{self, Proxy, admit::Front};
-use regpass::serve::build;
-use tokio::net::{TcpListener, TcpStream};
+use regpass::serve::build::{self, Registries};
+use tokio::net::TcpStream;
 
 #[path = "../tests/sim/mod.rs"]
 mod sim;
@@ -72,10 +73,11 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     ghcr.keep("toddysm/private", "1", &Image::single("private", Family::Oci));
     ghcr.user("toddysm", "a password");
 
-    let listener = bind().await?;
-    let address = listener.local_addr()?;
+    let socket = bind().await?;
+    let address = socket.address()?;
     let at = format!("localhost:{}", address.port());
-    tokio::spawn(serve(listener, &configuration(&hub, &ghcr)?)?);
+    let (_close, closing) = Close::new();
+    tokio::spawn(serve(socket, &configuration(&hub, &ghcr)?, closing)?);
     say(&format!(
         "regpass at http://{at}, before a simulated Docker Hub ({}) and GHCR ({})",
         hub.origin(),
@@ -110,10 +112,10 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
 }
 
 /// Port 5050, or the next one that is free.
-async fn bind() -> Result<TcpListener, Box<dyn Error>> {
+async fn bind() -> Result<Socket, Box<dyn Error>> {
     for port in 5050..5150 {
-        if let Ok(listener) = listen::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await {
-            return Ok(listener);
+        if let Ok(socket) = Socket::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await {
+            return Ok(socket);
         }
     }
     Err("no port from 5050 to 5149 is free".into())
@@ -136,16 +138,20 @@ fn configuration(hub: &Registry, ghcr: &Registry) -> Result<Config, Box<dyn Erro
 }
 
 /// regpass itself, as `regpass serve` wires it.
-fn serve(listener: TcpListener, config: &Config) -> Result<impl Future<Output = ()> + use<>, Box<dyn Error>> {
+fn serve(
+    socket: Socket,
+    config: &Config,
+    closing: Closing,
+) -> Result<impl Future<Output = ()> + use<>, Box<dyn Error>> {
     let sources = Arc::new(Sources::new(environment::Environment::default(), Network::Tcp, WallClock::System));
     let tls = build::read_tls(config).map_err(|_| "a TLS file cannot be used")?;
-    let routes = build::routes(config, tls, &sources, &Network::Tcp);
+    let routes = Registries::new(sources.clone(), Network::Tcp).routes(config, tls);
     let uploads = build::uploads(config, &sources)?;
     let proxy = Proxy::new(routes, WallClock::System, uploads);
     let front = Arc::new(Front { pinned: None, hosts: BTreeSet::new() });
     let handle: listen::Handle =
         Arc::new(move |request| Box::pin(proxy::handle(proxy.clone(), front.clone(), request)));
-    Ok(listen::serve(listener, handle, std::future::pending(), Duration::ZERO))
+    Ok(listen::serve(Arc::new(socket), handle, closing))
 }
 
 async fn ask(address: SocketAddr, method: &str, path: &str) -> Result<Response<Bytes>, Box<dyn Error>> {

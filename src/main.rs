@@ -3,7 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
-use regpass::cli::{self, Next};
+use regpass::cli::{self, Next, Serve};
 use regpass::config::Environment;
 use regpass::{observe, serve};
 
@@ -13,7 +13,8 @@ fn main() -> ExitCode {
         Next::Exit(code) => code,
         Next::Serve(next) => {
             observe::log::install(next.log, std::env::var("RUST_LOG").ok().as_deref());
-            serve::run(next.config, next.tls)
+            let Serve { overrides, loaded, files, .. } = *next;
+            serve::run(overrides, loaded, files)
         }
     }
 }

@@ -1,7 +1,9 @@
 //! What authorization is needed for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::credential::CredentialProvider;
 use crate::oci::name::RepositoryName;
 use crate::oci::operation::Access;
 use crate::oci::scope::ScopeSet;
@@ -11,6 +13,8 @@ use crate::upstream::SharedUpstream;
 #[derive(Clone, Debug)]
 pub struct Ask {
     pub upstream: SharedUpstream,
+    /// Where the login for it comes from.
+    pub login: Arc<dyn CredentialProvider>,
     pub repository: Option<RepositoryName>,
     pub scopes: ScopeSet,
     pub access: Access,

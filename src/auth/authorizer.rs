@@ -1,5 +1,6 @@
 //! The token engine: offer what is known to be wanted, learn from refusals, never ask twice for the same thing.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -143,6 +144,11 @@ impl Authorizer {
     /// Remembers for seconds that `grant`, fresh as it was, did not suffice.
     pub fn denied(&self, ask: &Ask, grant: &Grant, reason: String) {
         self.denials.add((ask.upstream.host.clone(), grant.credential_id()), ask.scopes.clone(), reason);
+    }
+
+    /// Forgets what other upstreams demand than these.
+    pub fn remember_only(&self, upstreams: &HashSet<UpstreamId>) {
+        self.standings.retain(|upstream, _| upstreams.contains(upstream));
     }
 
     fn standing(&self, upstream: UpstreamId) -> Arc<Standing> {

@@ -134,13 +134,12 @@ impl Authorizer {
             origin: &upstream.origin,
             client: upstream.own_client().map_err(|error| AuthError::Tls(error.to_string()))?,
         };
-        let provider = upstream.credentials.for_repository(ask.repository.as_ref());
-        provider.fetch(&wanted).await.map_err(|error| AuthError::Credential { error })
+        ask.login.fetch(&wanted).await.map_err(|error| AuthError::Credential { error })
     }
 
     /// What the credential's source says now, when that differs from what was refused.
     async fn newer_credential(&self, ask: &Ask, refused: CredentialId) -> Result<Option<Found>, AuthError> {
-        ask.upstream.credentials.for_repository(ask.repository.as_ref()).refused(refused);
+        ask.login.refused(refused);
         let found = self.credential(ask).await?;
         Ok((found.id != refused && found.credential != Credential::Anonymous).then_some(found))
     }

@@ -63,18 +63,13 @@ fn is_listed(upstream: &Upstream, url: &Url) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use std::sync::Arc;
 
     use super::*;
-    use crate::base::clock::WallClock;
     use crate::base::host::RegistryHost;
     use crate::base::origin::Origin;
-    use crate::config::model::{CredentialSource, Redirects, RepositoryRules, Timeouts};
+    use crate::config::model::Timeouts;
     use crate::config::trusted_host::TrustedHost;
-    use crate::credential::chain::Credentials;
-    use crate::credential::environment::Environment;
-    use crate::credential::sources::Sources;
     use crate::net::dial::Network;
     use crate::net::pace::Pace;
     use crate::profile;
@@ -83,7 +78,6 @@ mod tests {
 
     fn upstream(url: &str, profile: &str, realm_hosts: &[(&str, Option<u16>)]) -> Upstream {
         let origin: Origin = Url::parse(url).unwrap().origin;
-        let sources = Sources::new(Environment::default(), Network::Tcp, WallClock::System);
         let realm_host =
             |(host, port): &(&str, Option<u16>)| TrustedHost { scheme: None, host: (*host).into(), port: *port };
         Upstream {
@@ -92,12 +86,8 @@ mod tests {
             label: "registry.example".into(),
             origin,
             told: Told::Already(profile::by_name(profile).unwrap()),
-            allow: BTreeSet::new(),
-            repositories: RepositoryRules::default(),
-            redirects: Redirects::Follow,
             realm_hosts: realm_hosts.iter().map(realm_host).collect(),
             upload_hosts: Vec::new(),
-            credentials: Credentials::new(&CredentialSource::Anonymous, &[], &sources),
             timeouts: Timeouts::default(),
             pace: Pace::default(),
             cutters: Semaphore::new(1),

@@ -47,12 +47,14 @@ impl Authorizer {
         };
         let asked = standing.corrected(&ask.scopes);
         let fetch = {
-            let (upstream, bearer, scopes) = (ask.upstream.clone(), bearer.clone(), asked.clone());
+            let (upstream, bearer, scopes) = (Arc::downgrade(&ask.upstream), bearer.clone(), asked.clone());
             let (found, metrics, clock) = (found.clone(), self.metrics.clone(), self.clock);
             move || {
                 let (upstream, bearer, scopes) = (upstream.clone(), bearer.clone(), scopes.clone());
                 let (found, metrics) = (found.clone(), metrics.clone());
                 async move {
+                    // A renewal must not outlive what it was judged by: who may see the login is the upstream's to say.
+                    let upstream = upstream.upgrade().ok_or(AuthError::Abandoned)?;
                     let outcome = exchange(&upstream, &bearer, &scopes, &found, clock).await;
                     let word = match &outcome {
                         Ok(_) => "granted",

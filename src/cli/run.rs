@@ -8,11 +8,12 @@ use clap::ValueEnum;
 
 use super::args::{Command, CommandLine};
 use super::report;
-use crate::config::model::Config;
+use crate::config::overrides::Overrides;
 use crate::config::problem::Problem;
-use crate::config::{self, Environment, render};
+use crate::config::{Environment, render};
 use crate::observe::log::LogFormat;
-use crate::serve::build::{TlsByRegistry, read_tls};
+use crate::serve::files::Files;
+use crate::serve::load::{self, Loaded, Reading};
 
 /// What is left to do.
 #[derive(Debug)]
@@ -24,9 +25,11 @@ pub enum Next {
 /// All it takes to run the proxy.
 #[derive(Debug)]
 pub struct Serve {
-    pub config: Config,
-    /// The TLS files the configuration names.
-    pub tls: TlsByRegistry,
+    /// By which the configuration is read again.
+    pub overrides: Overrides,
+    pub loaded: Loaded,
+    /// What the configuration was read from.
+    pub files: Files,
     pub log: LogFormat,
 }
 
@@ -49,11 +52,11 @@ pub fn run(
         (None, Err(what)) => (LogFormat::default(), Some(what)),
     };
     let overrides = command_line.flags.overrides();
-    let loaded = config::load_and(&overrides, environment, read_tls);
-    let (config, tls) = match (loaded, bad_log) {
+    let Reading { outcome, files } = load::read(&overrides, environment);
+    let loaded = match (outcome, bad_log) {
         (Ok(loaded), None) => loaded,
-        (loaded, bad_log) => {
-            let mut problems = loaded.err().unwrap_or_default();
+        (outcome, bad_log) => {
+            let mut problems = outcome.err().unwrap_or_default();
             problems.0.splice(0..0, bad_log.map(bad_log_variable));
             // Nothing is left to tell a person whose stderr is closed.
             let _ = report::problems(err, log, &problems);
@@ -61,8 +64,8 @@ pub fn run(
         }
     };
     match command_line.command.unwrap_or_default() {
-        Command::Serve => Next::Serve(Box::new(Serve { config, tls, log })),
-        Command::Check => match out.write_all(render::render(&config).as_bytes()) {
+        Command::Serve => Next::Serve(Box::new(Serve { overrides, loaded, files, log })),
+        Command::Check => match out.write_all(render::render(&loaded.config).as_bytes()) {
             Ok(()) => Next::Exit(ExitCode::SUCCESS),
             Err(_) => Next::Exit(ExitCode::FAILURE),
         },

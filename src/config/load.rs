@@ -42,14 +42,17 @@ pub fn load_and<T>(
     Err(Problems::new(problems))
 }
 
+/// Where a configuration file is looked for: what was asked for, or the usual places.
+pub fn places(overrides: &Overrides, environment: Environment<'_>) -> Vec<PathBuf> {
+    match asked(overrides, environment) {
+        Some((_, file)) => vec![file],
+        None => usual_places(environment).collect(),
+    }
+}
+
 /// The file that was asked for, which has to be there, or the first of the usual ones that is.
 fn find(overrides: &Overrides, environment: Environment<'_>) -> Result<Option<(PathBuf, String)>, Box<Problem>> {
-    let asked = overrides
-        .config
-        .clone()
-        .map(|file| ("--config", file))
-        .or_else(|| environment.path("REGPASS_CONFIG").map(|file| ("REGPASS_CONFIG", file)));
-    if let Some((setting, file)) = asked {
+    if let Some((setting, file)) = asked(overrides, environment) {
         let Some(text) = read(&file)? else {
             let fault = Fault::new(format!("there is no file {}", file.display())).hint("name a file that is there");
             return Err(Box::new(Place::setting(setting).problem(fault)));
@@ -62,6 +65,12 @@ fn find(overrides: &Overrides, environment: Environment<'_>) -> Result<Option<(P
         }
     }
     Ok(None)
+}
+
+/// The file that was named, and by what.
+fn asked(overrides: &Overrides, environment: Environment<'_>) -> Option<(&'static str, PathBuf)> {
+    let by_variable = || environment.path("REGPASS_CONFIG").map(|file| ("REGPASS_CONFIG", file));
+    overrides.config.clone().map(|file| ("--config", file)).or_else(by_variable)
 }
 
 fn usual_places(environment: Environment<'_>) -> impl Iterator<Item = PathBuf> {

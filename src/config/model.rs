@@ -33,6 +33,18 @@ pub struct Config {
     pub upload_spool: u64,
 }
 
+impl Config {
+    /// The files it names that are read together with it: what is wrong with them is wrong with the configuration.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let of = |registry: &Registry| {
+            let identity = registry.client_certificate.clone();
+            let identity = identity.into_iter().flat_map(|identity| [identity.certificate, identity.key]);
+            registry.ca.clone().into_iter().chain(identity)
+        };
+        self.registries.iter().flat_map(of).collect()
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
     pub address: SocketAddr,

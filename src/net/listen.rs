@@ -2,47 +2,77 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tokio::time::sleep;
-use tracing::{debug, warn};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tracing::debug;
 
 use super::body::{BUFFER, StreamBody};
+use super::socket::Socket;
 use super::stall::WriteDeadline;
 
 /// Answers one request; never fails, because every failure has become a response.
 pub type Handle = Arc<dyn Fn(Request<Incoming>) -> Answering + Send + Sync>;
 pub type Answering = Pin<Box<dyn Future<Output = Response<StreamBody>> + Send>>;
 
-/// Accepts until `stop` resolves, then lets the open connections finish within `drain`.
-pub async fn serve(listener: TcpListener, handle: Handle, stop: impl Future<Output = ()>, drain: Duration) {
+/// Tells those who serve that they are to come to an end.
+#[derive(Clone, Debug)]
+pub struct Closing(watch::Receiver<bool>);
+
+/// The other end of [`Closing`]; dropping it means the same as [`close`](Self::close).
+#[derive(Debug)]
+pub struct Close(watch::Sender<bool>);
+
+impl Close {
+    pub fn new() -> (Self, Closing) {
+        let (close, closing) = watch::channel(false);
+        (Self(close), Closing(closing))
+    }
+
+    pub fn close(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+impl Closing {
+    fn is_told(&self) -> bool {
+        *self.0.borrow() || self.0.has_changed().is_err()
+    }
+
+    async fn told(&mut self) {
+        // An error means that nobody is left to tell.
+        _ = self.0.wait_for(|closing| *closing).await;
+    }
+}
+
+/// Accepts until told to come to an end, and returns when the last connection is over.
+pub async fn serve(socket: Arc<Socket>, handle: Handle, closing: Closing) {
     let permits = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    let graceful = GracefulShutdown::new();
-    let mut stop = std::pin::pin!(stop);
+    let mut connections = JoinSet::new();
+    let mut stop = closing.clone();
     loop {
         // The permit comes before the connection: what is too many waits in the backlog.
         let accepting = async {
             let permit = permits.clone().acquire_owned().await;
-            (permit, listener.accept().await)
+            (permit, socket.accept().await)
         };
         let (permit, accepted) = tokio::select! {
-            () = &mut stop => break,
+            () = stop.told() => break,
+            Some(_) = connections.join_next() => continue,
             accepted = accepting => accepted,
         };
         let stream = match accepted {
-            Ok((stream, _peer)) => stream,
+            Ok(stream) => stream,
             Err(error) => {
                 // Out of file descriptors, or a connection gone before it was taken.
                 debug!(%error, "cannot accept a connection");
@@ -50,21 +80,16 @@ pub async fn serve(listener: TcpListener, handle: Handle, stop: impl Future<Outp
                 continue;
             }
         };
-        if let Err(error) = stream.set_nodelay(true) {
-            debug!(%error, "cannot set TCP_NODELAY");
-        }
-        let connection = graceful.watcher().watch(connection(stream, handle.clone()));
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
+        let serving = connection(stream, handle.clone(), closing.clone());
+        connections.spawn(async move {
+            if let Err(error) = serving.await {
                 debug!(%error, "connection ended early");
             }
             drop(permit);
         });
     }
-    drop(listener);
-    if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
-        warn!(seconds = drain.as_secs(), "stopped with connections still open");
-    }
+    drop(socket);
+    while connections.join_next().await.is_some() {}
 }
 
 /// Serves one connection, whatever it is made of.
@@ -72,24 +97,43 @@ pub async fn serve_stream<S>(stream: S, handle: Handle) -> Result<(), hyper::Err
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    connection(stream, handle).await
+    let (_close, closing) = Close::new();
+    connection(stream, handle, closing).await
 }
 
 /// Plain `http1`, not hyper-util's `auto` server: that one reads the first bytes without a deadline, and a client
 /// that sends none stays for ever (hyperium/hyper#3962).
-fn connection<S>(stream: S, handle: Handle) -> http1::Connection<TokioIo<WriteDeadline<S>>, Handler>
+async fn connection<S>(stream: S, handle: Handle, mut closing: Closing) -> Result<(), hyper::Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    http1::Builder::new()
+    let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_LIMIT)
         .max_headers(MOST_HEADERS)
         .max_buf_size(BUFFER)
-        .serve_connection(TokioIo::new(WriteDeadline::new(stream, STALL_LIMIT)), Handler(handle))
+        .serve_connection(
+            TokioIo::new(WriteDeadline::new(stream, STALL_LIMIT)),
+            Handler { handle, closing: closing.clone() },
+        );
+    let mut connection = pin!(connection);
+    tokio::select! {
+        over = connection.as_mut() => return over,
+        () = closing.told() => {}
+    }
+    // Who is between two requests learns from the answer to the next one that it was the last: a connection closed in
+    // front of a request that is on its way would be an error to most clients.
+    if let Ok(over) = timeout(LULL, connection.as_mut()).await {
+        return over;
+    }
+    connection.as_mut().graceful_shutdown();
+    connection.await
 }
 
-struct Handler(Handle);
+struct Handler {
+    handle: Handle,
+    closing: Closing,
+}
 
 impl hyper::service::Service<Request<Incoming>> for Handler {
     type Response = Response<StreamBody>;
@@ -97,16 +141,19 @@ impl hyper::service::Service<Request<Incoming>> for Handler {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let answering = (self.0)(request);
-        Box::pin(async { Ok(answering.await) })
+        let (answering, closing) = ((self.handle)(request), self.closing.clone());
+        Box::pin(async move {
+            let mut response = answering.await;
+            if closing.is_told() {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok(response)
+        })
     }
 }
 
-/// Binds an address, with the error naming it.
-pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))
-}
-
+/// How long an idle connection is kept open for a last request when it is to be closed.
+const LULL: Duration = Duration::from_secs(1);
 /// How long a client may take for a request's head, and how long an idle connection stays.
 const HEAD_LIMIT: Duration = Duration::from_secs(60);
 /// How long a client may leave an answer unread.

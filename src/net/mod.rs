@@ -14,6 +14,7 @@ pub mod payload;
 pub mod pieces;
 pub mod progress;
 pub mod request;
+pub mod socket;
 pub mod spool;
 mod stall;
 pub mod tls;

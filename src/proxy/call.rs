@@ -52,6 +52,7 @@ pub fn classify(routed: Routed, method: &Method) -> Result<Call, Failure> {
         access: operation.access(),
         needs_login: operation == Operation::ListRepositories
             && matches!(upstream.profile().catalog, Catalog::ByLogin | Catalog::Scoped { login: true, .. }),
+        login: routed.terms.credentials.for_repository(operation.repository()).clone(),
         by_login: operation == Operation::ListRepositories && upstream.profile().catalog == Catalog::ByLogin,
         lasting: Duration::ZERO,
         upstream,
@@ -62,17 +63,17 @@ pub fn classify(routed: Routed, method: &Method) -> Result<Call, Failure> {
 /// The operation, and the query without a mount's source that may not be read: it is not to be had by mounting it
 /// either, though the blob may be sent.
 fn recognise(routed: &Routed, method: &Method) -> Result<(Operation, Query), Failure> {
-    let upstream = &routed.upstream;
+    let (upstream, terms) = (&routed.upstream, &routed.terms);
     let parse = |query: &Query| Operation::parse(method, &routed.path, query, upstream.profile().namespace);
     let mut query = routed.query.clone();
     let mut operation = parse(&query).map_err(|why| {
         // Whoever may not push at all need not get the details of an upload right first.
         let pushes = matches!(*method, Method::POST | Method::PATCH | Method::PUT);
-        let refused = pushes && !why.is_about_the_path() && !upstream.allow.contains(&Access::Push);
+        let refused = pushes && !why.is_about_the_path() && !terms.allow.contains(&Access::Push);
         if refused { not_allowed(upstream, Access::Push) } else { not_oci(why) }
     })?;
     if let Operation::StartUpload(_, Start::Mount { from: Some(from), .. }) = &operation {
-        if upstream.allow.contains(&Access::Pull) && upstream.permits(Access::Pull, from) {
+        if terms.allow.contains(&Access::Pull) && terms.permits(Access::Pull, from) {
             query.set("from", from.as_str());
         } else {
             query.remove("mount");
@@ -124,12 +125,12 @@ fn check_permission(routed: &Routed, operation: &Operation) -> Result<(), Failur
     if *operation == Operation::Ping {
         return Ok(());
     }
-    let upstream = &routed.upstream;
+    let (upstream, terms) = (&routed.upstream, &routed.terms);
     let access = operation.access();
-    if !upstream.allow.contains(&access) {
+    if !terms.allow.contains(&access) {
         return Err(not_allowed(upstream, access));
     }
-    let permitted = operation.repository().is_none_or(|name| upstream.permits(access, name));
+    let permitted = operation.repository().is_none_or(|name| terms.permits(access, name));
     if !permitted {
         let host = &upstream.host;
         let name = operation.repository().map(ToString::to_string).unwrap_or_default();

@@ -24,7 +24,7 @@ pub fn must_be_read(call: &Call, headers: &HeaderMap) -> bool {
     match call.operation {
         Operation::ReadManifest(..) => true,
         Operation::ListRepositories => {
-            is_encoded(headers) || call.routed.upstream.repositories.0.contains_key(&Access::Pull)
+            is_encoded(headers) || call.routed.terms.repositories.0.contains_key(&Access::Pull)
         }
         Operation::ListTags(_) | Operation::ListReferrers(..) => is_encoded(headers),
         _ => false,
@@ -113,8 +113,8 @@ fn manifest_type(bytes: &Bytes) -> HeaderValue {
 
 /// A catalog shows what may be pulled, and nothing else.
 fn only_permitted(call: &Call, bytes: Bytes) -> Result<Bytes, &'static str> {
-    let upstream = &call.routed.upstream;
-    if !upstream.repositories.0.contains_key(&Access::Pull) {
+    let terms = &call.routed.terms;
+    if !terms.repositories.0.contains_key(&Access::Pull) {
         return Ok(bytes);
     }
     let catalog: Value = serde_json::from_slice(&bytes).unwrap_or_default();
@@ -125,7 +125,7 @@ fn only_permitted(call: &Call, bytes: Bytes) -> Result<Bytes, &'static str> {
     };
     let permitted = |name: &&Value| {
         let name = name.as_str().and_then(|name| RepositoryName::parse(name).ok());
-        name.is_some_and(|name| upstream.permits(Access::Pull, &name))
+        name.is_some_and(|name| terms.permits(Access::Pull, &name))
     };
     let names: Vec<&Value> = names.iter().filter(permitted).collect();
     Ok(json!({ "repositories": names }).to_string().into())

@@ -32,6 +32,7 @@ use arc_swap::ArcSwap;
 
 use crate::auth::authorizer::Authorizer;
 use crate::base::clock::WallClock;
+use crate::credential::secret::Reading;
 use crate::observe::metrics::Metrics;
 use crate::observe::reloads::Reloads;
 use route::Routes;
@@ -63,5 +64,13 @@ impl Proxy {
             instance: format!("regpass-{:016x}", fastrand::u64(..)).into(),
             uploads,
         })
+    }
+
+    /// Puts another configuration in force. Requests under way go on by the one they began with.
+    pub fn reconfigure(&self, routes: Routes, upload_keys: Vec<Arc<Reading>>, upload_spool: u64) {
+        routes.take_over(&self.routes.load());
+        self.authorizer.remember_only(&routes.used().iter().map(|used| used.upstream.id).collect());
+        self.uploads.reconfigure(upload_keys, upload_spool);
+        self.routes.store(Arc::new(routes));
     }
 }

@@ -63,7 +63,7 @@ pub async fn follow(
         hop = hop.next(call, response.headers())?;
         // Within the registry's origin the next hop wants our authorization, which the client does not have.
         let hands_on = hop.crossed
-            && call.routed.upstream.redirects == Redirects::Pass
+            && call.routed.terms.redirects == Redirects::Pass
             && matches!(call.operation, Operation::ReadBlob(..))
             && !call.is_head();
         if hands_on {

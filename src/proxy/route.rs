@@ -16,10 +16,18 @@ use crate::oci::name::RepositoryName;
 use crate::oci::path::{ApiPath, NotApi};
 use crate::oci::query::Query;
 use crate::profile;
-use crate::upstream::{SharedUpstream, Upstream};
+use crate::upstream::SharedUpstream;
+use crate::upstream::terms::Terms;
 
-/// Makes the upstream of a registry that the configuration names or implies.
-pub type Build = dyn Fn(&RegistryHost) -> Option<Upstream> + Send + Sync;
+/// Makes what a request needs of a registry that the configuration names or implies.
+pub type Build = dyn Fn(&RegistryHost) -> Option<Configured> + Send + Sync;
+
+/// A registry, and the terms on which it is used.
+#[derive(Clone, Debug)]
+pub struct Configured {
+    pub upstream: SharedUpstream,
+    pub terms: Arc<Terms>,
+}
 
 /// The registries of one configuration.
 pub struct Routes {
@@ -31,13 +39,14 @@ pub struct Routes {
     /// Where the status page is, if there is one.
     pub status_page: Option<Box<str>>,
     build: Box<Build>,
-    upstreams: DashMap<RegistryHost, SharedUpstream>,
+    registries: DashMap<RegistryHost, Configured>,
 }
 
 /// A request whose registry is known.
 #[derive(Clone, Debug)]
 pub struct Routed {
     pub upstream: SharedUpstream,
+    pub terms: Arc<Terms>,
     /// What follows `/v2/` at the registry.
     pub path: ApiPath,
     /// The client's query, less what was meant for regpass.
@@ -74,7 +83,7 @@ impl Routes {
             virtual_hosts: HashMap::new(),
             status_page: None,
             build,
-            upstreams: DashMap::new(),
+            registries: DashMap::new(),
         }
     }
 
@@ -112,24 +121,38 @@ impl Routes {
         if by_path {
             self.place_source(&mut query, &registry);
         }
-        Ok(Routed { upstream: self.upstream(&registry)?, path, query, outside })
+        let Configured { upstream, terms } = self.registry(&registry)?;
+        Ok(Routed { upstream, terms, path, query, outside })
     }
 
     pub fn is_virtual_host(&self, name: &str) -> bool {
         self.virtual_hosts.contains_key(name)
     }
 
-    /// The upstream of a registry, made on first use.
-    pub fn upstream(&self, registry: &RegistryHost) -> Result<SharedUpstream, Failure> {
-        let registry = profile::canonical_host(registry);
-        if let Some(upstream) = self.upstreams.get(&registry) {
-            return Ok(upstream.clone());
+    /// A registry by its name, made on first use.
+    fn registry(&self, name: &RegistryHost) -> Result<Configured, Failure> {
+        let name = profile::canonical_host(name);
+        if let Some(known) = self.registries.get(&name) {
+            return Ok(known.clone());
         }
-        let upstream = (self.build)(&registry).ok_or_else(|| unknown(registry.as_str()))?;
-        if self.upstreams.len() >= MOST_UPSTREAMS {
-            self.upstreams.retain(|_, upstream| !upstream.reach.by_wildcard);
+        let new = (self.build)(&name).ok_or_else(|| unknown(name.as_str()))?;
+        if self.registries.len() >= MOST_REGISTRIES {
+            self.registries.retain(|_, known| !known.upstream.reach.by_wildcard);
         }
-        Ok(self.upstreams.entry(registry).or_insert_with(|| Arc::new(upstream)).clone())
+        Ok(self.registries.entry(name).or_insert(new).clone())
+    }
+
+    /// Makes the registries that were in use under another configuration, as far as they are in this one: what they
+    /// know is kept only as long as somebody has it.
+    pub fn take_over(&self, before: &Self) {
+        for known in &before.registries {
+            _ = self.registry(known.key());
+        }
+    }
+
+    /// The registries that were used since this configuration came into force.
+    pub fn used(&self) -> Vec<Configured> {
+        self.registries.iter().map(|known| known.clone()).collect()
     }
 
     /// A virtual host of the configuration, or `<registry or alias>.localhost`; the listener's own names mean none.
@@ -232,4 +255,4 @@ fn not_api(why: NotApi) -> Failure {
 
 /// What of a query is judged here: the registry must not find another value of it.
 const TOLD_ONCE: [&str; 3] = ["digest", "from", "mount"];
-const MOST_UPSTREAMS: usize = 1024;
+const MOST_REGISTRIES: usize = 1024;

@@ -1,24 +1,27 @@
 //! From a configuration to the registries it speaks of.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
+use dashmap::DashMap;
 use tokio::sync::Semaphore;
 
 use crate::base::host::{HostPattern, RegistryHost};
 use crate::base::origin::Origin;
-use crate::config::model::{Config, Redirects, Registry, RepositoryRules};
+use crate::config::model::{Config, Registry};
 use crate::config::problem::{Problem, Problems};
 use crate::credential::chain::Credentials;
+use crate::credential::secret::Reading;
 use crate::credential::sources::Sources;
 use crate::net::dial::Network;
 use crate::net::pace::Pace;
 use crate::net::tls::{BadTlsFile, TlsFiles};
 use crate::profile;
-use crate::proxy::route::Routes;
+use crate::proxy::route::{Configured, Routes};
 use crate::proxy::upload::Uploads;
 use crate::proxy::upload::seal::{Seal, SealError};
-use crate::upstream::{MOST_CUTTERS, Reach, Told, Upstream, UpstreamId};
+use crate::upstream::terms::Terms;
+use crate::upstream::{MOST_CUTTERS, Reach, SharedUpstream, Told, Upstream, UpstreamId};
 
 /// The TLS material of the registries that have some.
 pub type TlsByRegistry = HashMap<HostPattern, Arc<TlsFiles>>;
@@ -42,63 +45,92 @@ pub fn read_tls(config: &Config) -> Result<TlsByRegistry, Problems> {
     if problems.is_empty() { Ok(tls) } else { Err(Problems(problems)) }
 }
 
-/// Builds the routes of a configuration; connects to nothing.
-pub fn routes(config: &Config, tls: TlsByRegistry, sources: &Arc<Sources>, network: &Network) -> Routes {
-    let build = {
-        let (config, sources, network) = (config.clone(), sources.clone(), network.clone());
-        move |host: &RegistryHost| upstream(&config, host, &sources, &network, &tls)
-    };
-    let mut routes = Routes::new(config.default_registry.clone(), Box::new(build));
-    for registry in &config.registries {
-        let HostPattern::Exact(host) = &registry.pattern else { continue };
-        routes.aliases.extend(registry.alias.iter().map(|alias| (alias.clone(), host.clone())));
-        routes.virtual_hosts.extend(registry.hosts.iter().map(|name| (name.clone(), host.clone())));
+/// Builds the registries of one configuration after another. What stays where it was keeps what was learned of it.
+#[derive(Debug)]
+pub struct Registries {
+    sources: Arc<Sources>,
+    network: Network,
+    built: DashMap<RegistryHost, Weak<Upstream>>,
+}
+
+impl Registries {
+    pub fn new(sources: Arc<Sources>, network: Network) -> Arc<Self> {
+        Arc::new(Self { sources, network, built: DashMap::new() })
     }
-    routes
+
+    /// Builds the routes of a configuration; connects to nothing.
+    pub fn routes(self: &Arc<Self>, config: &Config, tls: TlsByRegistry) -> Routes {
+        let build = {
+            let (registries, config) = (self.clone(), config.clone());
+            move |host: &RegistryHost| registries.configured(&config, host, &tls)
+        };
+        let mut routes = Routes::new(config.default_registry.clone(), Box::new(build));
+        for registry in &config.registries {
+            let HostPattern::Exact(host) = &registry.pattern else { continue };
+            routes.aliases.extend(registry.alias.iter().map(|alias| (alias.clone(), host.clone())));
+            routes.virtual_hosts.extend(registry.hosts.iter().map(|name| (name.clone(), host.clone())));
+        }
+        routes
+    }
+
+    fn configured(&self, config: &Config, host: &RegistryHost, tls: &TlsByRegistry) -> Option<Configured> {
+        let entry = config.registries.iter().find(|entry| entry.pattern.matches(host));
+        if entry.is_none() && !profile::is_well_known(host) {
+            return None;
+        }
+        let entry =
+            entry.cloned().unwrap_or_else(|| Registry::plain(HostPattern::Exact(host.clone()), &config.defaults));
+        let upstream = self.upstream(config, host, &entry, tls)?;
+        let credentials = Credentials::new(&entry.credential, &entry.identities, &self.sources);
+        let Registry { allow, repositories, redirects, .. } = entry;
+        Some(Configured { upstream, terms: Arc::new(Terms { allow, repositories, redirects, credentials }) })
+    }
+
+    fn upstream(
+        &self,
+        config: &Config,
+        host: &RegistryHost,
+        entry: &Registry,
+        tls: &TlsByRegistry,
+    ) -> Option<SharedUpstream> {
+        let api_host = profile::by_host(host).and_then(|row| row.api_host).unwrap_or(host.as_str());
+        let origin = match entry.url.clone() {
+            Some(origin) => origin,
+            None => Origin::https(api_host).ok()?,
+        };
+        let files = tls.get(&entry.pattern).cloned().unwrap_or_default();
+        let new = Upstream {
+            id: UpstreamId::next(),
+            host: host.clone(),
+            label: entry.pattern.to_string().into(),
+            origin,
+            told: Told::of(entry.profile, host),
+            realm_hosts: entry.realm_hosts.clone(),
+            upload_hosts: entry.upload_hosts.clone(),
+            timeouts: config.timeouts,
+            pace: Pace::default(),
+            cutters: Semaphore::new(MOST_CUTTERS),
+            reach: Reach::new(self.network.clone(), files, entry.pattern == HostPattern::Any),
+        };
+        let before = self.built.get(host).and_then(|before| before.upgrade());
+        if let Some(before) = before.filter(|before| before.is_where(&new)) {
+            return Some(before);
+        }
+        let new = Arc::new(new);
+        self.built.retain(|_, built| built.strong_count() > 0);
+        self.built.insert(host.clone(), Arc::downgrade(&new));
+        Some(new)
+    }
 }
 
 /// What uploads share, under the keys of a configuration.
 pub fn uploads(config: &Config, sources: &Sources) -> Result<Uploads, SealError> {
-    let keys = config.upload_keys.iter().map(|key| sources.upload_key(key)).collect();
-    Ok(Uploads::new(Seal::new(keys)?, config.upload_spool))
+    Ok(Uploads::new(Seal::new(upload_keys(config, sources))?, config.upload_spool))
 }
 
-fn upstream(
-    config: &Config,
-    host: &RegistryHost,
-    sources: &Sources,
-    network: &Network,
-    tls: &TlsByRegistry,
-) -> Option<Upstream> {
-    let entry = config.registries.iter().find(|entry| entry.pattern.matches(host));
-    if entry.is_none() && !profile::is_well_known(host) {
-        return None;
-    }
-    let api_host = profile::by_host(host).and_then(|row| row.api_host).unwrap_or(host.as_str());
-    let origin = match entry.and_then(|entry| entry.url.clone()) {
-        Some(origin) => origin,
-        None => Origin::https(api_host).ok()?,
-    };
-    let credential = entry.map_or(&config.defaults.credential, |entry| &entry.credential);
-    let identities = entry.map(|entry| &*entry.identities).unwrap_or_default();
-    let files = entry.and_then(|entry| tls.get(&entry.pattern).cloned()).unwrap_or_default();
-    Some(Upstream {
-        id: UpstreamId::next(),
-        host: host.clone(),
-        label: entry.map_or_else(|| host.to_string(), |entry| entry.pattern.to_string()).into(),
-        origin,
-        told: Told::of(entry.and_then(|entry| entry.profile), host),
-        allow: entry.map_or(&config.defaults.allow, |entry| &entry.allow).clone(),
-        repositories: entry.map_or_else(RepositoryRules::default, |entry| entry.repositories.clone()),
-        redirects: entry.map_or(Redirects::Follow, |entry| entry.redirects),
-        realm_hosts: entry.map(|entry| entry.realm_hosts.clone()).unwrap_or_default(),
-        upload_hosts: entry.map(|entry| entry.upload_hosts.clone()).unwrap_or_default(),
-        credentials: Credentials::new(credential, identities, sources),
-        timeouts: config.timeouts,
-        pace: Pace::default(),
-        cutters: Semaphore::new(MOST_CUTTERS),
-        reach: Reach::new(network.clone(), files, entry.is_some_and(|entry| entry.pattern == HostPattern::Any)),
-    })
+/// The keys that upload locations are signed with.
+pub fn upload_keys(config: &Config, sources: &Sources) -> Vec<Arc<Reading>> {
+    config.upload_keys.iter().map(|key| sources.upload_key(key)).collect()
 }
 
 fn tls_files(registry: &Registry) -> Result<TlsFiles, (&'static str, BadTlsFile)> {

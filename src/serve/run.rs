@@ -1,31 +1,33 @@
-//! The life of the process: build, bind, serve, drain.
+//! The life of the process: build, bind, serve, reload, drain.
 
 use std::io;
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::time::sleep;
 use tracing::{error, info, warn};
 
-use super::build::{self, TlsByRegistry};
-use super::signals::StopSignals;
-use crate::admin;
+use super::build::{self, Registries};
+use super::files::Files;
+use super::listeners::Listeners;
+use super::load::Loaded;
+use super::signals::{Hangups, StopSignals};
+use super::sockets::Inherited;
+use super::{notify, reload};
 use crate::base::clock::WallClock;
-use crate::config::model::{Config, Listener};
+use crate::config::overrides::Overrides;
+use crate::config::problem::Problems;
 use crate::credential::environment::Environment;
 use crate::credential::sources::Sources;
 use crate::net;
 use crate::net::dial::Network;
-use crate::net::listen::{self, Handle};
-use crate::proxy::admit::Front;
-use crate::proxy::{self, Proxy};
+use crate::proxy::Proxy;
 
-/// Serves until a signal ends it. Exit code 0 after a drained stop, 1 when a listener could not be opened.
-pub fn run(config: Config, tls: TlsByRegistry) -> ExitCode {
+/// Serves until a signal ends it. Exit code 0 after a drained stop, 1 when it cannot begin.
+pub fn run(overrides: Overrides, loaded: Loaded, files: Files) -> ExitCode {
+    // Before there are threads: it removes variables from the environment.
+    let inherited = Inherited::take();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -33,104 +35,111 @@ pub fn run(config: Config, tls: TlsByRegistry) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let code = runtime.block_on(serve(config, tls));
+    let served = runtime.block_on(async {
+        let service = Service::begin(loaded, inherited).await?;
+        service.go_on(overrides, files).await
+    });
     // What still runs after the drain is over does not hold the process up.
     runtime.shutdown_background();
-    code
-}
-
-async fn serve(config: Config, tls: TlsByRegistry) -> ExitCode {
-    let sources = Arc::new(Sources::new(Environment::process(), Network::Tcp, WallClock::System));
-    let mut routes = build::routes(&config, tls, &sources, &Network::Tcp);
-    let bound = match bind_all(&config).await {
-        Ok(bound) => bound,
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            error!(%error, "cannot listen; is another regpass running?");
-            return ExitCode::FAILURE;
-        }
-    };
-    let uploads = match build::uploads(&config, &sources) {
-        Ok(uploads) => uploads,
-        Err(error) => {
-            error!(%error, "cannot sign uploads");
-            return ExitCode::FAILURE;
-        }
-    };
-    let mut stop = match StopSignals::install() {
-        Ok(signals) => signals,
-        Err(error) => {
-            error!(%error, "cannot receive signals");
-            return ExitCode::FAILURE;
-        }
-    };
-    let admin_at = bound.iter().find(|bound| bound.role == Role::Admin).map(|bound| bound.address);
-    routes.status_page = admin_at.map(|address| format!("http://{address}/").into());
-    let proxy = Proxy::new(routes, WallClock::System, uploads);
-
-    let (stopping, stopped) = watch::channel(false);
-    let mut tasks = JoinSet::new();
-    for Bound { listener, address, role, front } in bound {
-        let message = if role == Role::Admin { "admin listening" } else { "listening" };
-        info!(%address, registry = front.pinned.as_ref().map(tracing::field::display), "{message}");
-        let mut stopped = stopped.clone();
-        let until = async move { drop(stopped.wait_for(|stop| *stop).await) };
-        tasks.spawn(listen::serve(listener, handler(role, &proxy, front), until, DRAIN));
-    }
-    // The system's certificates take milliseconds to read: now is better than at the first request.
-    tokio::task::spawn_blocking(net::tls::warm_up);
-
-    stop.next().await;
-    info!(seconds = DRAIN.as_secs(), "stopping: no new connections, open requests may finish");
-    stopping.send_replace(true);
-    tokio::select! {
-        () = async { while tasks.join_next().await.is_some() {} } => info!("stopped"),
-        () = stop.next() => warn!("stopped at once by a second signal"),
-    }
-    ExitCode::SUCCESS
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
-    Proxy,
-    Admin,
-}
-
-struct Bound {
-    listener: TcpListener,
-    address: SocketAddr,
-    role: Role,
-    front: Arc<Front>,
-}
-
-async fn bind_all(config: &Config) -> io::Result<Vec<Bound>> {
-    let proxies = config.listeners.iter().map(|listener| (Role::Proxy, listener));
-    let admin = config.admin.iter().map(|admin| (Role::Admin, &admin.listener));
-    let mut all = Vec::new();
-    for (role, listener) in proxies.chain(admin) {
-        match listen::bind(listener.address).await {
-            Ok(socket) => all.push(Bound {
-                address: socket.local_addr()?,
-                listener: socket,
-                role,
-                front: Arc::new(front(listener)),
-            }),
-            Err(error) if listener.optional => warn!(%error, "an optional listener is not open"),
-            Err(error) => return Err(error),
+            error!("{error}");
+            ExitCode::FAILURE
         }
     }
-    Ok(all)
 }
 
-fn front(listener: &Listener) -> Front {
-    Front { pinned: listener.registry.clone(), hosts: listener.hosts.clone() }
+/// Everything that goes on from one configuration to the next.
+struct Service {
+    sources: Arc<Sources>,
+    registries: Arc<Registries>,
+    proxy: Arc<Proxy>,
+    listeners: Listeners,
 }
 
-fn handler(role: Role, proxy: &Arc<Proxy>, front: Arc<Front>) -> Handle {
-    let proxy = proxy.clone();
-    match role {
-        Role::Proxy => Arc::new(move |request| Box::pin(proxy::handle(proxy.clone(), front.clone(), request))),
-        Role::Admin => Arc::new(move |request| Box::pin(std::future::ready(admin::handle(&proxy, &front, request)))),
+impl Service {
+    async fn begin(loaded: Loaded, mut inherited: Inherited) -> Result<Self, String> {
+        let sources = Arc::new(Sources::new(Environment::process(), Network::Tcp, WallClock::System));
+        let registries = Registries::new(sources.clone(), Network::Tcp);
+        let mut listeners = Listeners::default();
+        let prepared =
+            listeners.prepare(&loaded.config, &mut inherited).await.map_err(|error| cannot_listen(&error))?;
+        inherited.close_unwanted();
+        let uploads =
+            build::uploads(&loaded.config, &sources).map_err(|error| format!("cannot sign uploads: {error}"))?;
+        let mut routes = registries.routes(&loaded.config, loaded.tls);
+        routes.status_page = listeners.status_page(&prepared);
+        let proxy = Proxy::new(routes, WallClock::System, uploads);
+        listeners.apply(prepared, &proxy);
+        Ok(Self { sources, registries, proxy, listeners })
     }
+
+    /// Serves and reloads until a signal ends it.
+    async fn go_on(mut self, overrides: Overrides, files: Files) -> Result<(), String> {
+        let no_signals = |error: io::Error| format!("cannot receive signals: {error}");
+        let mut stop = StopSignals::install().map_err(no_signals)?;
+        let hangups = Hangups::install().map_err(no_signals)?;
+        // The system's certificates take milliseconds to read: now is better than at the first request.
+        tokio::task::spawn_blocking(net::tls::warm_up);
+        tokio::spawn(notify::watchdog());
+        notify::ready();
+        let mut readings = reload::readings(overrides, files, hangups);
+        loop {
+            tokio::select! {
+                () = stop.next() => break,
+                Some(reading) = readings.recv() => self.renew(reading.outcome).await,
+            }
+        }
+        notify::stopping();
+        info!(seconds = DRAIN.as_secs(), "stopping: no new connections, open requests may finish");
+        tokio::select! {
+            () = self.listeners.close() => info!("stopped"),
+            () = sleep(DRAIN) => warn!(seconds = DRAIN.as_secs(), "stopped with connections still open"),
+            () = stop.next() => warn!("stopped at once by a second signal"),
+        }
+        Ok(())
+    }
+
+    /// Puts another configuration in force, or says why that cannot be.
+    async fn renew(&mut self, read: Result<Loaded, Problems>) {
+        notify::reloading();
+        let outcome = match read {
+            Ok(loaded) => self.replace(loaded).await,
+            Err(problems) => Err(problems.to_string()),
+        };
+        match outcome {
+            Ok(()) => {
+                self.proxy.reloads.replaced();
+                info!("the new configuration is in force");
+                notify::status("the configuration in force is the one that is written");
+            }
+            Err(problems) => {
+                for problem in problems.lines() {
+                    error!(blame = "configuration", "{}", problem.trim_start());
+                }
+                error!("the configuration is not taken; the one before stays in force");
+                notify::status("the configuration that is written is not taken; see the log");
+                self.proxy.reloads.refused(problems);
+            }
+        }
+        notify::ready();
+    }
+
+    async fn replace(&mut self, Loaded { config, tls }: Loaded) -> Result<(), String> {
+        let prepared = self.listeners.prepare(&config, &mut Inherited::default()).await;
+        let prepared = prepared.map_err(|error| cannot_listen(&error))?;
+        let mut routes = self.registries.routes(&config, tls);
+        routes.status_page = self.listeners.status_page(&prepared);
+        let keys = build::upload_keys(&config, &self.sources);
+        self.proxy.reconfigure(routes, keys, config.upload_spool);
+        self.listeners.apply(prepared, &self.proxy);
+        Ok(())
+    }
+}
+
+fn cannot_listen(error: &io::Error) -> String {
+    format!("cannot listen: {error}; is another regpass running?")
 }
 
 /// How long open requests may go on after a stop signal.

@@ -1,4 +1,4 @@
-//! The signals that end the process.
+//! The signals that the process listens to.
 
 use std::io;
 
@@ -11,6 +11,10 @@ pub(super) struct StopSignals {
     interrupt: Signal,
 }
 
+/// `SIGHUP`.
+#[derive(Debug)]
+pub(super) struct Hangups(Signal);
+
 impl StopSignals {
     pub(super) fn install() -> io::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
@@ -22,5 +26,15 @@ impl StopSignals {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
+    }
+}
+
+impl Hangups {
+    pub(super) fn install() -> io::Result<Self> {
+        signal(SignalKind::hangup()).map(Self)
+    }
+
+    pub(super) async fn next(&mut self) {
+        self.0.recv().await;
     }
 }

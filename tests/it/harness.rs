@@ -17,7 +17,7 @@ use regpass::net::dial::Network;
 use regpass::net::listen::{Handle, serve_stream};
 use regpass::proxy::admit::Front;
 use regpass::proxy::{self, Proxy};
-use regpass::serve::build;
+use regpass::serve::build::{self, Registries};
 
 use crate::sim::{Image, Registry, Sim};
 
@@ -25,6 +25,8 @@ use crate::sim::{Image, Registry, Sim};
 pub struct Regpass {
     handle: Handle,
     pub proxy: Arc<Proxy>,
+    registries: Arc<Registries>,
+    sources: Arc<Sources>,
 }
 
 /// A response, read whole.
@@ -62,7 +64,8 @@ impl Regpass {
     fn assemble(network: &Network, clock: WallClock, text: &str, surroundings: environment::Environment) -> Self {
         let config = load(text);
         let sources = Arc::new(Sources::new(surroundings, network.clone(), clock));
-        let routes = build::routes(&config, build::read_tls(&config).unwrap(), &sources, network);
+        let registries = Registries::new(sources.clone(), network.clone());
+        let routes = registries.routes(&config, build::read_tls(&config).unwrap());
         let uploads = build::uploads(&config, &sources).expect("upload keys");
         let proxy = Proxy::new(routes, clock, uploads);
         let front =
@@ -71,7 +74,14 @@ impl Regpass {
             let proxy = proxy.clone();
             Arc::new(move |request| Box::pin(proxy::handle(proxy.clone(), front.clone(), request)))
         };
-        Self { handle, proxy }
+        Self { handle, proxy, registries, sources }
+    }
+
+    /// Puts another configuration in force, as a reload does.
+    pub fn reconfigure(&self, text: &str) {
+        let config = load(text);
+        let routes = self.registries.routes(&config, build::read_tls(&config).unwrap());
+        self.proxy.reconfigure(routes, build::upload_keys(&config, &self.sources), config.upload_spool);
     }
 
     /// What answers a connection's requests, for tests that bring their own streams.

@@ -28,6 +28,7 @@ mod links;
 mod pull;
 mod redirects;
 mod registries;
+mod reload;
 mod routing;
 mod safety;
 mod simulators;

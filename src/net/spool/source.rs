@@ -53,6 +53,11 @@ impl SpoolSpace {
         Self { each, left: AtomicU64::new(each.saturating_mul(BODIES_AT_ONCE)) }
     }
 
+    /// How much of one body is remembered.
+    pub fn each(&self) -> u64 {
+        self.each
+    }
+
     #[cfg(test)]
     pub(super) fn left(&self) -> u64 {
         self.left.load(Ordering::Relaxed)

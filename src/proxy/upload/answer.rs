@@ -48,7 +48,7 @@ impl Upload<'_> {
     /// Where the client goes on, as it names the registry.
     pub(super) async fn location(&self, stage: &Stage) -> Result<String, Failure> {
         let host = &self.call.routed.upstream.host;
-        let sealed = self.proxy.uploads.seal.seal(host, self.repository()?, stage).await;
+        let sealed = self.proxy.uploads.seal.load_full().seal(host, self.repository()?, stage).await;
         let Session(session) = sealed.map_err(|why| self.broken(&why.to_string()))?;
         let path = format!("{}/blobs/uploads/{session}", self.name());
         Ok(self.call.routed.outside.url(&path, Query::default()))
@@ -57,7 +57,7 @@ impl Upload<'_> {
     /// Where the upload stands that the client names.
     pub(super) async fn open(&self, session: &Session) -> Result<Stage, Failure> {
         let upstream = &self.call.routed.upstream;
-        let opened = self.proxy.uploads.seal.open(&upstream.host, self.repository()?, session).await;
+        let opened = self.proxy.uploads.seal.load_full().open(&upstream.host, self.repository()?, session).await;
         let stage = opened.map_err(|why| match why {
             SealError::Broken => unknown_upload(&why.to_string()),
             SealError::Key(_) | SealError::Unavailable => self.broken(&why.to_string()),

@@ -17,6 +17,7 @@ mod step;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{StatusCode, Version, request};
 use http_body::Body as _;
@@ -28,6 +29,7 @@ use super::exchange::Timing;
 use super::failure::Failure;
 use super::reply::Reply;
 use crate::auth::scopes;
+use crate::credential::secret::Reading;
 use crate::net::payload::Payload;
 use crate::net::progress::Progress;
 use crate::net::spool::{Spool, SpoolSpace};
@@ -41,15 +43,24 @@ use seal::Seal;
 /// What all uploads of a process share.
 #[derive(Debug)]
 pub struct Uploads {
-    seal: Seal,
-    space: Arc<SpoolSpace>,
+    seal: ArcSwap<Seal>,
+    space: ArcSwap<SpoolSpace>,
     kept: Kept,
 }
 
 impl Uploads {
     /// `spool` is how many bytes of one body are kept for sending it again.
     pub fn new(seal: Seal, spool: u64) -> Self {
-        Self { seal, space: Arc::new(SpoolSpace::new(spool)), kept: Kept::default() }
+        let space = ArcSwap::from_pointee(SpoolSpace::new(spool));
+        Self { seal: ArcSwap::from_pointee(seal), space, kept: Kept::default() }
+    }
+
+    /// Goes on under another configuration's keys and spool.
+    pub fn reconfigure(&self, keys: Vec<Arc<Reading>>, spool: u64) {
+        self.seal.store(Arc::new(self.seal.load().with_keys(keys)));
+        if self.space.load().each() != spool {
+            self.space.store(Arc::new(SpoolSpace::new(spool)));
+        }
     }
 }
 
@@ -137,7 +148,7 @@ impl Upload<'_> {
 
     fn spool(&mut self, body: Incoming) -> Spool {
         let idle = self.call.routed.upstream.timeouts.body_idle;
-        self.lent(Spool::new(body, idle, self.progress.clone(), self.proxy.uploads.space.clone()))
+        self.lent(Spool::new(body, idle, self.progress.clone(), self.proxy.uploads.space.load_full()))
     }
 
     /// Lets go of the client with the end of its request, whatever the registry still has to read.

@@ -64,13 +64,12 @@ impl Stage {
 }
 
 /// Seals and opens stages. The first key seals, every key opens.
-pub struct Seal(Keys);
-
-enum Keys {
-    /// Good for as long as the process lives.
-    Random(Secret),
+#[derive(Clone)]
+pub struct Seal {
     /// The operator's, which may be files that change.
-    Given(Vec<Arc<Reading>>),
+    given: Vec<Arc<Reading>>,
+    /// Seals where none is given, and opens what it has sealed for as long as the process lives.
+    random: Secret,
 }
 
 /// Why a session cannot be had.
@@ -86,13 +85,15 @@ pub enum SealError {
 
 impl Seal {
     /// With the operator's keys, or with one that lives as long as the process when there are none.
-    pub fn new(keys: Vec<Arc<Reading>>) -> Result<Self, SealError> {
-        if !keys.is_empty() {
-            return Ok(Self(Keys::Given(keys)));
-        }
+    pub fn new(given: Vec<Arc<Reading>>) -> Result<Self, SealError> {
         let mut random = [0; 32];
         rand::fill(&mut random).map_err(|_| SealError::Unavailable)?;
-        Ok(Self(Keys::Random(Secret::new(URL_SAFE_NO_PAD.encode(random)))))
+        Ok(Self { given, random: Secret::new(URL_SAFE_NO_PAD.encode(random)) })
+    }
+
+    /// The same process with other keys of its operator.
+    pub fn with_keys(&self, given: Vec<Arc<Reading>>) -> Self {
+        Self { given, random: self.random.clone() }
     }
 
     pub async fn seal(
@@ -101,12 +102,9 @@ impl Seal {
         repository: &RepositoryName,
         stage: &Stage,
     ) -> Result<Session, SealError> {
-        let key = match &self.0 {
-            Keys::Random(secret) => derived(secret)?,
-            Keys::Given(keys) => {
-                let first = keys.first().ok_or(SealError::Unavailable)?;
-                derived(&*first.current().await.map_err(SealError::Key)?)?
-            }
+        let key = match self.given.first() {
+            Some(first) => derived(&*first.current().await.map_err(SealError::Key)?)?,
+            None => derived(&self.random)?,
         };
         let mut text = stage.render().into_bytes();
         let nonce = key.seal_in_place_append_tag(bound_to(registry, repository), &mut text);
@@ -130,20 +128,15 @@ impl Seal {
                 derived(secret).ok()?.open_in_place(nonce, bound_to(registry, repository), &mut text).ok()?.to_vec();
             Stage::parse(&String::from_utf8(plain).ok()?)
         };
+        if let Some(stage) = opened(&self.random) {
+            return Ok(stage);
+        }
         let mut unreadable = None;
-        match &self.0 {
-            Keys::Random(secret) => return opened(secret).ok_or(SealError::Broken),
-            Keys::Given(keys) => {
-                for key in keys {
-                    match key.current().await {
-                        Ok(secret) => {
-                            if let Some(stage) = opened(&secret) {
-                                return Ok(stage);
-                            }
-                        }
-                        Err(error) => unreadable = Some(error),
-                    }
-                }
+        for key in &self.given {
+            match key.current().await.map(|secret| opened(&secret)) {
+                Ok(Some(stage)) => return Ok(stage),
+                Ok(None) => {}
+                Err(error) => unreadable = Some(error),
             }
         }
         Err(unreadable.map_or(SealError::Broken, SealError::Key))
@@ -157,10 +150,7 @@ fn derived(secret: &Secret) -> Result<RandomizedNonceKey, SealError> {
 
 impl fmt::Debug for Seal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            Keys::Random(_) => "Seal(random)",
-            Keys::Given(_) => "Seal(given)",
-        })
+        f.debug_struct("Seal").field("given", &self.given.len()).finish_non_exhaustive()
     }
 }
 
@@ -235,6 +225,15 @@ mod tests {
         assert!(opened(&after, &sealed(&during, &stage).await).await.is_some(), "the first key seals");
         assert!(opened(&after, &sealed(&before, &stage).await).await.is_none(), "a key that is gone opens nothing");
         assert!(opened(&with_keys(&[]), &sealed(&with_keys(&[]), &stage).await).await.is_none(), "each its own");
+    }
+
+    #[tokio::test]
+    async fn uploads_outlive_the_arrival_of_a_first_key() {
+        let before = with_keys(&[]);
+        let after = before.with_keys(with_keys(&["the first upload key"]).given);
+        let stage = stage("https://r.io/x");
+        assert!(opened(&after, &sealed(&before, &stage).await).await.is_some());
+        assert!(opened(&before, &sealed(&after, &stage).await).await.is_none(), "the operator's key seals");
     }
 
     #[test]

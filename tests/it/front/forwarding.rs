@@ -1,7 +1,8 @@
 //! What crosses in each direction, and requests that come back.
 
 use http::Method;
-use regpass::net::listen;
+use regpass::net::listen::{self, Close};
+use regpass::net::socket::Socket;
 use tokio::net::TcpListener;
 
 use super::{SEEN, start};
@@ -91,8 +92,13 @@ async fn what_a_registry_says_to_its_own_clients_stays_there() {
 /// regpass behind a real listener whose address its own configuration may name.
 fn listening(sim: &Sim, listener: TcpListener, text: &str) -> Regpass {
     let regpass = Regpass::start(sim, text);
-    let never = std::future::pending();
-    tokio::spawn(listen::serve(listener, regpass.handle(), never, std::time::Duration::ZERO));
+    let socket = Socket::inherited(listener.into_std().unwrap()).unwrap();
+    let (close, closing) = Close::new();
+    let serving = listen::serve(socket.into(), regpass.handle(), closing);
+    tokio::spawn(async move {
+        serving.await;
+        drop(close);
+    });
     regpass
 }
 

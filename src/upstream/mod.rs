@@ -1,6 +1,7 @@
-//! One registry as configured: where it is, what is known of it, what may be done there, and with which login.
+//! One registry as configured: where it is and what is known of it; its [`terms`] say what may be done there.
 
-use std::collections::BTreeSet;
+pub mod terms;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -9,17 +10,14 @@ use tokio::sync::Semaphore;
 
 use crate::base::host::RegistryHost;
 use crate::base::origin::{Origin, Url};
-use crate::config::model::{Redirects, RepositoryRules, Timeouts};
+use crate::config::model::Timeouts;
 use crate::config::trusted_host::TrustedHost;
-use crate::credential::chain::Credentials;
 use crate::net::address::{Guard, Home};
 use crate::net::client::{Client, Limits};
 use crate::net::dial::Network;
 use crate::net::pace::Pace;
 use crate::net::tls::TlsFiles;
 use crate::oci::challenge::Challenge;
-use crate::oci::name::RepositoryName;
-use crate::oci::operation::Access;
 use crate::profile::{self, Profile};
 
 /// Tells upstreams apart, also two that stand for the same registry before and after a change of configuration.
@@ -33,6 +31,7 @@ impl UpstreamId {
     }
 }
 
+/// Where a registry is and what was learned of it. Outlives changes of the configuration that leave it where it is.
 #[derive(Debug)]
 pub struct Upstream {
     pub id: UpstreamId,
@@ -44,14 +43,10 @@ pub struct Upstream {
     pub origin: Origin,
     /// What is known of it from its host or from the configuration.
     pub told: Told,
-    pub allow: BTreeSet<Access>,
-    pub repositories: RepositoryRules,
-    pub redirects: Redirects,
     /// Token services the operator trusts, beside the profile's.
     pub realm_hosts: Vec<TrustedHost>,
     /// Where its upload locations may lead, beside its own origin.
     pub upload_hosts: Vec<TrustedHost>,
-    pub credentials: Credentials,
     pub timeouts: Timeouts,
     pub reach: Reach,
     /// How fast uploads to it have been of late.
@@ -75,6 +70,14 @@ impl Told {
         match configured.or_else(|| profile::by_host(host)) {
             Some(profile) => Self::Already(profile),
             None => Self::ByChallenge(OnceLock::new()),
+        }
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Already(one), Self::Already(other)) => one.name == other.name,
+            (Self::ByChallenge(_), Self::ByChallenge(_)) => true,
+            _ => false,
         }
     }
 }
@@ -115,6 +118,16 @@ impl Upstream {
         Ok(if *origin == self.origin { &clients.registry } else { &clients.elsewhere })
     }
 
+    /// Whether `other` is the same registry at the same place, judged by the same rules. Then what was learned of one
+    /// holds for the other.
+    pub fn is_where(&self, other: &Self) -> bool {
+        let place = |one: &Self| (one.host.clone(), one.label.clone(), one.origin.clone(), one.timeouts);
+        place(self) == place(other)
+            && self.told.is_like(&other.told)
+            && (&self.realm_hosts, &self.upload_hosts) == (&other.realm_hosts, &other.upload_hosts)
+            && (&self.reach.tls, self.reach.by_wildcard) == (&other.reach.tls, other.reach.by_wildcard)
+    }
+
     /// What is known of the registry.
     pub fn profile(&self) -> &'static Profile {
         match &self.told {
@@ -143,11 +156,6 @@ impl Upstream {
     fn clients(&self) -> Result<&Clients, BadTls> {
         let clients = self.reach.clients.get_or_init(|| self.connect().map_err(|error| error.to_string()));
         clients.as_ref().map_err(|why| BadTls(why.clone()))
-    }
-
-    /// Whether the configuration's allow-lists let `access` happen to a repository.
-    pub fn permits(&self, access: Access, name: &RepositoryName) -> bool {
-        self.repositories.0.get(&access).is_none_or(|patterns| patterns.matches(name))
     }
 
     /// A path of the API as a URL.

@@ -1,0 +1,177 @@
+//! Another configuration while requests come in: what stays as it was keeps what it knows, what changed is judged anew.
+
+use std::time::Duration;
+
+use http::Method;
+use tokio::time::sleep;
+
+use crate::harness::{Regpass, only, request, table};
+use crate::sim::{Family, Fault, Image, Preset, Registry, Sim};
+
+const APP: &str = "/v2/team/app/manifests/1";
+
+fn login(password: &str) -> String {
+    format!("credential = {{ source = \"password\", username = \"alice\", password = \"{password}\" }}")
+}
+
+struct World {
+    sim: Sim,
+    registry: Registry,
+    regpass: Regpass,
+    image: Image,
+}
+
+impl World {
+    /// A registry whose one image alice may pull.
+    async fn of(more: &str) -> Self {
+        let sim = Sim::memory();
+        let registry = sim.start(Preset::generic()).await;
+        let image = Image::single("app", Family::Oci);
+        registry.user("alice", "one");
+        registry.keep("team/app", "1", &image);
+        let regpass = Regpass::start(&sim, &only(&registry, &format!("{}\n{more}", login("one"))));
+        Self { sim, registry, regpass, image }
+    }
+
+    fn reconfigure(&self, more: &str) {
+        self.regpass.reconfigure(&only(&self.registry, more));
+    }
+
+    async fn pulls(&self) {
+        let reply = self.regpass.get(APP).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn warm_tokens_and_what_was_learned_survive() {
+    let world = World::of("").await;
+    world.pulls().await;
+    let same = login("one");
+    for more in [
+        same.clone(),
+        format!("{same}\nallow = [\"pull\", \"push\"]"),
+        format!("{same}\nrepositories = [\"team/**\"]"),
+        format!("{same}\nredirects = \"pass\"\nalias = \"r\""),
+        format!("{same}\n[registry.\"another.example\"]"),
+        format!(
+            "{same}\n[[registry.\"{}\".identity]]\nrepositories = [\"x/**\"]\ncredential = {{ source = \"anonymous\" }}",
+            world.registry.authority()
+        ),
+    ] {
+        world.sim.ledger().take();
+        world.reconfigure(&more);
+        world.pulls().await;
+        world.sim.ledger().expect(&["registry GET /v2/team/app/manifests/1 bearer#1 200"]);
+    }
+    world.sim.finish();
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_are_renewed_ahead_after_a_change_beside_them() {
+    let world = World::of("").await;
+    world.pulls().await;
+    world.reconfigure(&format!("{}\nallow = [\"pull\", \"push\"]", login("one")));
+    world.sim.ledger().take();
+    for _ in 0..60 {
+        sleep(Duration::from_secs(20)).await;
+        let reply = world.regpass.get(APP).await;
+        assert_eq!((reply.status.as_u16(), reply.grant()), (200, "cached"));
+    }
+    assert_eq!(world.sim.ledger().count("registry", |entry| entry.status.is_some_and(|status| status == 401)), 0);
+    assert!(world.sim.ledger().count("token", |_| true) > 1, "twenty minutes are more than one life");
+    world.sim.finish();
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_login_is_used_at_once_and_the_old_one_never_again() {
+    let world = World::of("").await;
+    world.pulls().await;
+    world.registry.user("alice", "two");
+    world.sim.ledger().take();
+    world.reconfigure(&login("two"));
+    world.pulls().await;
+    world.sim.ledger().expect(&[
+        "token GET /token?service=generic.test&scope=repository:team/app:pull basic:alice 200",
+        "registry GET /v2/team/app/manifests/1 bearer#2 200",
+    ]);
+    world.sim.finish();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_not_remembered_against_a_new_login() {
+    let world = World::of("").await;
+    world.reconfigure(&login("wrong"));
+    assert_eq!(world.regpass.get(APP).await.verdict(), "403 DENIED");
+    world.reconfigure(&login("one"));
+    world.pulls().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_under_way_finish_though_their_registry_is_gone() {
+    let world = World::of("").await;
+    world.pulls().await;
+    world.registry.registry().inject(Fault::delay(Duration::from_secs(3)).times(1));
+    let blob = format!("/v2/team/app/blobs/{}", world.image.blobs[0].digest);
+    let (reply, ()) = tokio::join!(world.regpass.get(&blob), async {
+        sleep(Duration::from_secs(1)).await;
+        world.regpass.reconfigure("default_registry = \"another.example\"\n[registry.\"another.example\"]");
+    });
+    assert_eq!((reply.status.as_u16(), reply.whole), (200, true));
+    let gone = world.regpass.get(&format!("/v2/{}/team/app/manifests/1", world.registry.authority())).await;
+    assert_eq!(gone.verdict(), "404 NAME_UNKNOWN");
+    world.sim.finish();
+}
+
+/// Who may see a login is judged by the configuration in force, for the renewals of tokens that are held, too.
+#[tokio::test(start_paused = true)]
+async fn a_realm_that_is_no_longer_listed_sees_no_login_again() {
+    let world = World::of("").await;
+    world.pulls().await;
+    // Used again since it came: the token would be renewed.
+    sleep(Duration::from_secs(10)).await;
+    world.pulls().await;
+    world.sim.ledger().take();
+    let (host, url) = (world.registry.authority(), world.registry.origin());
+    world.regpass.reconfigure(&format!(
+        "default_registry = \"{host}\"\n[registry.\"{host}\"]\nurl = \"{url}\"\n{}",
+        login("one")
+    ));
+    let reply = world.regpass.get(APP).await;
+    assert!(reply.status.is_server_error() && reply.error().1.contains("realm_hosts"), "{reply:?}");
+    for _ in 0..60 {
+        sleep(Duration::from_secs(10)).await;
+    }
+    assert_eq!(world.sim.ledger().count("token", |_| true), 0, "{:?}", world.sim.ledger().lines());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_goes_on_under_new_keys_and_another_spool() {
+    let world = World::of("allow = [\"pull\", \"push\"]").await;
+    let start = world.regpass.send(request(Method::POST, "/v2/team/app/blobs/uploads/")).await;
+    assert_eq!(start.status, 202, "{start:?}");
+    let location = start.header("location").unwrap().to_owned();
+    let allowed = format!("{}\nallow = [\"pull\", \"push\"]", login("one"));
+    let keyed = format!(
+        "upload_key = [\"a key of more than sixteen bytes\"]\nupload_spool = \"1MiB\"\n{}",
+        only(&world.registry, &allowed)
+    );
+    world.regpass.reconfigure(&keyed);
+    let status = world.regpass.get(&location).await;
+    assert_eq!(status.status, 204, "{status:?}");
+    world.sim.finish();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_is_elsewhere_now_is_met_anew() {
+    let world = World::of("").await;
+    world.pulls().await;
+    let other = world.sim.start(Preset::generic().named("other")).await;
+    other.publish("team/app", "1", &world.image);
+    world.sim.ledger().take();
+    let host = world.registry.authority();
+    world.regpass.reconfigure(&format!("default_registry = \"{host}\"\n{}", table(host, &other, "")));
+    world.pulls().await;
+    let servers: Vec<String> = world.sim.ledger().take().into_iter().map(|entry| entry.server).collect();
+    assert!(servers.iter().all(|server| server.contains("other")), "{servers:?}");
+}
