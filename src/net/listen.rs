@@ -101,9 +101,11 @@ where
     connection(stream, handle, closing).await
 }
 
+/// Serves one connection until its end, or until shortly after being told to come to one.
+///
 /// Plain `http1`, not hyper-util's `auto` server: that one reads the first bytes without a deadline, and a client
 /// that sends none stays for ever (hyperium/hyper#3962).
-async fn connection<S>(stream: S, handle: Handle, mut closing: Closing) -> Result<(), hyper::Error>
+pub async fn connection<S>(stream: S, handle: Handle, mut closing: Closing) -> Result<(), hyper::Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {

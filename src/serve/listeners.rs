@@ -3,6 +3,7 @@
 //! A listener that stays as it is configured is not touched. One that changes goes on accepting on the same socket:
 //! its connections finish the request they are at, and new ones meet the new rules.
 
+use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -46,7 +47,8 @@ struct Ready {
 /// Every socket a configuration needs, open and not yet used.
 #[derive(Debug)]
 pub(super) struct Prepared {
-    stay: Vec<(Role, Listener)>,
+    /// The ones that stay, as they were opened.
+    stay: HashSet<usize>,
     begin: Vec<Ready>,
 }
 
@@ -62,15 +64,26 @@ impl Listeners {
     pub(super) async fn prepare(&self, config: &Config, inherited: &mut Inherited) -> io::Result<Prepared> {
         let proxies = config.listeners.iter().map(|listener| (Role::Proxy, listener));
         let admin = config.admin.iter().map(|admin| (Role::Admin, &admin.listener));
-        let mut prepared = Prepared { stay: Vec::new(), begin: Vec::new() };
-        for (role, listener) in proxies.chain(admin) {
-            let open = self.open.iter().find(|open| open.listener.address == listener.address);
-            if open.is_some_and(|open| (open.role, &open.listener) == (role, listener)) {
-                prepared.stay.push((role, listener.clone()));
+        let named: Vec<(Role, &Listener)> = proxies.chain(admin).collect();
+        let mut prepared = Prepared { stay: HashSet::new(), begin: Vec::new() };
+        // Several may have port 0, each with a socket of its own: who stays is served first.
+        let mut left: Vec<usize> = (0..self.open.len()).collect();
+        let mut take = |is_it: &dyn Fn(&Open) -> bool| {
+            let at = left.iter().position(|index| is_it(&self.open[*index]))?;
+            Some(left.remove(at))
+        };
+        let stay: Vec<Option<usize>> = named
+            .iter()
+            .map(|(role, listener)| take(&|open| (open.role, &open.listener) == (*role, *listener)))
+            .collect();
+        for ((role, listener), stay) in named.into_iter().zip(stay) {
+            if let Some(index) = stay {
+                prepared.stay.insert(index);
                 continue;
             }
-            let socket = match open {
-                Some(open) => Ok(open.socket.clone()),
+            let same_socket = |open: &Open| (open.role, open.listener.address) == (role, listener.address);
+            let socket = match take(&same_socket) {
+                Some(index) => Ok(self.open[index].socket.clone()),
                 None => inherited.or_bind(listener.address).await,
             };
             match socket {
@@ -88,8 +101,8 @@ impl Listeners {
     /// Serves what was prepared, and closes what the configuration no longer has.
     pub(super) fn apply(&mut self, prepared: Prepared, proxy: &Arc<Proxy>) {
         while self.serving.try_join_next().is_some() {}
-        for open in std::mem::take(&mut self.open) {
-            if prepared.stay.iter().any(|(role, listener)| (open.role, &open.listener) == (*role, listener)) {
+        for (index, open) in std::mem::take(&mut self.open).into_iter().enumerate() {
+            if prepared.stay.contains(&index) {
                 self.open.push(open);
             } else if !prepared.begin.iter().any(|ready| Arc::ptr_eq(&ready.socket, &open.socket)) {
                 info!(address = %open.address, "closed: the configuration no longer has this listener");
@@ -107,10 +120,9 @@ impl Listeners {
 
     /// Where the status page is once `prepared` is served.
     pub(super) fn status_page(&self, prepared: &Prepared) -> Option<Box<str>> {
-        let stays =
-            |open: &&Open| open.role == Role::Admin && prepared.stay.iter().any(|(role, _)| *role == Role::Admin);
-        let begins = prepared.begin.iter().find(|ready| ready.role == Role::Admin).map(|ready| ready.address);
-        let address = begins.or_else(|| self.open.iter().find(stays).map(|open| open.address));
+        let stay = prepared.stay.iter().map(|index| &self.open[*index]).map(|open| (open.role, open.address));
+        let begin = prepared.begin.iter().map(|ready| (ready.role, ready.address));
+        let address = stay.chain(begin).find_map(|(role, address)| (role == Role::Admin).then_some(address));
         address.map(|address| format!("http://{address}/").into())
     }
 

@@ -37,7 +37,7 @@ async fn watch(overrides: Overrides, mut files: Files, mut hangups: Hangups, tel
             }
         }
         let overrides = overrides.clone();
-        let Ok(reading) = spawn_blocking(move || load::read(&overrides, Environment::process())).await else {
+        let Ok(reading) = spawn_blocking(move || load::read_again(&overrides, Environment::process())).await else {
             continue;
         };
         files = reading.files.clone();

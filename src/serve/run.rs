@@ -36,8 +36,13 @@ pub fn run(overrides: Overrides, loaded: Loaded, files: Files) -> ExitCode {
         }
     };
     let served = runtime.block_on(async {
+        // Before anybody is told that it is there: a signal that nobody expects ends the process at once.
+        let no_signals = |error: io::Error| format!("cannot receive signals: {error}");
+        let stop = StopSignals::install().map_err(no_signals)?;
+        let hangups = Hangups::install().map_err(no_signals)?;
         let service = Service::begin(loaded, inherited).await?;
-        service.go_on(overrides, files).await
+        service.go_on(overrides, files, stop, hangups).await;
+        Ok::<_, String>(())
     });
     // What still runs after the drain is over does not hold the process up.
     runtime.shutdown_background();
@@ -76,10 +81,7 @@ impl Service {
     }
 
     /// Serves and reloads until a signal ends it.
-    async fn go_on(mut self, overrides: Overrides, files: Files) -> Result<(), String> {
-        let no_signals = |error: io::Error| format!("cannot receive signals: {error}");
-        let mut stop = StopSignals::install().map_err(no_signals)?;
-        let hangups = Hangups::install().map_err(no_signals)?;
+    async fn go_on(mut self, overrides: Overrides, files: Files, mut stop: StopSignals, hangups: Hangups) {
         // The system's certificates take milliseconds to read: now is better than at the first request.
         tokio::task::spawn_blocking(net::tls::warm_up);
         tokio::spawn(notify::watchdog());
@@ -98,7 +100,6 @@ impl Service {
             () = sleep(DRAIN) => warn!(seconds = DRAIN.as_secs(), "stopped with connections still open"),
             () = stop.next() => warn!("stopped at once by a second signal"),
         }
-        Ok(())
     }
 
     /// Puts another configuration in force, or says why that cannot be.

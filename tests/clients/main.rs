@@ -23,5 +23,6 @@ mod oras;
 mod podman;
 mod push;
 mod readme;
+mod service;
 mod skopeo;
 mod tokens;

@@ -6,7 +6,7 @@
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Output, Stdio};
+use std::process::{Child, ExitStatus, Output, Stdio};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -93,8 +93,13 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// `name` heads the log that is printed when the test fails.
     pub(crate) fn start(name: &'static str, command: Command) -> Self {
+        Self::start_reading(name, command, Stdio::null())
+    }
+
+    /// The same, with something to read.
+    pub(crate) fn start_reading(name: &'static str, command: Command, stdin: Stdio) -> Self {
         let mut command = command.into_std();
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.stdin(stdin).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
         let stderr = child.stderr.take().expect("stderr is piped");
         let (lines, log) = watch::channel(Vec::new());
@@ -135,6 +140,18 @@ impl Daemon {
 
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Waits for it to end by itself.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let limit = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child of ours") {
+                return status;
+            }
+            assert!(tokio::time::Instant::now() < limit, "{} did not end within {PATIENCE:?}", self.name);
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Ends the program and returns its whole log.

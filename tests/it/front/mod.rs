@@ -1,6 +1,7 @@
 //! The front door: what a stranger, a web page or a broken client may send, and that none of it travels on.
 
 mod admission;
+mod closing;
 mod forwarding;
 mod requests;
 

@@ -1,0 +1,7 @@
+//! The life of the process: reload, stop, and what systemd hands over and is told.
+
+mod activation;
+mod broken;
+mod house;
+mod reload;
+mod stop;
