@@ -7,6 +7,7 @@
 //! `tests/run clients` installs what this needs; a client that is not there is a failure.
 
 mod image;
+mod machine;
 mod process;
 mod registry;
 mod regpass;
@@ -20,6 +21,7 @@ mod containerd;
 mod curl;
 mod docker;
 mod oras;
+mod package;
 mod podman;
 mod push;
 mod readme;

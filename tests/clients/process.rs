@@ -20,13 +20,15 @@ const PATIENCE: Duration = Duration::from_secs(180);
 const LOG_TAIL: usize = 40;
 
 /// The Debian package of each program, where the two names differ.
-const PACKAGES: [(&str, &str); 7] = [
+const PACKAGES: [(&str, &str); 9] = [
     ("ctr", "containerd"),
     ("docker", "docker.io, or docker-cli from Debian 13 on"),
     ("dockerd", "docker.io"),
     ("ip", "iproute2"),
+    ("promtool", "prometheus"),
     ("setpriv", "util-linux"),
     ("sh", "dash"),
+    ("systemd-analyze", "systemd"),
     ("unshare", "util-linux"),
 ];
 
@@ -62,7 +64,12 @@ pub(crate) async fn stdout(command: &mut Command) -> String {
 
 /// Runs a program to its end; one that fails or dawdles fails the test, with everything it printed.
 pub(crate) async fn output(command: &mut Command) -> Output {
-    let output = ended(command).await;
+    output_within(PATIENCE, command).await
+}
+
+/// The same for a program that may take longer than the others.
+pub(crate) async fn output_within(patience: Duration, command: &mut Command) -> Output {
+    let output = ended_within(patience, command).await;
     assert!(
         output.status.success(),
         "{}: {command:?}\n--- stdout\n{}\n--- stderr\n{}",
@@ -75,9 +82,13 @@ pub(crate) async fn output(command: &mut Command) -> Output {
 
 /// Runs a program to its end, whatever that is.
 pub(crate) async fn ended(command: &mut Command) -> Output {
+    ended_within(PATIENCE, command).await
+}
+
+async fn ended_within(patience: Duration, command: &mut Command) -> Output {
     command.stdin(Stdio::null());
-    let finished = tokio::time::timeout(PATIENCE, command.output()).await;
-    let output = finished.unwrap_or_else(|_| panic!("no end after {PATIENCE:?}: {command:?}"));
+    let finished = tokio::time::timeout(patience, command.output()).await;
+    let output = finished.unwrap_or_else(|_| panic!("no end after {patience:?}: {command:?}"));
     output.unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"))
 }
 

@@ -4,7 +4,6 @@
 //! has come through it. Every file that the page shows is written where the page says, and used.
 
 mod claims;
-mod machine;
 mod page;
 mod pushes;
 mod reader;
@@ -16,6 +15,7 @@ use std::path::Path;
 
 use self::page::{Block, blocks, prose, spans};
 use self::reader::Reader;
+use crate::machine;
 
 const THIS: &str = "readme::every_command_works_as_written";
 

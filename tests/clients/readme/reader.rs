@@ -11,9 +11,9 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::machine::listening_on;
 use super::page::Block;
 use super::remote::{CORP, Remote};
+use crate::machine::listening_on;
 use crate::process::{Daemon, output, plain, search_path};
 use crate::registry::{PASSWORD, USER};
 

@@ -5,3 +5,4 @@ mod broken;
 mod house;
 mod reload;
 mod stop;
+mod watched;

@@ -1,4 +1,4 @@
-//! A machine for somebody who follows the README: this one, but with a network, processes, `/etc`, `/run`, `/var/lib`
+//! A machine where nothing else is, for somebody who follows the README, say: this one, but with a network, processes, `/etc`, `/run`, `/var/lib`
 //! and `/dev/shm` of its own.
 //!
 //! There every port is free, every file can be written, and nothing but loopback can be reached. The test runs itself
@@ -36,7 +36,7 @@ const FURNISH: &str = r#"
 "#;
 
 /// Whether this is the run inside; if so, it is safe to write to `/etc`.
-pub(super) fn is_here() -> bool {
+pub(crate) fn is_here() -> bool {
     let inside = std::env::var_os(INSIDE).is_some();
     if inside {
         let mounts = fs::read_to_string("/proc/self/mounts").expect("mounts");
@@ -58,7 +58,7 @@ fn reaches_others() -> bool {
 }
 
 /// Runs the test of this name inside.
-pub(super) async fn run(test: &str) {
+pub(crate) async fn run(test: &str) {
     let home = tempfile::tempdir().expect("a directory for the machine");
     let etc = home.path().join("etc");
     fs::create_dir(&etc).expect("a directory for /etc");
@@ -75,7 +75,7 @@ pub(super) async fn run(test: &str) {
 }
 
 /// Who can connect: the local addresses of every socket that listens on `port`, as the kernel prints them.
-pub(super) fn listening_on(port: u16) -> Vec<String> {
+pub(crate) fn listening_on(port: u16) -> Vec<String> {
     let port = format!(":{port:04X}");
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"].into_iter().filter(|table| Path::new(table).exists());
     let tables: String = tables.map(|table| fs::read_to_string(table).expect("sockets")).collect();

@@ -1,0 +1,70 @@
+//! The Grafana dashboard: JSON whose every expression Prometheus' own tool takes.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::text;
+use crate::process::{output, plain};
+
+const FILE: &str = "config/grafana/dashboard.json";
+
+/// What Grafana puts in before it asks.
+const VARIABLES: [(&str, &str); 3] = [("$__rate_interval", "5m"), ("$instance", ".*"), ("$registry", ".*")];
+
+#[tokio::test]
+async fn every_expression_is_valid() {
+    let home = tempfile::tempdir().expect("a directory");
+    let file = home.path().join("rules.yaml");
+    let rules = expressions().into_iter().enumerate();
+    let rules: Vec<Value> = rules.map(|(at, expr)| json!({ "record": format!("panel:{at}"), "expr": expr })).collect();
+    assert!(rules.len() > 10);
+    // JSON is YAML.
+    fs::write(&file, json!({ "groups": [{ "name": "dashboard", "rules": rules }] }).to_string()).expect("rules");
+    output(plain("promtool", home.path()).args(["check", "rules"]).arg(file)).await;
+}
+
+#[test]
+fn panels_have_their_own_place_and_say_what_they_show() {
+    let dashboard = dashboard();
+    let (mut ids, mut squares) = (BTreeSet::new(), BTreeSet::new());
+    for panel in dashboard["panels"].as_array().expect("panels") {
+        let title = panel["title"].as_str().expect("a title");
+        assert!(ids.insert(panel["id"].as_u64().expect("an id")), "{title}");
+        assert!(panel["description"].as_str().is_some_and(|text| text.ends_with('.')), "{title}");
+        assert_eq!(panel["datasource"]["uid"], "${datasource}", "{title}");
+        let [x, y, w, h] = ["x", "y", "w", "h"].map(|key| panel["gridPos"][key].as_u64().expect("a place"));
+        assert!(x + w <= 24, "{title}");
+        let mut place = (x..x + w).flat_map(|x| (y..y + h).map(move |y| (x, y)));
+        assert!(place.all(|square| squares.insert(square)), "{title} lies over another panel");
+    }
+    let variables = dashboard["templating"]["list"].as_array().expect("variables");
+    let names: Vec<_> = variables.iter().map(|variable| variable["name"].as_str().expect("a name")).collect();
+    assert_eq!(names, ["datasource", "instance", "registry"]);
+}
+
+/// The expressions of all panels, and the queries that fill the variables, as Prometheus gets them.
+pub(crate) fn expressions() -> Vec<String> {
+    let dashboard = dashboard();
+    let panels = dashboard["panels"].as_array().expect("panels").iter();
+    let targets = panels.flat_map(|panel| panel["targets"].as_array().expect("targets"));
+    let mut found: Vec<String> = targets.map(|target| target["expr"].as_str().expect("text").to_owned()).collect();
+    for variable in &dashboard["templating"]["list"].as_array().expect("variables")[1..] {
+        let query = variable["query"]["query"].as_str().expect("a query");
+        let inner = query.strip_prefix("label_values(").and_then(|rest| rest.strip_suffix(')')).expect(query);
+        let (metric, label) = inner.split_once(", ").expect("metric and label");
+        found.push(format!("count by ({label}) ({metric})"));
+    }
+    for expression in &mut found {
+        for (variable, value) in VARIABLES {
+            *expression = expression.replace(variable, value);
+        }
+        assert!(!expression.contains('$'), "{expression}");
+    }
+    found
+}
+
+fn dashboard() -> Value {
+    serde_json::from_str(&text(FILE)).expect("JSON")
+}

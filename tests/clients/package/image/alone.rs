@@ -1,0 +1,35 @@
+//! `docker run -p 127.0.0.1:5050:5050`: no file, no variable, no capability, nothing that can be written.
+
+use std::path::Path;
+
+use super::{CONFINED, NAME};
+use crate::docker::docker;
+use crate::process::{Daemon, ended, plain, stdout};
+
+pub(super) async fn serves_what_is_published(home: &Path) {
+    let mut run = docker(home);
+    run.args(["run", "--rm", "--name=alone", "--publish=127.0.0.1:5050:5050"]).args(CONFINED).arg(NAME);
+    let mut regpass = Daemon::start("regpass in a container", run);
+    regpass.line(|line| line.contains(" listening").then_some(())).await;
+
+    let mut curl = plain("curl", home);
+    curl.args(["-q", "--silent", "--show-error", "--write-out", " %{http_code}", "http://localhost:5050/v2/"]);
+    assert_eq!(stdout(&mut curl).await, "{} 200");
+
+    // The names of columns, then one process.
+    assert_eq!(
+        stdout(docker(home).args(["top", "alone", "-o", "uid,comm"])).await.lines().nth(1).map(words),
+        Some(vec!["65532", "regpass"])
+    );
+    let shell = ended(docker(home).args(["exec", "alone", "/bin/sh", "-c", "true"])).await;
+    assert!(!shell.status.success(), "there is a shell");
+    let checked = stdout(docker(home).args(["exec", "alone", "/regpass", "check"])).await;
+    assert!(checked.contains("\naddress = \"0.0.0.0:5050\"\n"), "{checked}");
+
+    stdout(docker(home).args(["stop", "--time=60", "alone"])).await;
+    assert_eq!(regpass.ended().await.code(), Some(0), "SIGTERM ends it well");
+}
+
+fn words(line: &str) -> Vec<&str> {
+    line.split_whitespace().collect()
+}

@@ -1,0 +1,69 @@
+//! What is in the image: one binary, its settings, and nothing that could be turned against anybody.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::NAME;
+use crate::docker::docker;
+use crate::package::text;
+use crate::process::{output, stdout};
+
+/// In bytes.
+const LARGEST: u64 = 12_000_000;
+
+/// What docker itself puts into every container.
+const OF_DOCKER: [&str; 6] = [".dockerenv", "dev/", "proc/", "sys/", "etc/host", "etc/resolv.conf"];
+
+pub(super) async fn are_the_binary_and_its_settings(home: &Path) {
+    let image: Value =
+        serde_json::from_str(&stdout(docker(home).args(["image", "inspect", "--format={{json .}}", NAME])).await)
+            .expect("JSON");
+    let size = image["Size"].as_u64().expect("a size");
+    super::say(&format!("image: {size} bytes"));
+    assert!(size < LARGEST, "{size} bytes");
+
+    let config = &image["Config"];
+    assert_eq!(config["User"], "65532:65532");
+    assert_eq!(config["Entrypoint"], serde_json::json!(["/regpass"]));
+    assert_eq!(config["Healthcheck"]["Test"], serde_json::json!(["CMD", "/regpass", "health"]));
+    let ports: Vec<&String> = config["ExposedPorts"].as_object().expect("ports").keys().collect();
+    assert_eq!(ports, ["5050/tcp", "5051/tcp"]);
+    let label = |name: &str| config["Labels"][format!("org.opencontainers.image.{name}")].as_str();
+    assert_eq!(label("version"), Some(env!("CARGO_PKG_VERSION")));
+    assert_eq!(label("licenses"), Some(env!("CARGO_PKG_LICENSE")));
+    assert_eq!(label("description"), Some(env!("CARGO_PKG_DESCRIPTION")));
+
+    let mut files = files(home).await;
+    assert_eq!(files.remove("etc/regpass/config.toml"), Some((0o644, text("config/container.toml").into_bytes())));
+    let (mode, binary) = files.remove("regpass").expect("the binary");
+    assert_eq!((mode, &binary[..4]), (0o755, &b"\x7fELF"[..]));
+    assert!(files.is_empty(), "more than the binary and its settings: {:?}", files.keys());
+}
+
+/// The files of the image with their modes, as a container would see them.
+async fn files(home: &Path) -> BTreeMap<String, (u32, Vec<u8>)> {
+    let tar = home.join("contents.tar");
+    output(docker(home).args(["create", "--name=contents", NAME])).await;
+    output(docker(home).args(["export", "contents", "--output"]).arg(&tar)).await;
+    let mut tar = tar::Archive::new(fs::File::open(&tar).expect("the files"));
+    let mut files = BTreeMap::new();
+    for entry in tar.entries().expect("a tar") {
+        let mut entry = entry.expect("an entry");
+        let name = entry.path().expect("a path").to_string_lossy().into_owned();
+        let mode = entry.header().mode().expect("a mode");
+        if name == "tmp/" {
+            assert_eq!(mode & 0o7777, 0o1777, "everybody's temporary files");
+        }
+        if entry.header().entry_type().is_dir() || OF_DOCKER.iter().any(|prefix| name.starts_with(prefix)) {
+            continue;
+        }
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).expect("its content");
+        files.insert(name, (mode & 0o7777, bytes));
+    }
+    files
+}
