@@ -16,7 +16,7 @@ use crate::process::{output, stdout};
 const LARGEST: u64 = 12_000_000;
 
 /// What docker itself puts into every container.
-const OF_DOCKER: [&str; 6] = [".dockerenv", "dev/", "proc/", "sys/", "etc/host", "etc/resolv.conf"];
+const OF_DOCKER: [&str; 7] = [".dockerenv", "dev/", "proc/", "sys/", "etc/host", "etc/mtab", "etc/resolv.conf"];
 
 pub(super) async fn are_the_binary_and_its_settings(home: &Path) {
     let image: Value =
