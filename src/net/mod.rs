@@ -13,6 +13,7 @@ pub mod pace;
 pub mod payload;
 pub mod pieces;
 pub mod progress;
+pub mod proxies;
 pub mod request;
 pub mod socket;
 pub mod spool;
