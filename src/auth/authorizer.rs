@@ -24,6 +24,7 @@ use crate::net::body::drain;
 use crate::net::request;
 use crate::observe::metrics::Metrics;
 use crate::oci::challenge::Challenge;
+use crate::oci::name::RepositoryName;
 use crate::oci::operation::Access;
 use crate::oci::scope::ScopeSet;
 use crate::upstream::UpstreamId;
@@ -108,7 +109,7 @@ impl Authorizer {
             How::Token { lease, group, asked, fresh } => {
                 match correction(ask, &challenges).filter(|real| !asked.covers(real)) {
                     // The token is as good as any; it was asked for the wrong thing.
-                    Some(real) => standing.correct(&ask.scopes, real),
+                    Some(real) => standing.corrections.learn(ask, real),
                     None if *fresh => return Ok(None),
                     None => self.tokens.reject(group, lease),
                 }
@@ -142,7 +143,7 @@ impl Authorizer {
 
     /// Remembers for seconds that `grant`, fresh as it was, did not suffice.
     pub fn denied(&self, ask: &Ask, grant: &Grant, reason: String) {
-        self.denials.add((ask.upstream.host.clone(), grant.credential_id()), ask.scopes.clone(), reason);
+        self.denials.add((ask.upstream.host.clone(), grant.credential_id()), ask.matter(), reason);
     }
 
     fn standing(&self, upstream: UpstreamId) -> Arc<Standing> {
@@ -171,7 +172,7 @@ impl Authorizer {
         if let Some(demand) = Demand::read(&ask.upstream, &challenges)? {
             ask.upstream.recognise(&challenges, head);
             if let Some(real) = correction(ask, &challenges) {
-                standing.correct(&ask.scopes, real);
+                standing.corrections.learn(ask, real);
             }
             // Somebody who asked at the same time may have learned first.
             let pinned = standing.demand().filter(|pinned| pinned.bearer().is_some());
@@ -217,11 +218,14 @@ impl Authorizer {
     }
 }
 
-/// The scopes a challenge asks for, when it is to be believed and they differ from what was computed.
+/// The scopes a challenge asks for, when it is to be believed.
 fn correction(ask: &Ask, challenges: &[Challenge]) -> Option<ScopeSet> {
     let scope = challenges.iter().filter(|one| one.scheme == "bearer").find_map(|one| one.param("scope"))?;
-    let real = believed(&ask.scopes, &ScopeSet::parse(scope), ask.repository.as_ref(), ask.access);
-    (real != ask.scopes).then_some(real)
+    let challenged = ScopeSet::parse(scope);
+    let real = believed(&ask.scopes, &challenged, ask.repository.as_ref(), ask.access);
+    let named = |name: &RepositoryName| challenged.resources().any(|(resource, _)| *resource.name == *name.as_str());
+    let confirms = || ask.repository.as_ref().is_some_and(named);
+    (real != ask.scopes || confirms()).then_some(real)
 }
 
 /// How long others wait for the one who learns.

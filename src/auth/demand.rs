@@ -2,7 +2,6 @@
 //!
 //! Later challenges are not believed: with an expired token NGC names another realm, Harbor and ACR another scheme.
 
-use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,9 +10,9 @@ use arc_swap::ArcSwapOption;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use super::corrections::Corrections;
 use super::realm::{RealmRefused, TrustedRealm, admit};
 use crate::oci::challenge::Challenge;
-use crate::oci::scope::ScopeSet;
 use crate::upstream::Upstream;
 
 #[derive(Clone, Debug)]
@@ -68,8 +67,8 @@ pub struct Standing {
     demand: ArcSwapOption<Demand>,
     /// Held by the one request that goes out unauthorized to learn the demand.
     lesson: Arc<Semaphore>,
-    /// Scopes a challenge corrected: what was computed, and what the registry really wants.
-    corrections: Mutex<HashMap<ScopeSet, ScopeSet>>,
+    /// What its challenges said about scopes.
+    pub(super) corrections: Corrections,
     /// When a demand that leads nowhere was last looked at again.
     looked: Mutex<Option<Instant>>,
 }
@@ -83,7 +82,7 @@ impl Default for Standing {
         Self {
             demand: ArcSwapOption::empty(),
             lesson: Arc::new(Semaphore::new(1)),
-            corrections: Mutex::default(),
+            corrections: Corrections::default(),
             looked: Mutex::default(),
         }
     }
@@ -120,24 +119,6 @@ impl Standing {
         }
         is_time
     }
-
-    pub fn corrected(&self, computed: &ScopeSet) -> ScopeSet {
-        let corrections = self.corrections.lock().unwrap_or_else(PoisonError::into_inner);
-        corrections.get(computed).unwrap_or(computed).clone()
-    }
-
-    pub fn correct(&self, computed: &ScopeSet, real: ScopeSet) {
-        let mut corrections = self.corrections.lock().unwrap_or_else(PoisonError::into_inner);
-        if real == *computed {
-            corrections.remove(computed);
-            return;
-        }
-        if corrections.len() >= MOST_CORRECTIONS {
-            corrections.clear();
-        }
-        corrections.insert(computed.clone(), real);
-    }
 }
 
-const MOST_CORRECTIONS: usize = 4096;
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);

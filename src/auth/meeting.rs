@@ -5,14 +5,13 @@ use std::sync::Arc;
 use http::StatusCode;
 use tracing::warn;
 
-use super::ask::Ask;
+use super::ask::{Ask, Matter};
 use super::authorizer::Authorizer;
 use super::demand::{Bearer, Demand, Standing};
 use super::error::AuthError;
 use super::grant::{self, Grant, How};
 use super::memory::Login;
 use crate::credential::{Credential, CredentialId, Found, Wanted};
-use crate::oci::scope::ScopeSet;
 
 impl Authorizer {
     /// The best grant for a known demand.
@@ -22,7 +21,7 @@ impl Authorizer {
         }
         let found = self.credential(ask).await?;
         let login = self.not_denied(ask, found.id)?;
-        let is_stale = ask.works_without_login() && self.stale.contains(&login, &ask.scopes);
+        let is_stale = ask.works_without_login() && self.stale.contains(&login, ask.matters());
         if is_stale {
             return self.anonymously(ask, standing, demand, found.source).await;
         }
@@ -61,7 +60,7 @@ impl Authorizer {
         let demand = Demand::Bearer(bearer.clone());
         let anonymous =
             self.anonymously(ask, standing, &demand, found.source.clone()).await.map_err(|_| unshared(error))?;
-        self.mark_stale(ask, &found, if whole_login { None } else { Some(ask.scopes.clone()) });
+        self.mark_stale(ask, &found, (!whole_login).then(|| ask.matter()));
         Ok(anonymous)
     }
 
@@ -80,7 +79,7 @@ impl Authorizer {
             return Ok(None);
         }
         // Only for what was asked: who answers 401 to a wrong password answers it to a good one at a closed door, too.
-        self.mark_stale(ask, &grant.found, Some(ask.scopes.clone()));
+        self.mark_stale(ask, &grant.found, Some(ask.matter()));
         self.anonymously(ask, standing, &demand, grant.found.source.clone()).await.map(Some)
     }
 
@@ -147,15 +146,15 @@ impl Authorizer {
 
     fn not_denied(&self, ask: &Ask, credential: CredentialId) -> Result<Login, AuthError> {
         let login = (ask.upstream.host.clone(), credential);
-        match self.denials.reason(&login, &ask.scopes) {
+        match self.denials.reason(&login, ask.matters()) {
             Some(reason) => Err(AuthError::Remembered(reason)),
             None => Ok(login),
         }
     }
 
-    fn mark_stale(&self, ask: &Ask, found: &Found, scopes: Option<ScopeSet>) {
+    fn mark_stale(&self, ask: &Ask, found: &Found, matter: Option<Matter>) {
         let login: Login = (ask.upstream.host.clone(), found.id);
-        if self.stale.add(login, scopes) {
+        if self.stale.add(login, matter) {
             let registry = ask.upstream.host.as_str();
             self.metrics.login_rejected(&ask.upstream.label);
             warn!(registry, source = &*found.source, "the registry rejects the stored login; pulls go on anonymously");
