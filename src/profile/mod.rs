@@ -42,6 +42,8 @@ pub struct Profile {
     pub expired: &'static [Expired],
     /// Whether a HEAD of a blob is refused where its GET works, and has to be answered from one.
     pub blob_head_by_get: bool,
+    /// Whether a HEAD is challenged without the scope that a GET of the same is told.
+    pub heads_hide_scope: bool,
     /// Whether asking for referrers leads to a web site, whose rate limit says no more than its pages.
     pub referrers_are_pages: bool,
     /// Whether the tag that the referrers' fallback reads (`sha256-<hex>`) is taken for the digest it spells, and gives
