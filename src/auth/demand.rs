@@ -28,22 +28,28 @@ pub struct Bearer {
     pub realm: TrustedRealm,
     /// Absent for registries that name none (NGC, Artifact Registry).
     pub service: Option<Box<str>>,
+    /// Whether the registry offers to take a login itself as well (Gitea does).
+    pub or_basic: bool,
     /// Whether its token service was seen to refuse POST and to take the same login by GET.
     pub wants_get: AtomicBool,
 }
 
 impl Demand {
-    /// Reads the challenges of a 401. Bearer is preferred, and one without a realm counts for nothing.
+    /// Reads the challenges of a 401. Bearer is preferred, and one without a realm counts for nothing. Where its realm
+    /// may not be called at all, Basic does.
     pub fn read(upstream: &Upstream, challenges: &[Challenge]) -> Result<Option<Self>, RealmRefused> {
+        let or_basic = challenges.iter().any(|challenge| challenge.scheme == "basic");
         let mut bearer = challenges.iter().filter(|challenge| challenge.scheme == "bearer");
         if let Some((challenge, realm)) = bearer.find_map(|one| Some((one, one.param("realm")?))) {
-            return Ok(Some(Self::Bearer(Arc::new(Bearer {
-                realm: admit(upstream, realm)?,
-                service: challenge.param("service").map(Into::into),
-                wants_get: AtomicBool::new(false),
-            }))));
+            let realm = match admit(upstream, realm) {
+                Err(_) if or_basic => return Ok(Some(Self::Basic)),
+                admitted => admitted?,
+            };
+            let service = challenge.param("service").map(Into::into);
+            let wants_get = AtomicBool::new(false);
+            return Ok(Some(Self::Bearer(Arc::new(Bearer { realm, service, or_basic, wants_get }))));
         }
-        Ok(challenges.iter().any(|challenge| challenge.scheme == "basic").then_some(Self::Basic))
+        Ok(or_basic.then_some(Self::Basic))
     }
 
     pub fn bearer(&self) -> Option<&Arc<Bearer>> {
@@ -55,6 +61,11 @@ impl Demand {
 }
 
 impl Bearer {
+    /// Whether a login had better go to the registry itself: its token service may not see it.
+    pub fn leaves_logins_to_basic(&self) -> bool {
+        self.or_basic && !self.realm.sees_credentials()
+    }
+
     /// Whether it is the same token service as `other`'s.
     pub fn leads_where(&self, other: &Self) -> bool {
         (&self.realm, &self.service) == (&other.realm, &other.service)

@@ -26,7 +26,9 @@ impl Authorizer {
             return self.anonymously(ask, standing, demand, found.source).await;
         }
         let goes_itself = ask.by_login || matches!(found.credential, Credential::Bearer { .. });
-        let Some(bearer) = demand.bearer().filter(|_| !goes_itself) else { return Ok(direct(found)) };
+        let has_login = found.credential != Credential::Anonymous;
+        let takes_it = |bearer: &&Arc<Bearer>| !(goes_itself || has_login && bearer.leaves_logins_to_basic());
+        let Some(bearer) = demand.bearer().filter(takes_it) else { return Ok(direct(found)) };
         match self.token(ask, standing, bearer, &found).await {
             Err(error) if error.is_refusal() && found.credential != Credential::Anonymous => {
                 self.refused_login(ask, standing, bearer, found, error).await

@@ -2,6 +2,7 @@
 
 mod acr;
 mod artifactory;
+mod gitea;
 
 use bytes::Bytes;
 use http::{Method, Request};
