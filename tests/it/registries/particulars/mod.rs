@@ -3,6 +3,7 @@
 mod acr;
 mod artifactory;
 mod gitea;
+mod ngc;
 
 use bytes::Bytes;
 use http::{Method, Request};
