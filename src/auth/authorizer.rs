@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dashmap::DashMap;
-use http::header::WWW_AUTHENTICATE;
-use http::{HeaderMap, Method, StatusCode};
+use http::header::{ACCEPT_ENCODING, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tokio::time::timeout;
 
 use super::ask::Ask;
@@ -69,10 +69,11 @@ impl Authorizer {
         if standing.demand().is_none() {
             let lesson = timeout(PATIENCE, standing.lesson()).await.ok().flatten();
             if standing.demand().is_none() {
-                if ask.access == Access::Pull {
+                if ask.access == Access::Pull && !ask.by_login {
                     return Ok(Offer { grant: Grant::nothing(None), lesson });
                 }
-                // What changes something is never sent on a guess: the demand is asked for first.
+                // What changes something is never sent on a guess: the demand is asked for first. And what takes the
+                // login itself is challenged for it, which is not what the rest of the registry demands.
                 if self.learn(ask, &standing, &HeaderMap::new()).await?.is_none() {
                     standing.answered_openly();
                 }
@@ -188,7 +189,8 @@ impl Authorizer {
     async fn ping(&self, ask: &Ask) -> Result<HeaderMap, AuthError> {
         let upstream = &ask.upstream;
         let url = upstream.url("/v2/", None);
-        let request = request::to(&url, Method::GET, HeaderMap::new(), Bytes::new()).map_err(RealmRefused::BadUrl)?;
+        let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
+        let request = request::to(&url, Method::GET, headers, Bytes::new()).map_err(RealmRefused::BadUrl)?;
         let client = upstream.client(&url.origin).map_err(|error| AuthError::Tls(error.to_string()))?;
         let (mut head, body) = client.send(&request).await.map_err(AuthError::Ping)?.into_parts();
         self.metrics.upstream_request(&upstream.label, "challenge", head.status.as_u16());

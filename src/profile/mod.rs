@@ -125,6 +125,10 @@ pub enum Sign {
     RealmPath(&'static str),
     /// The realm of a Basic challenge.
     BasicRealm(&'static str),
+    /// The scope of a Bearer challenge.
+    Scope(&'static str),
+    /// The scope of a Bearer challenge, which is there and says nothing.
+    EmptyScope,
     /// Both the service and the scope of a Bearer challenge.
     ServiceAndScope(&'static str, &'static str),
     /// A header beside the challenge.

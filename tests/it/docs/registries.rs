@@ -39,9 +39,12 @@ fn every_section_tells_by_what_its_registry_is_found() {
         hosts.iter().flat_map(|hosts| hosts.iter()).copied().for_each(named);
         for sign in row.signs {
             match *sign {
-                Sign::Service(word) | Sign::RealmPath(word) | Sign::BasicRealm(word) | Sign::Header(word) => {
-                    named(word)
-                }
+                Sign::Service(word)
+                | Sign::RealmPath(word)
+                | Sign::BasicRealm(word)
+                | Sign::Header(word)
+                | Sign::Scope(word) => named(word),
+                Sign::EmptyScope => named("scope=\"\""),
                 Sign::ServiceAndScope(service, scope) => [service, scope].into_iter().for_each(named),
             }
         }

@@ -2,8 +2,11 @@
 
 mod acr;
 mod artifactory;
+mod detection;
 mod gitea;
+mod harbor;
 mod ngc;
+mod zot;
 
 use bytes::Bytes;
 use http::{Method, Request};
