@@ -3,9 +3,16 @@
 mod acr;
 mod artifactory;
 mod detection;
+mod ecr;
+mod ecr_public;
 mod gitea;
+mod gitlab;
+mod google;
 mod harbor;
+mod kubernetes;
+mod mcr;
 mod ngc;
+mod quay;
 mod zot;
 
 use bytes::Bytes;
