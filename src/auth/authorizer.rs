@@ -223,9 +223,9 @@ impl Authorizer {
 /// The scopes a challenge asks for, when it is to be believed.
 fn correction(ask: &Ask, challenges: &[Challenge]) -> Option<ScopeSet> {
     let scope = challenges.iter().filter(|one| one.scheme == "bearer").find_map(|one| one.param("scope"))?;
-    let challenged = ScopeSet::parse(scope);
-    let real = believed(&ask.scopes, &challenged, ask.repository.as_ref(), ask.access);
-    let named = |name: &RepositoryName| challenged.resources().any(|(resource, _)| *resource.name == *name.as_str());
+    let told = ScopeSet::parse(scope);
+    let real = believed(&ask.scopes, &told, ask.repository.as_ref(), ask.access);
+    let named = |name: &RepositoryName| told.resources().any(|(resource, _)| *resource.name == *name.as_str());
     let confirms = || ask.repository.as_ref().is_some_and(named);
     (real != ask.scopes || confirms()).then_some(real)
 }

@@ -69,6 +69,22 @@ struct World {
     volume: Volume,
 }
 
+/// What a pull came to, and who asked the token service for it.
+#[derive(Debug)]
+struct Pulled {
+    status: u16,
+    grant: String,
+    logins: Vec<String>,
+}
+
+impl Pulled {
+    #[track_caller]
+    fn assert(&self, status: u16, grant: &str, logins: &[&str]) {
+        assert_eq!((self.status, self.grant.as_str()), (status, grant), "{self:?}");
+        assert_eq!(self.logins, logins, "{self:?}");
+    }
+}
+
 impl World {
     async fn with_docker_config(content: &str) -> Self {
         let volume = Volume::mounted(".dockerconfigjson", content);
@@ -97,31 +113,22 @@ impl World {
         Self { sim, registry, regpass, volume }
     }
 
-    /// Status and grant of a pull, and who asked the token service for it.
-    async fn pull(&self, target: &str) -> (u16, String, Vec<String>) {
+    async fn pull(&self, target: &str) -> Pulled {
         let reply = self.regpass.get(target).await;
         let seen = self.sim.ledger().take();
         let logins = seen.iter().filter(|entry| entry.server == "token").map(|entry| entry.authorization.to_string());
-        (reply.status.as_u16(), reply.grant().to_owned(), logins.collect())
-    }
-
-    #[track_caller]
-    fn expect(&self, pulled: (u16, String, Vec<String>), status: u16, grant: &str, logins: &[&str]) {
-        assert_eq!(
-            (pulled.0, pulled.1.as_str(), pulled.2),
-            (status, grant, logins.iter().map(ToString::to_string).collect())
-        );
+        Pulled { status: reply.status.as_u16(), grant: reply.grant().to_owned(), logins: logins.collect() }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_swapped_docker_configuration_is_in_force_and_the_old_logins_tokens_are_not() {
     let mut world = World::with_docker_config(&docker_config("alice", "wonderland")).await;
-    world.expect(world.pull(SECRET).await, 200, "fetched", &["basic:alice"]);
-    world.expect(world.pull(SECRET).await, 200, "cached", &[]);
+    world.pull(SECRET).await.assert(200, "fetched", &["basic:alice"]);
+    world.pull(SECRET).await.assert(200, "cached", &[]);
     world.volume.swap(&docker_config("bob", "builder"));
     advance(SOON).await;
-    world.expect(world.pull(SECRET).await, 200, "fetched", &["basic:bob"]);
+    world.pull(SECRET).await.assert(200, "fetched", &["basic:bob"]);
     // Nothing is asked for in alice's name again, not behind the requests either.
     for _ in 0..30 {
         advance(Duration::from_secs(30)).await;
@@ -139,16 +146,16 @@ async fn a_swapped_docker_configuration_is_in_force_and_the_old_logins_tokens_ar
 async fn a_swap_clears_what_the_old_login_was_refused() {
     let (wrong, right) = (docker_config("alice", "forgotten"), docker_config("alice", "wonderland"));
     let mut world = World::with_docker_config(&wrong).await;
-    world.expect(world.pull(PUBLIC).await, 200, "login rejected, anonymous", &["basic:alice", "anonymous"]);
-    assert_eq!(world.pull(SECRET).await.0, 403);
+    world.pull(PUBLIC).await.assert(200, "login rejected, anonymous", &["basic:alice", "anonymous"]);
+    assert_eq!(world.pull(SECRET).await.status, 403);
     world.sim.ledger().take();
-    assert_eq!(world.pull(SECRET).await.2, [""; 0], "a refusal is remembered");
+    assert_eq!(world.pull(SECRET).await.logins, [""; 0], "a refusal is remembered");
 
     // Sooner than any refusal is forgotten by itself.
     world.volume.swap(&right);
     advance(Duration::from_millis(1100)).await;
-    world.expect(world.pull(SECRET).await, 200, "fetched", &["basic:alice"]);
-    world.expect(world.pull(PUBLIC).await, 200, "fetched", &["basic:alice"]);
+    world.pull(SECRET).await.assert(200, "fetched", &["basic:alice"]);
+    world.pull(PUBLIC).await.assert(200, "fetched", &["basic:alice"]);
     assert_eq!(world.regpass.metric("regpass_credential_rejected_total").len(), 1, "told once");
     world.sim.finish();
 }
@@ -157,12 +164,12 @@ async fn a_swap_clears_what_the_old_login_was_refused() {
 #[tokio::test(start_paused = true)]
 async fn a_rotated_password_meets_revoked_tokens() {
     let mut world = World::with_docker_config(&docker_config("alice", "wonderland")).await;
-    world.expect(world.pull(SECRET).await, 200, "fetched", &["basic:alice"]);
+    world.pull(SECRET).await.assert(200, "fetched", &["basic:alice"]);
     world.registry.user("alice", "looking-glass");
     world.registry.revoke_tokens();
     world.volume.swap(&docker_config("alice", "looking-glass"));
     advance(SOON).await;
-    world.expect(world.pull(SECRET).await, 200, "fetched", &["basic:alice"]);
+    world.pull(SECRET).await.assert(200, "fetched", &["basic:alice"]);
     assert!(world.regpass.metric("regpass_credential_rejected_total").is_empty());
     world.sim.finish();
 }
@@ -171,13 +178,13 @@ async fn a_rotated_password_meets_revoked_tokens() {
 async fn a_broken_version_leaves_the_last_good_one_in_force_and_is_told() {
     let log = Log::listen();
     let mut world = World::with_docker_config(&docker_config("alice", "wonderland")).await;
-    world.expect(world.pull(SECRET).await, 200, "fetched", &["basic:alice"]);
+    world.pull(SECRET).await.assert(200, "fetched", &["basic:alice"]);
     let whole = docker_config("bob", "builder");
     for half in [&whole[..whole.len() / 2], "", "\0\0\0\0"] {
         world.volume.swap(half);
         for _ in 0..3 {
             advance(SOON).await;
-            world.expect(world.pull(SECRET).await, 200, "cached", &[]);
+            world.pull(SECRET).await.assert(200, "cached", &[]);
         }
     }
     // Three versions, three warnings, each with the file and none with what is in it.
@@ -190,13 +197,13 @@ async fn a_broken_version_leaves_the_last_good_one_in_force_and_is_told() {
     let target = fs::read_link(&data).unwrap();
     fs::remove_file(&data).unwrap();
     advance(SOON).await;
-    world.expect(world.pull(SECRET).await, 200, "cached", &[]);
+    world.pull(SECRET).await.assert(200, "cached", &[]);
     assert_eq!(log.count("WARN", "the file is gone"), 1);
     symlink(target, &data).unwrap();
 
     world.volume.swap(&whole);
     advance(SOON).await;
-    world.expect(world.pull(SECRET).await, 200, "fetched", &["basic:bob"]);
+    world.pull(SECRET).await.assert(200, "fetched", &["basic:bob"]);
     assert_eq!(log.count("INFO", "the file is readable"), 1);
     assert!(log.lines("builder").is_empty() && log.lines("wonderland").is_empty());
     world.sim.finish();
@@ -206,10 +213,9 @@ async fn a_broken_version_leaves_the_last_good_one_in_force_and_is_told() {
 #[tokio::test(start_paused = true)]
 async fn a_secret_that_comes_late_is_waited_for_in_words() {
     for docker in [true, false] {
-        let mut world = match docker {
-            true => World::with_docker_config(&docker_config("alice", "wonderland")).await,
-            false => World::with_password("wonderland").await,
-        };
+        let content = if docker { docker_config("alice", "wonderland") } else { "wonderland".to_owned() };
+        let mut world =
+            if docker { World::with_docker_config(&content).await } else { World::with_password(&content).await };
         let data = world.volume.folder.path().join("..data");
         fs::remove_dir_all(world.volume.folder.path().join(fs::read_link(&data).unwrap())).unwrap();
         fs::remove_file(&data).unwrap();
@@ -217,12 +223,11 @@ async fn a_secret_that_comes_late_is_waited_for_in_words() {
         assert!(refused.status.is_server_error(), "{refused:?}");
         let message = refused.error().1;
         assert!(message.contains(&world.volume.path().display().to_string()), "{message}");
-        let content = if docker { docker_config("alice", "wonderland") } else { "wonderland".to_owned() };
         world.volume.swap(&content);
         advance(SOON).await;
         world.sim.ledger().take();
         let pulled = world.pull(SECRET).await;
-        assert_eq!((pulled.0, pulled.2), (200, vec!["basic:alice".to_owned()]), "{docker}");
+        assert_eq!((pulled.status, pulled.logins), (200, vec!["basic:alice".to_owned()]), "{docker}");
         world.sim.finish();
     }
 }
@@ -231,24 +236,24 @@ async fn a_secret_that_comes_late_is_waited_for_in_words() {
 async fn a_swapped_password_file_is_in_force_and_clears_what_was_refused() {
     let log = Log::listen();
     let mut world = World::with_password("forgotten\n").await;
-    world.expect(world.pull(PUBLIC).await, 200, "login rejected, anonymous", &["basic:alice", "anonymous"]);
-    assert_eq!(world.pull(SECRET).await.0, 403);
+    world.pull(PUBLIC).await.assert(200, "login rejected, anonymous", &["basic:alice", "anonymous"]);
+    assert_eq!(world.pull(SECRET).await.status, 403);
 
     world.volume.swap("wonderland\n");
     advance(Duration::from_millis(1100)).await;
-    world.expect(world.pull(SECRET).await, 200, "fetched", &["basic:alice"]);
-    world.expect(world.pull(PUBLIC).await, 200, "fetched", &["basic:alice"]);
+    world.pull(SECRET).await.assert(200, "fetched", &["basic:alice"]);
+    world.pull(PUBLIC).await.assert(200, "fetched", &["basic:alice"]);
 
     // Rotated: the token of the old password is dropped.
     world.registry.user("alice", "looking-glass");
     world.volume.swap("looking-glass\n");
     advance(SOON).await;
-    world.expect(world.pull(SECRET).await, 200, "fetched", &["basic:alice"]);
+    world.pull(SECRET).await.assert(200, "fetched", &["basic:alice"]);
 
     // Empty, as a file is that is being written: the last one stays.
     world.volume.swap("");
     advance(SOON).await;
-    world.expect(world.pull(SECRET).await, 200, "cached", &[]);
+    world.pull(SECRET).await.assert(200, "cached", &[]);
     assert_eq!(log.count("WARN", "what was last read from the file stays in force"), 1);
     assert!(log.lines("looking-glass").is_empty());
     world.sim.finish();

@@ -1,6 +1,6 @@
 //! Azure Container Registry.
 
-use super::Scene;
+use super::{Scene, manifest_of};
 use crate::sim::Preset;
 
 #[tokio::test(start_paused = true)]
@@ -13,7 +13,7 @@ async fn a_list_of_tags_asks_for_metadata_too_and_once() {
         "token GET /oauth2/token?service=acr.test&scope=repository:acme/private:pull,metadata_read basic:acr 200",
         "registry GET /v2/acme/private/tags/list bearer#1 200",
     ]);
-    for target in [&tags, &scene.manifest(scene.private)] {
+    for target in [&tags, &manifest_of(scene.private)] {
         assert_eq!(scene.get(target).await.status, 200);
         assert_eq!(scene.sim.ledger().take().len(), 1, "{target}");
     }
@@ -23,7 +23,7 @@ async fn a_list_of_tags_asks_for_metadata_too_and_once() {
 #[tokio::test(start_paused = true)]
 async fn a_pull_asks_for_no_metadata() {
     let scene = Scene::with_login(Preset::acr(), "profile = \"acr\"").await;
-    assert_eq!(scene.get(&scene.manifest(scene.private)).await.status, 200);
+    assert_eq!(scene.get(&manifest_of(scene.private)).await.status, 200);
     scene.expect(&[
         "registry GET /v2/acme/private/manifests/1 anonymous 401",
         "token GET /oauth2/token?service=acr.test&scope=repository:acme/private:pull basic:acr 200",
@@ -43,7 +43,7 @@ async fn a_pull_asks_for_no_metadata() {
 async fn who_may_list_no_tags_may_pull_all_the_same() {
     for more in ["profile = \"acr\"", "", "profile = \"generic\""] {
         let scene = Scene::set(Preset::acr(), more).await;
-        let (tags, manifest) = (format!("/v2/{}/tags/list", scene.public), scene.manifest(scene.public));
+        let (tags, manifest) = (format!("/v2/{}/tags/list", scene.public), manifest_of(scene.public));
         let refused = scene.get(&tags).await;
         assert_eq!(refused.verdict(), "403 DENIED", "{more}");
         scene.expect(&[
@@ -69,7 +69,7 @@ async fn who_may_list_no_tags_may_pull_all_the_same() {
 #[tokio::test(start_paused = true)]
 async fn a_domain_of_ones_own_is_known_from_its_first_challenge() {
     let scene = Scene::with_login(Preset::acr(), "").await;
-    assert_eq!(scene.get(&scene.manifest(scene.private)).await.status, 200);
+    assert_eq!(scene.get(&manifest_of(scene.private)).await.status, 200);
     scene.sim.ledger().take();
     assert_eq!(scene.get("/v2/acme/private/tags/list").await.status, 200);
     scene.expect(&[

@@ -1,10 +1,10 @@
-//! JFrog Artifactory, with its repository in the host's name and in the path.
+//! Artifactory, with its repository in the host's name and in the path.
 
 use std::sync::Arc;
 
 use http::Method;
 
-use super::{Scene, login};
+use super::{Scene, login, manifest_of};
 use crate::sim::{Fault, Mint, Preset, Scope};
 
 /// A HEAD is challenged without its scope, and docker begins with a HEAD.
@@ -17,7 +17,7 @@ async fn a_cold_head_of_a_manifest_works() {
         for profile in ["profile = \"artifactory\"", ""] {
             let service = preset.host.clone();
             let scene = Scene::with_login(preset.clone(), profile).await;
-            let target = scene.manifest(name);
+            let target = manifest_of(name);
             let head = scene.regpass.head(&target).await;
             assert_eq!((head.status.as_u16(), head.header("docker-content-digest")), (200, Some(scene.image.digest())));
             scene.expect(&[
@@ -68,10 +68,10 @@ async fn by_path_scopes_and_links_leave_the_key_out_and_clients_see_nothing_of_i
 #[tokio::test(start_paused = true)]
 async fn by_path_one_challenge_tells_the_names_of_all() {
     let scene = Scene::with_login(Preset::artifactory_by_path(), "").await;
-    assert_eq!(scene.regpass.head(&scene.manifest(scene.private)).await.status, 200);
+    assert_eq!(scene.regpass.head(&manifest_of(scene.private)).await.status, 200);
     scene.registry.keep("docker-local/acme/other", "1", &scene.image);
     scene.sim.ledger().take();
-    let target = scene.manifest("docker-local/acme/other");
+    let target = manifest_of("docker-local/acme/other");
     assert_eq!(scene.regpass.head(&target).await.status, 200);
     scene.expect(&[
         "token GET /artifactory/api/docker/docker-local/v2/token?service=artifactory.test&scope=repository:acme/other:pull basic:acme 200",
@@ -97,16 +97,16 @@ async fn a_neighbour_that_is_named_in_full_is_asked_for_in_full() {
                 .collect())
         });
     });
-    assert_eq!(scene.get(&scene.manifest("acme/private")).await.status, 200);
+    assert_eq!(scene.get(&manifest_of("acme/private")).await.status, 200);
     let scopes = || {
         let seen = scene.sim.ledger().take();
         seen.iter().filter_map(|entry| entry.query_value("scope")).collect::<Vec<_>>()
     };
     assert_eq!(scopes(), ["repository:private:pull"]);
-    assert_eq!(scene.get(&scene.manifest("acme/public")).await.status, 200);
+    assert_eq!(scene.get(&manifest_of("acme/public")).await.status, 200);
     assert_eq!(scopes(), ["repository:public:pull", "repository:acme/public:pull"]);
     scene.registry.revoke_tokens();
-    assert_eq!(scene.get(&scene.manifest("acme/public")).await.status, 200);
+    assert_eq!(scene.get(&manifest_of("acme/public")).await.status, 200);
     assert_eq!(scopes(), ["repository:acme/public:pull"], "and once was enough");
     scene.sim.finish();
 }

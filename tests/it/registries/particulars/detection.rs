@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::{Scene, login, password_of};
+use super::{Scene, login, manifest_of, password_of};
 use crate::harness::request;
 use crate::sim::Preset;
 
@@ -41,7 +41,7 @@ fn a_host_tells_where_it_can() {
 async fn the_first_challenge_tells_where_the_host_does_not() {
     // Harbor deletes by digest only, Artifactory takes no blob in one request, Quay deletes with `pull,push`.
     let harbor = Scene::with_login(Preset::harbor(), "allow = [\"pull\", \"delete\"]").await;
-    assert_eq!(harbor.send(Method::DELETE, &harbor.manifest(harbor.private)).await.status, 202);
+    assert_eq!(harbor.send(Method::DELETE, &manifest_of(harbor.private)).await.status, 202);
     let deleted = harbor.sim.ledger().take().pop().unwrap();
     assert!(deleted.path.ends_with(harbor.image.digest()), "{deleted:?}");
     harbor.sim.finish();
@@ -74,9 +74,9 @@ async fn the_first_challenge_tells_where_the_host_does_not() {
 #[tokio::test(start_paused = true)]
 async fn what_a_pull_told_is_not_asked_again() {
     let scene = Scene::with_login(Preset::harbor(), "allow = [\"pull\", \"delete\"]").await;
-    assert_eq!(scene.get(&scene.manifest(scene.private)).await.status, 200);
+    assert_eq!(scene.get(&manifest_of(scene.private)).await.status, 200);
     scene.sim.ledger().take();
-    assert_eq!(scene.send(Method::DELETE, &scene.manifest(scene.private)).await.status, 202);
+    assert_eq!(scene.send(Method::DELETE, &manifest_of(scene.private)).await.status, 202);
     let seen = scene.sim.ledger().take();
     assert!(seen.iter().all(|entry| entry.path != "/v2/"), "{seen:?}");
     scene.sim.finish();
@@ -88,7 +88,7 @@ async fn what_the_configuration_says_beats_the_challenge() {
     let login = login(&Preset::harbor());
     let scene =
         Scene::set(Preset::harbor(), &format!("profile = \"generic\"\nallow = [\"pull\", \"delete\"]\n{login}")).await;
-    let refused = scene.send(Method::DELETE, &scene.manifest(scene.private)).await;
+    let refused = scene.send(Method::DELETE, &manifest_of(scene.private)).await;
     assert_eq!(refused.verdict(), "400 UNSUPPORTED", "{refused:?}");
     scene.sim.finish();
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::Method;
 use tokio::time::advance;
 
-use super::Scene;
+use super::{Scene, manifest_of};
 use crate::sim::{Fault, Preset, Reply};
 
 const HEAD: &str = "registry HEAD /v2/acme/private/manifests/1";
@@ -14,7 +14,7 @@ const HEAD: &str = "registry HEAD /v2/acme/private/manifests/1";
 #[tokio::test(start_paused = true)]
 async fn the_password_waits_for_the_challenge_and_then_goes_at_once() {
     let scene = Scene::with_login(Preset::ecr(), "profile = \"ecr\"").await;
-    let target = scene.manifest(scene.private);
+    let target = manifest_of(scene.private);
     assert_eq!(scene.get(&target).await.grant(), "direct");
     scene.expect(&[
         "registry GET /v2/acme/private/manifests/1 anonymous 401",
@@ -50,7 +50,7 @@ async fn a_head_with_an_old_password_is_sent_again_with_the_new_one_and_with_a_y
     );
     let scene = Scene::set(Preset::ecr(), &login).await;
     scene.registry.user("AWS", "old");
-    let target = scene.manifest(scene.private);
+    let target = manifest_of(scene.private);
     assert_eq!(scene.regpass.head(&target).await.status, 200);
     scene.sim.ledger().take();
 
@@ -70,7 +70,7 @@ async fn a_head_with_an_old_password_is_sent_again_with_the_new_one_and_with_a_y
 #[tokio::test(start_paused = true)]
 async fn a_403_about_something_else_is_the_answer() {
     let scene = Scene::with_login(Preset::ecr(), "profile = \"ecr\"").await;
-    let target = scene.manifest(scene.private);
+    let target = manifest_of(scene.private);
     assert_eq!(scene.get(&target).await.status, 200);
     scene.sim.ledger().take();
     let words = "User: arn:aws:iam::1:user/u is not authorized to perform: ecr:BatchGetImage";

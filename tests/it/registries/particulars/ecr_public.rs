@@ -1,13 +1,13 @@
 //! Amazon ECR Public.
 
-use super::Scene;
+use super::{Scene, manifest_of};
 use crate::sim::{Fault, Preset, Reply};
 
 #[tokio::test(start_paused = true)]
 async fn a_head_of_a_blob_is_answered_from_a_get_with_the_blobs_length() {
     let scene = Scene::set(Preset::ecr_public(), "profile = \"ecr-public\"").await;
     let target = scene.blob(scene.public);
-    assert_eq!(scene.get(&scene.manifest(scene.public)).await.status, 200);
+    assert_eq!(scene.get(&manifest_of(scene.public)).await.status, 200);
     scene.sim.ledger().take();
     let head = scene.regpass.head(&target).await;
     let length = scene.image.blobs[0].len().to_string();
@@ -27,7 +27,7 @@ async fn a_head_of_a_blob_is_answered_from_a_get_with_the_blobs_length() {
 #[tokio::test(start_paused = true)]
 async fn a_400_about_the_token_is_worth_one_new_token() {
     let scene = Scene::set(Preset::ecr_public(), "profile = \"ecr-public\"").await;
-    let target = scene.manifest(scene.public);
+    let target = manifest_of(scene.public);
     assert_eq!(scene.get(&target).await.status, 200);
     scene.sim.ledger().take();
     scene.registry.revoke_tokens();
@@ -56,7 +56,7 @@ async fn a_400_about_the_token_is_worth_one_new_token() {
 #[tokio::test(start_paused = true)]
 async fn a_login_is_shown_to_the_token_service_only() {
     let scene = Scene::with_login(Preset::ecr_public(), "profile = \"ecr-public\"").await;
-    assert_eq!(scene.get(&scene.manifest(scene.private)).await.status, 200);
+    assert_eq!(scene.get(&manifest_of(scene.private)).await.status, 200);
     scene.expect(&[
         "registry GET /v2/acme/private/manifests/1 anonymous 401",
         "token GET /token/?service=public.ecr.aws&scope=repository:acme/private:pull basic:AWS 200",

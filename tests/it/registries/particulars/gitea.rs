@@ -1,6 +1,6 @@
 //! Gitea and Forgejo, with every form of challenge they were seen to have.
 
-use super::{Scene, login};
+use super::{Scene, login, manifest_of};
 use crate::harness::Regpass;
 use crate::sim::{Family, Image, Offers, Preset, Sim};
 
@@ -10,7 +10,7 @@ const FORMS: [Offers; 4] = [Offers::Bare, Offers::Bearer, Offers::TwoLines, Offe
 async fn bearer_is_taken_in_whichever_form_it_is_offered() {
     for offers in FORMS {
         let scene = Scene::with_login(Preset::gitea(offers), "profile = \"gitea\"").await;
-        assert_eq!(scene.get(&scene.manifest(scene.private)).await.status, 200, "{offers:?}");
+        assert_eq!(scene.get(&manifest_of(scene.private)).await.status, 200, "{offers:?}");
         let service = if offers == Offers::Bare { "" } else { "service=container_registry&" };
         scene.expect(&[
             "registry GET /v2/acme/private/manifests/1 anonymous 401",

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::{Scene, login};
+use super::{Scene, login, manifest_of};
 use crate::sim::Preset;
 
 /// Where blobs are is said relative to the registry, outside its API.
@@ -34,7 +34,7 @@ async fn the_service_is_what_the_challenge_named_if_anything() {
     ] {
         let login = login(&preset);
         let pulls = Scene::set(preset.clone(), &format!("profile = \"google\"\n{login}")).await;
-        assert_eq!(pulls.get(&pulls.manifest(name)).await.status, 200);
+        assert_eq!(pulls.get(&manifest_of(name)).await.status, 200);
         pulls.expect(&[
             &format!("registry GET /v2/{name}/manifests/1 anonymous 401"),
             &format!("token GET /v2/token?{repository}scope=repository:{name}:pull basic:oauth2accesstoken 200"),
@@ -60,12 +60,12 @@ async fn the_service_is_what_the_challenge_named_if_anything() {
 async fn what_is_public_costs_one_request() {
     let scene = Scene::set(Preset::google(), "profile = \"google\"").await;
     for _ in 0..2 {
-        assert_eq!(scene.get(&scene.manifest(scene.public)).await.status, 200);
+        assert_eq!(scene.get(&manifest_of(scene.public)).await.status, 200);
         scene.expect(&["registry GET /v2/project/images/public/manifests/1 anonymous 200"]);
     }
-    let refused = scene.get(&scene.manifest(scene.private)).await;
+    let refused = scene.get(&manifest_of(scene.private)).await;
     assert_eq!(refused.verdict(), "403 DENIED", "{refused:?}");
     scene.sim.ledger().take();
-    assert_eq!(scene.get(&scene.manifest(scene.public)).await.status, 200, "a closed door beside it changes nothing");
+    assert_eq!(scene.get(&manifest_of(scene.public)).await.status, 200, "a closed door beside it changes nothing");
     scene.sim.finish();
 }

@@ -1,6 +1,6 @@
 //! Harbor.
 
-use super::{Scene, called, password_of};
+use super::{Scene, called, manifest_of, password_of};
 use crate::sim::Preset;
 
 /// The realm is made of the `Host` it is asked with: with the client's it would lead back to regpass.
@@ -8,7 +8,7 @@ use crate::sim::Preset;
 async fn its_realm_is_its_own_whatever_the_client_calls_it() {
     for host in ["localhost:5050", "127.0.0.1:5050", "harbor.corp.example"] {
         let scene = Scene::set(Preset::harbor(), "hosts = [\"harbor.corp.example\"]").await;
-        let reply = scene.regpass.send(called(host, &scene.manifest(scene.public))).await;
+        let reply = scene.regpass.send(called(host, &manifest_of(scene.public))).await;
         assert_eq!(reply.status, 200, "{host}: {reply:?}");
         let seen = scene.sim.ledger().entries();
         assert!(seen.iter().all(|entry| entry.headers["host"] == "harbor.test"), "{host}");
@@ -35,7 +35,7 @@ async fn an_administrator_lists_the_catalog_with_the_login_itself() {
         scene.expect(&["registry GET /v2/_catalog?n=1 basic:admin 200"]);
 
         // Everything else is had by token, with the same login.
-        let pulled = scene.get(&scene.manifest(scene.public)).await;
+        let pulled = scene.get(&manifest_of(scene.public)).await;
         assert_eq!((pulled.status.as_u16(), pulled.grant()), (200, "fetched"), "{profile}");
         scene.sim.finish();
     }
@@ -53,7 +53,7 @@ async fn a_catalog_for_administrators_is_refused_to_others_in_words_and_their_pu
             "{message}"
         );
         scene.sim.ledger().take();
-        let pulled = scene.get(&scene.manifest(scene.private)).await;
+        let pulled = scene.get(&manifest_of(scene.private)).await;
         assert_eq!((pulled.status.as_u16(), pulled.grant()), (200, "fetched"), "{profile}: {pulled:?}");
         assert!(scene.regpass.metric("regpass_credential_rejected_total").is_empty(), "the login is a good one");
         scene.sim.finish();
@@ -78,6 +78,6 @@ async fn a_project_that_is_not_there_is_a_403_though_its_challenge_is_empty() {
         "token GET /service/token?service=harbor-registry&scope=repository:nowhere/app:pull basic:acme 200",
         "registry GET /v2/nowhere/app/manifests/1 bearer#1 401",
     ]);
-    assert_eq!(scene.get(&scene.manifest(scene.private)).await.status, 200);
+    assert_eq!(scene.get(&manifest_of(scene.private)).await.status, 200);
     scene.sim.finish();
 }

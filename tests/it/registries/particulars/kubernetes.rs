@@ -1,6 +1,6 @@
 //! registry.k8s.io, which leads to others.
 
-use super::{Scene, password_of};
+use super::{Scene, manifest_of, password_of};
 use crate::sim::{AuthSeen, Preset};
 
 /// Manifests and tags come from a regional host, and clients see nothing of it; whatever is configured as a login, no
@@ -12,7 +12,7 @@ async fn what_it_leads_to_comes_as_its_own_answer_and_without_a_credential() {
         let more = format!("profile = \"kubernetes\"\nredirects = \"{redirects}\"\n{login}");
         let scene = Scene::set(Preset::kubernetes(), &more).await;
         scene.sim.never_see("u:p");
-        for (target, has_digest) in [(scene.manifest("pause"), true), ("/v2/pause/tags/list?n=1".to_owned(), false)] {
+        for (target, has_digest) in [(manifest_of("pause"), true), ("/v2/pause/tags/list?n=1".to_owned(), false)] {
             let reply = scene.get(&target).await;
             assert_eq!(
                 (reply.status.as_u16(), reply.header("location")),
@@ -25,17 +25,16 @@ async fn what_it_leads_to_comes_as_its_own_answer_and_without_a_credential() {
             let servers: Vec<&str> = seen.iter().map(|entry| entry.server.as_str()).collect();
             assert_eq!(servers, ["registry", "region"], "{seen:?}");
         }
-        let head = scene.regpass.head(&scene.manifest("pause")).await;
+        let head = scene.regpass.head(&manifest_of("pause")).await;
         assert_eq!((head.status.as_u16(), head.header("docker-content-digest")), (200, Some(scene.image.digest())));
         scene.sim.ledger().take();
 
         let blob = scene.get(&scene.blob("pause")).await;
-        match redirects {
-            "follow" => assert_eq!((blob.status.as_u16(), blob.body.len() as u64), (200, scene.image.blobs[0].len())),
-            _ => {
-                let location = blob.header("location").unwrap();
-                assert!(blob.status == 307 && location.starts_with("http://blobs.k8s.test/"), "{blob:?}");
-            }
+        if redirects == "follow" {
+            assert_eq!((blob.status.as_u16(), blob.body.len() as u64), (200, scene.image.blobs[0].len()));
+        } else {
+            let location = blob.header("location").unwrap();
+            assert!(blob.status == 307 && location.starts_with("http://blobs.k8s.test/"), "{blob:?}");
         }
         let seen = scene.sim.ledger().take();
         assert_eq!(seen.len(), if redirects == "follow" { 2 } else { 1 }, "{seen:?}");

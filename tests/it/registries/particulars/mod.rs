@@ -58,21 +58,21 @@ impl Scene {
         self.regpass.send(request(method, target)).await
     }
 
-    /// GETs the target for its status alone, and forgets what that cost.
+    /// What reached the registry since the last time, and nothing else.
     #[track_caller]
     fn expect(&self, lines: &[&str]) {
         self.sim.ledger().expect(lines);
-    }
-
-    /// The path of the image's manifest.
-    fn manifest(&self, name: &str) -> String {
-        format!("/v2/{name}/manifests/1")
     }
 
     /// The path of the image's first blob.
     fn blob(&self, name: &str) -> String {
         format!("/v2/{name}/blobs/{}", self.image.blobs[0].digest)
     }
+}
+
+/// The path of the image's manifest.
+fn manifest_of(name: &str) -> String {
+    format!("/v2/{name}/manifests/1")
 }
 
 /// The credential that shows the login of a preset's abilities.

@@ -1,6 +1,6 @@
 //! NVIDIA's NGC.
 
-use super::{Scene, login};
+use super::{Scene, login, manifest_of};
 use crate::sim::{Family, Image, Preset};
 
 /// With a token that is over, the challenge names another token service. Whoever follows it anonymously gets nothing,
@@ -11,7 +11,7 @@ async fn the_first_realm_holds_when_later_ones_are_named() {
         let preset = Preset::ngc();
         let more = if key { login(&preset) } else { String::new() };
         let scene = Scene::set(preset, &format!("profile = \"ngc\"\n{more}")).await;
-        let manifest = scene.manifest(target);
+        let manifest = manifest_of(target);
         assert_eq!(scene.get(&manifest).await.status, 200);
         let (path, token) = (
             format!("registry GET {manifest}"),
@@ -39,7 +39,7 @@ async fn a_scope_in_the_realm_is_not_every_repositorys() {
     let scene = Scene::set(Preset::ngc().realm(realm), "profile = \"ngc\"").await;
     scene.registry.publish("nvidia/tensorflow", "1", &Image::single("other", Family::Oci));
     for name in ["nvidia/cuda", "nvidia/tensorflow"] {
-        assert_eq!(scene.get(&scene.manifest(name)).await.status, 200, "{name}");
+        assert_eq!(scene.get(&manifest_of(name)).await.status, 200, "{name}");
     }
     scene.expect(&[
         "registry GET /v2/nvidia/cuda/manifests/1 anonymous 401",

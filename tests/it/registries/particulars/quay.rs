@@ -1,6 +1,6 @@
 //! Quay.io.
 
-use super::Scene;
+use super::{Scene, manifest_of};
 use crate::sim::{Family, Image, Preset};
 
 /// The cursor of the catalog is nothing a client could make up: it goes there and back as it is.
@@ -55,7 +55,7 @@ async fn the_catalog_without_a_login_is_a_403_without_a_call() {
 async fn a_pull_asks_for_pull_whatever_the_challenge_names() {
     let scene = Scene::with_login(Preset::quay(), "").await;
     for name in ["acme/private", "acme/nothing"] {
-        scene.get(&scene.manifest(name)).await;
+        scene.get(&manifest_of(name)).await;
         let seen = scene.sim.ledger().take();
         let scopes: Vec<_> = seen.iter().filter_map(|entry| entry.query_value("scope")).collect();
         assert_eq!(scopes, [format!("repository:{name}:pull")]);

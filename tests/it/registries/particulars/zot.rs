@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::Scene;
+use super::{Scene, manifest_of};
 use crate::sim::{Preset, Rule};
 
 /// Its scope is a repository without a name; the host does not tell, its first challenge does.
@@ -40,7 +40,7 @@ async fn a_challenge_on_a_200_is_decoration() {
 async fn a_403_that_asks_for_basic_is_a_403() {
     let scene = Scene::with_login(Preset::zot_basic(), "profile = \"zot\"").await;
     scene.registry.keep("other/app", "1", &scene.image);
-    let own = scene.manifest(scene.private);
+    let own = manifest_of(scene.private);
     assert_eq!(scene.get(&own).await.grant(), "direct");
     scene.expect(&[&format!("registry GET {own} anonymous 401"), &format!("registry GET {own} basic:acme 200")]);
     let refused = scene.get("/v2/other/app/manifests/1").await;
@@ -56,7 +56,7 @@ async fn a_403_that_asks_for_basic_is_a_403() {
 async fn a_token_that_is_over_is_a_401_without_a_word_and_renewed_where_it_came_from() {
     let scene = Scene::with_login(Preset::zot(), "profile = \"zot\"").await;
     scene.sim.allow(Rule::UnknownBearer);
-    let target = scene.manifest(scene.private);
+    let target = manifest_of(scene.private);
     assert_eq!(scene.get(&target).await.status, 200);
     scene.sim.ledger().take();
     scene.registry.revoke_tokens();
