@@ -125,7 +125,7 @@ impl Authorizer {
         let standing = self.standing(ask.upstream.id);
         let next = match &refused.grant.how {
             How::Nothing | How::Token { fresh: true, .. } => None,
-            How::Direct(_) => self.newer_login(ask, &refused.grant).await?,
+            How::Direct(_) => self.newer_than_doubted(ask, &refused.grant).await?,
             How::Token { lease, group, .. } => {
                 self.tokens.reject(group, lease);
                 self.meet_known(ask, &standing).await?

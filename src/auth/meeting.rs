@@ -90,6 +90,13 @@ impl Authorizer {
         Ok(self.newer_credential(ask, refused.credential_id()).await?.map(direct))
     }
 
+    /// As [`newer_login`](Self::newer_login), where nobody said that the login is over.
+    pub(super) async fn newer_than_doubted(&self, ask: &Ask, doubted: &Grant) -> Result<Option<Grant>, AuthError> {
+        let id = doubted.credential_id();
+        ask.upstream.credentials.for_repository(ask.repository.as_ref()).doubted(id);
+        Ok(self.other_credential(ask, id).await?.map(direct))
+    }
+
     async fn anonymously(
         &self,
         ask: &Ask,
@@ -142,8 +149,12 @@ impl Authorizer {
     /// What the credential's source says now, when that differs from what was refused.
     async fn newer_credential(&self, ask: &Ask, refused: CredentialId) -> Result<Option<Found>, AuthError> {
         ask.upstream.credentials.for_repository(ask.repository.as_ref()).refused(refused);
+        self.other_credential(ask, refused).await
+    }
+
+    async fn other_credential(&self, ask: &Ask, than: CredentialId) -> Result<Option<Found>, AuthError> {
         let found = self.credential(ask).await?;
-        Ok((found.id != refused && found.credential != Credential::Anonymous).then_some(found))
+        Ok((found.id != than && found.credential != Credential::Anonymous).then_some(found))
     }
 
     fn not_denied(&self, ask: &Ask, credential: CredentialId) -> Result<Login, AuthError> {
