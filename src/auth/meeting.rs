@@ -33,6 +33,8 @@ impl Authorizer {
             Err(error) if error.is_refusal() && found.credential != Credential::Anonymous => {
                 self.refused_login(ask, standing, bearer, found, error).await
             }
+            // Nobody is there to give out tokens, and the registry said that it takes the login itself.
+            Err(error) if error.is_lost_realm() && has_login && bearer.or_basic => Ok(direct(found)),
             outcome => outcome.map_err(unshared),
         }
     }

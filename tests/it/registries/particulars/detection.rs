@@ -3,10 +3,9 @@
 use http::Method;
 
 use super::{Scene, login, manifest_of, password_of};
-use crate::harness::request;
-use crate::sim::Preset;
+use crate::harness::{Regpass, request, table};
+use crate::sim::{Family, Fault, Image, Preset, Sim};
 
-/// Which profile a host has is seen in what `check` prints of it.
 #[test]
 fn a_host_tells_where_it_can() {
     for (host, profile) in [
@@ -98,4 +97,29 @@ async fn what_the_configuration_says_beats_the_challenge() {
     assert_eq!(scene.get("/v2/_catalog").await.verdict(), "405 UNSUPPORTED");
     scene.expect(&[]);
     scene.sim.finish();
+}
+
+/// The host of a family says as much at the front door, and the configuration more.
+#[tokio::test(start_paused = true)]
+async fn a_familys_host_tells_until_the_configuration_says_otherwise() {
+    for (profile, first) in [("", "pull,metadata_read"), ("profile = \"generic\"", "pull")] {
+        let sim = Sim::memory();
+        let preset = Preset::acr();
+        let login = login(&preset);
+        let registry = sim.start(preset).await;
+        registry.furnish("1", &Image::single("app", Family::Oci));
+        // A challenge that says nothing of itself, so that only the host is left to tell.
+        registry.registry().inject(
+            Fault::challenge(&[r#"Bearer realm="http://acr.test/oauth2/token",service="acr.test""#])
+                .path("/tags/list")
+                .times(1),
+        );
+        let host = "team.azurecr.io";
+        let text = format!("default_registry = \"{host}\"\n{}", table(host, &registry, &format!("{profile}\n{login}")));
+        let regpass = Regpass::start(&sim, &text);
+        assert_eq!(regpass.get("/v2/acme/private/tags/list").await.status, 200, "{profile}");
+        let scopes: Vec<_> = sim.ledger().take().iter().filter_map(|entry| entry.query_value("scope")).collect();
+        assert_eq!(scopes[0], format!("repository:acme/private:{first}"), "{profile}");
+        sim.finish();
+    }
 }
