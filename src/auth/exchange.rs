@@ -146,11 +146,10 @@ fn token_query(realm: &Url, service: Option<&str>, scopes: &ScopeSet) -> String 
         query.append_pair("scope", &scope);
     }
     let ours = query.finish();
-    match realm.query.as_deref().filter(|query| !query.is_empty()) {
-        Some(theirs) if ours.is_empty() => theirs.to_owned(),
-        Some(theirs) => format!("{theirs}&{ours}"),
-        None => ours,
-    }
+    // A scope in the realm's own query (NGC's form of 2019) is that of the request which was challenged.
+    let theirs = realm.query.as_deref().unwrap_or_default().split('&').filter(|part| !part.starts_with("scope="));
+    let parts: Vec<&str> = theirs.chain([&*ours]).filter(|part| !part.is_empty()).collect();
+    parts.join("&")
 }
 
 fn refresh_form(service: Option<&str>, scopes: &ScopeSet, token: &Secret) -> String {
@@ -204,6 +203,13 @@ mod tests {
             ),
             ("https://a.io/token", None, "", ""),
             ("https://a.io/p?x=1", None, "repository:a:pull", "x=1&scope=repository%3Aa%3Apull"),
+            ("https://a.io/p?x=1&y", None, "", "x=1&y"),
+            (
+                "https://a.io/p?scope=repository:b:push&x=1",
+                None,
+                "repository:a:pull",
+                "x=1&scope=repository%3Aa%3Apull",
+            ),
             ("https://a.io/t", Some("SUSE Linux Docker Registry"), "", "service=SUSE+Linux+Docker+Registry"),
             ("https://a.io/t", Some("s&scope=evil"), "", "service=s%26scope%3Devil"),
             (

@@ -2,6 +2,7 @@
 
 pub mod ask;
 pub mod authorizer;
+mod corrections;
 pub mod demand;
 pub mod echo;
 pub mod error;

@@ -45,7 +45,7 @@ impl Authorizer {
             realm: format!("{}{}", realm.origin, realm.target()).into(),
             service: bearer.service.clone(),
         };
-        let asked = standing.corrected(&ask.scopes);
+        let asked = standing.corrections.of(ask);
         let fetch = {
             let (upstream, bearer, scopes) = (Arc::downgrade(&ask.upstream), bearer.clone(), asked.clone());
             let (found, metrics, clock) = (found.clone(), self.metrics.clone(), self.clock);

@@ -157,6 +157,12 @@ pub trait CredentialProvider: fmt::Debug + Send + Sync {
     /// To be called for every refusal, also of an answer that was refused before: it is for the source to see that
     /// nobody is asked too often. Files need no such word, they are looked at all the time.
     fn refused(&self, id: CredentialId);
+
+    /// The registry refused something, and `id` may be the reason or not: a source that knows how old its answers are
+    /// takes it for a refusal of those only that are not new.
+    fn doubted(&self, id: CredentialId) {
+        self.refused(id);
+    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::oci::scope::Action;
 
 /// One registry's row.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Profile {
     /// As the configuration names it.
     pub name: &'static str,
@@ -42,6 +43,8 @@ pub struct Profile {
     pub expired: &'static [Expired],
     /// Whether a HEAD of a blob is refused where its GET works, and has to be answered from one.
     pub blob_head_by_get: bool,
+    /// Whether a HEAD is challenged without the scope that a GET of the same is told.
+    pub heads_hide_scope: bool,
     /// Whether asking for referrers leads to a web site, whose rate limit says no more than its pages.
     pub referrers_are_pages: bool,
     /// Whether the tag that the referrers' fallback reads (`sha256-<hex>`) is taken for the digest it spells, and gives
@@ -123,6 +126,10 @@ pub enum Sign {
     RealmPath(&'static str),
     /// The realm of a Basic challenge.
     BasicRealm(&'static str),
+    /// The scope of a Bearer challenge.
+    Scope(&'static str),
+    /// The scope of a Bearer challenge, which is there and says nothing.
+    EmptyScope,
     /// Both the service and the scope of a Bearer challenge.
     ServiceAndScope(&'static str, &'static str),
     /// A header beside the challenge.

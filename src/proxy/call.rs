@@ -50,6 +50,7 @@ pub fn classify(routed: Routed, method: &Method) -> Result<Call, Failure> {
         repository: operation.repository().cloned(),
         scopes: scopes::for_operation(upstream.profile(), &operation),
         access: operation.access(),
+        lists_tags: matches!(operation, Operation::ListTags(_)),
         needs_login: operation == Operation::ListRepositories
             && matches!(upstream.profile().catalog, Catalog::ByLogin | Catalog::Scoped { login: true, .. }),
         login: routed.terms.credentials.for_repository(operation.repository()).clone(),

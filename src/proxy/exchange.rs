@@ -82,11 +82,18 @@ pub async fn exchange(
             }
         };
         let begun = Instant::now();
+        let hidden = tries_left > 0 && hides_scope(call, &head.headers);
+        let mut headers = head.headers;
+        // Before a token is asked for in vain.
+        let is_asked = hidden && offer.grant.header().is_none() && is_known_to_hide(call, &headers);
+        if is_asked {
+            headers = told_to_get(call, outbound, to_registry, record, timing).await?;
+        }
         let mut next = match tries_left {
             0 => None,
-            _ => proxy.authorizer.answer(&call.ask, &mut offer, &head.headers).await.map_err(auth_failure)?,
+            _ => proxy.authorizer.answer(&call.ask, &mut offer, &headers).await.map_err(auth_failure)?,
         };
-        if next.is_none() && tries_left > 0 && hides_scope(call, &head.headers) {
+        if next.is_none() && hidden && !is_asked {
             let headers = told_to_get(call, outbound, to_registry, record, timing).await?;
             next = proxy.authorizer.answer(&call.ask, &mut offer, &headers).await.map_err(auth_failure)?;
         }
@@ -110,6 +117,10 @@ fn hides_scope(call: &Call, headers: &HeaderMap) -> bool {
     let challenges = Challenge::parse_all(headers);
     let mut bearer = challenges.iter().filter(|one| one.scheme == "bearer").peekable();
     call.is_head() && bearer.peek().is_some() && bearer.all(|one| one.param("scope").is_none())
+}
+
+fn is_known_to_hide(call: &Call, headers: &HeaderMap) -> bool {
+    call.routed.upstream.profile_by(&Challenge::parse_all(headers), headers).heads_hide_scope
 }
 
 /// What the registry tells an unauthorized GET of the same: Artifactory names the scope it wants there, and not to HEAD.

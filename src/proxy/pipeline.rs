@@ -117,10 +117,12 @@ async fn serve(
     reply::complete(proxy, call, outbound, landing, record, timing).await
 }
 
-/// The call, understood as the kind of registry wants it: who deletes at one whose kind is not known asks it first.
+/// The call, understood as the kind of registry wants it: who deletes at one whose kind is not known, or lists its
+/// repositories, asks it first.
 async fn known(proxy: &Proxy, routed: Routed, method: &Method) -> Result<Call, Failure> {
     let call = classify(routed.clone(), method)?;
-    if call.operation.access() != Access::Delete || !routed.upstream.is_strange() {
+    let depends = call.operation.access() == Access::Delete || call.operation == Operation::ListRepositories;
+    if !depends || !routed.upstream.is_strange() {
         return Ok(call);
     }
     proxy.authorizer.greet(&call.ask).await.map_err(|error| Failure::auth(&error, call.registry()))?;

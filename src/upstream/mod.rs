@@ -136,6 +136,12 @@ impl Upstream {
         }
     }
 
+    /// What is known of the registry, were this its first challenge.
+    pub fn profile_by(&self, challenges: &[Challenge], headers: &HeaderMap) -> &'static Profile {
+        let told = if self.is_strange() { profile::by_challenge(challenges, headers) } else { None };
+        told.unwrap_or_else(|| self.profile())
+    }
+
     /// Whether its first challenge has yet to tell what kind it is.
     pub fn is_strange(&self) -> bool {
         matches!(&self.told, Told::ByChallenge(found) if found.get().is_none())

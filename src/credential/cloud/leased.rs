@@ -167,6 +167,14 @@ impl<L: Lender> CredentialProvider for Leased<L> {
             refused.insert(id);
         }
     }
+
+    fn doubted(&self, id: CredentialId) {
+        let now = Instant::now();
+        let is_new = self.leases.held().iter().any(|((), _, lease)| lease.value.id == id && lease.is_new(now));
+        if !is_new {
+            self.refused(id);
+        }
+    }
 }
 
 /// Tells once of each new failure that nobody hears of otherwise, and once that it is over.

@@ -29,6 +29,7 @@ pub(super) const GENERIC: Profile = Profile {
     uploads: Uploads { longest_put: None, whole_by_post: true, chunks: Chunks::Any, mounts: Mounts::Any },
     expired: &[],
     blob_head_by_get: false,
+    heads_hide_scope: false,
     referrers_are_pages: false,
     reads_tags_as_digests: false,
     tag_actions: &[],

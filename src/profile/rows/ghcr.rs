@@ -20,7 +20,7 @@ pub(super) const GHCR: Profile = Profile {
         },
         Evidence {
             what: "403 from the token service for private and missing repositories",
-            source: "same, update",
+            source: "toddysm.com, Authenticating with OCI Registries - GitHub Container Registry (GHCR) Implementation, update",
             date: "2024-03-04",
         },
         Evidence {
