@@ -68,10 +68,19 @@ pub struct Standing {
     demand: ArcSwapOption<Demand>,
     /// Held by the one request that goes out unauthorized to learn the demand.
     lesson: Arc<Semaphore>,
-    /// Scopes a challenge corrected: what was computed, and what the registry really wants.
-    corrections: Mutex<HashMap<ScopeSet, ScopeSet>>,
+    corrections: Mutex<Corrections>,
     /// When a demand that leads nowhere was last looked at again.
     looked: Mutex<Option<Instant>>,
+}
+
+/// What challenges corrected.
+#[derive(Debug, Default)]
+struct Corrections {
+    /// Scopes that were computed, and what the registry really wants.
+    scopes: HashMap<ScopeSet, ScopeSet>,
+    /// What it leaves out in front of names: Artifactory the key of the repository that a path begins with. What holds
+    /// for one name below it holds for the others.
+    lost_head: Option<Box<str>>,
 }
 
 /// The right to ask without authorization while others wait. Given back when dropped.
@@ -123,19 +132,22 @@ impl Standing {
 
     pub fn corrected(&self, computed: &ScopeSet) -> ScopeSet {
         let corrections = self.corrections.lock().unwrap_or_else(PoisonError::into_inner);
-        corrections.get(computed).unwrap_or(computed).clone()
+        match (corrections.scopes.get(computed), &corrections.lost_head) {
+            (Some(real), _) => real.clone(),
+            (None, Some(head)) => computed.without(head),
+            (None, None) => computed.clone(),
+        }
     }
 
     pub fn correct(&self, computed: &ScopeSet, real: ScopeSet) {
         let mut corrections = self.corrections.lock().unwrap_or_else(PoisonError::into_inner);
-        if real == *computed {
-            corrections.remove(computed);
-            return;
+        if let Some(head) = computed.head_lost_in(&real) {
+            corrections.lost_head = Some(head.into());
         }
-        if corrections.len() >= MOST_CORRECTIONS {
-            corrections.clear();
+        if corrections.scopes.len() >= MOST_CORRECTIONS {
+            corrections.scopes.clear();
         }
-        corrections.insert(computed.clone(), real);
+        corrections.scopes.insert(computed.clone(), real);
     }
 }
 

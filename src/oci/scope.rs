@@ -60,6 +60,12 @@ impl Resource {
     pub fn catalog() -> Self {
         Self { kind: "registry".into(), name: "catalog".into() }
     }
+
+    /// The same without `head` in front of its name, where that leaves a name.
+    pub fn without(&self, head: &str) -> Self {
+        let rest = self.name.strip_prefix(head).filter(|rest| !rest.is_empty());
+        Self { kind: self.kind.clone(), name: rest.unwrap_or(&self.name).into() }
+    }
 }
 
 /// A canonical set of scopes: equal sets are equal however they were written.
@@ -103,6 +109,23 @@ impl ScopeSet {
 
     pub fn resources(&self) -> impl Iterator<Item = (&Resource, &BTreeSet<Action>)> {
         self.resources.iter()
+    }
+
+    /// The same without `head` in front of the names.
+    pub fn without(&self, head: &str) -> Self {
+        let mut set = Self { verbatim: self.verbatim.clone(), ..Self::default() };
+        for (resource, actions) in &self.resources {
+            set.add(resource.without(head), actions.iter().cloned());
+        }
+        set
+    }
+
+    /// What `other` leaves out in front of a name: `docker-local/` where it has `acme/app` for `docker-local/acme/app`.
+    pub fn head_lost_in(&self, other: &Self) -> Option<&str> {
+        let missing = self.resources.keys().filter(|resource| !other.resources.contains_key(*resource));
+        missing.flat_map(|resource| other.resources.keys().map(move |short| (&resource.name, &short.name))).find_map(
+            |(whole, short)| whole.strip_suffix(&**short).filter(|head| head.ends_with('/')),
+        )
     }
 
     /// Whether whoever may do `self` may do everything in `other`.
