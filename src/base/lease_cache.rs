@@ -218,8 +218,8 @@ where
 
     /// Looks after one slot until its lease ends unused, is rejected or is replaced by somebody else.
     ///
-    /// A lease is renewed when it is in use: since it came or a moment before (who comes every minute finds a token of
-    /// 60 s, though it is renewed more often than that), and not only long ago.
+    /// A lease is renewed when it is in use, also when that was a moment before it came: who comes every minute finds a
+    /// token of 60 s, though it is renewed more often than that.
     async fn keep(
         self: Arc<Self>,
         group: G,
@@ -235,8 +235,7 @@ where
                 () = keeper.hurry.notified() => true,
                 () = sleep_until(lease.due()) => false,
             };
-            let is_used = hurried || keeper.is_in_use(&lease, came, Instant::now());
-            if !is_used {
+            if !hurried && !keeper.is_in_use(&lease, came, Instant::now()) {
                 tokio::select! {
                     () = keeper.gone.notified() => return,
                     () = sleep_until(lease.expires()) => {}
