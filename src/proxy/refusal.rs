@@ -35,7 +35,7 @@ pub async fn normalized(call: &Call, head: &response::Parts, body: Incoming, ste
     };
     let code = told
         .code
-        .filter(|_| head.status != StatusCode::UNAUTHORIZED)
+        .filter(|code| head.status != StatusCode::UNAUTHORIZED && is_understood(code, status))
         .unwrap_or_else(|| code_for(&call.operation, status).as_str().to_owned());
     let message = told.message.unwrap_or_else(|| format!("{}: {who} answered {status}", call.registry()));
     let mut failure = Failure::new(status, ErrorCode::Unknown, blame, step, message);
@@ -118,6 +118,13 @@ impl Told {
         let message = Some(whole).filter(clean).and_then(|_| readable(&body)).filter(clean);
         Self { code: None, message, detail: Value::Null }
     }
+}
+
+/// Whether clients know what to do with a code. To many a 404 is an answer that they go on from (is there such a tag? a
+/// referrers API?), by the specification's code; Harbor has a word of its own there. Other errors end what they do,
+/// and people read the word.
+fn is_understood(code: &str, status: StatusCode) -> bool {
+    status != StatusCode::NOT_FOUND || code.ends_with("_UNKNOWN") || code == ErrorCode::Unsupported.as_str()
 }
 
 /// The specification's code for a status whose body named none.
