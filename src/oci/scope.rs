@@ -123,9 +123,9 @@ impl ScopeSet {
     /// What `other` leaves out in front of a name: `docker-local/` where it has `acme/app` for `docker-local/acme/app`.
     pub fn head_lost_in(&self, other: &Self) -> Option<&str> {
         let missing = self.resources.keys().filter(|resource| !other.resources.contains_key(*resource));
-        missing.flat_map(|resource| other.resources.keys().map(move |short| (&resource.name, &short.name))).find_map(
-            |(whole, short)| whole.strip_suffix(&**short).filter(|head| head.ends_with('/')),
-        )
+        missing
+            .flat_map(|resource| other.resources.keys().map(move |short| (&resource.name, &short.name)))
+            .find_map(|(whole, short)| whole.strip_suffix(&**short).filter(|head| head.ends_with('/')))
     }
 
     /// Whether whoever may do `self` may do everything in `other`.

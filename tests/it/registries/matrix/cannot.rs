@@ -188,7 +188,8 @@ impl Notes {
             Cell::Cannot(told) => *told,
         };
         let name = row.to_string();
-        let is_its = |reason: &Reason, name: &str| reason.rows.contains(&name) && reason.behaviours.contains(&behaviour);
+        let is_its =
+            |reason: &Reason, name: &str| reason.rows.contains(&name) && reason.behaviours.contains(&behaviour);
         let find = |name: &str| REASONS.iter().position(|reason| is_its(reason, name));
         let Some(found) = find(&name).or_else(|| find(row.profile)) else {
             self.strays.push(format!("{name}, {behaviour}: it can't ({told:?}), and there is no evidence of that"));

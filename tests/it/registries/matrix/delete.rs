@@ -33,12 +33,7 @@ fn has(world: &World, reference: &str) -> bool {
     world.registry.store().read(world.repository(), |repository| repository.manifest(reference).is_some()).unwrap()
 }
 
-async fn delete(
-    row: &Row,
-    can: bool,
-    target: impl Fn(&World) -> String,
-    is_there: impl Fn(&World) -> bool,
-) -> Cell {
+async fn delete(row: &Row, can: bool, target: impl Fn(&World) -> String, is_there: impl Fn(&World) -> bool) -> Cell {
     let world = row.world(Login::Good).await;
     world.warm().await;
     let reply = world.method(Method::DELETE, &world.target(&target(&world))).await;

@@ -39,8 +39,7 @@ const ADMINS: &str = "the admin's password";
 impl Row {
     pub fn all() -> Vec<Self> {
         let usual = Preset::all().into_iter().map(|(profile, preset)| Self { profile, variant: "", preset });
-        let others =
-            Preset::variants().into_iter().map(|(profile, variant, preset)| Self { profile, variant, preset });
+        let others = Preset::variants().into_iter().map(|(profile, variant, preset)| Self { profile, variant, preset });
         let mut rows: Vec<Self> = usual.chain(others).collect();
         rows.sort_by_key(|row| (row.profile == "generic", row.profile));
         rows
