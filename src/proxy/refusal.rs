@@ -18,7 +18,7 @@ use crate::base::sent::Sent;
 use crate::net::body::read_limited;
 use crate::observe::blame::{Blame, Step};
 use crate::oci::challenge::Challenge;
-use crate::oci::error::{ErrorCode, ErrorEntry, one_line, readable};
+use crate::oci::error::{ErrorCode, ErrorEntry, is_specified, one_line, readable};
 use crate::oci::operation::Operation;
 
 /// An answer of 4xx or 5xx: code, message and detail as far as the upstream's body tells, the status kept.
@@ -124,7 +124,7 @@ impl Told {
 /// referrers API?), by the specification's code; Harbor has a word of its own there. Other errors end what they do,
 /// and people read the word.
 fn is_understood(code: &str, status: StatusCode) -> bool {
-    status != StatusCode::NOT_FOUND || code.ends_with("_UNKNOWN") || code == ErrorCode::Unsupported.as_str()
+    status != StatusCode::NOT_FOUND || is_specified(code)
 }
 
 /// The specification's code for a status whose body named none.

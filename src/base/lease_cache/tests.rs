@@ -131,7 +131,7 @@ async fn a_lease_that_is_not_used_again_is_forgotten() {
 async fn a_long_lease_that_was_used_for_a_while_and_then_no_more_is_not_renewed() {
     for (seconds, used_for, fetches) in [(43200, 2700, 1), (43200, 20_000, 2), (4500, 1000, 1), (300, 60, 2)] {
         let (cache, issuer) = (cache(), Issuer::new(seconds));
-        for _ in 0..used_for / 60 + 1 {
+        for _ in 0..=used_for / 60 {
             issuer.get(&cache, 1).await.unwrap();
             sleep(Duration::from_secs(60)).await;
         }

@@ -34,10 +34,13 @@ struct Scenery {
     manifest: String,
     blob: String,
     /// Done every minute.
-    meanwhile: Box<dyn FnMut(u64, &Registry)>,
+    meanwhile: Meanwhile,
     /// What the clouds' folders hold on to.
     _kept: Box<dyn std::any::Any>,
 }
+
+/// Sees the minute.
+type Meanwhile = Box<dyn Fn(u64, &Registry)>;
 
 #[derive(Default)]
 pub struct Report {
@@ -77,7 +80,7 @@ pub fn all() -> Vec<Day> {
 
 impl Day {
     pub async fn pass(&self) -> Report {
-        let Scenery { sim, registry, regpass, manifest, blob, mut meanwhile, _kept } = (self.begin)(self).await;
+        let Scenery { sim, registry, regpass, manifest, blob, meanwhile, _kept } = (self.begin)(self).await;
         let mut report = Report::default();
         let (mut refusals, mut failed) = (Vec::new(), Vec::new());
         for minute in 0..MINUTES {

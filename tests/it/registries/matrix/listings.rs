@@ -25,7 +25,7 @@ async fn pages(world: &World, first: &str, key: &str) -> (Vec<String>, usize) {
         assert!(pages <= MANY, "the list comes to an end: {next}");
         let Some(link) = reply.header("link") else { break };
         let target = link.strip_prefix('<').and_then(|link| link.strip_suffix(">; rel=\"next\""));
-        next = target.unwrap_or_else(|| panic!("a link in the one form: {link}")).to_owned();
+        next = target.map_or_else(|| panic!("a link in the one form: {link}"), ToOwned::to_owned);
         let query = next.strip_prefix(path).and_then(|rest| rest.strip_prefix('?'));
         let query = query.unwrap_or_else(|| panic!("a link below the path that was asked for: {link}"));
         let bad = |pair: &str| pair == "n=0" || pair.ends_with('=') || !pair.contains('=');

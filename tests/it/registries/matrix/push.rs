@@ -19,7 +19,7 @@ enum Form {
     Whole,
     /// POST with the digest and the whole blob.
     AtOnce,
-    /// POST, PATCHes with a range, an empty PUT: regclient, SDKs.
+    /// POST, several times PATCH with a range, an empty PUT: regclient, SDKs.
     Ranged,
 }
 
@@ -73,48 +73,40 @@ async fn publish(world: &World, name: &str, tag: &str, image: &Image) {
 }
 
 async fn send(world: &World, name: &str, form: Form, blob: &Blob) {
-    let bytes = blob.slice().to_bytes();
-    let start = format!("/v2/{name}/blobs/uploads/");
+    let (bytes, nothing) = (blob.slice().to_bytes(), Bytes::new());
     let ended = match form {
+        Form::Streamed => {
+            let patch = carrying(Method::PATCH, &begin(world, name).await, bytes);
+            let target = part(world, form, with(patch, "transfer-encoding", "chunked")).await;
+            end(world, &target, nothing, blob).await
+        }
+        Form::Whole => end(world, &begin(world, name).await, bytes, blob).await,
         Form::AtOnce => {
-            let target = and(&start, &format!("digest={}", blob.digest));
+            let target = format!("/v2/{name}/blobs/uploads/?digest={}", blob.digest);
             let reply = world.regpass.send(carrying(Method::POST, &target, bytes.clone())).await;
             if reply.status == 201 { reply } else { end(world, &location(&reply), bytes, blob).await }
         }
-        _ => {
-            let begun = world.method(Method::POST, &start).await;
-            assert_eq!(begun.status, 202, "{form:?}: {begun:?}");
-            assert_clean(&begun);
-            let target = location(&begun);
-            match form {
-                Form::Streamed => {
-                    let patch = with(carrying(Method::PATCH, &target, bytes), "transfer-encoding", "chunked");
-                    let target = part(world, form, patch).await;
-                    end(world, &target, Bytes::new(), blob).await
-                }
-                Form::Ranged => {
-                    let middle = bytes.len() / 2;
-                    let first = with(
-                        carrying(Method::PATCH, &target, bytes.slice(..middle)),
-                        "content-range",
-                        &format!("0-{}", middle - 1),
-                    );
-                    let target = part(world, form, first).await;
-                    let second = with(
-                        carrying(Method::PATCH, &target, bytes.slice(middle..)),
-                        "content-range",
-                        &format!("{middle}-{}", bytes.len() - 1),
-                    );
-                    let target = part(world, form, second).await;
-                    end(world, &target, Bytes::new(), blob).await
-                }
-                _ => end(world, &target, bytes, blob).await,
+        Form::Ranged => {
+            let mut target = begin(world, name).await;
+            let middle = bytes.len() / 2;
+            for (first, end) in [(0, middle), (middle, bytes.len())] {
+                let patch = carrying(Method::PATCH, &target, bytes.slice(first..end));
+                target = part(world, form, with(patch, "content-range", &format!("{first}-{}", end - 1))).await;
             }
+            end(world, &target, nothing, blob).await
         }
     };
     assert_eq!((ended.status.as_u16(), ended.header("docker-content-digest")), (201, Some(&*blob.digest)), "{form:?}");
     assert_eq!(ended.header("location"), Some(&*format!("/v2/{name}/blobs/{}", blob.digest)), "{form:?}");
     assert_clean(&ended);
+}
+
+/// Starts an upload; where it goes on.
+async fn begin(world: &World, name: &str) -> String {
+    let begun = world.method(Method::POST, &format!("/v2/{name}/blobs/uploads/")).await;
+    assert_eq!(begun.status, 202, "{begun:?}");
+    assert_clean(&begun);
+    location(&begun)
 }
 
 /// Sends a PATCH; where to go on.
@@ -149,8 +141,8 @@ pub async fn mount(row: &Row) -> Cell {
     if !world.can.push {
         return refuse(&world).await;
     }
-    let (name, from) = (world.repository(), "other");
-    let from = world.can.public.rsplit_once('/').map_or(from.to_owned(), |(above, _)| format!("{above}/{from}"));
+    let name = world.repository();
+    let from = format!("{}-source", world.can.public);
     let blob = Blob::random(7, 300);
     world.registry.publish_blob(&from, &blob);
     let target = world.target(&format!("blobs/uploads/?mount={}&from={from}", blob.digest));
