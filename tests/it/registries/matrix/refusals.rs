@@ -40,10 +40,10 @@ pub async fn wrong_password(row: &Row) -> Cell {
     Cell::yes(if world.can.anonymous { "public only" } else { "refused" })
 }
 
-/// The registry may have words of its own for it.
+/// It names the registry and the place where the login stands, whatever words the registry has for it.
 #[track_caller]
 fn assert_denied(world: &World, reply: &Reply) {
-    assert_refused(reply, "403 DENIED", &[]);
+    assert_refused(reply, "403 DENIED", &["in the configuration"]);
     assert_eq!(reply.json()["errors"][0]["detail"]["registry"], world.registry.authority(), "{reply:?}");
 }
 
