@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use super::ask::{Ask, Matter};
-use crate::oci::scope::{Resource, ScopeSet};
+use crate::oci::scope::ScopeSet;
 
 #[derive(Debug, Default)]
 pub(super) struct Corrections(Mutex<Learned>);
@@ -52,15 +52,13 @@ fn key(ask: &Ask) -> Option<&str> {
     ask.repository.as_ref()?.as_str().split_once('/').map(|(key, _)| key)
 }
 
-/// The scopes of the request with the key left out of its repository's name, and of no other.
+/// The scopes of the request with the key left out of the names of the repositories below it.
 fn without(key: &str, ask: &Ask) -> Option<ScopeSet> {
-    let name = ask.repository.as_ref()?.as_str();
-    let rest = name.strip_prefix(key)?.strip_prefix('/')?;
+    let head = format!("{key}/");
+    ask.repository.as_ref()?.as_str().strip_prefix(&head)?;
     let mut scopes = ScopeSet::default();
     for (resource, actions) in ask.scopes.resources() {
-        let is_own = *resource.name == *name;
-        let resource = if is_own { Resource { name: rest.into(), ..resource.clone() } } else { resource.clone() };
-        scopes.add(resource, actions.iter().cloned());
+        scopes.add(resource.without(&head), actions.iter().cloned());
     }
     Some(scopes)
 }

@@ -51,6 +51,9 @@ pub enum AuthError {
     Ping(TransportError),
     #[error("{0}")]
     Remembered(String),
+    /// What became of a request that went without the login there is.
+    #[error("{error}; it was asked anonymously, after the login from {login} was rejected")]
+    WithoutLogin { error: Arc<AuthError>, login: Box<str> },
     /// The outcome of a fetch that several requests waited for.
     #[error("{0}")]
     Shared(Arc<AuthError>),
@@ -60,7 +63,7 @@ impl AuthError {
     /// The error itself, however many share it.
     pub fn inner(&self) -> &Self {
         match self {
-            Self::Shared(error) => error.inner(),
+            Self::Shared(error) | Self::WithoutLogin { error, .. } => error.inner(),
             error => error,
         }
     }

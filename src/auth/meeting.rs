@@ -110,7 +110,8 @@ impl Authorizer {
         self.not_denied(ask, nobody.id)?;
         match demand {
             Demand::Bearer(bearer) => {
-                let grant = self.token(ask, standing, bearer, &nobody).await.map_err(unshared)?;
+                let outcome = self.token(ask, standing, bearer, &nobody).await;
+                let grant = outcome.map_err(|error| AuthError::WithoutLogin { error, login: login_source.clone() })?;
                 Ok(Grant { fell_back_from: Some(login_source), ..grant })
             }
             Demand::Open | Demand::Basic => Ok(Grant::nothing(Some(login_source))),

@@ -57,17 +57,19 @@ pub fn believed(
     let Some(name) = repository.map(RepositoryName::as_str) else { return computed.clone() };
     let own = computed.resources().find(|(resource, _)| *resource.name == *name);
     let Some((own_resource, own_actions)) = own else { return computed.clone() };
-    let names_it = |resource: &Resource| {
-        let is_tail = || name.strip_suffix(&*resource.name).is_some_and(|head| head.ends_with('/'));
-        resource.kind.starts_with("repository") && (*resource.name == *name || is_tail())
-    };
-    let Some((resource, actions)) = challenged.resources().find(|(resource, _)| names_it(resource)) else {
+    let is_repository = |resource: &Resource| resource.kind.starts_with("repository");
+    let is_named = |resource: &Resource| is_repository(resource) && *resource.name == *name;
+    let head_of = |resource: &Resource| name.strip_suffix(&*resource.name).filter(|head| head.ends_with('/'));
+    let is_tail = |resource: &Resource| is_repository(resource) && head_of(resource).is_some();
+    let named = challenged.resources().find(|(resource, _)| is_named(resource));
+    let Some((resource, actions)) = named.or_else(|| challenged.resources().find(|(resource, _)| is_tail(resource)))
+    else {
         return computed.clone();
     };
     let further = actions.iter().filter(|action| access != Access::Pull || !action.writes());
     let mut believed = ScopeSet::of(resource.clone(), own_actions.iter().chain(further).cloned());
     for (other, actions) in computed.resources().filter(|(other, _)| *other != own_resource) {
-        believed.add(other.clone(), actions.iter().cloned());
+        believed.add(other.without(head_of(resource).unwrap_or_default()), actions.iter().cloned());
     }
     believed
 }
@@ -132,6 +134,18 @@ mod tests {
             ),
             ("repository:team/app:pull", "repository:team/app:pull,push", Access::Pull, "repository:team/app:pull"),
             ("repository:team/app:pull", "repository:app:pull", Access::Pull, "repository:app:pull"),
+            (
+                "repository:team/app:pull,push repository:team/base:pull",
+                "repository:app:pull,push repository:base:pull",
+                Access::Push,
+                "repository:app:pull,push repository:base:pull",
+            ),
+            (
+                "repository:team/app:pull,push repository:app:pull",
+                "repository:app:pull repository:team/app:pull,push",
+                Access::Push,
+                "repository:app:pull repository:team/app:pull,push",
+            ),
             (
                 "repository:team/app:pull",
                 "repository(plugin):team/app:pull",

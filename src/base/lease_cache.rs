@@ -218,8 +218,8 @@ where
 
     /// Looks after one slot until its lease ends unused, is rejected or is replaced by somebody else.
     ///
-    /// A lease is renewed when it was used since it came, or a moment before: who comes every minute finds a token of
-    /// 60 s, though it is renewed more often than that.
+    /// A lease is renewed when it is in use, also when that was a moment before it came: who comes every minute finds a
+    /// token of 60 s, though it is renewed more often than that.
     async fn keep(
         self: Arc<Self>,
         group: G,
@@ -235,8 +235,7 @@ where
                 () = keeper.hurry.notified() => true,
                 () = sleep_until(lease.due()) => false,
             };
-            let is_used = hurried || keeper.last_use() > came || keeper.is_warm(&lease, Instant::now());
-            if !is_used {
+            if !hurried && !keeper.is_in_use(&lease, came, Instant::now()) {
                 tokio::select! {
                     () = keeper.gone.notified() => return,
                     () = sleep_until(lease.expires()) => {}
@@ -251,7 +250,7 @@ where
         }
     }
 
-    /// Fetches the successor of `lease`, trying again until the lease ends.
+    /// Fetches the successor of `lease`, trying again until the lease ends; after a refusal only when somebody needs it.
     async fn renew(
         &self,
         group: &G,
@@ -267,7 +266,7 @@ where
             }
             let outcome = run(fetch).await;
             let now = Instant::now();
-            if let Ok(successor) = outcome
+            if let Ok(successor) = &outcome
                 && successor.freshness(now) != Freshness::Expired
             {
                 let mut slots = self.groups.get_mut(group)?;
@@ -279,16 +278,19 @@ where
                 keeper.attempts.send_modify(|attempts| *attempts += 1);
                 // Whoever used the old lease meanwhile did not wish for the successor's successor.
                 _ = keeper.used_while_due.notified().now_or_never();
-                return Some(successor);
+                return Some(successor.clone());
             }
             keeper.attempts.send_modify(|attempts| *attempts += 1);
             let left = lease.expires().saturating_duration_since(now);
+            // Who said no to a login says no to it again, and may count how often it was shown.
+            let is_refused = outcome.is_err_and(|error| error.remembered_for().is_some());
+            let pause = if is_refused { left } else { left / 4 };
             // A quarter of a long life is long for somebody who needs the successor.
             let hurried = async {
                 sleep_until(now + SHORTEST_PAUSE).await;
                 keeper.hurry.notified().await;
             };
-            _ = timeout_at(now + (left / 4).max(SHORTEST_PAUSE), hurried).await;
+            _ = timeout_at(now + pause.max(SHORTEST_PAUSE), hurried).await;
         }
     }
 

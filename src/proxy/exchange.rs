@@ -62,13 +62,15 @@ pub async fn exchange(
         let expired = looks_expired(call, response.status());
         if response.status() != StatusCode::UNAUTHORIZED && expired.is_none() {
             proxy.authorizer.accepted(&call.ask, &mut offer, response.status());
+            let mut response = response;
+            refusal::note_rejected(&mut response, &offer.grant);
             return Ok(Answer { response, authorization: offer.grant.header().cloned() });
         }
         let (head, body) = response.into_parts();
         let denial = match expired {
             None => refusal::denied(call, &offer.grant, &head, body).await,
             Some(expired) => {
-                let failure = refusal::normalized(call, &head, body, Step::Registry).await;
+                let mut failure = refusal::normalized(call, &head, body, Step::Registry).await;
                 // An answer to HEAD has no words: it is worth a newer login, and no more than that.
                 if call.is_head() && tries_left > 0 {
                     let renewed = proxy.authorizer.renewed(&call.ask, &offer).await.map_err(auth_failure)?;
@@ -78,6 +80,7 @@ pub async fn exchange(
                 if !failure.message.to_lowercase().contains(expired.words) {
                     return Err(failure);
                 }
+                failure.message = refusal::of_login(call, &offer.grant, &failure.message);
                 failure
             }
         };

@@ -121,14 +121,14 @@ impl Failure {
             }
             AuthError::Ping(why) => return Self::transport(why, registry, Step::Challenge),
             AuthError::Tls(_) => (bad_gateway, ErrorCode::Unavailable, Blame::Configuration, Step::Registry),
-            AuthError::Abandoned | AuthError::Shared(_) => {
+            AuthError::Abandoned | AuthError::Shared(_) | AuthError::WithoutLogin { .. } => {
                 (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown, Blame::Proxy, Step::Token)
             }
         };
         let message = match error.inner() {
             // Told before, to a client, and complete as it was.
             AuthError::Remembered(message) => message.clone(),
-            error => format!("{registry}: {error}"),
+            _ => format!("{registry}: {error}"),
         };
         let failure = Self::new(status, code, blame, step, message);
         match error.inner() {

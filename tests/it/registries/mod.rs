@@ -1,6 +1,7 @@
 //! Every registry through the same suite: to a plain client each looks like the others.
 
 mod kinds;
+mod matrix;
 mod mounted;
 mod particulars;
 

@@ -51,7 +51,8 @@ fn scope(name: &str, actions: &str) -> String {
 }
 
 fn every() -> Vec<(&'static str, Preset)> {
-    [Preset::all(), Preset::variants()].concat()
+    let variants = Preset::variants().into_iter().map(|(name, _, preset)| (name, preset));
+    Preset::all().into_iter().chain(variants).collect()
 }
 
 #[test]
