@@ -35,6 +35,11 @@ pub trait FetchError: From<Abandoned> {
     /// How long later callers get this failure without a new fetch. `None` for anything but a deliberate refusal:
     /// a hiccup is shared with those who already wait for it, and with nobody after.
     fn remembered_for(&self) -> Option<Duration>;
+
+    /// How long whoever was asked wants to be left alone with renewals.
+    fn put_off_for(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// The fetching task died without an answer.
@@ -267,6 +272,7 @@ where
             }
             let outcome = run(fetch).await;
             let now = Instant::now();
+            let put_off = outcome.as_ref().err().and_then(|error| error.put_off_for()).unwrap_or_default();
             if let Ok(successor) = outcome
                 && successor.freshness(now) != Freshness::Expired
             {
@@ -284,11 +290,12 @@ where
             keeper.attempts.send_modify(|attempts| *attempts += 1);
             let left = lease.expires().saturating_duration_since(now);
             // A quarter of a long life is long for somebody who needs the successor.
+            let shortest = SHORTEST_PAUSE.max(put_off);
             let hurried = async {
-                sleep_until(now + SHORTEST_PAUSE).await;
+                sleep_until(now + shortest).await;
                 keeper.hurry.notified().await;
             };
-            _ = timeout_at(now + (left / 4).max(SHORTEST_PAUSE), hurried).await;
+            _ = timeout_at(now + (left / 4).max(shortest), hurried).await;
         }
     }
 

@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::leg;
 use super::outbound::Outbound;
 use super::refusal;
-use super::retry;
+use super::retry::Waited;
 use crate::net::body::drain;
 use crate::observe::blame::Step;
 use crate::observe::record::Record;
@@ -47,14 +47,16 @@ pub async fn exchange(
     let begun = Instant::now();
     let mut offer = proxy.authorizer.offer(&call.ask).await.map_err(auth_failure)?;
     timing.auth += begun.elapsed();
+    let mut waited = Waited::default();
     for tries_left in (0..MOST_TRIES).rev() {
         record.grant = offer.grant.describe();
         let request = outbound.with(&offer.grant);
         let to_registry = (Step::Registry, &*registry);
         let response =
             leg::send(call, &request, (&outbound.url, outbound.allowance), to_registry, record, timing).await?;
-        let wait = retry::pause(call, &response).filter(|_| tries_left > 0);
-        if let Some(wait) = wait {
+        if tries_left > 0
+            && let Some(wait) = waited.pause(call, outbound, &response, proxy.clock)
+        {
             drain(response.into_body()).await;
             sleep(wait).await;
             continue;

@@ -45,6 +45,7 @@ pub struct Proxy {
     pub routes: ArcSwap<Routes>,
     authorizer: Authorizer,
     pub metrics: Arc<Metrics>,
+    clock: WallClock,
     /// Told to registries in `Via`, so that a request that comes back to us is recognised.
     instance: Box<str>,
     uploads: Uploads,
@@ -57,6 +58,7 @@ impl Proxy {
             routes: ArcSwap::from_pointee(routes),
             authorizer: Authorizer::new(metrics.clone(), clock),
             metrics,
+            clock,
             instance: format!("regpass-{:016x}", fastrand::u64(..)).into(),
             uploads,
         })
