@@ -130,8 +130,18 @@ impl Upstream {
 
     /// Learns from the first challenge what kind of registry it is.
     pub fn recognise(&self, challenges: &[Challenge], headers: &HeaderMap) {
+        self.recognise_by_signs(challenges, headers);
         if let Told::ByChallenge(found) = &self.told {
-            found.get_or_init(|| profile::by_challenge(challenges, headers).unwrap_or_else(profile::fallback));
+            found.get_or_init(profile::fallback);
+        }
+    }
+
+    /// The same from an answer that may be no challenge: without a sign it stays open what kind it is.
+    pub fn recognise_by_signs(&self, challenges: &[Challenge], headers: &HeaderMap) {
+        if let Told::ByChallenge(found) = &self.told
+            && let Some(profile) = profile::by_challenge(challenges, headers)
+        {
+            found.get_or_init(|| profile);
         }
     }
 

@@ -40,6 +40,8 @@ pub struct Profile {
     pub uploads: Uploads,
     /// How a refusal looks that means no more than that the credential or token is over.
     pub expired: &'static [Expired],
+    /// Whether whoever comes without a login is asked for one with a 403 and a Basic challenge.
+    pub challenges_with_403: bool,
     /// Whether a HEAD of a blob is refused where its GET works, and has to be answered from one.
     pub blob_head_by_get: bool,
     /// Whether asking for referrers leads to a web site, whose rate limit says no more than its pages.

@@ -13,6 +13,7 @@ use super::leg;
 use super::outbound::Outbound;
 use super::refusal;
 use super::retry::Waited;
+use crate::auth::grant::Grant;
 use crate::net::body::drain;
 use crate::observe::blame::Step;
 use crate::observe::record::Record;
@@ -62,12 +63,13 @@ pub async fn exchange(
             continue;
         }
         let expired = looks_expired(call, response.status());
-        if response.status() != StatusCode::UNAUTHORIZED && expired.is_none() {
+        let asks = asks_for_login(call, &offer.grant, &response);
+        if !asks && expired.is_none() {
             proxy.authorizer.accepted(&call.ask, &mut offer, response.status());
             return Ok(Answer { response, authorization: offer.grant.header().cloned() });
         }
         let (head, body) = response.into_parts();
-        let denial = match expired {
+        let denial = match expired.filter(|_| !asks) {
             None => refusal::denied(call, &offer.grant, &head, body).await,
             Some(expired) => {
                 let failure = refusal::normalized(call, &head, body, Step::Registry).await;
@@ -100,6 +102,19 @@ pub async fn exchange(
         offer = next;
     }
     unreachable!("the last try returns")
+}
+
+/// Whether an answer is a challenge: a 401, or what some registries say instead to whoever comes without a login.
+fn asks_for_login<B>(call: &Call, grant: &Grant, response: &Response<B>) -> bool {
+    match response.status() {
+        StatusCode::UNAUTHORIZED => true,
+        StatusCode::FORBIDDEN if grant.header().is_none() => {
+            let (upstream, challenges) = (&call.routed.upstream, Challenge::parse_all(response.headers()));
+            upstream.recognise_by_signs(&challenges, response.headers());
+            upstream.profile().challenges_with_403 && challenges.iter().any(|one| one.scheme == "basic")
+        }
+        _ => false,
+    }
 }
 
 /// The profile's row that a refusal other than 401 may stand for.

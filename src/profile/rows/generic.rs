@@ -28,6 +28,7 @@ pub(super) const GENERIC: Profile = Profile {
     delete: Delete::Actions(&[Action::Delete]),
     uploads: Uploads { longest_put: None, whole_by_post: true, chunks: Chunks::Any, mounts: Mounts::Any },
     expired: &[],
+    challenges_with_403: false,
     blob_head_by_get: false,
     referrers_are_pages: false,
     reads_tags_as_digests: false,
