@@ -7,7 +7,7 @@ use bytes::Bytes;
 use dashmap::DashMap;
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderMap, Method, StatusCode};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::ask::Ask;
 use super::demand::{Bearer, Demand, Lesson, Standing};
@@ -118,11 +118,13 @@ impl Authorizer {
         Ok(next.map(|grant| Offer { grant, lesson: None }))
     }
 
-    /// A newer login or token than the one in `refused`, if there is one: nothing is given up for that.
+    /// A newer login or token than the one in `refused`, for a refusal that may be about something else: a token has
+    /// to be of some age, and a login that has no successor stays.
     pub async fn renewed(&self, ask: &Ask, refused: &Offer) -> Result<Option<Offer>, AuthError> {
         let standing = self.standing(ask.upstream.id);
         let next = match &refused.grant.how {
-            How::Nothing | How::Token { fresh: true, .. } => None,
+            How::Nothing => None,
+            How::Token { lease, .. } if lease.age(Instant::now()) < SAFE_AGE => None,
             How::Direct(_) => self.newer_login(ask, &refused.grant).await?,
             How::Token { lease, group, .. } => {
                 self.tokens.reject(group, lease);
@@ -224,6 +226,8 @@ fn correction(ask: &Ask, challenges: &[Challenge]) -> Option<ScopeSet> {
     (real != ask.scopes).then_some(real)
 }
 
+/// A younger token has not run out, whatever is wrong with the request.
+const SAFE_AGE: Duration = Duration::from_secs(60);
 /// How long others wait for the one who learns.
 const PATIENCE: Duration = Duration::from_secs(2);
 const MOST_GROUPS: usize = 1024;

@@ -29,22 +29,31 @@ pub struct Bearer {
     pub realm: TrustedRealm,
     /// Absent for registries that name none (NGC, Artifact Registry).
     pub service: Option<Box<str>>,
+    /// Whether the registry takes the login itself, too.
+    pub or_basic: bool,
     /// Whether its token service was seen to refuse POST and to take the same login by GET.
     pub wants_get: AtomicBool,
 }
 
 impl Demand {
-    /// Reads the challenges of a 401. Bearer is preferred, and one without a realm counts for nothing.
+    /// Reads the challenges of a 401. Bearer is preferred, one without a realm counts for nothing, and one whose realm
+    /// may not be called counts only where there is no Basic beside it.
     pub fn read(upstream: &Upstream, challenges: &[Challenge]) -> Result<Option<Self>, RealmRefused> {
+        let or_basic = challenges.iter().any(|challenge| challenge.scheme == "basic");
         let mut bearer = challenges.iter().filter(|challenge| challenge.scheme == "bearer");
-        if let Some((challenge, realm)) = bearer.find_map(|one| Some((one, one.param("realm")?))) {
-            return Ok(Some(Self::Bearer(Arc::new(Bearer {
-                realm: admit(upstream, realm)?,
+        let Some((challenge, realm)) = bearer.find_map(|one| Some((one, one.param("realm")?))) else {
+            return Ok(or_basic.then_some(Self::Basic));
+        };
+        match admit(upstream, realm) {
+            Ok(realm) => Ok(Some(Self::Bearer(Arc::new(Bearer {
+                realm,
                 service: challenge.param("service").map(Into::into),
+                or_basic,
                 wants_get: AtomicBool::new(false),
-            }))));
+            })))),
+            Err(_) if or_basic => Ok(Some(Self::Basic)),
+            Err(refused) => Err(refused),
         }
-        Ok(challenges.iter().any(|challenge| challenge.scheme == "basic").then_some(Self::Basic))
     }
 
     pub fn bearer(&self) -> Option<&Arc<Bearer>> {

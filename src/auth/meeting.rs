@@ -32,6 +32,14 @@ impl Authorizer {
             Err(error) if error.is_refusal() && found.credential != Credential::Anonymous => {
                 self.refused_login(ask, standing, bearer, found, error).await
             }
+            // Whoever takes the login itself, too, needs no token service that is out of reach or not to be trusted.
+            Err(error)
+                if bearer.or_basic
+                    && !matches!(*error, AuthError::NotGranted { .. })
+                    && grant::basic(&found.credential).is_some() =>
+            {
+                Ok(direct(found))
+            }
             outcome => outcome.map_err(unshared),
         }
     }

@@ -58,6 +58,11 @@ impl<V> Lease<V> {
         is_new || now + needed < self.expires()
     }
 
+    /// How long ago it was asked for.
+    pub fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.obtained)
+    }
+
     pub fn lifetime(&self) -> Duration {
         self.lifetime
     }
