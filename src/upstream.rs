@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::base::host::RegistryHost;
 use crate::base::origin::{Origin, Url};
+use crate::config::hub_remote::HubRemote;
 use crate::config::model::{Redirects, RepositoryRules, Timeouts};
 use crate::config::trusted_host::TrustedHost;
 use crate::credential::chain::Credentials;
@@ -51,6 +52,8 @@ pub struct Upstream {
     pub realm_hosts: Vec<TrustedHost>,
     /// Where its upload locations may lead, beside its own origin.
     pub upload_hosts: Vec<TrustedHost>,
+    /// Where it stands for Docker Hub.
+    pub hub_remotes: Vec<HubRemote>,
     pub credentials: Credentials,
     pub timeouts: Timeouts,
     pub reach: Reach,
@@ -158,6 +161,13 @@ impl Upstream {
     /// Whether the configuration's allow-lists let `access` happen to a repository.
     pub fn permits(&self, access: Access, name: &RepositoryName) -> bool {
         self.repositories.0.get(&access).is_none_or(|patterns| patterns.matches(name))
+    }
+
+    /// What the registry calls a repository that a client names.
+    pub fn known_as(&self, name: RepositoryName) -> RepositoryName {
+        let name = self.profile().place(name);
+        let at_hub = |name| profile::hub().place(name);
+        self.hub_remotes.iter().find_map(|remote| remote.place(&name, at_hub)).unwrap_or(name)
     }
 
     /// A path of the API as a URL.

@@ -96,6 +96,7 @@ mod tests {
             repositories: RepositoryRules::default(),
             redirects: Redirects::Follow,
             realm_hosts: realm_hosts.iter().map(realm_host).collect(),
+            hub_remotes: Vec::new(),
             upload_hosts: Vec::new(),
             credentials: Credentials::new(&CredentialSource::Anonymous, &[], &sources),
             timeouts: Timeouts::default(),

@@ -83,7 +83,7 @@ mod tests {
 
     fn operation(method: &Method, path: &str) -> Operation {
         let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
-        Operation::parse(method, &ApiPath::parse(path).unwrap(), &Query::parse(query), None).unwrap()
+        Operation::parse(method, &ApiPath::parse(path).unwrap(), &Query::parse(query), &|name| name).unwrap()
     }
 
     #[test]

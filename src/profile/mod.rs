@@ -8,9 +8,10 @@ mod rows;
 
 use std::time::Duration;
 
-pub use lookup::{by_challenge, by_host, by_name, canonical_host, fallback, is_well_known};
+pub use lookup::{by_challenge, by_host, by_name, canonical_host, fallback, hub, is_well_known};
 pub use rows::ALL;
 
+use crate::oci::name::RepositoryName;
 use crate::oci::scope::Action;
 
 /// One registry's row.
@@ -57,6 +58,13 @@ pub struct Profile {
     pub fallback_lifetime: Duration,
     /// Where the row's claims come from.
     pub evidence: &'static [Evidence],
+}
+
+impl Profile {
+    /// What the registry calls a repository.
+    pub fn place(&self, name: RepositoryName) -> RepositoryName {
+        name.in_namespace(self.namespace)
+    }
 }
 
 /// How the list of repositories is had.

@@ -63,7 +63,7 @@ pub fn classify(routed: Routed, method: &Method) -> Result<Call, Failure> {
 /// either, though the blob may be sent.
 fn recognise(routed: &Routed, method: &Method) -> Result<(Operation, Query), Failure> {
     let upstream = &routed.upstream;
-    let parse = |query: &Query| Operation::parse(method, &routed.path, query, upstream.profile().namespace);
+    let parse = |query: &Query| Operation::parse(method, &routed.path, query, &|name| upstream.known_as(name));
     let mut query = routed.query.clone();
     let mut operation = parse(&query).map_err(|why| {
         // Whoever may not push at all need not get the details of an upload right first.

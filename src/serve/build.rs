@@ -93,6 +93,7 @@ fn upstream(
         redirects: entry.map_or(Redirects::Follow, |entry| entry.redirects),
         realm_hosts: entry.map(|entry| entry.realm_hosts.clone()).unwrap_or_default(),
         upload_hosts: entry.map(|entry| entry.upload_hosts.clone()).unwrap_or_default(),
+        hub_remotes: entry.map(|entry| entry.hub_remotes.clone()).unwrap_or_default(),
         credentials: Credentials::new(credential, identities, sources),
         timeouts: config.timeouts,
         pace: Pace::default(),
