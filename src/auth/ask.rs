@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::scopes::Login;
 use crate::oci::name::RepositoryName;
 use crate::oci::operation::Access;
 use crate::oci::scope::ScopeSet;
@@ -14,10 +15,7 @@ pub struct Ask {
     pub repository: Option<RepositoryName>,
     pub scopes: ScopeSet,
     pub access: Access,
-    /// Whether the registry is known to refuse this to whoever has no login.
-    pub needs_login: bool,
-    /// Whether it takes the login itself and no token.
-    pub by_login: bool,
+    pub login: Login,
     /// How long the authorization should last: as long as the body takes that it is sent with.
     pub lasting: Duration,
 }
@@ -25,6 +23,6 @@ pub struct Ask {
 impl Ask {
     /// Whether it may be tried anonymously when there is a login, but a bad one.
     pub(super) fn works_without_login(&self) -> bool {
-        self.access == Access::Pull && !self.needs_login
+        self.access == Access::Pull && self.login == Login::Welcome
     }
 }

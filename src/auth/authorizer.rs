@@ -15,7 +15,7 @@ use super::error::AuthError;
 use super::grant::{Grant, How, Token};
 use super::memory::{Denials, StaleLogins};
 use super::realm::RealmRefused;
-use super::scopes::believed;
+use super::scopes::{Login, believed};
 use super::tokens::TokenGroup;
 use crate::base::clock::WallClock;
 use crate::base::lease_cache::LeaseCache;
@@ -61,7 +61,7 @@ impl Authorizer {
     /// an empty grant and learns; the others wait for what it learns, though not for long: it may hang for reasons of
     /// its own.
     pub async fn offer(&self, ask: &Ask) -> Result<Offer, AuthError> {
-        if ask.needs_login && self.credential(ask).await?.credential == Credential::Anonymous {
+        if ask.login != Login::Welcome && self.credential(ask).await?.credential == Credential::Anonymous {
             return Err(AuthError::NoLogin { registry: ask.upstream.host.clone() });
         }
         let standing = self.standing(ask.upstream.id);

@@ -11,6 +11,7 @@ use super::demand::{Bearer, Demand, Standing};
 use super::error::AuthError;
 use super::grant::{self, Grant, How};
 use super::memory::Login;
+use super::scopes;
 use crate::credential::{Credential, CredentialId, Found, Wanted};
 use crate::oci::scope::ScopeSet;
 
@@ -26,7 +27,7 @@ impl Authorizer {
         if is_stale {
             return self.anonymously(ask, standing, demand, found.source).await;
         }
-        let goes_itself = ask.by_login || matches!(found.credential, Credential::Bearer { .. });
+        let goes_itself = ask.login == scopes::Login::Itself || matches!(found.credential, Credential::Bearer { .. });
         let Some(bearer) = demand.bearer().filter(|_| !goes_itself) else { return Ok(direct(found)) };
         match self.token(ask, standing, bearer, &found).await {
             Err(error) if error.is_refusal() && found.credential != Credential::Anonymous => {

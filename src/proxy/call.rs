@@ -9,13 +9,12 @@ use http::{Method, StatusCode};
 use super::failure::Failure;
 use super::route::Routed;
 use crate::auth::ask::Ask;
-use crate::auth::scopes;
+use crate::auth::scopes::{self, Lacking, Terms};
 use crate::observe::blame::{Blame, Step};
 use crate::oci::error::ErrorCode;
 use crate::oci::operation::{Access, NotOci, Operation, Start};
 use crate::oci::query::Query;
 use crate::oci::reference::BadReference;
-use crate::profile::{Catalog, Delete};
 use crate::upstream::Upstream;
 
 /// One request of the API to one registry.
@@ -27,6 +26,8 @@ pub struct Call {
     /// What of the client's query goes to the registry.
     pub query: Query,
     pub ask: Ask,
+    /// Whether the registry takes digests only for what is asked.
+    pub by_digest: bool,
 }
 
 impl Call {
@@ -43,20 +44,19 @@ impl Call {
 pub fn classify(routed: Routed, method: &Method) -> Result<Call, Failure> {
     let upstream = routed.upstream.clone();
     let (operation, query) = recognise(&routed, method)?;
-    check_capability(&routed, &operation)?;
+    let terms = terms(&upstream, &operation)?;
     check_permission(&routed, &operation)?;
     let query = upstream_query(query, &operation)?;
     let ask = Ask {
         repository: operation.repository().cloned(),
-        scopes: scopes::for_operation(upstream.profile(), &operation),
+        scopes: terms.scopes,
         access: operation.access(),
-        needs_login: operation == Operation::ListRepositories
-            && matches!(upstream.profile().catalog, Catalog::ByLogin | Catalog::Scoped { login: true, .. }),
-        by_login: operation == Operation::ListRepositories && upstream.profile().catalog == Catalog::ByLogin,
+        login: terms.login,
         lasting: Duration::ZERO,
         upstream,
     };
-    Ok(Call { routed: Arc::new(routed), operation, method: method.clone(), query, ask })
+    let by_digest = terms.by_digest;
+    Ok(Call { routed: Arc::new(routed), operation, method: method.clone(), query, ask, by_digest })
 }
 
 /// The operation, and the query without a mount's source that may not be read: it is not to be had by mounting it
@@ -98,24 +98,13 @@ fn not_oci(why: NotOci) -> Failure {
     }
 }
 
-/// What the registry cannot do is refused without asking it.
-fn check_capability(routed: &Routed, operation: &Operation) -> Result<(), Failure> {
-    let lacking = |what: &str, hint: &str| {
-        let message = format!("{} does not support {what}: {hint}", routed.upstream.host);
+/// What the registry wants; what it cannot do is refused without asking it.
+pub(super) fn terms(upstream: &Upstream, operation: &Operation) -> Result<Terms, Failure> {
+    scopes::for_operation(upstream.profile(), operation).map_err(|Lacking { what, hint }| {
+        let message = format!("{} does not support {what}: {hint}", upstream.host);
         Failure::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported, Blame::Registry, Step::Classify, message)
             .with_header(ALLOW, "")
-    };
-    let profile = routed.upstream.profile();
-    if let (Access::Push | Access::Delete, Some(hint)) = (operation.access(), profile.read_only) {
-        return Err(lacking("writing", hint));
-    }
-    match (operation, profile.catalog, profile.delete) {
-        (Operation::ListRepositories, Catalog::Lacking { hint }, _) => Err(lacking("listing its repositories", hint)),
-        (Operation::DeleteManifest(..) | Operation::DeleteBlob(..), _, Delete::Lacking { hint }) => {
-            Err(lacking("deleting", hint))
-        }
-        _ => Ok(()),
-    }
+    })
 }
 
 /// What the configuration does not allow is refused by name of the setting.

@@ -23,11 +23,10 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 
 use super::Proxy;
-use super::call::Call;
+use super::call::{Call, terms};
 use super::exchange::Timing;
 use super::failure::Failure;
 use super::reply::Reply;
-use crate::auth::scopes;
 use crate::net::payload::Payload;
 use crate::net::progress::Progress;
 use crate::net::spool::{Spool, SpoolSpace};
@@ -122,7 +121,7 @@ impl Upload<'_> {
         if upstream.is_strange() {
             let greeted = self.proxy.authorizer.greet(&self.call.ask).await;
             greeted.map_err(|error| Failure::auth(&error, self.call.registry()))?;
-            self.call.ask.scopes = scopes::for_operation(upstream.profile(), &self.call.operation);
+            self.call.ask.scopes = terms(&upstream, &self.call.operation)?.scopes;
         }
         Ok(())
     }
