@@ -69,6 +69,10 @@ impl Authorizer {
         if ask.access != Access::Pull
             && let Some(granted) = obtained.lease.value.granted.as_ref().filter(|granted| !granted.covers(&asked))
         {
+            // Of what was asked together some may be had alone: there this token must not be found.
+            if asked.resources().count() > 1 {
+                self.tokens.reject(&group, &obtained.lease);
+            }
             return Err(Arc::new(AuthError::NotGranted {
                 realm: realm.clone(),
                 asked,

@@ -52,8 +52,8 @@ pub struct Profile {
     pub reads_tags_as_digests: bool,
     /// What listing tags needs beside `pull`.
     pub tag_actions: &'static [&'static str],
-    /// Whether its 429 is about pulls of hours, so that asking again is of no use.
-    pub counts_pulls: bool,
+    /// Whether its 429 is a limit of minutes or hours, against which asking again is of no use, or worse.
+    pub limits_are_long: bool,
     /// How long a token lasts when neither the reply nor the token tells (60 s in distribution's token documentation).
     pub fallback_lifetime: Duration,
     /// Where the row's claims come from.

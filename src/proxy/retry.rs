@@ -49,7 +49,7 @@ impl Waited {
 fn may_try_again(call: &Call, outbound: &Outbound, status: StatusCode) -> bool {
     let reads = call.operation.access() == Access::Pull;
     match status {
-        StatusCode::TOO_MANY_REQUESTS if call.routed.upstream.profile().counts_pulls => false,
+        StatusCode::TOO_MANY_REQUESTS if call.routed.upstream.profile().limits_are_long => false,
         StatusCode::TOO_MANY_REQUESTS => reads || matches!(outbound.payload(), Payload::Held(_)),
         StatusCode::SERVICE_UNAVAILABLE => reads,
         _ => false,

@@ -29,6 +29,7 @@ mod pull;
 mod redirects;
 mod registries;
 mod routing;
+mod rules;
 mod safety;
 mod simulators;
 mod stale_logins;

@@ -20,7 +20,7 @@ pub(super) const DOCKER_HUB: Profile = Profile {
     catalog: Catalog::Lacking {
         hint: "Docker Hub has no catalog; list the repositories of a namespace at https://hub.docker.com/v2/namespaces/<name>/repositories/",
     },
-    counts_pulls: true,
+    limits_are_long: true,
     evidence: &[
         Evidence {
             what: "429 is the limit of pulls in six hours, by account or address",

@@ -33,7 +33,7 @@ pub(super) const GENERIC: Profile = Profile {
     referrers_are_pages: false,
     reads_tags_as_digests: false,
     tag_actions: &[],
-    counts_pulls: false,
+    limits_are_long: false,
     fallback_lifetime: Duration::from_secs(60),
     evidence: &[Evidence {
         what: "60 s where a token reply names no lifetime; scopes by method",

@@ -38,6 +38,7 @@ impl Preset {
             ("gitea", Self::gitea(Offers::OneLine)),
             ("google", Self::gcr()),
             ("zot", Self::zot_basic()),
+            ("zot", Self::zot_open_in_part()),
         ]
     }
 }
