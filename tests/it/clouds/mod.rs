@@ -1,7 +1,7 @@
 //! Logins that a cloud lends, through the proxy: how each source has one, how long it lasts, and what trouble does.
 
 mod azure;
-mod ecr;
+pub mod ecr;
 mod google;
 mod lasting;
 mod secrecy;
