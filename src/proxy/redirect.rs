@@ -47,7 +47,7 @@ impl From<Failure> for DeadEnd {
     }
 }
 
-/// Follows 301, 302, 303, 307 and 308 of blob, manifest and tag list reads.
+/// Follows 301, 302, 303, 307 and 308 of blob, manifest and tag list reads, and what moves a question for referrers.
 pub async fn follow(
     call: &Call,
     outbound: &Outbound,
@@ -55,11 +55,9 @@ pub async fn follow(
     record: &mut Record,
     timing: &mut Timing,
 ) -> Result<Landing, DeadEnd> {
-    let may_lead_on =
-        matches!(call.operation, Operation::ReadBlob(..) | Operation::ReadManifest(..) | Operation::ListTags(_));
     let Answer { mut response, authorization } = answer;
     let mut hop = Hop { url: outbound.url.clone(), authorization, crossed: false, count: 0 };
-    while may_lead_on && is_redirect(response.status()) {
+    while leads_on(call, response.status()) {
         hop = hop.next(call, response.headers())?;
         // Within the registry's origin the next hop wants our authorization, which the client does not have.
         let hands_on = hop.crossed
@@ -88,6 +86,17 @@ pub async fn follow(
             Err(hop.failure(call, why).into())
         }
         _ => Ok(Landing::Elsewhere(response)),
+    }
+}
+
+/// Whether the answer is elsewhere. A question for referrers is only moved by 307 and 308: the others lead to web sites.
+fn leads_on(call: &Call, status: StatusCode) -> bool {
+    match call.operation {
+        Operation::ReadBlob(..) | Operation::ReadManifest(..) | Operation::ListTags(_) => is_redirect(status),
+        Operation::ListReferrers(..) => {
+            matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT)
+        }
+        _ => false,
     }
 }
 

@@ -216,7 +216,8 @@ async fn rule_28_remotes_of_docker_hub_have_official_images_in_library() {
     // It is no guess: without the key names are what they are.
     let world = World::of("harbor", Preset::harbor()).await;
     world.registry.publish("hubproxy/library/python", "1", &world.image);
-    assert_eq!(world.get("/v2/hubproxy/python/manifests/1").await.status, 404);
+    assert_eq!(world.get("/v2/hubproxy/python/manifests/1").await.verdict(), "403 DENIED");
+    assert!(world.sim.ledger().take().iter().all(|entry| !entry.path.contains("library")));
     world.sim.finish();
 }
 
