@@ -16,6 +16,7 @@ use crate::oci::scope::Action;
 
 /// One registry's row.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Profile {
     /// As the configuration names it.
     pub name: &'static str,

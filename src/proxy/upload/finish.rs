@@ -25,16 +25,12 @@ impl Upload<'_> {
         if let Some(id) = stage.kept {
             return self.finish_kept((stage, id), digest, &query, body).await;
         }
-        match self.way(&stage, None, &body) {
-            Way::InPieces { first, size } => {
-                let (_, stage) = self.send_pieces(stage, &without_digest(&query), body, (first, size)).await?;
-                self.put(stage, digest, &query, Payload::none()).await
-            }
-            _ => {
-                let payload = self.payload(body);
-                self.put(stage, digest, &query, payload).await
-            }
+        if let Way::InPieces { first, size } = self.way(&stage, None, &body) {
+            let (_, stage) = self.send_pieces(stage, &without_digest(&query), body, (first, size)).await?;
+            return self.put(stage, digest, &query, Payload::none()).await;
         }
+        let payload = self.payload(body);
+        self.put(stage, digest, &query, payload).await
     }
 
     pub(super) async fn put(

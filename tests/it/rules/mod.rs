@@ -114,6 +114,12 @@ fn registries(profiles: &[&'static str]) -> Vec<(&'static str, Preset)> {
     all.into_iter().filter(|(name, _)| profiles.contains(name)).collect()
 }
 
+/// The registry at this host of the simulation, less its `.test`.
+fn at(host: &str) -> (&'static str, Preset) {
+    let found = everyone().into_iter().find(|(_, preset)| preset.host.strip_suffix(".test") == Some(host));
+    found.unwrap_or_else(|| panic!("no registry is at {host}.test"))
+}
+
 /// Every registry in all its variants.
 fn everyone() -> Vec<(&'static str, Preset)> {
     Preset::all().into_iter().chain(Preset::variants()).collect()

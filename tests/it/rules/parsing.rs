@@ -1,13 +1,19 @@
 //! Rules 1 to 6: challenges as registries write them, and what is believed of them.
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use http::Method;
 
-use super::{World, asked, login, manifest, registries, step, token_calls};
+use super::{World, asked, at, login, manifest, registries, step, token_calls};
 use crate::harness::request;
 use crate::sim::{Fault, Mode, Offers, Preset, Reply};
 
 /// The login's first pull: a challenge, a token, and the manifest.
-async fn assert_learns(profile: &str, preset: Preset) {
+fn assert_learns(profile: &'static str, preset: Preset) -> BoxFuture<'static, ()> {
+    learns(profile, preset).boxed()
+}
+
+async fn learns(profile: &str, preset: Preset) {
     let (host, user) = (preset.host.clone(), preset.can.login.unwrap().0);
     let world = World::of(profile, preset).await;
     let reply = world.get(&world.private()).await;
@@ -162,28 +168,19 @@ async fn rule_03_basic_is_there_when_no_token_is_to_be_had() {
 
 #[tokio::test(start_paused = true)]
 async fn rule_04_token_urls_leave_out_what_is_absent() {
-    for (profile, preset, repository, base) in [
+    let (artifact, container) = ("scope=repository%3Aproject%2Fimages%2Fprivate%3Apull", "project%2Fprivate%3Apull");
+    let (zot, container) = (
+        "service=zot&scope=repository%3Aacme%2Fprivate%3Apull",
+        format!("service=gcr.test&scope=repository%3A{container}"),
+    );
+    for (host, repository, base) in [
         // NGC names no service.
-        ("ngc", Preset::ngc(), "scope=repository%3Aacme%2Fteam%2Fmodel%3Apull", None),
-        (
-            "google",
-            Preset::google(),
-            "service=pkg.test&scope=repository%3Aproject%2Fimages%2Fprivate%3Apull",
-            Some("scope=repository%3Aproject%2Fimages%2Fprivate%3Apull"),
-        ),
-        (
-            "google",
-            Preset::gcr(),
-            "service=gcr.test&scope=repository%3Aproject%2Fprivate%3Apull",
-            Some("service=gcr.test&scope=repository%3Aproject%2Fprivate%3Apull"),
-        ),
-        (
-            "zot",
-            Preset::zot(),
-            "service=zot&scope=repository%3Aacme%2Fprivate%3Apull",
-            Some("service=zot&scope=repository%3Aacme%2Fprivate%3Apull"),
-        ),
+        ("ngc", "scope=repository%3Aacme%2Fteam%2Fmodel%3Apull", None),
+        ("pkg", &*format!("service=pkg.test&{artifact}"), Some(artifact)),
+        ("gcr", &container, Some(&*container)),
+        ("zot", zot, Some(zot)),
     ] {
+        let (profile, preset) = at(host);
         let host = preset.host.clone();
         let world = World::of(profile, preset.clone()).await;
         assert_eq!(world.get(&world.private()).await.status, 200, "{host}");
@@ -202,7 +199,7 @@ async fn rule_04_token_urls_leave_out_what_is_absent() {
 #[tokio::test(start_paused = true)]
 async fn rule_05_a_scope_is_believed_when_it_names_the_repository() {
     let short = "docker-local/acme/private";
-    for (profile, preset, method, name, scope) in [
+    for (profile, preset, method, name, scope) in vec![
         // The placeholder, for a repository that is not there.
         ("ghcr", Preset::ghcr(), Method::GET, "toddysm/none", "repository:toddysm/none:pull"),
         ("ghcr", Preset::ghcr(), Method::GET, "toddysm/private", "repository:toddysm/private:pull"),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::Method;
 
-use super::{World, as_user, asked, everyone, login, manifest, registries, token_calls, with_tokens};
+use super::{World, as_user, asked, at, everyone, login, manifest, registries, token_calls, with_tokens};
 use crate::sim::{Catalog, Fault, Mode, Preset, Reply, Shown, sha256};
 
 #[tokio::test(start_paused = true)]
@@ -48,7 +48,7 @@ fn last_scope_only(mut preset: Preset) -> Preset {
 #[tokio::test(start_paused = true)]
 async fn rule_07_a_mount_asks_for_two_and_goes_on_without_its_source() {
     let cgr = one_scope_a_call(Preset::generic());
-    for (profile, preset, source, most, mounted) in [
+    for (profile, preset, source, most, mounted) in vec![
         ("google", Preset::google(), "project/images/public", 1, false),
         ("google", Preset::gcr(), "project/public", 1, false),
         ("generic", cgr, "acme/public", 2, false),
@@ -81,15 +81,16 @@ async fn rule_07_a_mount_asks_for_two_and_goes_on_without_its_source() {
 #[tokio::test(start_paused = true)]
 async fn rule_08_actions_are_those_the_registry_knows() {
     let on = |preset: &Preset, actions: &str| format!("repository:{}:{actions}", preset.can.private);
-    for (profile, preset, actions) in [
-        ("distribution", Preset::distribution(Mode::Token), "delete"),
-        ("generic", Preset::generic(), "delete"),
-        ("zot", Preset::zot(), "delete"),
-        ("harbor", Preset::harbor(), "pull,delete"),
-        ("quay", Preset::quay(), "pull,push"),
-        ("google", Preset::google(), "pull,push"),
-        ("google", Preset::gcr(), "pull,push"),
+    for (host, actions) in [
+        ("distribution", "delete"),
+        ("generic", "delete"),
+        ("zot", "delete"),
+        ("harbor", "pull,delete"),
+        ("quay", "pull,push"),
+        ("pkg", "pull,push"),
+        ("gcr", "pull,push"),
     ] {
+        let (profile, preset) = at(host);
         let (host, scope) = (preset.host.clone(), on(&preset, actions));
         let world = World::of(profile, preset).await;
         let target = format!("/v2/{}/manifests/{}", world.can.private, world.image.digest());

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use http::Method;
 use tokio::time::sleep;
 
@@ -11,7 +13,11 @@ use crate::sim::{Catalog, Fault, Mode, Preset, Shown};
 
 /// A warm registry whose tokens were revoked: the next pull costs one refusal, one token from where the first one came,
 /// and the pull.
-async fn assert_recovers(profile: &str, preset: Preset, refusal: u16) {
+fn assert_recovers(profile: &'static str, preset: Preset, refusal: u16) -> BoxFuture<'static, ()> {
+    recovers(profile, preset, refusal).boxed()
+}
+
+async fn recovers(profile: &str, preset: Preset, refusal: u16) {
     let (host, user) = (preset.host.clone(), preset.can.login.unwrap().0);
     let world = World::of(profile, preset).await;
     world.warm().await;

@@ -185,19 +185,19 @@ async fn rule_15_no_secret_reaches_log_metric_or_answer() {
             put(&format!("/v2/{}/manifests/2", world.can.private), &world.image),
             request(Method::GET, "/v2/_catalog"),
         ];
-        let mut told = String::new();
+        let mut told = Vec::new();
         for request in requests {
             let reply = world.regpass.send(request).await;
-            told += &format!("{:?}{}", reply.headers, String::from_utf8_lossy(&reply.body));
+            told.push(format!("{:?}{}", reply.headers, String::from_utf8_lossy(&reply.body)));
         }
         world.registry.revoke_tokens();
         world.get(&world.private()).await;
-        told += &world.regpass.metric("").join("\n");
-        told += &log.text();
+        told.extend(world.regpass.metric(""));
+        told.push(log.text());
         let entries = world.sim.ledger().take();
         assert!(entries.iter().any(|entry| step(entry).contains("basic") || step(entry).contains("bearer")), "{host}");
         for secret in secrets(&entries, password) {
-            assert!(!told.contains(&secret), "{host}: {secret} was told");
+            assert!(!told.iter().any(|text| text.contains(&secret)), "{host}: {secret} was told");
         }
         world.sim.allow(crate::sim::Rule::UnknownPath);
         world.sim.finish();

@@ -48,7 +48,7 @@ impl Preset {
         preset
     }
 
-    /// The 403, which carries a challenge all the same (pkg/common/http_server.go).
+    /// The 403, which carries a challenge all the same (`pkg/common/http_server.go`).
     pub fn zot_forbidden() -> Reply {
         let reply = Reply::error(403, "DENIED", "requested access to the resource is denied");
         reply.header("www-authenticate", PASSWORDS)
