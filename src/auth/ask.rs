@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::scopes::Login;
 use crate::credential::CredentialProvider;
 use crate::oci::name::RepositoryName;
 use crate::oci::operation::Access;
@@ -20,10 +21,8 @@ pub struct Ask {
     pub access: Access,
     /// Whether it lists tags, for which a registry may want more than for pulls (ACR does).
     pub lists_tags: bool,
-    /// Whether the registry is known to refuse this to whoever has no login.
-    pub needs_login: bool,
-    /// Whether it takes the login itself and no token.
-    pub by_login: bool,
+    /// What the registry makes of a login.
+    pub wants: Login,
     /// How long the authorization should last: as long as the body takes that it is sent with.
     pub lasting: Duration,
 }
@@ -49,6 +48,6 @@ impl Ask {
 
     /// Whether it may be tried anonymously when there is a login, but a bad one.
     pub(super) fn works_without_login(&self) -> bool {
-        self.access == Access::Pull && !self.needs_login
+        self.access == Access::Pull && self.wants == Login::Welcome
     }
 }

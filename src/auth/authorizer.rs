@@ -8,7 +8,7 @@ use bytes::Bytes;
 use dashmap::DashMap;
 use http::header::{ACCEPT_ENCODING, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::ask::Ask;
 use super::demand::{Bearer, Demand, Lesson, Standing};
@@ -16,7 +16,7 @@ use super::error::AuthError;
 use super::grant::{Grant, How, Token};
 use super::memory::{Denials, StaleLogins};
 use super::realm::RealmRefused;
-use super::scopes::believed;
+use super::scopes::{Login, believed};
 use super::tokens::TokenGroup;
 use crate::base::clock::WallClock;
 use crate::base::lease_cache::LeaseCache;
@@ -63,14 +63,14 @@ impl Authorizer {
     /// an empty grant and learns; the others wait for what it learns, though not for long: it may hang for reasons of
     /// its own.
     pub async fn offer(&self, ask: &Ask) -> Result<Offer, AuthError> {
-        if ask.needs_login && self.credential(ask).await?.credential == Credential::Anonymous {
+        if ask.wants != Login::Welcome && self.credential(ask).await?.credential == Credential::Anonymous {
             return Err(AuthError::NoLogin { registry: ask.upstream.host.clone() });
         }
         let standing = self.standing(ask.upstream.id);
         if standing.demand().is_none() {
             let lesson = timeout(PATIENCE, standing.lesson()).await.ok().flatten();
             if standing.demand().is_none() {
-                if ask.access == Access::Pull && !ask.by_login {
+                if ask.access == Access::Pull && ask.wants != Login::Itself {
                     return Ok(Offer { grant: Grant::nothing(None), lesson });
                 }
                 // What changes something is never sent on a guess: the demand is asked for first. And what takes the
@@ -121,11 +121,13 @@ impl Authorizer {
         Ok(next.map(|grant| Offer { grant, lesson: None }))
     }
 
-    /// A newer login or token than the one in `refused`, if there is one: nothing is given up for that.
+    /// A newer login or token than the one in `refused`, for a refusal that may be about something else: a token has
+    /// to be of some age, and a login that has no successor stays.
     pub async fn renewed(&self, ask: &Ask, refused: &Offer) -> Result<Option<Offer>, AuthError> {
         let standing = self.standing(ask.upstream.id);
         let next = match &refused.grant.how {
-            How::Nothing | How::Token { fresh: true, .. } => None,
+            How::Nothing => None,
+            How::Token { lease, .. } if lease.age(Instant::now()) < SAFE_AGE => None,
             How::Direct(_) => self.newer_than_doubted(ask, &refused.grant).await?,
             How::Token { lease, group, .. } => {
                 self.tokens.reject(group, lease);
@@ -236,6 +238,8 @@ fn correction(ask: &Ask, challenges: &[Challenge]) -> Option<ScopeSet> {
     (real != ask.scopes || confirms()).then_some(real)
 }
 
+/// A younger token has not run out, whatever is wrong with the request.
+const SAFE_AGE: Duration = Duration::from_secs(60);
 /// How long others wait for the one who learns.
 const PATIENCE: Duration = Duration::from_secs(2);
 const MOST_GROUPS: usize = 1024;

@@ -28,28 +28,28 @@ pub struct Bearer {
     pub realm: TrustedRealm,
     /// Absent for registries that name none (NGC, Artifact Registry).
     pub service: Option<Box<str>>,
-    /// Whether the registry offers to take a login itself as well (Gitea does).
+    /// Whether the registry takes the login itself, too.
     pub or_basic: bool,
     /// Whether its token service was seen to refuse POST and to take the same login by GET.
     pub wants_get: AtomicBool,
 }
 
 impl Demand {
-    /// Reads the challenges of a 401. Bearer is preferred, and one without a realm counts for nothing. Where its realm
-    /// may not be called at all, Basic does.
+    /// Reads the challenges of a 401. Bearer is preferred, one without a realm counts for nothing, and one whose realm
+    /// may not be called counts only where there is no Basic beside it.
     pub fn read(upstream: &Upstream, challenges: &[Challenge]) -> Result<Option<Self>, RealmRefused> {
         let or_basic = challenges.iter().any(|challenge| challenge.scheme == "basic");
         let mut bearer = challenges.iter().filter(|challenge| challenge.scheme == "bearer");
-        if let Some((challenge, realm)) = bearer.find_map(|one| Some((one, one.param("realm")?))) {
-            let realm = match admit(upstream, realm) {
-                Err(_) if or_basic => return Ok(Some(Self::Basic)),
-                admitted => admitted?,
-            };
-            let service = challenge.param("service").map(Into::into);
-            let wants_get = AtomicBool::new(false);
-            return Ok(Some(Self::Bearer(Arc::new(Bearer { realm, service, or_basic, wants_get }))));
-        }
-        Ok(or_basic.then_some(Self::Basic))
+        let Some((challenge, realm)) = bearer.find_map(|one| Some((one, one.param("realm")?))) else {
+            return Ok(or_basic.then_some(Self::Basic));
+        };
+        let realm = match admit(upstream, realm) {
+            Err(_) if or_basic => return Ok(Some(Self::Basic)),
+            admitted => admitted?,
+        };
+        let service = challenge.param("service").map(Into::into);
+        let wants_get = AtomicBool::new(false);
+        Ok(Some(Self::Bearer(Arc::new(Bearer { realm, service, or_basic, wants_get }))))
     }
 
     pub fn bearer(&self) -> Option<&Arc<Bearer>> {

@@ -34,7 +34,7 @@ pub enum AuthError {
     #[error("the token service {realm} refused {source_name} ({status}){}", said(.message.as_deref()))]
     TokenRefused { realm: Url, status: StatusCode, message: Option<String>, source_name: Box<str> },
     #[error("the token service {realm} is busy ({status}){}", said(.message.as_deref()))]
-    TokenBusy { realm: Url, status: StatusCode, message: Option<String>, retry_after: Option<String> },
+    TokenBusy { realm: Url, status: StatusCode, message: Option<String>, retry_after: Option<Duration> },
     #[error("the token service {realm} answered {status}{}", said(.message.as_deref()))]
     TokenStatus { realm: Url, status: StatusCode, message: Option<String> },
     #[error("the token service {realm} gave no token: {why}")]
@@ -92,6 +92,13 @@ impl From<Abandoned> for AuthError {
 impl FetchError for AuthError {
     fn remembered_for(&self) -> Option<Duration> {
         self.is_refusal().then_some(REFUSAL_MEMORY)
+    }
+
+    fn put_off_for(&self) -> Option<Duration> {
+        match self {
+            Self::TokenBusy { retry_after, .. } => *retry_after,
+            _ => None,
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use super::demand::{Bearer, Demand, Standing};
 use super::error::AuthError;
 use super::grant::{self, Grant, How};
 use super::memory::Login;
+use super::scopes;
 use crate::credential::{Credential, CredentialId, Found, Wanted};
 
 impl Authorizer {
@@ -25,7 +26,7 @@ impl Authorizer {
         if is_stale {
             return self.anonymously(ask, standing, demand, found.source).await;
         }
-        let goes_itself = ask.by_login || matches!(found.credential, Credential::Bearer { .. });
+        let goes_itself = ask.wants == scopes::Login::Itself || matches!(found.credential, Credential::Bearer { .. });
         let has_login = found.credential != Credential::Anonymous;
         let takes_it = |bearer: &&Arc<Bearer>| !(goes_itself || has_login && bearer.leaves_logins_to_basic());
         let Some(bearer) = demand.bearer().filter(takes_it) else { return Ok(direct(found)) };
@@ -33,8 +34,14 @@ impl Authorizer {
             Err(error) if error.is_refusal() && found.credential != Credential::Anonymous => {
                 self.refused_login(ask, standing, bearer, found, error).await
             }
-            // Nobody is there to give out tokens, and the registry said that it takes the login itself.
-            Err(error) if error.is_lost_realm() && has_login && bearer.or_basic => Ok(direct(found)),
+            // Whoever takes the login itself, too, needs no token service that is out of reach or not to be trusted.
+            Err(error)
+                if bearer.or_basic
+                    && !matches!(*error, AuthError::NotGranted { .. })
+                    && grant::basic(&found.credential).is_some() =>
+            {
+                Ok(direct(found))
+            }
             outcome => outcome.map_err(unshared),
         }
     }

@@ -12,7 +12,7 @@ use crate::base::host::RegistryHost;
 use crate::base::lease_cache::Covers;
 use crate::credential::{CredentialId, Found};
 use crate::oci::operation::Access;
-use crate::oci::scope::ScopeSet;
+use crate::oci::scope::{Action, ScopeSet};
 
 /// Tokens of one group are interchangeable where their scopes allow; across groups never.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -71,6 +71,15 @@ impl Authorizer {
         if ask.access != Access::Pull
             && let Some(granted) = obtained.lease.value.granted.as_ref().filter(|granted| !granted.covers(&asked))
         {
+            // What was asked together with a source may be had without it: there this token must not be found, unless
+            // it is good for that.
+            let is_good_alone = asked.resources().any(|(resource, actions)| {
+                actions.iter().any(Action::writes)
+                    && granted.covers(&ScopeSet::of(resource.clone(), actions.iter().cloned()))
+            });
+            if asked.resources().count() > 1 && !is_good_alone {
+                self.tokens.reject(&group, &obtained.lease);
+            }
             return Err(Arc::new(AuthError::NotGranted {
                 realm: realm.clone(),
                 asked,

@@ -62,6 +62,11 @@ impl<V> Lease<V> {
         now < self.obtained + self.lifetime.mul_f64(0.1)
     }
 
+    /// How long ago it was asked for.
+    pub fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.obtained)
+    }
+
     pub fn lifetime(&self) -> Duration {
         self.lifetime
     }

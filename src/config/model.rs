@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::cloud::Cloud;
+use super::hub_remote::HubRemote;
 use super::patterns::RepositoryPatterns;
 use super::trusted_host::TrustedHost;
 use crate::base::host::{HostPattern, RegistryHost};
@@ -87,6 +88,8 @@ pub struct Registry {
     pub realm_hosts: Vec<TrustedHost>,
     /// Where its upload locations may lead beside its own origin.
     pub upload_hosts: Vec<TrustedHost>,
+    /// Where it stands for Docker Hub.
+    pub hub_remotes: Vec<HubRemote>,
     pub ca: Option<PathBuf>,
     pub client_certificate: Option<ClientCertificate>,
     pub identities: Vec<Identity>,
@@ -107,6 +110,7 @@ impl Registry {
             redirects: Redirects::Follow,
             realm_hosts: Vec::new(),
             upload_hosts: Vec::new(),
+            hub_remotes: Vec::new(),
             ca: None,
             client_certificate: None,
             identities: Vec::new(),

@@ -43,6 +43,11 @@ pub fn by_name(name: &str) -> Option<&'static Profile> {
     rows::ALL.iter().find(|row| row.name == name)
 }
 
+/// The row of Docker Hub, which other registries stand for.
+pub fn hub() -> &'static Profile {
+    by_name("docker-hub").expect("the table has it")
+}
+
 /// The one name of a registry that is known by several: aliases lead to the first host of a row that says where its
 /// API lives, every other host is its own name.
 pub fn canonical_host(host: &RegistryHost) -> RegistryHost {

@@ -12,7 +12,8 @@ use super::failure::Failure;
 use super::leg;
 use super::outbound::Outbound;
 use super::refusal;
-use super::retry;
+use super::retry::Waited;
+use crate::auth::grant::Grant;
 use crate::net::body::drain;
 use crate::observe::blame::Step;
 use crate::observe::record::Record;
@@ -47,27 +48,30 @@ pub async fn exchange(
     let begun = Instant::now();
     let mut offer = proxy.authorizer.offer(&call.ask).await.map_err(auth_failure)?;
     timing.auth += begun.elapsed();
+    let mut waited = Waited::default();
     for tries_left in (0..MOST_TRIES).rev() {
         record.grant = offer.grant.describe();
         let request = outbound.with(&offer.grant);
         let to_registry = (Step::Registry, &*registry);
         let response =
             leg::send(call, &request, (&outbound.url, outbound.allowance), to_registry, record, timing).await?;
-        let wait = retry::pause(call, &response).filter(|_| tries_left > 0);
-        if let Some(wait) = wait {
+        if tries_left > 0
+            && let Some(wait) = waited.pause(call, outbound, &response, proxy.clock)
+        {
             drain(response.into_body()).await;
             sleep(wait).await;
             continue;
         }
         let expired = looks_expired(call, response.status());
-        if response.status() != StatusCode::UNAUTHORIZED && expired.is_none() {
+        let asks = asks_for_login(call, &offer.grant, &response);
+        if !asks && expired.is_none() {
             proxy.authorizer.accepted(&call.ask, &mut offer, response.status());
             let mut response = response;
             refusal::note_rejected(&mut response, &offer.grant);
             return Ok(Answer { response, authorization: offer.grant.header().cloned() });
         }
         let (head, body) = response.into_parts();
-        let denial = match expired {
+        let denial = match expired.filter(|_| !asks) {
             None => refusal::denied(call, &offer.grant, &head, body).await,
             Some(expired) => {
                 let mut failure = refusal::normalized(call, &head, body, Step::Registry).await;
@@ -110,6 +114,19 @@ pub async fn exchange(
     unreachable!("the last try returns")
 }
 
+/// Whether an answer is a challenge: a 401, or what some registries say instead to whoever comes without a login.
+fn asks_for_login<B>(call: &Call, grant: &Grant, response: &Response<B>) -> bool {
+    match response.status() {
+        StatusCode::UNAUTHORIZED => true,
+        StatusCode::FORBIDDEN if grant.header().is_none() => {
+            let (upstream, challenges) = (&call.routed.upstream, Challenge::parse_all(response.headers()));
+            upstream.recognise_by_signs(&challenges, response.headers());
+            upstream.profile().challenges_with_403 && challenges.iter().any(|one| one.scheme == "basic")
+        }
+        _ => false,
+    }
+}
+
 /// The profile's row that a refusal other than 401 may stand for.
 fn looks_expired(call: &Call, status: StatusCode) -> Option<&'static Expired> {
     call.routed.upstream.profile().expired.iter().find(|expired| expired.status == status.as_u16())
@@ -123,7 +140,8 @@ fn hides_scope(call: &Call, headers: &HeaderMap) -> bool {
 }
 
 fn is_known_to_hide(call: &Call, headers: &HeaderMap) -> bool {
-    call.routed.upstream.profile_by(&Challenge::parse_all(headers), headers).heads_hide_scope
+    let profile = call.routed.upstream.profile_by(&Challenge::parse_all(headers), headers);
+    profile.heads_hide_scope
 }
 
 /// What the registry tells an unauthorized GET of the same: Artifactory names the scope it wants there, and not to HEAD.

@@ -1,5 +1,7 @@
 //! Every way a request can fail, as one thing: a status, an error body, and whose fault it is.
 
+use std::time::Duration;
+
 use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
@@ -133,11 +135,16 @@ impl Failure {
         let failure = Self::new(status, code, blame, step, message);
         match error.inner() {
             AuthError::TokenBusy { retry_after: Some(wait), .. } => {
-                failure.with_header(http::header::RETRY_AFTER, wait)
+                failure.with_header(http::header::RETRY_AFTER, &seconds(*wait).to_string())
             }
             _ => failure,
         }
     }
+}
+
+/// Whole seconds that are not too few.
+fn seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 /// A body that the client did not send to its end.

@@ -48,6 +48,7 @@ pub struct Proxy {
     authorizer: Authorizer,
     pub metrics: Arc<Metrics>,
     pub reloads: Reloads,
+    clock: WallClock,
     /// Told to registries in `Via`, so that a request that comes back to us is recognised.
     instance: Box<str>,
     uploads: Uploads,
@@ -61,6 +62,7 @@ impl Proxy {
             authorizer: Authorizer::new(metrics.clone(), clock),
             reloads: Reloads::new(metrics.clone(), clock),
             metrics,
+            clock,
             instance: format!("regpass-{:016x}", fastrand::u64(..)).into(),
             uploads,
         })

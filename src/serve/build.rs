@@ -107,6 +107,7 @@ impl Registries {
             told: Told::of(entry.profile, host),
             realm_hosts: entry.realm_hosts.clone(),
             upload_hosts: entry.upload_hosts.clone(),
+            hub_remotes: entry.hub_remotes.clone(),
             timeouts: config.timeouts,
             pace: Pace::default(),
             cutters: Semaphore::new(MOST_CUTTERS),

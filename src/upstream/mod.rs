@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 
 use crate::base::host::RegistryHost;
 use crate::base::origin::{Origin, Url};
+use crate::config::hub_remote::HubRemote;
 use crate::config::model::Timeouts;
 use crate::config::trusted_host::TrustedHost;
 use crate::net::address::{Guard, Home};
@@ -18,6 +19,7 @@ use crate::net::dial::Network;
 use crate::net::pace::Pace;
 use crate::net::tls::TlsFiles;
 use crate::oci::challenge::Challenge;
+use crate::oci::name::RepositoryName;
 use crate::profile::{self, Profile};
 
 /// Tells upstreams apart, also two that stand for the same registry before and after a change of configuration.
@@ -47,6 +49,8 @@ pub struct Upstream {
     pub realm_hosts: Vec<TrustedHost>,
     /// Where its upload locations may lead, beside its own origin.
     pub upload_hosts: Vec<TrustedHost>,
+    /// Where it stands for Docker Hub.
+    pub hub_remotes: Vec<HubRemote>,
     pub timeouts: Timeouts,
     pub reach: Reach,
     /// How fast uploads to it have been of late.
@@ -125,6 +129,7 @@ impl Upstream {
         place(self) == place(other)
             && self.told.is_like(&other.told)
             && (&self.realm_hosts, &self.upload_hosts) == (&other.realm_hosts, &other.upload_hosts)
+            && self.hub_remotes == other.hub_remotes
             && (&self.reach.tls, self.reach.by_wildcard) == (&other.reach.tls, other.reach.by_wildcard)
     }
 
@@ -149,8 +154,18 @@ impl Upstream {
 
     /// Learns from the first challenge what kind of registry it is.
     pub fn recognise(&self, challenges: &[Challenge], headers: &HeaderMap) {
+        self.recognise_by_signs(challenges, headers);
         if let Told::ByChallenge(found) = &self.told {
-            found.get_or_init(|| profile::by_challenge(challenges, headers).unwrap_or_else(profile::fallback));
+            found.get_or_init(profile::fallback);
+        }
+    }
+
+    /// The same from an answer that may be no challenge: without a sign it stays open what kind it is.
+    pub fn recognise_by_signs(&self, challenges: &[Challenge], headers: &HeaderMap) {
+        if let Told::ByChallenge(found) = &self.told
+            && let Some(profile) = profile::by_challenge(challenges, headers)
+        {
+            found.get_or_init(|| profile);
         }
     }
 
@@ -162,6 +177,13 @@ impl Upstream {
     fn clients(&self) -> Result<&Clients, BadTls> {
         let clients = self.reach.clients.get_or_init(|| self.connect().map_err(|error| error.to_string()));
         clients.as_ref().map_err(|why| BadTls(why.clone()))
+    }
+
+    /// What the registry calls a repository that a client names.
+    pub fn known_as(&self, name: RepositoryName) -> RepositoryName {
+        let name = self.profile().place(name);
+        let at_hub = |name| profile::hub().place(name);
+        self.hub_remotes.iter().find_map(|remote| remote.place(&name, at_hub)).unwrap_or(name)
     }
 
     /// A path of the API as a URL.

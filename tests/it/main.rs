@@ -30,6 +30,7 @@ mod redirects;
 mod registries;
 mod reload;
 mod routing;
+mod rules;
 mod safety;
 mod simulators;
 mod stale_logins;

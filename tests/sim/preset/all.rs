@@ -38,6 +38,7 @@ impl Preset {
             ("gitea", "two in one line", Self::gitea(Offers::OneLine)),
             ("google", "gcr.io", Self::gcr()),
             ("zot", "htpasswd", Self::zot_basic()),
+            ("zot", "open in part", Self::zot_open_in_part()),
         ]
     }
 }

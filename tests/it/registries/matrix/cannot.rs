@@ -41,7 +41,7 @@ const REASONS: &[Reason] = &[
         source: "kubernetes/registry.k8s.io cmd/archeio/internal/app/handlers.go; microsoft/containerregistry docs",
     },
     Reason {
-        rows: &["distribution, htpasswd", "zot, htpasswd"],
+        rows: &["distribution, htpasswd", "zot, htpasswd", "zot, open in part"],
         behaviours: &["token over"],
         told: Told::Never,
         why: "there are no tokens, and passwords have no end",

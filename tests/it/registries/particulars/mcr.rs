@@ -39,7 +39,7 @@ async fn errors_in_text_and_in_xml_have_the_common_form() {
     let scene = Scene::set(Preset::mcr(), "profile = \"mcr\"").await;
     let unknown = scene.get("/v2/dotnet/nothing/tags/list").await;
     assert_eq!(unknown.verdict(), "404 NAME_UNKNOWN");
-    scene.registry.registry().inject(Fault::answer(Preset::mcr_throttled_in_text()).times(1));
+    scene.registry.registry().inject(Fault::answer(Preset::mcr_throttled_in_text()));
     let busy = scene.get(&manifest_of("dotnet/sdk")).await;
     assert_eq!(busy.verdict(), "429 TOOMANYREQUESTS");
     assert!(busy.error().1.contains("Ref A:"), "{busy:?}");
