@@ -33,7 +33,9 @@ use arc_swap::ArcSwap;
 use crate::auth::authorizer::Authorizer;
 use crate::base::clock::WallClock;
 use crate::observe::metrics::Metrics;
+use crate::observe::process::Process;
 use crate::observe::reloads::Reloads;
+use crate::observe::seen::Seen;
 use route::Routes;
 use upload::Uploads;
 
@@ -44,9 +46,12 @@ pub use pipeline::handle;
 pub struct Proxy {
     /// The configuration in force.
     pub routes: ArcSwap<Routes>,
-    authorizer: Authorizer,
+    pub authorizer: Authorizer,
     pub metrics: Arc<Metrics>,
     pub reloads: Reloads,
+    /// What the requests leave behind for people to look at.
+    pub seen: Arc<Seen>,
+    pub process: Process,
     /// Told to registries in `Via`, so that a request that comes back to us is recognised.
     instance: Box<str>,
     uploads: Uploads,
@@ -60,8 +65,20 @@ impl Proxy {
             authorizer: Authorizer::new(metrics.clone(), clock),
             reloads: Reloads::new(metrics.clone(), clock),
             metrics,
+            seen: Arc::new(Seen::new(clock)),
+            process: Process::new(clock),
             instance: format!("regpass-{:016x}", fastrand::u64(..)).into(),
             uploads,
         })
+    }
+
+    /// The process is about to end: it is not ready for more.
+    pub fn drain(&self) {
+        self.process.drain();
+    }
+
+    /// What this process is called in `Via`.
+    pub fn instance(&self) -> &str {
+        &self.instance
     }
 }
