@@ -134,8 +134,8 @@ impl Authorizer {
             origin: &upstream.origin,
             client: upstream.own_client().map_err(|error| AuthError::Tls(error.to_string()))?,
         };
-        let provider = upstream.credentials.for_repository(ask.repository.as_ref());
-        provider.fetch(&wanted).await.map_err(|error| AuthError::Credential { error })
+        let login = upstream.credentials.for_repository(ask.repository.as_ref());
+        login.fetch(&wanted).await.map_err(|error| AuthError::Credential { error })
     }
 
     /// What the credential's source says now, when that differs from what was refused.
@@ -155,7 +155,7 @@ impl Authorizer {
 
     fn mark_stale(&self, ask: &Ask, found: &Found, scopes: Option<ScopeSet>) {
         let login: Login = (ask.upstream.host.clone(), found.id);
-        if self.stale.add(login, scopes) {
+        if self.stale.add(login, scopes, &found.source) {
             let registry = ask.upstream.host.as_str();
             self.metrics.login_rejected(&ask.upstream.label);
             warn!(registry, source = &*found.source, "the registry rejects the stored login; pulls go on anonymously");

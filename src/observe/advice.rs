@@ -35,9 +35,7 @@ impl Failure {
             (Blame::Storage, _) => {
                 "Check that this machine reaches the storage the registry redirects to, through its firewall or proxy."
             }
-            (Blame::TokenService, _) => {
-                "Wait or check the network; tokens that are held stay in use until they end."
-            }
+            (Blame::TokenService, _) => "Wait or check the network; tokens that are held stay in use until they end.",
         }
     }
 }

@@ -7,6 +7,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, sleep};
 
 use super::Proxy;
+use super::budget;
 use super::call::Call;
 use super::failure::Failure;
 use super::leg;
@@ -53,6 +54,7 @@ pub async fn exchange(
         let to_registry = (Step::Registry, &*registry);
         let response =
             leg::send(call, &request, (&outbound.url, outbound.allowance), to_registry, record, timing).await?;
+        budget::note(proxy, call, &offer.grant, response.headers());
         let wait = retry::pause(call, &response).filter(|_| tries_left > 0);
         if let Some(wait) = wait {
             drain(response.into_body()).await;

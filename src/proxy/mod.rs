@@ -7,6 +7,7 @@
 
 pub mod admit;
 pub mod answer;
+pub mod budget;
 pub mod call;
 pub mod document;
 pub mod exchange;

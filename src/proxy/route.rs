@@ -2,6 +2,7 @@
 //! default registry.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use dashmap::DashMap;
@@ -28,6 +29,10 @@ pub struct Routes {
     pub aliases: HashMap<Box<str>, RegistryHost>,
     /// Host names that mean a registry.
     pub virtual_hosts: HashMap<Box<str>, RegistryHost>,
+    /// The registries that the configuration names, the default one first; patterns name none.
+    pub configured: Vec<RegistryHost>,
+    /// The file the configuration came from.
+    pub file: Option<PathBuf>,
     /// Where the status page is, if there is one.
     pub status_page: Option<Box<str>>,
     build: Box<Build>,
@@ -69,9 +74,11 @@ impl Outside {
 impl Routes {
     pub fn new(default_registry: RegistryHost, build: Box<Build>) -> Self {
         Self {
+            configured: vec![default_registry.clone()],
             default_registry,
             aliases: HashMap::new(),
             virtual_hosts: HashMap::new(),
+            file: None,
             status_page: None,
             build,
             upstreams: DashMap::new(),
@@ -130,6 +137,21 @@ impl Routes {
             self.upstreams.retain(|_, upstream| !upstream.reach.by_wildcard);
         }
         Ok(self.upstreams.entry(registry).or_insert_with(|| Arc::new(upstream)).clone())
+    }
+
+    /// Every registry that is configured, in that order, or in use.
+    pub fn registries(&self) -> Vec<SharedUpstream> {
+        let mut all: Vec<SharedUpstream> = Vec::new();
+        for upstream in self.configured.iter().filter_map(|host| self.upstream(host).ok()) {
+            if !all.iter().any(|known| known.host == upstream.host) {
+                all.push(upstream);
+            }
+        }
+        let mut others: Vec<SharedUpstream> = self.upstreams.iter().map(|entry| entry.value().clone()).collect();
+        others.retain(|other| !all.iter().any(|known| known.host == other.host));
+        others.sort_by(|a, b| a.host.as_str().cmp(b.host.as_str()));
+        all.extend(others);
+        all
     }
 
     /// A virtual host of the configuration, or `<registry or alias>.localhost`; the listener's own names mean none.

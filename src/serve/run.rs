@@ -21,6 +21,7 @@ use crate::credential::sources::Sources;
 use crate::net;
 use crate::net::dial::Network;
 use crate::net::listen::{self, Handle};
+use crate::observe::process::Listening;
 use crate::proxy::admit::Front;
 use crate::proxy::{self, Proxy};
 
@@ -67,6 +68,7 @@ async fn serve(config: Config, tls: TlsByRegistry) -> ExitCode {
     routes.status_page = admin_at.map(|address| format!("http://{address}/").into());
     let proxy = Proxy::new(routes, WallClock::System, uploads);
 
+    proxy.process.listening(bound.iter().map(Bound::told).collect());
     let (stopping, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     for Bound { listener, address, role, front } in bound {
@@ -81,6 +83,7 @@ async fn serve(config: Config, tls: TlsByRegistry) -> ExitCode {
 
     stop.next().await;
     info!(seconds = DRAIN.as_secs(), "stopping: no new connections, open requests may finish");
+    proxy.drain();
     stopping.send_replace(true);
     tokio::select! {
         () = async { while tasks.join_next().await.is_some() {} } => info!("stopped"),
@@ -100,6 +103,16 @@ struct Bound {
     address: SocketAddr,
     role: Role,
     front: Arc<Front>,
+}
+
+impl Bound {
+    fn told(&self) -> Listening {
+        Listening {
+            address: self.address.to_string().into(),
+            admin: self.role == Role::Admin,
+            registry: self.front.pinned.as_ref().map(|registry| registry.as_str().into()),
+        }
+    }
 }
 
 async fn bind_all(config: &Config) -> io::Result<Vec<Bound>> {
