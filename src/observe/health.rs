@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 
+use super::blame::Blame;
 use super::recent::{Failure, Finished};
 
 /// What is known of the registries that were asked for. Bounded: a wildcard may mean any number of hosts.
@@ -25,7 +26,7 @@ pub struct Activity {
     pub sent: u64,
     /// Body bytes to clients.
     pub bytes: u64,
-    /// When it last did what it was asked.
+    /// When it last answered as it should, be it that there is no such thing.
     pub last_success: Option<Duration>,
     /// What last went wrong without the client's doing.
     pub last_failure: Option<Failed>,
@@ -78,17 +79,15 @@ impl Health {
         activity.sent += request.sent;
         activity.bytes += request.bytes;
         activity.touched = request.at;
+        activity.failed += u64::from(request.failure.is_some());
         match &request.failure {
-            Some(failure) => {
-                activity.failed += 1;
-                if failure.blame != super::blame::Blame::Client {
-                    let (at, status, failure) = (request.at, request.status, failure.clone());
-                    activity.last_failure = Some(Failed { at, status, failure });
-                }
+            Some(failure) if failure.blame != Blame::Client => {
+                let (at, status, failure) = (request.at, request.status, failure.clone());
+                activity.last_failure = Some(Failed { at, status, failure });
             }
             // What regpass answers by itself says nothing about the registry; what a client gave up, little.
-            None if request.attempts > 0 && request.whole => activity.last_success = Some(request.at),
-            None => {}
+            _ if request.attempts > 0 && request.whole => activity.last_success = Some(request.at),
+            _ => {}
         }
     }
 
