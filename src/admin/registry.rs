@@ -47,11 +47,13 @@ pub(super) fn of(upstream: &Upstream, seen: &Seen, held: &[HeldToken], stale: &[
 
 fn state(activity: &Activity, outages: &[Outage], credentials: &[Credential], own: &str) -> State {
     let is_open = |outage: &&Outage| outage.retry_in_seconds.is_some();
+    let is_login = |failed: &Failed| failed.failure.blame == Blame::Credential;
+    let pending = pending(activity);
     if outages.iter().filter(is_open).any(|outage| outage.origin == own) {
         State::Down
-    } else if outages.iter().any(|outage| is_open(&outage)) || pending(activity).is_some() {
+    } else if outages.iter().any(|outage| is_open(&outage)) || pending.is_some_and(|failed| !is_login(failed)) {
         State::Failing
-    } else if credentials.iter().any(|credential| credential.refused || credential.problem.is_some()) {
+    } else if pending.is_some() || credentials.iter().any(|login| login.refused || login.problem.is_some()) {
         State::Degraded
     } else if activity.last_success.is_some() || activity.last_failure.is_some() {
         State::Healthy
@@ -62,22 +64,22 @@ fn state(activity: &Activity, outages: &[Outage], credentials: &[Credential], ow
 
 /// The last failure, when nothing has worked since and it is not about one repository only.
 fn pending(activity: &Activity) -> Option<&Failed> {
-    let failed = activity.last_failure.as_ref()?;
+    let failed = activity.last_failure.as_ref().filter(|_| activity.failing)?;
     let is_denial = failed.failure.blame == Blame::Credential && failed.failure.step == Step::Registry;
     let is_rule = failed.failure.blame == Blame::Configuration && failed.failure.step == Step::Classify;
-    (activity.last_success.is_none_or(|success| success < failed.at) && !is_denial && !is_rule).then_some(failed)
+    (!is_denial && !is_rule).then_some(failed)
 }
 
 fn troubles(activity: &Activity, outages: &[Outage], credentials: &[Credential]) -> Vec<Trouble> {
     let mut troubles = Vec::new();
-    if let Some(failed) = pending(activity) {
-        troubles.push(Trouble { message: failed.failure.message.to_string(), advice: failed.failure.advice() });
-    }
     for outage in outages {
         let Some(retry) = outage.retry_in_seconds else { continue };
         let message = format!(
-            "{} does not answer: {} ({} times in a row; asked again in {retry:.0} s)",
-            outage.origin, outage.message, outage.failures
+            "{} does not answer: {} ({} times in a row; asked again {})",
+            outage.origin,
+            outage.message,
+            outage.failures,
+            if retry < 1.0 { "by the next request".to_owned() } else { format!("in {retry:.0} s") }
         );
         let advice = "Check the network, the name and the registry's own status; it is asked again by itself.";
         troubles.push(Trouble { message, advice });
@@ -94,6 +96,10 @@ fn troubles(activity: &Activity, outages: &[Outage], credentials: &[Credential])
             let advice = "Log in again, or put a good login there; it counts within seconds.";
             troubles.push(Trouble { message, advice });
         }
+    }
+    // It comes of one of the others, where there are any.
+    if let Some(failed) = pending(activity).filter(|_| troubles.is_empty()) {
+        troubles.push(Trouble { message: failed.failure.message.to_string(), advice: failed.failure.advice() });
     }
     troubles
 }

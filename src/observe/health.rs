@@ -30,6 +30,8 @@ pub struct Activity {
     pub last_success: Option<Duration>,
     /// What last went wrong without the client's doing.
     pub last_failure: Option<Failed>,
+    /// Whether that came after the last success.
+    pub failing: bool,
     pub rate_limits: Vec<RateLimit>,
     touched: Duration,
 }
@@ -84,9 +86,13 @@ impl Health {
             Some(failure) if failure.blame != Blame::Client => {
                 let (at, status, failure) = (request.at, request.status, failure.clone());
                 activity.last_failure = Some(Failed { at, status, failure });
+                activity.failing = true;
             }
             // What regpass answers by itself says nothing about the registry; what a client gave up, little.
-            _ if request.attempts > 0 && request.whole => activity.last_success = Some(request.at),
+            _ if request.attempts > 0 && request.whole => {
+                activity.last_success = Some(request.at);
+                activity.failing = false;
+            }
             _ => {}
         }
     }

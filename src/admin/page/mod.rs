@@ -78,7 +78,7 @@ fn verdict(status: &Status) -> (State, String) {
         (_, [one], State::Down) => format!("{} does not answer", one.host),
         (_, [one], State::Failing) => format!("{} is failing", one.host),
         (_, [one], _) => format!("{} works with limits", one.host),
-        (_, bad, _) => format!("{} of {all} registries are in trouble", bad.len()),
+        (_, bad, _) => format!("{} of {all} registries need attention", bad.len()),
     };
     (worst, sentence)
 }
@@ -122,7 +122,7 @@ fn footer(status: &Status) -> Markup {
                     Some(file) => { "Configuration " code { (file) } }
                     None => { "No configuration file" }
                 }
-                ", in force since " (time(configuration.since, &ago(status.at, configuration.since)))
+                ", in force for " (time(configuration.since, &span(status.at - configuration.since)))
                 @if configuration.replaced > 0 { ", replaced " (configuration.replaced) " times" }
                 "."
             }

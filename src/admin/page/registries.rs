@@ -38,11 +38,13 @@ fn card(registry: &Registry, now: f64) -> Markup {
                 }
             }
             dl.facts {
-                dt { "Requests" }
-                dd {
-                    (registry.requests)
-                    @if registry.failed > 0 { ", " span.bad { (registry.failed) " failed" } }
-                    @if registry.in_flight > 0 { ", " (registry.in_flight) " in flight" }
+                @if registry.requests + registry.in_flight > 0 {
+                    dt { "Requests" }
+                    dd {
+                        (registry.requests)
+                        @if registry.failed > 0 { ", " span.bad { (registry.failed) " failed" } }
+                        @if registry.in_flight > 0 { ", " (registry.in_flight) " in flight" }
+                    }
                 }
                 @if registry.received_bytes + registry.sent_bytes > 0 {
                     dt { "Bytes" }

@@ -13,11 +13,13 @@ pub(super) fn errors(status: &Status) -> Markup {
         section #errors aria-labelledby="errors-title" {
             @if !groups.is_empty() {
                 h2 #errors-title { "Errors" }
-                ol.errors {
-                    @for group in groups.iter().take(SHOWN_ERRORS) { (error(group, status.at)) }
-                }
-                @if groups.len() > SHOWN_ERRORS {
-                    p.sub { (groups.len() - SHOWN_ERRORS) " older ones are in " a href="status.json" { "status.json" } "." }
+                @let (first, older) = groups.split_at(groups.len().min(SHOWN_ERRORS));
+                ol.errors { @for group in first { (error(group, status.at)) } }
+                @if !older.is_empty() {
+                    details.older #older-errors {
+                        summary { (older.len()) " older" }
+                        ol.errors { @for group in older { (error(group, status.at)) } }
+                    }
                 }
             }
         }
@@ -48,9 +50,11 @@ fn error(group: &[Request], now: f64) -> Markup {
             p.sub {
                 (time(request.at, &ago(now, request.at)))
                 @if group.len() > 1 { ", " (group.len()) " times in a row" }
-                ", " (words(request.operation))
-                @if let Some(name) = &request.repository { " of " (name) }
-                ", " (failure.step)
+                ", " (words(request))
+                @if let Some(registry) = &request.registry {
+                    " of " (registry) @if let Some(name) = &request.repository { "/" (name) }
+                }
+                ", at the step " (failure.step)
             }
         }
     }
@@ -101,7 +105,7 @@ fn row(request: &Request, now: f64, longest: f64) -> Markup {
                 @if !request.whole { " " small { "unfinished" } }
             }
             td.what {
-                span.operation { (words(request.operation)) } " "
+                span.operation { (words(request)) } " "
                 span.name {
                     @if let Some(registry) = &request.registry { span.host { (registry) } }
                     @if let Some(repository) = &request.repository { "/" (repository) }
@@ -115,7 +119,7 @@ fn row(request: &Request, now: f64, longest: f64) -> Markup {
             }
             td.number.size {
                 @if request.sent_bytes > request.received_bytes { "↑ " (size(request.sent_bytes)) }
-                @else { (size(request.received_bytes)) }
+                @else if request.received_bytes > 0 { (size(request.received_bytes)) }
             }
             td.grant { (request.grant) @if request.attempts > 1 { " " small { "×" (request.attempts) } } }
             td.wide { (bars::times(request, longest)) }
@@ -124,9 +128,9 @@ fn row(request: &Request, now: f64, longest: f64) -> Markup {
     }
 }
 
-/// `read-manifest` as people say it.
-fn words(operation: &str) -> String {
-    operation.replace('-', " ")
+/// `read-manifest` as people say it; the method of what is no operation.
+fn words(request: &Request) -> String {
+    if request.operation == "other" { request.method.clone() } else { request.operation.replace('-', " ") }
 }
 
 /// How a client on this machine names the first listener.
@@ -137,4 +141,4 @@ fn address(status: &Status) -> String {
 }
 
 /// More would push the requests out of sight.
-const SHOWN_ERRORS: usize = 8;
+const SHOWN_ERRORS: usize = 4;
