@@ -52,7 +52,7 @@ fn error(group: &[Request], now: f64) -> Markup {
                 @if group.len() > 1 { ", " (group.len()) " times in a row" }
                 ", " (words(request))
                 @if let Some(registry) = &request.registry {
-                    " of " (registry) @if let Some(name) = &request.repository { "/" (name) }
+                    " of " (registry) (image(request))
                 }
                 ", at the step " (failure.step)
             }
@@ -108,13 +108,7 @@ fn row(request: &Request, now: f64, longest: f64) -> Markup {
                 span.operation { (words(request)) } " "
                 span.name {
                     @if let Some(registry) = &request.registry { span.host { (registry) } }
-                    @if let Some(repository) = &request.repository { "/" (repository) }
-                    @if let Some(reference) = &request.reference {
-                        span.reference title=(reference) {
-                            @if reference.contains(':') { "@" } @else { ":" }
-                            (shortened(reference))
-                        }
-                    }
+                    (image(request))
                 }
             }
             td.number.size {
@@ -124,6 +118,19 @@ fn row(request: &Request, now: f64, longest: f64) -> Markup {
             td.grant { (request.grant) @if request.attempts > 1 { " " small { "×" (request.attempts) } } }
             td.wide { (bars::times(request, longest)) }
             td.number.took { (took(request.total_ms)) }
+        }
+    }
+}
+
+/// What follows the registry in an image's name.
+fn image(request: &Request) -> Markup {
+    html! {
+        @if let Some(repository) = &request.repository { "/" (repository) }
+        @if let Some(reference) = &request.reference {
+            span.reference title=(reference) {
+                @if reference.contains(':') { "@" } @else { ":" }
+                (shortened(reference))
+            }
         }
     }
 }
