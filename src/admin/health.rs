@@ -11,7 +11,7 @@ use crate::proxy::Proxy;
 
 /// What `/readyz` says in JSON.
 #[derive(Debug, Serialize)]
-struct Ready {
+struct Readiness {
     ready: bool,
     stage: &'static str,
     configuration: Configuration,
@@ -32,13 +32,13 @@ pub(super) fn ready(proxy: &Proxy, headers: &HeaderMap) -> (StatusCode, &'static
     let status = if stage == Stage::Serving { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let now = snapshot::of(proxy);
     if wants_json(headers) {
-        let ready = Ready {
+        let readiness = Readiness {
             ready: stage == Stage::Serving,
             stage: stage.as_str(),
             configuration: now.configuration,
             registries: now.registries.into_iter().map(summary).collect(),
         };
-        let body = serde_json::to_string(&ready).unwrap_or_default();
+        let body = serde_json::to_string(&readiness).unwrap_or_default();
         return (status, "application/json", body);
     }
     let word = if stage == Stage::Serving { "ok" } else { stage.as_str() };

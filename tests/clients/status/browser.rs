@@ -1,4 +1,4 @@
-//! A headless Chromium, driven over WebDriver: what a person sees who has the page open.
+//! A headless Chromium, driven over `WebDriver`: what a person sees who has the page open.
 
 use std::fs;
 use std::path::Path;
