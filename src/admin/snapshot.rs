@@ -44,10 +44,12 @@ pub fn of(proxy: &Proxy) -> Status {
 
 pub fn configuration(proxy: &Proxy) -> Configuration {
     let standing = proxy.reloads.standing();
+    let routes = proxy.routes.load();
     Configuration {
-        file: proxy.routes.load().file.as_ref().map(|file| file.display().to_string()),
+        file: routes.file.as_ref().map(|file| file.display().to_string()),
         since: seconds(standing.since),
         replaced: standing.replaced,
+        patterns: routes.patterns.iter().map(ToString::to_string).collect(),
         refused: standing
             .refused
             .map(|refused| Refused { since: seconds(refused.since), problems: refused.problems.into() }),

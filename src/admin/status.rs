@@ -35,6 +35,7 @@ pub struct Configuration {
     pub file: Option<String>,
     pub since: f64,
     pub replaced: u64,
+    pub patterns: Vec<String>,
     pub refused: Option<Refused>,
 }
 

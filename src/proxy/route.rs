@@ -10,7 +10,7 @@ use http::{StatusCode, Uri, request};
 
 use super::admit::{Addressed, Front};
 use super::failure::Failure;
-use crate::base::host::RegistryHost;
+use crate::base::host::{HostPattern, RegistryHost};
 use crate::observe::blame::{Blame, Step};
 use crate::oci::error::ErrorCode;
 use crate::oci::name::RepositoryName;
@@ -29,8 +29,10 @@ pub struct Routes {
     pub aliases: HashMap<Box<str>, RegistryHost>,
     /// Host names that mean a registry.
     pub virtual_hosts: HashMap<Box<str>, RegistryHost>,
-    /// The registries that the configuration names, the default one first; patterns name none.
+    /// The registries that the configuration names, the default one first.
     pub configured: Vec<RegistryHost>,
+    /// Its patterns, which mean registries that have yet to be asked for.
+    pub patterns: Vec<HostPattern>,
     /// The file the configuration came from.
     pub file: Option<PathBuf>,
     /// Where the status page is, if there is one.
@@ -75,6 +77,7 @@ impl Routes {
     pub fn new(default_registry: RegistryHost, build: Box<Build>) -> Self {
         Self {
             configured: vec![default_registry.clone()],
+            patterns: Vec::new(),
             default_registry,
             aliases: HashMap::new(),
             virtual_hosts: HashMap::new(),

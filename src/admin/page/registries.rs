@@ -14,6 +14,16 @@ pub(super) fn section(status: &Status) -> Markup {
             div.cards {
                 @for registry in &status.registries { (card(registry, status.at)) }
             }
+            @if !status.configuration.patterns.is_empty() {
+                p.more {
+                    "And those of "
+                    @for (at, pattern) in status.configuration.patterns.iter().enumerate() {
+                        @if at > 0 { ", " }
+                        code { (pattern) }
+                    }
+                    ", once they are asked for."
+                }
+            }
         }
     }
 }

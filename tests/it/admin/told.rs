@@ -184,6 +184,11 @@ async fn hosts_that_only_a_wildcard_names_do_not_pile_up() {
     let registry = sim.start(Preset::generic()).await;
     let text = table("docker.io", &registry, "") + "[registry.\"*.many.test\"]\n";
     let regpass = Regpass::start(&sim, &text);
+    assert_eq!(
+        regpass.status().await["configuration"]["patterns"],
+        json!(["*.many.test"]),
+        "though nobody is known yet"
+    );
     for number in 0..300 {
         assert_eq!(regpass.get(&format!("/v2/r{number}.many.test/a/manifests/1")).await.status, 502);
     }
