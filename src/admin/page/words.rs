@@ -19,7 +19,7 @@ pub(super) fn clock(at: f64) -> String {
 /// `12 s ago`.
 pub(super) fn ago(now: f64, at: f64) -> String {
     match now - at {
-        passed if passed < 1.0 => "now".to_owned(),
+        passed if passed < 1.0 => "just now".to_owned(),
         passed => format!("{} ago", span(passed)),
     }
 }
@@ -92,7 +92,7 @@ mod tests {
         {
             assert_eq!(took(ms), words);
         }
-        assert_eq!((ago(100.0, 99.5), ago(100.0, 88.0)), ("now".to_owned(), "12 s ago".to_owned()));
+        assert_eq!((ago(100.0, 99.5), ago(100.0, 88.0)), ("just now".to_owned(), "12 s ago".to_owned()));
         assert_eq!(clock(1_790_000_000.0), "14:13:20 UTC");
         assert_eq!((size(0), size(1_234_567)), ("0 B".to_owned(), "1.2 MB".to_owned()));
         assert_eq!(shortened("sha256:0123456789abcdef"), "sha256:0123456789ab…");
