@@ -11,7 +11,7 @@ use super::demand::{Bearer, Demand, Standing};
 use super::error::AuthError;
 use super::grant::{self, Grant, How};
 use super::memory::Login;
-use crate::credential::{Credential, CredentialId, Found, Wanted};
+use crate::credential::{Credential, CredentialId, CredentialProvider as _, Found, Wanted};
 use crate::oci::scope::ScopeSet;
 
 impl Authorizer {
@@ -134,8 +134,8 @@ impl Authorizer {
             origin: &upstream.origin,
             client: upstream.own_client().map_err(|error| AuthError::Tls(error.to_string()))?,
         };
-        let login = upstream.credentials.for_repository(ask.repository.as_ref());
-        login.fetch(&wanted).await.map_err(|error| AuthError::Credential { error })
+        let provider = upstream.credentials.for_repository(ask.repository.as_ref());
+        provider.fetch(&wanted).await.map_err(|error| AuthError::Credential { error })
     }
 
     /// What the credential's source says now, when that differs from what was refused.

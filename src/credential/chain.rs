@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::Instant;
 
 use super::sources::Sources;
-use super::{CredentialError, CredentialId, CredentialProvider, Found, Wanted};
+use super::{CredentialError, CredentialId, CredentialProvider, Fetch, Found, Wanted};
 use crate::config::model::{CredentialSource, Identity};
 use crate::config::patterns::RepositoryPatterns;
 use crate::oci::name::RepositoryName;
@@ -13,11 +13,11 @@ use crate::oci::name::RepositoryName;
 /// The credentials of one registry: its own, and those of its identities.
 #[derive(Debug)]
 pub struct Credentials {
-    identities: Vec<(RepositoryPatterns, Login)>,
-    own: Login,
+    identities: Vec<(RepositoryPatterns, Arc<Login>)>,
+    own: Arc<Login>,
 }
 
-/// One configured source, and what it last said.
+/// One configured source, and what it last said to this registry.
 #[derive(Debug)]
 pub struct Login {
     /// The configuration's word for the source.
@@ -41,10 +41,9 @@ pub enum Said {
 
 impl Credentials {
     pub fn new(own: &CredentialSource, identities: &[Identity], sources: &Sources) -> Self {
-        let login = |source: &CredentialSource| Login {
-            source: source.name(),
-            provider: sources.build(source),
-            last: Mutex::default(),
+        let login = |source: &CredentialSource| {
+            let provider = sources.build(source);
+            Arc::new(Login { source: source.name(), provider, last: Mutex::default() })
         };
         let identity = |identity: &Identity| (identity.repositories.clone(), login(&identity.credential));
         Self { identities: identities.iter().map(identity).collect(), own: login(own) }
@@ -52,7 +51,7 @@ impl Credentials {
 
     /// The identity whose patterns name the repository most closely (of equals, the first in the file); the registry's
     /// own credential where none does, and for what concerns no repository.
-    pub fn for_repository(&self, repository: Option<&RepositoryName>) -> &Login {
+    pub fn for_repository(&self, repository: Option<&RepositoryName>) -> &Arc<Login> {
         let mut closest = (None, &self.own);
         for (patterns, login) in repository.map(|_| &self.identities).into_iter().flatten() {
             let specificity = repository.and_then(|repository| patterns.specificity(repository));
@@ -65,31 +64,37 @@ impl Credentials {
 
     /// The registry's own first; with each identity the repositories that it is for.
     pub fn all(&self) -> impl Iterator<Item = (Option<&RepositoryPatterns>, &Login)> {
-        let identities = self.identities.iter().map(|(patterns, login)| (Some(patterns), login));
-        std::iter::once((None, &self.own)).chain(identities)
+        let identities = self.identities.iter().map(|(patterns, login)| (Some(patterns), &**login));
+        std::iter::once((None, &*self.own)).chain(identities)
     }
 }
 
 impl Login {
-    /// As [`CredentialProvider::fetch`].
-    pub async fn fetch(&self, wanted: &Wanted<'_>) -> Result<Found, CredentialError> {
-        let outcome = self.provider.fetch(wanted).await;
-        let said = match &outcome {
+    /// What it last said; `None` before it was first asked.
+    pub fn said(&self) -> Option<Said> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, outcome: &Result<Found, CredentialError>) {
+        let said = match outcome {
             Ok(found) => Said::Found { id: found.id, identity: found.identity().into(), expires: found.expires },
             Err(error) => Said::Failed(error.what.as_str().into()),
         };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(said);
-        outcome
+    }
+}
+
+impl CredentialProvider for Login {
+    fn fetch<'a>(&'a self, wanted: &'a Wanted<'a>) -> Fetch<'a> {
+        Box::pin(async {
+            let outcome = self.provider.fetch(wanted).await;
+            self.note(&outcome);
+            outcome
+        })
     }
 
-    /// As [`CredentialProvider::refused`].
-    pub fn refused(&self, id: CredentialId) {
+    fn refused(&self, id: CredentialId) {
         self.provider.refused(id);
-    }
-
-    /// What it last said; `None` before it was first asked.
-    pub fn said(&self) -> Option<Said> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
