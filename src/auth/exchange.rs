@@ -132,7 +132,7 @@ impl Call<'_> {
         let lifetime = told.unwrap_or(self.upstream.profile().fallback_lifetime);
         let header = grant::bearer(&reply.token)
             .ok_or_else(|| AuthError::TokenReply { realm: realm(), why: crate::oci::token::BadReply::Characters })?;
-        Ok(Lease::new(Token { header, granted: hints.granted }, begun, lifetime))
+        Ok(Lease::new(Token::new(header, hints.granted, self.found.identity()), begun, lifetime))
     }
 
     fn refusal(&self, status: StatusCode, headers: &HeaderMap, body: &Bytes) -> AuthError {

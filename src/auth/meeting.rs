@@ -176,7 +176,7 @@ impl Authorizer {
 
     fn mark_stale(&self, ask: &Ask, found: &Found, matter: Option<Matter>) {
         let login: Login = (ask.upstream.host.clone(), found.id);
-        if self.stale.add(login, matter) {
+        if self.stale.add(login, matter, &found.source) {
             let registry = ask.upstream.host.as_str();
             self.metrics.login_rejected(&ask.upstream.label);
             warn!(registry, source = &*found.source, "the registry rejects the stored login; pulls go on anonymously");

@@ -1,5 +1,6 @@
 //! What was refused lately. Keyed by credential, so that a changed secret starts with a clean slate.
 
+use std::collections::HashMap;
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::time::Duration;
@@ -18,7 +19,7 @@ pub type Login = (RegistryHost, CredentialId);
 #[derive(Debug, Default)]
 pub struct StaleLogins {
     /// Everywhere, because the login itself is wrong; or for this matter only.
-    refused: Fading<(Login, Option<Matter>), ()>,
+    refused: Fading<(Login, Option<Matter>), Box<str>>,
     /// Logins already reported.
     reported: Fading<Login, ()>,
 }
@@ -29,12 +30,19 @@ impl StaleLogins {
         of.any(|matter| self.refused.get(&(login.clone(), matter)).is_some())
     }
 
-    /// Remembers a refusal; true when it is the first of this login, which is the one to report.
-    pub fn add(&self, login: Login, matter: Option<Matter>) -> bool {
-        self.refused.put((login.clone(), matter), (), STALE_MEMORY);
+    /// Remembers a refusal of a login from `source`; true when it is the first of this login, which is the one to report.
+    pub fn add(&self, login: Login, matter: Option<Matter>, source: &str) -> bool {
+        self.refused.put((login.clone(), matter), source.into(), STALE_MEMORY);
         let first = self.reported.get(&login).is_none();
         self.reported.put(login, (), REPORT_MEMORY);
         first
+    }
+
+    /// Each login that is remembered, and where it comes from.
+    pub fn all(&self) -> HashMap<Login, Box<str>> {
+        let now = Instant::now();
+        let refused = self.refused.0.iter().filter(|entry| now < entry.value().1);
+        refused.map(|entry| (entry.key().0.clone(), entry.value().0.clone())).collect()
     }
 }
 
@@ -100,11 +108,12 @@ mod tests {
         let matter = |scopes| Matter { scopes: ScopeSet::parse(scopes), lists_tags: false };
         let (a, b) = (matter("repository:a:pull"), matter("repository:b:pull"));
         let contains = |of: &Matter| stale.contains(&login, std::iter::once(of.clone()));
-        assert!(stale.add(login.clone(), Some(a.clone())));
+        assert!(stale.add(login.clone(), Some(a.clone()), "test"));
         assert!(contains(&a) && !contains(&b));
-        assert!(!stale.add(login.clone(), None), "reported once");
+        assert!(!stale.add(login.clone(), None, "test"), "reported once");
         assert!(contains(&b));
+        assert_eq!(stale.all().len(), 1, "one login, however often");
         advance(STALE_MEMORY + Duration::from_secs(1)).await;
-        assert!(!contains(&a) && !contains(&b));
+        assert!(!contains(&a) && !contains(&b) && stale.all().is_empty());
     }
 }

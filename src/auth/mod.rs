@@ -8,6 +8,7 @@ pub mod echo;
 pub mod error;
 pub mod exchange;
 pub mod grant;
+pub mod held;
 mod meeting;
 pub mod memory;
 pub mod realm;

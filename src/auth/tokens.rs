@@ -17,9 +17,9 @@ use crate::oci::scope::{Action, ScopeSet};
 /// Tokens of one group are interchangeable where their scopes allow; across groups never.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TokenGroup {
-    registry: RegistryHost,
-    credential: CredentialId,
-    realm: Box<str>,
+    pub(super) registry: RegistryHost,
+    pub(super) credential: CredentialId,
+    pub(super) realm: Box<str>,
     service: Option<Box<str>>,
 }
 
@@ -67,6 +67,7 @@ impl Authorizer {
             }
         };
         let obtained = self.tokens.get_or_fetch_lasting(&group, &asked, ask.lasting, fetch).await?;
+        obtained.lease.value.note_use();
         self.metrics.token_used(&ask.upstream.label, if obtained.fresh { "fetched" } else { "cached" });
         if ask.access != Access::Pull
             && let Some(granted) = obtained.lease.value.granted.as_ref().filter(|granted| !granted.covers(&asked))

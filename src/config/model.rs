@@ -166,6 +166,21 @@ pub enum CredentialSource {
     Cloud(Cloud),
 }
 
+impl CredentialSource {
+    /// The word for `source`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Anonymous => "anonymous",
+            Self::Password { .. } => "password",
+            Self::Identity { .. } => "identity",
+            Self::Bearer { .. } => "bearer",
+            Self::Docker { .. } => "docker",
+            Self::Helper { .. } => "helper",
+            Self::Cloud(cloud) => cloud.name(),
+        }
+    }
+}
+
 /// Where a secret text comes from. A variable is read when the configuration is, a file whenever it changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretSource {

@@ -20,6 +20,7 @@ use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 
 use crate::base::host::RegistryHost;
 use crate::base::origin::Origin;
@@ -69,16 +70,28 @@ pub struct Found {
     pub id: CredentialId,
     /// For messages: `password in the configuration`, `~/.docker/config.json`, `docker-credential-pass`.
     pub source: Box<str>,
+    /// When it ends, where whoever lent it told.
+    pub expires: Option<Instant>,
 }
 
 impl Found {
     pub fn new(credential: Credential, source: impl Into<Box<str>>) -> Self {
         let id = CredentialId::of(&credential);
-        Self { credential, id, source: source.into() }
+        Self { credential, id, source: source.into(), expires: None }
     }
 
     pub fn anonymous() -> Self {
         Self::new(Credential::Anonymous, "no credential")
+    }
+
+    /// Who a registry takes a request with it for: where the login comes from, or `anonymous`.
+    pub fn identity(&self) -> &str {
+        if self.is_anonymous() { "anonymous" } else { &self.source }
+    }
+
+    /// The same, good until then.
+    pub fn until(self, expires: Instant) -> Self {
+        Self { expires: Some(expires), ..self }
     }
 
     pub fn is_anonymous(&self) -> bool {

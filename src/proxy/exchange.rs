@@ -7,6 +7,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, sleep};
 
 use super::Proxy;
+use super::budget;
 use super::call::Call;
 use super::failure::Failure;
 use super::leg;
@@ -55,6 +56,7 @@ pub async fn exchange(
         let to_registry = (Step::Registry, &*registry);
         let response =
             leg::send(call, &request, (&outbound.url, outbound.allowance), to_registry, record, timing).await?;
+        budget::note(proxy, call, &offer.grant, response.headers());
         if tries_left > 0
             && let Some(wait) = waited.pause(call, outbound, &response, proxy.clock)
         {

@@ -14,6 +14,7 @@ use crate::config::hub_remote::HubRemote;
 use crate::config::model::Timeouts;
 use crate::config::trusted_host::TrustedHost;
 use crate::net::address::{Guard, Home};
+use crate::net::circuit::Outage;
 use crate::net::client::{Client, Limits};
 use crate::net::dial::Network;
 use crate::net::pace::Pace;
@@ -172,6 +173,12 @@ impl Upstream {
     /// The client for the registry's own origin, for somebody who may outlive this upstream.
     pub fn own_client(&self) -> Result<&Arc<Client>, BadTls> {
         self.clients().map(|clients| &clients.registry)
+    }
+
+    /// The hosts that did not answer on its behalf when they were last asked: its own, token services, blob stores.
+    pub fn outages(&self) -> Vec<Outage> {
+        let Some(Ok(clients)) = self.reach.clients.get() else { return Vec::new() };
+        clients.registry.outages().into_iter().chain(clients.elsewhere.outages()).collect()
     }
 
     fn clients(&self) -> Result<&Clients, BadTls> {

@@ -12,6 +12,7 @@ mod log;
 mod stage;
 mod wire;
 
+mod admin;
 mod challenges;
 mod clouds;
 mod credentials;

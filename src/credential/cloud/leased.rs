@@ -84,7 +84,7 @@ impl<L: Lender> Leased<L> {
         let key = Key(self.lender.key(wanted).await?);
         let obtained = self.held(&key).await?;
         let obtained = if obtained.fresh { obtained } else { self.newer_if_refused(&key, obtained).await? };
-        Ok(obtained.lease.value.clone())
+        Ok(obtained.lease.value.clone().until(obtained.lease.expires()))
     }
 
     async fn held(&self, key: &Key<L::Key>) -> Result<Obtained<Found>, CredentialError> {

@@ -89,7 +89,7 @@ async fn rule_17_and_18_a_password_that_is_over_is_renewed_from_its_source() {
         let regpass = stage.start("", &ENVIRONMENT);
         assert_eq!(regpass.get(APP).await.status, 200);
         // Of a new one nobody would believe that it is over.
-        tokio::time::sleep(std::time::Duration::from_secs(2 * 60 * 60)).await;
+        sleep(Duration::from_secs(2 * 60 * 60)).await;
         stage.sim.ledger().take();
         stage.registry.users().call_in();
         let reply = regpass.send(crate::harness::request(method.clone(), APP)).await;
