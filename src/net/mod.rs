@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod body;
+pub mod busy;
 pub mod circuit;
 pub mod client;
 pub mod dial;

@@ -94,6 +94,7 @@ impl Service {
             }
         }
         notify::stopping();
+        self.proxy.drain();
         info!(seconds = DRAIN.as_secs(), "stopping: no new connections, open requests may finish");
         tokio::select! {
             () = self.listeners.close() => info!("stopped"),

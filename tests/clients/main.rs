@@ -3,7 +3,7 @@
 //! Each test starts Debian's `docker-registry` in one of two modes, htpasswd or signed tokens, and regpass in front of
 //! it. The client then pulls a multi-arch image and must end up with the digests that the registry itself serves, or
 //! pushes one (`push`), which is then read again from the registry itself.
-//! `readme` does what README.md says, on a machine where its ports and paths are free.
+//! `status` looks at the status page in a browser. `readme` does what README.md says, on a machine where its ports and paths are free.
 //! `tests/run clients` installs what this needs; a client that is not there is a failure.
 
 mod image;
@@ -25,4 +25,5 @@ mod push;
 mod readme;
 mod service;
 mod skopeo;
+mod status;
 mod tokens;
