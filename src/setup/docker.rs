@@ -43,6 +43,13 @@ pub(super) fn undo(view: &View, text: &str) -> Result<String, Refusal> {
     settings(view, hub).iter().try_fold(text.to_owned(), |text, (key, value)| without(&text, key, value))
 }
 
+pub(super) fn advice(view: &View) -> Vec<String> {
+    let others = view.mirrors.iter().filter(|mirror| mirror.registry.as_str() != HUB);
+    let name = others.filter_map(|mirror| mirror.name.as_ref()).next();
+    let example = |name| format!("dockerd mirrors docker.io only; name regpass for other registries: {name}/…");
+    name.map(example).into_iter().collect()
+}
+
 /// The door behind which docker.io is when nothing else is said.
 fn hub(view: &View) -> Option<&Door> {
     let hub = view.mirrors.iter().find(|mirror| mirror.registry.as_str() == HUB && mirror.by_default);

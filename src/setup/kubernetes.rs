@@ -10,12 +10,8 @@ pub(super) const CONFIG: &str = r#"# /etc/containerd/config.toml, version 2 of t
   config_path = "/etc/containerd/certs.d"
 "#;
 
-pub(super) fn advice() -> Vec<String> {
-    [
-        "each node needs regpass on this address (a DaemonSet with host network, see config/kubernetes of the project) \
-         and these files: run `regpass setup containerd --write` there, or mount them",
-        "the kubelet's pulls read them where config_path names their folder; restart containerd after setting it",
-    ]
-    .map(str::to_owned)
-    .to_vec()
-}
+pub(super) const RESTART: &str =
+    "the kubelet's pulls read these files where config_path names their folder; restart containerd after setting it";
+
+pub(super) const ADVICE: &str = "each node needs regpass on this address (a DaemonSet on the host's network; config/kubernetes of \
+    the project has one) and these files: run `regpass setup containerd --write` there, or mount them";

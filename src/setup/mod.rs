@@ -122,35 +122,30 @@ impl Client {
         (self != Self::Docker).then(|| format!("# {path}\n"))
     }
 
-    /// What is left for people to do, and to know.
-    pub fn advice(self, view: &View) -> Vec<String> {
-        let mut advice: Vec<String> = match self {
-            Self::Docker => vec!["restart dockerd to put it in force: systemctl restart docker".to_owned()],
-            Self::Containerd => vec![
+    /// How a change comes into force.
+    pub fn restart(self) -> &'static str {
+        match self {
+            Self::Docker => "restart dockerd to put it in force: systemctl restart docker",
+            Self::Containerd => {
                 "nothing to restart: containerd reads these files at every pull where its config_path names their \
                  folder; ctr wants --hosts-dir"
-                    .to_owned(),
-            ],
-            Self::Podman => vec!["podman, buildah and skopeo read it at every start: nothing to restart".to_owned()],
-            Self::Buildkit => vec!["restart buildkitd to put it in force: systemctl restart buildkit".to_owned()],
-            Self::K3s => vec!["restart k3s to put it in force: systemctl restart k3s (or k3s-agent)".to_owned()],
-            Self::Rke2 => {
-                vec!["restart rke2 to put it in force: systemctl restart rke2-server (or rke2-agent)".to_owned()]
             }
-            Self::Kubernetes => kubernetes::advice(),
+            Self::Podman => "nothing to restart: podman, buildah and skopeo read it whenever they start",
+            Self::Buildkit => "restart buildkitd to put it in force: systemctl restart buildkit",
+            Self::K3s => "restart k3s to put it in force: systemctl restart k3s (or k3s-agent)",
+            Self::Rke2 => "restart rke2 to put it in force: systemctl restart rke2-server (or rke2-agent)",
+            Self::Kubernetes => kubernetes::RESTART,
+        }
+    }
+
+    /// What else people should know, one thing a line.
+    pub fn advice(self, view: &View) -> Vec<String> {
+        let mut advice = match self {
+            Self::Docker => docker::advice(view),
+            Self::Podman => podman::advice(view),
+            Self::Kubernetes => vec![kubernetes::ADVICE.to_owned()],
+            Self::Containerd | Self::Buildkit | Self::K3s | Self::Rke2 => Vec::new(),
         };
-        if self == Self::Docker {
-            let others = view.mirrors.iter().filter(|mirror| !mirror.by_default);
-            if let Some(name) = others.filter_map(|mirror| mirror.name.as_ref()).next() {
-                advice.push(format!("dockerd mirrors docker.io only; pull from other registries as in {name}/…"));
-            }
-        }
-        if self == Self::Podman {
-            let nameless = view.mirrors.iter().filter(|mirror| mirror.name.is_none());
-            advice.extend(nameless.map(|mirror| {
-                format!("left out: {}: a location takes no second port; give it an 'alias'", mirror.registry)
-            }));
-        }
         advice.extend(view.left_out.iter().map(|what| format!("left out: {what}")));
         advice
     }

@@ -58,13 +58,19 @@ pub(super) fn undo(text: &str) -> Result<String, Refusal> {
     marks::without(text)
 }
 
+pub(super) fn advice(view: &View) -> Vec<String> {
+    let nameless = view.mirrors.iter().filter(|mirror| mirror.name.is_none());
+    let line = |mirror: &Mirror| format!("left out: {}: a path takes no port; give it an 'alias'", mirror.registry);
+    nameless.map(line).collect()
+}
+
 /// The locations that mean a listener without TLS.
 fn open_doors(view: &View) -> Vec<String> {
     let open = view.doors.iter().filter(|door| door.scheme == Scheme::Http);
     let mut locations: Vec<String> = Vec::new();
     for door in open {
         let local = door.is_loopback().then(|| format!("localhost:{}", door.address.port()));
-        for location in [Some(door.authority()), local].into_iter().flatten() {
+        for location in [Some(door.name()), local].into_iter().flatten() {
             if !locations.contains(&location) {
                 locations.push(location);
             }

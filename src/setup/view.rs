@@ -75,6 +75,14 @@ impl Door {
         format!("{}://{}", self.scheme.as_str(), self.address)
     }
 
+    /// How names of images begin that name regpass: many clients know no IPv6 address there.
+    pub fn name(&self) -> String {
+        if self.address.is_ipv6() && self.is_loopback() {
+            return format!("localhost:{}", self.address.port());
+        }
+        self.authority()
+    }
+
     pub fn is_loopback(&self) -> bool {
         self.address.ip().to_canonical().is_loopback()
     }
@@ -169,7 +177,7 @@ fn mirror(config: &Config, doors: &[Door], registry: &RegistryHost) -> Option<Mi
         registry: registry.clone(),
         server,
         door: door.clone(),
-        name: path.map(|path| door.authority() + &path),
+        name: path.map(|path| door.name() + &path),
         by_default,
         push: by_default && allow.contains(&Access::Push),
     })

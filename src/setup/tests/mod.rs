@@ -72,4 +72,6 @@ fn what_regpass_does_not_serve_is_not_set_up() {
     let pinned = view("[[listener]]\naddress = '127.0.0.1:1'\nregistry = 'ghcr.io'", &[]).unwrap();
     assert_eq!(pinned.mirrors.len(), 1);
     assert_eq!(pinned.mirrors[0].name.as_deref(), Some("127.0.0.1:1"));
+    let six = view("[[listener]]\naddress = '[::1]:1'", &["ghcr.io"]).unwrap();
+    assert_eq!(six.mirrors[0].name.as_deref(), Some("localhost:1/ghcr.io"));
 }
