@@ -131,7 +131,10 @@ fn named(config: &Config, name: &str) -> Result<RegistryHost, Refusal> {
         return Ok(host.clone());
     }
     let host = RegistryHost::parse(name).map_err(|bad| {
-        Refusal::whole(format!("'{}' is no registry: {bad}", name.escape_debug()), "write its host, as in ghcr.io")
+        Refusal::whole(
+            format!("'{}' is no registry: {bad}", name.escape_debug()),
+            "write its host, as in registry.example",
+        )
     })?;
     let host = profile::canonical_host(&host);
     let configured = config.registries.iter().any(|entry| entry.pattern.matches(&host));
