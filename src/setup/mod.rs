@@ -107,6 +107,12 @@ impl Client {
         }
     }
 
+    /// The registries that a file beside the client's own has entries for. Where there are several files, one entry
+    /// replaces the other.
+    pub fn taken(self, text: &str) -> Result<Vec<String>, Refusal> {
+        if self == Self::Podman { podman::entries(text) } else { Ok(Vec::new()) }
+    }
+
     /// Whether a file has something of regpass in it that can be told by its marks.
     pub fn is_marked(text: &str) -> bool {
         marks::are_in(text)

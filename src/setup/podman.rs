@@ -25,11 +25,11 @@ pub(super) fn merge(view: &View, text: &str) -> Result<String, Refusal> {
     }
     let mut new = String::new();
     for location in open_doors(view) {
-        if entry(&Tables::parse(&rest)?, &location).is_none() {
+        if !view.taken.contains(&location) && entry(&Tables::parse(&rest)?, &location).is_none() {
             write!(new, "[[registry]]\nlocation = \"{location}\"\ninsecure = true\n\n").expect("a String takes all");
         }
     }
-    for mirror in &view.mirrors {
+    for mirror in here(view) {
         let Some(name) = &mirror.name else { continue };
         let tables = Tables::parse(&rest)?;
         let lines = format!("[[registry.mirror]]\nlocation = \"{name}\"\n{}", insecure(mirror));
@@ -59,9 +59,33 @@ pub(super) fn undo(text: &str) -> Result<String, Refusal> {
 }
 
 pub(super) fn advice(view: &View) -> Vec<String> {
-    let nameless = view.mirrors.iter().filter(|mirror| mirror.name.is_none());
-    let line = |mirror: &Mirror| format!("left out: {}: a path takes no port; give it an 'alias'", mirror.registry);
-    nameless.map(line).collect()
+    let reason = |mirror: &Mirror| match mirror.name {
+        _ if view.taken.contains(mirror.registry.as_str()) => {
+            Some("another file has an entry for it, which an entry here would replace; name that file with --file")
+        }
+        None => Some("a path takes no port; give it an 'alias'"),
+        Some(_) => None,
+    };
+    let line = |mirror| reason(mirror).map(|reason| format!("left out: {}: {reason}", mirror.registry));
+    view.mirrors.iter().filter_map(line).collect()
+}
+
+/// What the entries of a file are for.
+pub(super) fn entries(text: &str) -> Result<Vec<String>, Refusal> {
+    let tables = Tables::parse(text)?;
+    let entries = tables.root.get("registry").and_then(|entries| entries.get_ref().as_array());
+    let entries = entries.into_iter().flatten().filter_map(|entry| entry.get_ref().as_table());
+    Ok(entries.filter_map(prefix).map(str::to_owned).collect())
+}
+
+/// The registries that no other file speaks of.
+fn here(view: &View) -> impl Iterator<Item = &Mirror> {
+    view.mirrors.iter().filter(|mirror| !view.taken.contains(mirror.registry.as_str()))
+}
+
+/// What an entry is for.
+fn prefix<'a>(entry: &'a DeTable<'_>) -> Option<&'a str> {
+    entry.get("prefix").or_else(|| entry.get("location"))?.get_ref().as_str()
 }
 
 /// The locations that mean a listener without TLS.
@@ -85,10 +109,7 @@ fn entry<'a, 't>(tables: &'a Tables<'t>, registry: &str) -> Option<(usize, &'a D
     let headers = tables.headers();
     let headers = headers.iter().filter(|header| header.adds_to("registry")).map(|header| header.start);
     let entries = entries.iter().filter_map(|entry| entry.get_ref().as_table());
-    headers.zip(entries).find(|(_, entry)| {
-        let key = entry.get("prefix").or_else(|| entry.get("location"));
-        key.and_then(|key| key.get_ref().as_str()) == Some(registry)
-    })
+    headers.zip(entries).find(|(_, entry)| prefix(entry) == Some(registry))
 }
 
 fn has_mirror(registry: &DeTable<'_>, name: &str) -> bool {
@@ -108,7 +129,7 @@ fn insecure(mirror: &Mirror) -> &'static str {
 
 fn is_complete(view: &View, text: &str) -> Result<bool, Refusal> {
     let tables = Tables::parse(text)?;
-    Ok(view.mirrors.iter().all(|mirror| {
+    Ok(here(view).all(|mirror| {
         let found = entry(&tables, mirror.registry.as_str());
         mirror.name.as_ref().is_none_or(|name| found.is_some_and(|(_, registry)| has_mirror(registry, name)))
     }))

@@ -17,6 +17,8 @@ pub struct View {
     pub mirrors: Vec<Mirror>,
     /// What the configuration has and no client can be told, with the reason.
     pub left_out: Vec<String>,
+    /// Names that another file of the client speaks of, which this one must not speak over.
+    pub taken: BTreeSet<String>,
 }
 
 /// A listener, as clients on this machine reach it.
@@ -62,7 +64,7 @@ impl View {
                 asked.iter().map(|name| named(config, name)).collect::<Result<_, Refusal>>()?;
             named.iter().map(|registry| served(config, &doors, registry)).collect::<Result<_, Refusal>>()?
         };
-        Ok(Self { doors, mirrors, left_out })
+        Ok(Self { doors, mirrors, left_out, taken: BTreeSet::new() })
     }
 }
 

@@ -63,3 +63,19 @@ fn what_leaves_no_room_is_left_alone() {
         refused(Client::K3s, &two(), text, line);
     }
 }
+
+/// The keys that <https://docs.k3s.io/installation/private-registry> knows, of the types that it gives them.
+#[test]
+fn what_is_written_is_what_k3s_documents() {
+    let text = merged(Client::K3s, &view("", &[]).unwrap(), "configs:\n  r.example:\n    auth: {username: u}\n");
+    let root = tree::Node::parse(&text).unwrap().unwrap();
+    for registry in ["docker.io", "ghcr.io", "registry.k8s.io", "quay.io"] {
+        let endpoint = root.get("mirrors").unwrap().get(registry).unwrap().get("endpoint").unwrap();
+        let urls: Vec<_> = endpoint.items().unwrap().iter().map(|item| item.text().unwrap()).collect();
+        assert_eq!(urls, ["http://127.0.0.1:5050"], "{registry}");
+    }
+    assert_eq!(
+        root.get("configs").unwrap().get("r.example").unwrap().get("auth").unwrap().get("username").unwrap().text(),
+        Some("u")
+    );
+}

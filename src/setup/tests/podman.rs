@@ -45,3 +45,15 @@ fn what_leaves_no_room_is_left_alone() {
     refused(Client::Podman, &ghcr(), "registry = [{ location = 'ghcr.io' }]\n", None);
     refused(Client::Podman, &ghcr(), "a = \n", Some(1));
 }
+
+#[test]
+fn entries_of_other_files_are_not_spoken_over() {
+    let other = "[[registry]]\nprefix = 'ghcr.io'\nblocked = true\n[[registry]]\nlocation = 'localhost:5050'\n";
+    let mut view = ghcr();
+    view.taken = Client::Podman.taken(other).unwrap().into_iter().collect();
+    let text = merged(Client::Podman, &view, "");
+    assert!(!text.contains("ghcr.io") && !text.contains("localhost") && text.contains("127.0.0.1:5050"), "{text}");
+    assert!(Client::Podman.advice(&view).iter().any(|line| line.contains("ghcr.io: another file")));
+    assert!(Client::Podman.taken("[[registry]").is_err());
+    assert_eq!(Client::Buildkit.taken(other).unwrap(), [""; 0], "others have one file");
+}
