@@ -34,18 +34,20 @@ pub(super) fn merge(view: &View, text: &str) -> Result<String, Refusal> {
     Ok(new)
 }
 
-/// Nothing is left of a file that says what regpass would write into an empty one.
+/// Nothing is left of a file that says what regpass would write into an empty one. Where the configuration no longer has
+/// a door that dockerd could be given, any of its doors may be meant.
 pub(super) fn undo(view: &View, text: &str) -> Result<String, Refusal> {
-    let Some(hub) = hub(view) else { return Ok(text.to_owned()) };
-    if text.trim().is_empty() || text == fresh(view, hub) {
+    if text.trim().is_empty() || hub(view).is_some_and(|hub| text == fresh(view, hub)) {
         return Ok(String::new());
     }
-    settings(view, hub).iter().try_fold(text.to_owned(), |text, (key, value)| without(&text, key, value))
+    let doors = hub(view).map_or_else(|| view.doors.iter().collect(), |hub| vec![hub]);
+    let written = doors.into_iter().flat_map(|door| settings(view, door));
+    written.into_iter().try_fold(text.to_owned(), |text, (key, value)| without(&text, key, &value))
 }
 
 pub(super) fn advice(view: &View) -> Vec<String> {
-    let others = view.mirrors.iter().filter(|mirror| mirror.registry.as_str() != HUB);
-    let name = others.filter_map(|mirror| mirror.name.as_ref()).next();
+    let mut others = view.mirrors.iter().filter(|mirror| mirror.registry.as_str() != HUB);
+    let name = others.find_map(|mirror| mirror.name.as_ref());
     let example = |name| format!("dockerd mirrors docker.io only; name regpass for other registries: {name}/…");
     name.map(example).into_iter().collect()
 }

@@ -10,6 +10,9 @@ use super::{Refusal, marks};
 pub(super) const FILE: &str = "/etc/rancher/k3s/registries.yaml";
 pub(super) const RKE2_FILE: &str = "/etc/rancher/rke2/registries.yaml";
 
+/// Brings entries from elsewhere in the file, which a new one of the same name would hide.
+const MERGED: &str = "<<";
+
 pub(super) fn merge(view: &View, text: &str) -> Result<String, Refusal> {
     let before = marks::without(text)?;
     let mut rest = before.clone();
@@ -45,6 +48,9 @@ fn add(text: &str, mirror: &Mirror) -> Result<Option<String>, Refusal> {
         return Ok(None);
     };
     let url = mirror.door.url();
+    if own.get(MERGED).is_some() {
+        return Err(unfit(text, own));
+    }
     let Some(endpoint) = own.get("endpoint") else {
         let lines = format!("endpoint:\n  - \"{url}\"");
         return first_in(text, own, &lines).map(Some);
@@ -66,12 +72,12 @@ fn add(text: &str, mirror: &Mirror) -> Result<Option<String>, Refusal> {
 fn add_all(text: &str, mirrors: &[&Mirror]) -> Result<String, Refusal> {
     let entry = |mirror: &&Mirror| format!("\"{}\":\n  endpoint:\n    - \"{}\"\n", mirror.registry, mirror.door.url());
     let entries: String = mirrors.iter().map(entry).collect();
-    let under = |indented: &str| format!("mirrors:\n{indented}");
-    let indented: String = entries.lines().map(|line| format!("  {line}\n")).collect();
+    let under = |entries: &str| format!("mirrors:\n  {}", entries.trim_end().replace('\n', "\n  "));
     let root = Node::parse(text)?;
     match root.as_ref().map(|root| (root, root.get("mirrors"))) {
         Some((root, None)) if matches!(root.value, Value::Scalar(_)) || root.is_flow(text) => Err(unfit(text, root)),
-        None | Some((_, None)) => Ok(marks::insert(text, text.len(), &marks::block(0, &under(&indented)))),
+        None | Some((_, None)) => Ok(marks::insert(text, text.len(), &marks::block(0, &under(&entries)))),
+        Some((_, Some(own))) if own.get(MERGED).is_some() => Err(unfit(text, own)),
         Some((_, Some(own))) => first_in(text, own, &entries),
     }
 }

@@ -169,13 +169,9 @@ fn mirror(config: &Config, doors: &[Door], registry: &RegistryHost) -> Option<Mi
         // A path takes no port.
         (None, None) => (!registry.as_str().contains(':')).then(|| format!("/{registry}")),
     };
-    let server = match entry.and_then(|entry| entry.url.as_ref()) {
-        Some(url) => url.to_string(),
-        None => {
-            let api = profile::by_host(registry).and_then(|row| row.api_host).unwrap_or(registry.as_str());
-            format!("https://{api}")
-        }
-    };
+    let api = profile::by_host(registry).and_then(|row| row.api_host).unwrap_or(registry.as_str());
+    let url = entry.and_then(|entry| entry.url.as_ref());
+    let server = url.map_or_else(|| format!("https://{api}"), ToString::to_string);
     let allow = entry.map_or(&config.defaults.allow, |entry| &entry.allow);
     let by_default = door.pinned.is_some() || *registry == config.default_registry;
     Some(Mirror {

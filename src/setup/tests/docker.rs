@@ -25,6 +25,13 @@ fn the_mirror_is_the_first_and_the_rest_keeps_its_bytes() {
 }
 
 #[test]
+fn what_was_written_goes_although_it_would_not_be_written_now() {
+    let text = merged(Client::Docker, &hub(), "{\"debug\": true}");
+    let other = view("default_registry = 'ghcr.io'", &[]).unwrap();
+    assert_eq!(Client::Docker.undo(&other, &text).unwrap(), "{\"debug\": true}");
+}
+
+#[test]
 fn what_others_wrote_since_stays() {
     let ours = Client::Docker.merge(&hub(), "").unwrap();
     let since = ours.replace("5050\"]", "5050\", \"https://m.example\"],\n  \"debug\": true");

@@ -8,8 +8,8 @@ const TWO: &str = "\"docker.io\":\n  endpoint:\n    - \"http://127.0.0.1:5050\"\
 
 fn block(indent: usize) -> String {
     let space = " ".repeat(indent);
-    let lines: String = TWO.lines().map(|line| format!("{space}{line}\n")).collect();
-    format!("{space}# begin regpass setup\n{lines}{space}# end regpass setup\n")
+    let lines = TWO.replace('\n', &format!("\n{space}"));
+    format!("{space}# begin regpass setup\n{space}{lines}# end regpass setup\n")
 }
 
 #[test]
@@ -54,6 +54,8 @@ fn what_leaves_no_room_is_left_alone() {
         ("mirrors: {docker.io: {endpoint: [a]}}\n", Some(1)),
         ("a: 1\nmirrors: x\n", Some(2)),
         ("mirrors:\n", Some(1)),
+        ("x: &x {endpoint: [a]}\nmirrors:\n  docker.io:\n    <<: *x\n", Some(4)),
+        ("x: &x {docker.io: {endpoint: [a]}}\nmirrors:\n  <<: *x\n", Some(3)),
         ("- a\n", None),
         ("{}\n", Some(1)),
         ("a: 1\n---\nb: 2\n", Some(3)),
