@@ -64,11 +64,12 @@ pub(super) fn next_line(text: &str, offset: usize) -> usize {
     text[offset..].find('\n').map_or(text.len(), |newline| offset + newline + 1)
 }
 
-/// The start of a line, or of the comments right above it: they speak of it.
+/// The start of a line, or of the comments right above it: they speak of it. What is marked already stays whole.
 pub(super) fn above_comments(text: &str, mut start: usize) -> usize {
     while start > 0 {
         let above = line_start(text, start - 1);
-        if !text[above..start].trim_start().starts_with('#') {
+        let line = text[above..start].trim_start();
+        if !line.starts_with('#') || line.starts_with(END) {
             break;
         }
         start = above;
@@ -120,5 +121,9 @@ mod tests {
         let text = "a = 1\n\n# one\n  # two\n[b]\n";
         assert_eq!(above_comments(text, text.find("[b]").unwrap()), text.find("# one").unwrap());
         assert_eq!(above_comments(text, 0), 0);
+        let marked = insert(text, text.find("# one").unwrap(), &block(0, "x"));
+        assert_eq!(above_comments(&marked, marked.find("[b]").unwrap()), marked.find("# one").unwrap());
+        let marked = insert(text, text.find("[b]").unwrap(), &block(0, "x"));
+        assert_eq!(above_comments(&marked, marked.find("[b]").unwrap()), marked.find("[b]").unwrap());
     }
 }

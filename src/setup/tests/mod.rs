@@ -75,3 +75,22 @@ fn what_regpass_does_not_serve_is_not_set_up() {
     let six = view("[[listener]]\naddress = '[::1]:1'", &["ghcr.io"]).unwrap();
     assert_eq!(six.mirrors[0].name.as_deref(), Some("localhost:1/ghcr.io"));
 }
+
+/// Every registry at once, in files that have some of them in several forms.
+#[test]
+fn many_registries_find_their_places_in_one_file() {
+    let every = view("", &[]).unwrap();
+    let podman = "[[registry]]\nlocation = 'docker.io'\n[[registry]]\nlocation = 'ghcr.io'\n# m\n[[registry.mirror]]\nlocation = 'm'\n\
+        [[registry]]\nprefix = 'quay.io'\nlocation = 'q'\n[aliases]\na = 'b'\n";
+    let text = merged(Client::Podman, &every, podman);
+    assert_eq!(text.matches("[[registry.mirror]]").count(), every.mirrors.len() + 1, "{text}");
+
+    let buildkit = "[registry.\"docker.io\"]\n[registry.\"ghcr.io\"]\n  mirrors = []\n[registry.\"quay.io\"]\n  mirrors = [\n    'm',\n  ]\n";
+    let text = merged(Client::Buildkit, &every, buildkit);
+    assert_eq!(text.matches("\"127.0.0.1:5050\"").count(), every.mirrors.len() + 1, "{text}");
+
+    let k3s = "mirrors:\n  # d\n  docker.io:\n    # r\n    rewrite: {}\n  ghcr.io:\n    endpoint:\n      - a\n  \
+        quay.io:\n    endpoint: []\nconfigs:\n";
+    let text = merged(Client::K3s, &every, k3s);
+    assert_eq!(text.matches("\"http://127.0.0.1:5050\"").count(), every.mirrors.len(), "{text}");
+}
