@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::report;
 use crate::AGENT;
-use crate::config::model::Config;
+use crate::config::model::{Config, Listener};
 use crate::config::problem::Problem;
 use crate::observe::log::LogFormat;
 use crate::setup::view::reachable;
@@ -44,16 +44,21 @@ async fn timely(config: &Config) -> Result<String, String> {
 /// The admin listener knows best. One that nobody asked for may be missing, or be another process's.
 async fn verdict(config: &Config) -> Result<String, String> {
     let admin = config.admin.as_ref().map(|admin| &admin.listener);
-    if let Some(listener) = admin.filter(|listener| listener.address.port() != 0) {
-        let told = admin_verdict(listener.address).await;
-        if told.is_ok() || !listener.optional {
+    if let Some((admin, address)) = admin.and_then(|admin| Some((admin, address(admin)?))) {
+        let told = admin_verdict(address).await;
+        if told.is_ok() || !admin.optional {
             return told;
         }
     }
-    match config.listeners.first().map(|listener| listener.address) {
-        Some(address) if address.port() != 0 => listener_verdict(address).await,
-        _ => Err("the configuration names no fixed address to ask; give the admin listener one".to_owned()),
+    match config.listeners.first().and_then(address) {
+        Some(address) => listener_verdict(address).await,
+        None => Err("the configuration names no fixed address to ask; give the admin listener one".to_owned()),
     }
+}
+
+/// Where a listener is asked; `None` where the configuration does not tell.
+fn address(listener: &Listener) -> Option<SocketAddr> {
+    (listener.address.port() != 0).then(|| reachable(listener.address))
 }
 
 async fn admin_verdict(address: SocketAddr) -> Result<String, String> {
@@ -78,7 +83,6 @@ async fn listener_verdict(address: SocketAddr) -> Result<String, String> {
 
 /// The status of a GET, and its URL.
 async fn ask(address: SocketAddr, path: &str) -> Result<(String, u16), String> {
-    let address = reachable(address);
     let url = format!("http://{address}{path}");
     let answer = match TcpStream::connect(address).await {
         Ok(stream) => status(stream, &address.to_string(), path).await,
