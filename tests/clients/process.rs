@@ -20,11 +20,12 @@ const PATIENCE: Duration = Duration::from_secs(180);
 const LOG_TAIL: usize = 40;
 
 /// The Debian package of each program, where the two names differ.
-const PACKAGES: [(&str, &str); 8] = [
+const PACKAGES: [(&str, &str); 9] = [
     ("chromedriver", "chromium-driver"),
     ("ctr", "containerd"),
     ("docker", "docker.io, or docker-cli from Debian 13 on"),
     ("dockerd", "docker.io"),
+    ("groff", "groff-base"),
     ("ip", "iproute2"),
     ("setpriv", "util-linux"),
     ("sh", "dash"),
