@@ -9,6 +9,7 @@ pub mod observe;
 pub mod profile;
 pub mod net;
 pub mod config;
+pub mod setup;
 pub mod credential;
 pub mod upstream;
 pub mod auth;

@@ -12,6 +12,7 @@ const FLOORS: &[&[&str]] = &[
     &["observe", "profile"],
     &["net"],
     &["config"],
+    &["setup"],
     &["credential"],
     &["upstream"],
     &["auth"],

@@ -1,6 +1,13 @@
-//! The admin listener: is it alive, and what has it been doing.
+//! The admin listener: is it alive, how does it do, and what has it been doing.
 
-use http::header::{ALLOW, CONTENT_TYPE};
+mod health;
+mod page;
+mod registry;
+pub mod snapshot;
+pub mod status;
+
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY};
+use http::header::{X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
@@ -12,28 +19,66 @@ use crate::proxy::Proxy;
 use crate::proxy::admit::{Front, admit};
 use crate::proxy::failure::Failure;
 
-/// Answers `/livez` and `/metrics`, under the same rules of `Host` and `Origin` as every listener.
+/// Answers one request of the admin listener, under the same rules of `Host` and `Origin` as every listener.
 pub fn handle(proxy: &Proxy, front: &Front, request: Request<Incoming>) -> Response<StreamBody> {
     let (head, _body) = request.into_parts();
+    let answer = answer(proxy, front, &head);
+    let mut response = answer.unwrap_or_else(|failure| failure.response(None));
+    for (name, value) in ALWAYS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+fn answer(proxy: &Proxy, front: &Front, head: &http::request::Parts) -> Result<Response<StreamBody>, Failure> {
+    admit(front, head, |_| false)?;
     let failed = |status, code, message: &str| Failure::new(status, code, Blame::Client, Step::Route, message);
-    if let Err(failure) = admit(front, &head, |_| false) {
-        return failure.response(None);
+    let path = head.uri.path();
+    if !ENDPOINTS.contains(&path) && !page::is_part(path) {
+        let message = format!("the admin listener has {}", ENDPOINTS.join(", "));
+        return Err(failed(StatusCode::NOT_FOUND, ErrorCode::Unsupported, &message));
     }
     if !matches!(head.method, Method::GET | Method::HEAD) {
         let failure =
             failed(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported, "the endpoint takes GET, HEAD only");
-        return failure.with_header(ALLOW, "GET, HEAD").response(None);
+        return Err(failure.with_header(ALLOW, "GET, HEAD"));
     }
-    match head.uri.path() {
-        "/livez" => text("ok\n".to_owned(), "text/plain; charset=utf-8"),
-        "/metrics" => text(proxy.metrics.render(), metrics::CONTENT_TYPE),
-        _ => failed(StatusCode::NOT_FOUND, ErrorCode::Unsupported, "the admin listener has /livez and /metrics")
-            .response(None),
-    }
+    Ok(match path {
+        "/livez" => text(StatusCode::OK, "text/plain; charset=utf-8", "ok\n".to_owned()),
+        "/readyz" => {
+            let (status, kind, content) = health::ready(proxy, &head.headers);
+            text(status, kind, content)
+        }
+        "/metrics" => text(StatusCode::OK, metrics::CONTENT_TYPE, proxy.metrics.render()),
+        "/status.json" => {
+            let content = serde_json::to_string(&snapshot::of(proxy)).unwrap_or_default();
+            text(StatusCode::OK, "application/json", content)
+        }
+        _ => {
+            let (kind, content) = page::part(path, proxy);
+            text(StatusCode::OK, kind, content)
+        }
+    })
 }
 
-fn text(content: String, kind: &'static str) -> Response<StreamBody> {
+fn text(status: StatusCode, kind: &'static str, content: String) -> Response<StreamBody> {
     let mut response = Response::new(body::full(content));
+    *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }
+
+const ENDPOINTS: [&str; 5] = ["/", "/livez", "/metrics", "/readyz", "/status.json"];
+
+/// What every answer carries: nothing is kept, nothing is guessed, and a page runs and loads what is its own.
+const ALWAYS: [(HeaderName, &str); 5] = [
+    (CACHE_CONTROL, "no-store"),
+    (
+        CONTENT_SECURITY_POLICY,
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    (REFERRER_POLICY, "no-referrer"),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (X_FRAME_OPTIONS, "DENY"),
+];

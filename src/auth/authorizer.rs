@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dashmap::DashMap;
-use http::header::WWW_AUTHENTICATE;
-use http::{HeaderMap, Method, StatusCode};
-use tokio::time::timeout;
+use http::header::{ACCEPT_ENCODING, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use tokio::time::{Instant, timeout};
 
 use super::ask::Ask;
 use super::demand::{Bearer, Demand, Lesson, Standing};
@@ -16,7 +16,7 @@ use super::error::AuthError;
 use super::grant::{Grant, How, Token};
 use super::memory::{Denials, StaleLogins};
 use super::realm::RealmRefused;
-use super::scopes::believed;
+use super::scopes::{Login, believed};
 use super::tokens::TokenGroup;
 use crate::base::clock::WallClock;
 use crate::base::lease_cache::LeaseCache;
@@ -25,6 +25,7 @@ use crate::net::body::drain;
 use crate::net::request;
 use crate::observe::metrics::Metrics;
 use crate::oci::challenge::Challenge;
+use crate::oci::name::RepositoryName;
 use crate::oci::operation::Access;
 use crate::oci::scope::ScopeSet;
 use crate::upstream::UpstreamId;
@@ -62,17 +63,18 @@ impl Authorizer {
     /// an empty grant and learns; the others wait for what it learns, though not for long: it may hang for reasons of
     /// its own.
     pub async fn offer(&self, ask: &Ask) -> Result<Offer, AuthError> {
-        if ask.needs_login && self.credential(ask).await?.credential == Credential::Anonymous {
+        if ask.wants != Login::Welcome && self.credential(ask).await?.credential == Credential::Anonymous {
             return Err(AuthError::NoLogin { registry: ask.upstream.host.clone() });
         }
         let standing = self.standing(ask.upstream.id);
         if standing.demand().is_none() {
             let lesson = timeout(PATIENCE, standing.lesson()).await.ok().flatten();
             if standing.demand().is_none() {
-                if ask.access == Access::Pull {
+                if ask.access == Access::Pull && ask.wants != Login::Itself {
                     return Ok(Offer { grant: Grant::nothing(None), lesson });
                 }
-                // What changes something is never sent on a guess: the demand is asked for first.
+                // What changes something is never sent on a guess: the demand is asked for first. And what takes the
+                // login itself is challenged for it, which is not what the rest of the registry demands.
                 if self.learn(ask, &standing, &HeaderMap::new()).await?.is_none() {
                     standing.answered_openly();
                 }
@@ -109,7 +111,7 @@ impl Authorizer {
             How::Token { lease, group, asked, fresh } => {
                 match correction(ask, &challenges).filter(|real| !asked.covers(real)) {
                     // The token is as good as any; it was asked for the wrong thing.
-                    Some(real) => standing.correct(&ask.scopes, real),
+                    Some(real) => standing.corrections.learn(ask, real),
                     None if *fresh => return Ok(None),
                     None => self.tokens.reject(group, lease),
                 }
@@ -119,12 +121,14 @@ impl Authorizer {
         Ok(next.map(|grant| Offer { grant, lesson: None }))
     }
 
-    /// A newer login or token than the one in `refused`, if there is one: nothing is given up for that.
+    /// A newer login or token than the one in `refused`, for a refusal that may be about something else: a token has
+    /// to be of some age, and a login that has no successor stays.
     pub async fn renewed(&self, ask: &Ask, refused: &Offer) -> Result<Option<Offer>, AuthError> {
         let standing = self.standing(ask.upstream.id);
         let next = match &refused.grant.how {
-            How::Nothing | How::Token { fresh: true, .. } => None,
-            How::Direct(_) => self.newer_login(ask, &refused.grant).await?,
+            How::Nothing => None,
+            How::Token { lease, .. } if lease.age(Instant::now()) < SAFE_AGE => None,
+            How::Direct(_) => self.newer_than_doubted(ask, &refused.grant).await?,
             How::Token { lease, group, .. } => {
                 self.tokens.reject(group, lease);
                 self.meet_known(ask, &standing).await?
@@ -143,7 +147,7 @@ impl Authorizer {
 
     /// Remembers for seconds that `grant`, fresh as it was, did not suffice.
     pub fn denied(&self, ask: &Ask, grant: &Grant, reason: String) {
-        self.denials.add((ask.upstream.host.clone(), grant.credential_id()), ask.scopes.clone(), reason);
+        self.denials.add((ask.upstream.host.clone(), grant.credential_id()), ask.matter(), reason);
     }
 
     /// Forgets what other upstreams demand than these.
@@ -177,7 +181,7 @@ impl Authorizer {
         if let Some(demand) = Demand::read(&ask.upstream, &challenges)? {
             ask.upstream.recognise(&challenges, head);
             if let Some(real) = correction(ask, &challenges) {
-                standing.correct(&ask.scopes, real);
+                standing.corrections.learn(ask, real);
             }
             // Somebody who asked at the same time may have learned first.
             let pinned = standing.demand().filter(|pinned| pinned.bearer().is_some());
@@ -193,7 +197,8 @@ impl Authorizer {
     async fn ping(&self, ask: &Ask) -> Result<HeaderMap, AuthError> {
         let upstream = &ask.upstream;
         let url = upstream.url("/v2/", None);
-        let request = request::to(&url, Method::GET, HeaderMap::new(), Bytes::new()).map_err(RealmRefused::BadUrl)?;
+        let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
+        let request = request::to(&url, Method::GET, headers, Bytes::new()).map_err(RealmRefused::BadUrl)?;
         let client = upstream.client(&url.origin).map_err(|error| AuthError::Tls(error.to_string()))?;
         let (mut head, body) = client.send(&request).await.map_err(AuthError::Ping)?.into_parts();
         self.metrics.upstream_request(&upstream.label, "challenge", head.status.as_u16());
@@ -223,13 +228,18 @@ impl Authorizer {
     }
 }
 
-/// The scopes a challenge asks for, when it is to be believed and they differ from what was computed.
+/// The scopes a challenge asks for, when it is to be believed.
 fn correction(ask: &Ask, challenges: &[Challenge]) -> Option<ScopeSet> {
     let scope = challenges.iter().filter(|one| one.scheme == "bearer").find_map(|one| one.param("scope"))?;
-    let real = believed(&ask.scopes, &ScopeSet::parse(scope), ask.repository.as_ref(), ask.access);
-    (real != ask.scopes).then_some(real)
+    let told = ScopeSet::parse(scope);
+    let real = believed(&ask.scopes, &told, ask.repository.as_ref(), ask.access);
+    let named = |name: &RepositoryName| told.resources().any(|(resource, _)| *resource.name == *name.as_str());
+    let confirms = || ask.repository.as_ref().is_some_and(named);
+    (real != ask.scopes || confirms()).then_some(real)
 }
 
+/// A younger token has not run out, whatever is wrong with the request.
+const SAFE_AGE: Duration = Duration::from_secs(60);
 /// How long others wait for the one who learns.
 const PATIENCE: Duration = Duration::from_secs(2);
 const MOST_GROUPS: usize = 1024;

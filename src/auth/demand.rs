@@ -2,7 +2,6 @@
 //!
 //! Later challenges are not believed: with an expired token NGC names another realm, Harbor and ACR another scheme.
 
-use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,9 +10,9 @@ use arc_swap::ArcSwapOption;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use super::corrections::Corrections;
 use super::realm::{RealmRefused, TrustedRealm, admit};
 use crate::oci::challenge::Challenge;
-use crate::oci::scope::ScopeSet;
 use crate::upstream::Upstream;
 
 #[derive(Clone, Debug)]
@@ -29,22 +28,28 @@ pub struct Bearer {
     pub realm: TrustedRealm,
     /// Absent for registries that name none (NGC, Artifact Registry).
     pub service: Option<Box<str>>,
+    /// Whether the registry takes the login itself, too.
+    pub or_basic: bool,
     /// Whether its token service was seen to refuse POST and to take the same login by GET.
     pub wants_get: AtomicBool,
 }
 
 impl Demand {
-    /// Reads the challenges of a 401. Bearer is preferred, and one without a realm counts for nothing.
+    /// Reads the challenges of a 401. Bearer is preferred, one without a realm counts for nothing, and one whose realm
+    /// may not be called counts only where there is no Basic beside it.
     pub fn read(upstream: &Upstream, challenges: &[Challenge]) -> Result<Option<Self>, RealmRefused> {
+        let or_basic = challenges.iter().any(|challenge| challenge.scheme == "basic");
         let mut bearer = challenges.iter().filter(|challenge| challenge.scheme == "bearer");
-        if let Some((challenge, realm)) = bearer.find_map(|one| Some((one, one.param("realm")?))) {
-            return Ok(Some(Self::Bearer(Arc::new(Bearer {
-                realm: admit(upstream, realm)?,
-                service: challenge.param("service").map(Into::into),
-                wants_get: AtomicBool::new(false),
-            }))));
-        }
-        Ok(challenges.iter().any(|challenge| challenge.scheme == "basic").then_some(Self::Basic))
+        let Some((challenge, realm)) = bearer.find_map(|one| Some((one, one.param("realm")?))) else {
+            return Ok(or_basic.then_some(Self::Basic));
+        };
+        let realm = match admit(upstream, realm) {
+            Err(_) if or_basic => return Ok(Some(Self::Basic)),
+            admitted => admitted?,
+        };
+        let service = challenge.param("service").map(Into::into);
+        let wants_get = AtomicBool::new(false);
+        Ok(Some(Self::Bearer(Arc::new(Bearer { realm, service, or_basic, wants_get }))))
     }
 
     pub fn bearer(&self) -> Option<&Arc<Bearer>> {
@@ -56,6 +61,11 @@ impl Demand {
 }
 
 impl Bearer {
+    /// Whether a login had better go to the registry itself: its token service may not see it.
+    pub fn leaves_logins_to_basic(&self) -> bool {
+        self.or_basic && !self.realm.sees_credentials()
+    }
+
     /// Whether it is the same token service as `other`'s.
     pub fn leads_where(&self, other: &Self) -> bool {
         (&self.realm, &self.service) == (&other.realm, &other.service)
@@ -68,8 +78,8 @@ pub struct Standing {
     demand: ArcSwapOption<Demand>,
     /// Held by the one request that goes out unauthorized to learn the demand.
     lesson: Arc<Semaphore>,
-    /// Scopes a challenge corrected: what was computed, and what the registry really wants.
-    corrections: Mutex<HashMap<ScopeSet, ScopeSet>>,
+    /// What its challenges said about scopes.
+    pub(super) corrections: Corrections,
     /// When a demand that leads nowhere was last looked at again.
     looked: Mutex<Option<Instant>>,
 }
@@ -83,7 +93,7 @@ impl Default for Standing {
         Self {
             demand: ArcSwapOption::empty(),
             lesson: Arc::new(Semaphore::new(1)),
-            corrections: Mutex::default(),
+            corrections: Corrections::default(),
             looked: Mutex::default(),
         }
     }
@@ -120,24 +130,6 @@ impl Standing {
         }
         is_time
     }
-
-    pub fn corrected(&self, computed: &ScopeSet) -> ScopeSet {
-        let corrections = self.corrections.lock().unwrap_or_else(PoisonError::into_inner);
-        corrections.get(computed).unwrap_or(computed).clone()
-    }
-
-    pub fn correct(&self, computed: &ScopeSet, real: ScopeSet) {
-        let mut corrections = self.corrections.lock().unwrap_or_else(PoisonError::into_inner);
-        if real == *computed {
-            corrections.remove(computed);
-            return;
-        }
-        if corrections.len() >= MOST_CORRECTIONS {
-            corrections.clear();
-        }
-        corrections.insert(computed.clone(), real);
-    }
 }
 
-const MOST_CORRECTIONS: usize = 4096;
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);

@@ -34,7 +34,7 @@ pub enum AuthError {
     #[error("the token service {realm} refused {source_name} ({status}){}", said(.message.as_deref()))]
     TokenRefused { realm: Url, status: StatusCode, message: Option<String>, source_name: Box<str> },
     #[error("the token service {realm} is busy ({status}){}", said(.message.as_deref()))]
-    TokenBusy { realm: Url, status: StatusCode, message: Option<String>, retry_after: Option<String> },
+    TokenBusy { realm: Url, status: StatusCode, message: Option<String>, retry_after: Option<Duration> },
     #[error("the token service {realm} answered {status}{}", said(.message.as_deref()))]
     TokenStatus { realm: Url, status: StatusCode, message: Option<String> },
     #[error("the token service {realm} gave no token: {why}")]
@@ -51,6 +51,9 @@ pub enum AuthError {
     Ping(TransportError),
     #[error("{0}")]
     Remembered(String),
+    /// What became of a request that went without the login there is.
+    #[error("{error}; it was asked anonymously, after the login from {login} was rejected")]
+    WithoutLogin { error: Arc<AuthError>, login: Box<str> },
     /// The outcome of a fetch that several requests waited for.
     #[error("{0}")]
     Shared(Arc<AuthError>),
@@ -60,7 +63,7 @@ impl AuthError {
     /// The error itself, however many share it.
     pub fn inner(&self) -> &Self {
         match self {
-            Self::Shared(error) => error.inner(),
+            Self::Shared(error) | Self::WithoutLogin { error, .. } => error.inner(),
             error => error,
         }
     }
@@ -89,6 +92,13 @@ impl From<Abandoned> for AuthError {
 impl FetchError for AuthError {
     fn remembered_for(&self) -> Option<Duration> {
         self.is_refusal().then_some(REFUSAL_MEMORY)
+    }
+
+    fn put_off_for(&self) -> Option<Duration> {
+        match self {
+            Self::TokenBusy { retry_after, .. } => *retry_after,
+            _ => None,
+        }
     }
 }
 

@@ -3,9 +3,9 @@
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::demand::Bearer;
 use super::echo::sent_with;
@@ -18,7 +18,8 @@ use crate::base::origin::Url;
 use crate::base::secret::Secret;
 use crate::credential::{Credential, Found};
 use crate::net::body::read_limited;
-use crate::net::request;
+use crate::net::payload::Payload;
+use crate::net::{busy, request};
 use crate::oci::error::{ErrorEntry, one_line, readable};
 use crate::oci::scope::ScopeSet;
 use crate::oci::token::{Hints, TokenReply};
@@ -89,6 +90,7 @@ impl Call<'_> {
         self.send(self.realm, Method::POST, HeaderMap::from_iter([(CONTENT_TYPE, kind)]), body).await
     }
 
+    /// Asks, and again after a moment where the service is busy and says so in time.
     async fn send(
         &self,
         url: &Url,
@@ -96,12 +98,27 @@ impl Call<'_> {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Lease<Token>, AuthError> {
-        let realm = || self.realm.clone();
         let request = request::to(url, method, headers, body).map_err(RealmRefused::BadUrl)?;
+        let patience = self.upstream.timeouts.token / 2;
+        let begun = Instant::now();
+        for tries in 0.. {
+            let outcome = self.send_once(&request, url).await;
+            let Err(AuthError::TokenBusy { retry_after, .. }) = &outcome else { return outcome };
+            let wait = retry_after.unwrap_or_else(|| busy::backoff(tries));
+            if tries == MOST_REPEATS || begun.elapsed() + wait > patience {
+                return outcome;
+            }
+            sleep(wait).await;
+        }
+        unreachable!("the last repeat returns")
+    }
+
+    async fn send_once(&self, request: &http::Request<Payload>, url: &Url) -> Result<Lease<Token>, AuthError> {
+        let realm = || self.realm.clone();
         let client = self.upstream.client(&url.origin).map_err(|error| AuthError::Tls(error.to_string()))?;
         // The lifetime counts from before the request: a slow answer only makes us early.
         let begun = Instant::now();
-        let response = client.send(&request).await.map_err(|why| AuthError::TokenTransport { realm: realm(), why })?;
+        let response = client.send(request).await.map_err(|why| AuthError::TokenTransport { realm: realm(), why })?;
         let (head, body) = response.into_parts();
         let body = read_limited(body, LARGEST_REPLY, self.upstream.timeouts.body_idle)
             .await
@@ -115,16 +132,15 @@ impl Call<'_> {
         let lifetime = told.unwrap_or(self.upstream.profile().fallback_lifetime);
         let header = grant::bearer(&reply.token)
             .ok_or_else(|| AuthError::TokenReply { realm: realm(), why: crate::oci::token::BadReply::Characters })?;
-        Ok(Lease::new(Token { header, granted: hints.granted }, begun, lifetime))
+        Ok(Lease::new(Token::new(header, hints.granted, self.found.identity()), begun, lifetime))
     }
 
     fn refusal(&self, status: StatusCode, headers: &HeaderMap, body: &Bytes) -> AuthError {
         let realm = self.realm.clone();
         let message = message_of(body, &self.found.credential);
         match status {
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-                let retry_after = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
-                AuthError::TokenBusy { realm, status, message, retry_after }
+            status if busy::is_busy(status) => {
+                AuthError::TokenBusy { realm, status, message, retry_after: busy::told(headers, self.clock) }
             }
             StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::METHOD_NOT_ALLOWED => {
                 AuthError::TokenStatus { realm, status, message }
@@ -146,11 +162,10 @@ fn token_query(realm: &Url, service: Option<&str>, scopes: &ScopeSet) -> String 
         query.append_pair("scope", &scope);
     }
     let ours = query.finish();
-    match realm.query.as_deref().filter(|query| !query.is_empty()) {
-        Some(theirs) if ours.is_empty() => theirs.to_owned(),
-        Some(theirs) => format!("{theirs}&{ours}"),
-        None => ours,
-    }
+    // A scope in the realm's own query (NGC's form of 2019) is that of the request which was challenged.
+    let theirs = realm.query.as_deref().unwrap_or_default().split('&').filter(|part| !part.starts_with("scope="));
+    let parts: Vec<&str> = theirs.chain([&*ours]).filter(|part| !part.is_empty()).collect();
+    parts.join("&")
 }
 
 fn refresh_form(service: Option<&str>, scopes: &ScopeSet, token: &Secret) -> String {
@@ -186,6 +201,8 @@ fn message_of(body: &Bytes, credential: &Credential) -> Option<String> {
     Some(message).filter(|message| clean(message)).map(|message| one_line(&message))
 }
 
+/// Of a call that a busy service put off.
+const MOST_REPEATS: u32 = 2;
 /// Tokens of large organisations reach tens of kilobytes; nothing legitimate is larger than this.
 const LARGEST_REPLY: usize = 128 * 1024;
 
@@ -204,6 +221,13 @@ mod tests {
             ),
             ("https://a.io/token", None, "", ""),
             ("https://a.io/p?x=1", None, "repository:a:pull", "x=1&scope=repository%3Aa%3Apull"),
+            ("https://a.io/p?x=1&y", None, "", "x=1&y"),
+            (
+                "https://a.io/p?scope=repository:b:push&x=1",
+                None,
+                "repository:a:pull",
+                "x=1&scope=repository%3Aa%3Apull",
+            ),
             ("https://a.io/t", Some("SUSE Linux Docker Registry"), "", "service=SUSE+Linux+Docker+Registry"),
             ("https://a.io/t", Some("s&scope=evil"), "", "service=s%26scope%3Devil"),
             (

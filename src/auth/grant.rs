@@ -1,6 +1,7 @@
 //! What goes into `Authorization` for one request.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,6 +18,25 @@ pub struct Token {
     pub header: HeaderValue,
     /// What it says it grants, when it says so.
     pub granted: Option<ScopeSet>,
+    /// Who it was had as: [`Found::identity`].
+    pub identity: Box<str>,
+    used: AtomicU64,
+}
+
+impl Token {
+    pub fn new(header: HeaderValue, granted: Option<ScopeSet>, identity: &str) -> Self {
+        Self { header, granted, identity: identity.into(), used: AtomicU64::new(0) }
+    }
+
+    /// Another request has it.
+    pub(super) fn note_use(&self) {
+        self.used.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many requests had it.
+    pub fn uses(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
 }
 
 /// The authorization of one request, and how it came about.
@@ -71,6 +91,11 @@ impl Grant {
     /// Where the credential behind it comes from.
     pub fn source(&self) -> &str {
         &self.found.source
+    }
+
+    /// Who the registry takes the request for: where the login comes from, or `anonymous`.
+    pub fn identity(&self) -> &str {
+        self.found.identity()
     }
 
     pub fn credential_id(&self) -> CredentialId {

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use http::StatusCode;
 use tracing::warn;
 
-use super::ask::Ask;
+use super::ask::{Ask, Matter};
 use super::authorizer::Authorizer;
 use super::demand::{Bearer, Demand, Standing};
 use super::error::AuthError;
 use super::grant::{self, Grant, How};
 use super::memory::Login;
+use super::scopes;
 use crate::credential::{Credential, CredentialId, Found, Wanted};
-use crate::oci::scope::ScopeSet;
 
 impl Authorizer {
     /// The best grant for a known demand.
@@ -22,15 +22,25 @@ impl Authorizer {
         }
         let found = self.credential(ask).await?;
         let login = self.not_denied(ask, found.id)?;
-        let is_stale = ask.works_without_login() && self.stale.contains(&login, &ask.scopes);
+        let is_stale = ask.works_without_login() && self.stale.contains(&login, ask.matters());
         if is_stale {
             return self.anonymously(ask, standing, demand, found.source).await;
         }
-        let goes_itself = ask.by_login || matches!(found.credential, Credential::Bearer { .. });
-        let Some(bearer) = demand.bearer().filter(|_| !goes_itself) else { return Ok(direct(found)) };
+        let goes_itself = ask.wants == scopes::Login::Itself || matches!(found.credential, Credential::Bearer { .. });
+        let has_login = found.credential != Credential::Anonymous;
+        let takes_it = |bearer: &&Arc<Bearer>| !(goes_itself || has_login && bearer.leaves_logins_to_basic());
+        let Some(bearer) = demand.bearer().filter(takes_it) else { return Ok(direct(found)) };
         match self.token(ask, standing, bearer, &found).await {
             Err(error) if error.is_refusal() && found.credential != Credential::Anonymous => {
                 self.refused_login(ask, standing, bearer, found, error).await
+            }
+            // Whoever takes the login itself, too, needs no token service that is out of reach or not to be trusted.
+            Err(error)
+                if bearer.or_basic
+                    && !matches!(*error, AuthError::NotGranted { .. })
+                    && grant::basic(&found.credential).is_some() =>
+            {
+                Ok(direct(found))
             }
             outcome => outcome.map_err(unshared),
         }
@@ -61,7 +71,7 @@ impl Authorizer {
         let demand = Demand::Bearer(bearer.clone());
         let anonymous =
             self.anonymously(ask, standing, &demand, found.source.clone()).await.map_err(|_| unshared(error))?;
-        self.mark_stale(ask, &found, if whole_login { None } else { Some(ask.scopes.clone()) });
+        self.mark_stale(ask, &found, (!whole_login).then(|| ask.matter()));
         Ok(anonymous)
     }
 
@@ -80,13 +90,20 @@ impl Authorizer {
             return Ok(None);
         }
         // Only for what was asked: who answers 401 to a wrong password answers it to a good one at a closed door, too.
-        self.mark_stale(ask, &grant.found, Some(ask.scopes.clone()));
+        self.mark_stale(ask, &grant.found, Some(ask.matter()));
         self.anonymously(ask, standing, &demand, grant.found.source.clone()).await.map(Some)
     }
 
     /// What the source of a login says now, when that differs from what was refused.
     pub(super) async fn newer_login(&self, ask: &Ask, refused: &Grant) -> Result<Option<Grant>, AuthError> {
         Ok(self.newer_credential(ask, refused.credential_id()).await?.map(direct))
+    }
+
+    /// As [`newer_login`](Self::newer_login), where nobody said that the login is over.
+    pub(super) async fn newer_than_doubted(&self, ask: &Ask, doubted: &Grant) -> Result<Option<Grant>, AuthError> {
+        let id = doubted.credential_id();
+        ask.login.doubted(id);
+        Ok(self.other_credential(ask, id).await?.map(direct))
     }
 
     async fn anonymously(
@@ -100,7 +117,8 @@ impl Authorizer {
         self.not_denied(ask, nobody.id)?;
         match demand {
             Demand::Bearer(bearer) => {
-                let grant = self.token(ask, standing, bearer, &nobody).await.map_err(unshared)?;
+                let outcome = self.token(ask, standing, bearer, &nobody).await;
+                let grant = outcome.map_err(|error| AuthError::WithoutLogin { error, login: login_source.clone() })?;
                 Ok(Grant { fell_back_from: Some(login_source), ..grant })
             }
             Demand::Open | Demand::Basic => Ok(Grant::nothing(Some(login_source))),
@@ -140,21 +158,25 @@ impl Authorizer {
     /// What the credential's source says now, when that differs from what was refused.
     async fn newer_credential(&self, ask: &Ask, refused: CredentialId) -> Result<Option<Found>, AuthError> {
         ask.login.refused(refused);
+        self.other_credential(ask, refused).await
+    }
+
+    async fn other_credential(&self, ask: &Ask, than: CredentialId) -> Result<Option<Found>, AuthError> {
         let found = self.credential(ask).await?;
-        Ok((found.id != refused && found.credential != Credential::Anonymous).then_some(found))
+        Ok((found.id != than && found.credential != Credential::Anonymous).then_some(found))
     }
 
     fn not_denied(&self, ask: &Ask, credential: CredentialId) -> Result<Login, AuthError> {
         let login = (ask.upstream.host.clone(), credential);
-        match self.denials.reason(&login, &ask.scopes) {
+        match self.denials.reason(&login, ask.matters()) {
             Some(reason) => Err(AuthError::Remembered(reason)),
             None => Ok(login),
         }
     }
 
-    fn mark_stale(&self, ask: &Ask, found: &Found, scopes: Option<ScopeSet>) {
+    fn mark_stale(&self, ask: &Ask, found: &Found, matter: Option<Matter>) {
         let login: Login = (ask.upstream.host.clone(), found.id);
-        if self.stale.add(login, scopes) {
+        if self.stale.add(login, matter, &found.source) {
             let registry = ask.upstream.host.as_str();
             self.metrics.login_rejected(&ask.upstream.label);
             warn!(registry, source = &*found.source, "the registry rejects the stored login; pulls go on anonymously");

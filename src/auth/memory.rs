@@ -1,5 +1,6 @@
 //! What was refused lately. Keyed by credential, so that a changed secret starts with a clean slate.
 
+use std::collections::HashMap;
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::time::Duration;
@@ -7,9 +8,9 @@ use std::time::Duration;
 use dashmap::DashMap;
 use tokio::time::Instant;
 
+use super::ask::Matter;
 use crate::base::host::RegistryHost;
 use crate::credential::CredentialId;
-use crate::oci::scope::ScopeSet;
 
 /// A credential at a registry.
 pub type Login = (RegistryHost, CredentialId);
@@ -17,38 +18,45 @@ pub type Login = (RegistryHost, CredentialId);
 /// Logins a registry refused: reads go on without them for a while.
 #[derive(Debug, Default)]
 pub struct StaleLogins {
-    /// Everywhere, because the login itself is wrong; or for these scopes only.
-    refused: Fading<(Login, Option<ScopeSet>), ()>,
+    /// Everywhere, because the login itself is wrong; or for this matter only.
+    refused: Fading<(Login, Option<Matter>), Box<str>>,
     /// Logins already reported.
     reported: Fading<Login, ()>,
 }
 
 impl StaleLogins {
-    pub fn contains(&self, login: &Login, scopes: &ScopeSet) -> bool {
-        self.refused.get(&(login.clone(), None)).is_some()
-            || self.refused.get(&(login.clone(), Some(scopes.clone()))).is_some()
+    pub fn contains(&self, login: &Login, matters: impl Iterator<Item = Matter>) -> bool {
+        let mut of = std::iter::once(None).chain(matters.map(Some));
+        of.any(|matter| self.refused.get(&(login.clone(), matter)).is_some())
     }
 
-    /// Remembers a refusal; true when it is the first of this login, which is the one to report.
-    pub fn add(&self, login: Login, scopes: Option<ScopeSet>) -> bool {
-        self.refused.put((login.clone(), scopes), (), STALE_MEMORY);
+    /// Remembers a refusal of a login from `source`; true when it is the first of this login, which is the one to report.
+    pub fn add(&self, login: Login, matter: Option<Matter>, source: &str) -> bool {
+        self.refused.put((login.clone(), matter), source.into(), STALE_MEMORY);
         let first = self.reported.get(&login).is_none();
         self.reported.put(login, (), REPORT_MEMORY);
         first
+    }
+
+    /// Each login that is remembered, and where it comes from.
+    pub fn all(&self) -> HashMap<Login, Box<str>> {
+        let now = Instant::now();
+        let refused = self.refused.0.iter().filter(|entry| now < entry.value().1);
+        refused.map(|entry| (entry.key().0.clone(), entry.value().0.clone())).collect()
     }
 }
 
 /// Requests that were refused although their authorization was fresh.
 #[derive(Debug, Default)]
-pub struct Denials(Fading<(Login, ScopeSet), String>);
+pub struct Denials(Fading<(Login, Matter), String>);
 
 impl Denials {
-    pub fn reason(&self, login: &Login, scopes: &ScopeSet) -> Option<String> {
-        self.0.get(&(login.clone(), scopes.clone()))
+    pub fn reason(&self, login: &Login, mut matters: impl Iterator<Item = Matter>) -> Option<String> {
+        matters.find_map(|matter| self.0.get(&(login.clone(), matter)))
     }
 
-    pub fn add(&self, login: Login, scopes: ScopeSet, reason: String) {
-        self.0.put((login, scopes), reason, super::error::REFUSAL_MEMORY);
+    pub fn add(&self, login: Login, matter: Matter, reason: String) {
+        self.0.put((login, matter), reason, super::error::REFUSAL_MEMORY);
     }
 }
 
@@ -90,18 +98,22 @@ mod tests {
 
     use super::*;
     use crate::credential::{Credential, Found};
+    use crate::oci::scope::ScopeSet;
 
     #[tokio::test(start_paused = true)]
     async fn stale_logins_fade_and_are_reported_once() {
         let stale = StaleLogins::default();
         let id = Found::new(Credential::Anonymous, "test").id;
         let login = (RegistryHost::parse("a.io").unwrap(), id);
-        let (a, b) = (ScopeSet::parse("repository:a:pull"), ScopeSet::parse("repository:b:pull"));
-        assert!(stale.add(login.clone(), Some(a.clone())));
-        assert!(stale.contains(&login, &a) && !stale.contains(&login, &b));
-        assert!(!stale.add(login.clone(), None), "reported once");
-        assert!(stale.contains(&login, &b));
+        let matter = |scopes| Matter { scopes: ScopeSet::parse(scopes), lists_tags: false };
+        let (a, b) = (matter("repository:a:pull"), matter("repository:b:pull"));
+        let contains = |of: &Matter| stale.contains(&login, std::iter::once(of.clone()));
+        assert!(stale.add(login.clone(), Some(a.clone()), "test"));
+        assert!(contains(&a) && !contains(&b));
+        assert!(!stale.add(login.clone(), None, "test"), "reported once");
+        assert!(contains(&b));
+        assert_eq!(stale.all().len(), 1, "one login, however often");
         advance(STALE_MEMORY + Duration::from_secs(1)).await;
-        assert!(!stale.contains(&login, &a) && !stale.contains(&login, &b));
+        assert!(!contains(&a) && !contains(&b) && stale.all().is_empty());
     }
 }

@@ -2,11 +2,13 @@
 
 pub mod ask;
 pub mod authorizer;
+mod corrections;
 pub mod demand;
 pub mod echo;
 pub mod error;
 pub mod exchange;
 pub mod grant;
+pub mod held;
 mod meeting;
 pub mod memory;
 pub mod realm;

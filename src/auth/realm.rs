@@ -87,6 +87,7 @@ mod tests {
             origin,
             told: Told::Already(profile::by_name(profile).unwrap()),
             realm_hosts: realm_hosts.iter().map(realm_host).collect(),
+            hub_remotes: Vec::new(),
             upload_hosts: Vec::new(),
             timeouts: Timeouts::default(),
             pace: Pace::default(),

@@ -12,14 +12,14 @@ use crate::base::host::RegistryHost;
 use crate::base::lease_cache::Covers;
 use crate::credential::{CredentialId, Found};
 use crate::oci::operation::Access;
-use crate::oci::scope::ScopeSet;
+use crate::oci::scope::{Action, ScopeSet};
 
 /// Tokens of one group are interchangeable where their scopes allow; across groups never.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TokenGroup {
-    registry: RegistryHost,
-    credential: CredentialId,
-    realm: Box<str>,
+    pub(super) registry: RegistryHost,
+    pub(super) credential: CredentialId,
+    pub(super) realm: Box<str>,
     service: Option<Box<str>>,
 }
 
@@ -45,7 +45,7 @@ impl Authorizer {
             realm: format!("{}{}", realm.origin, realm.target()).into(),
             service: bearer.service.clone(),
         };
-        let asked = standing.corrected(&ask.scopes);
+        let asked = standing.corrections.of(ask);
         let fetch = {
             let (upstream, bearer, scopes) = (Arc::downgrade(&ask.upstream), bearer.clone(), asked.clone());
             let (found, metrics, clock) = (found.clone(), self.metrics.clone(), self.clock);
@@ -67,10 +67,20 @@ impl Authorizer {
             }
         };
         let obtained = self.tokens.get_or_fetch_lasting(&group, &asked, ask.lasting, fetch).await?;
+        obtained.lease.value.note_use();
         self.metrics.token_used(&ask.upstream.label, if obtained.fresh { "fetched" } else { "cached" });
         if ask.access != Access::Pull
             && let Some(granted) = obtained.lease.value.granted.as_ref().filter(|granted| !granted.covers(&asked))
         {
+            // What was asked together with a source may be had without it: there this token must not be found, unless
+            // it is good for that.
+            let is_good_alone = asked.resources().any(|(resource, actions)| {
+                actions.iter().any(Action::writes)
+                    && granted.covers(&ScopeSet::of(resource.clone(), actions.iter().cloned()))
+            });
+            if asked.resources().count() > 1 && !is_good_alone {
+                self.tokens.reject(&group, &obtained.lease);
+            }
             return Err(Arc::new(AuthError::NotGranted {
                 realm: realm.clone(),
                 asked,

@@ -54,8 +54,17 @@ impl<V> Lease<V> {
 
     /// Whether it will outlast something that takes `needed` from now, or is as new as leases of its kind get.
     pub fn outlasts(&self, needed: Duration, now: Instant) -> bool {
-        let is_new = now < self.obtained + self.lifetime.mul_f64(0.1);
-        is_new || now + needed < self.expires()
+        self.is_new(now) || now + needed < self.expires()
+    }
+
+    /// Whether it is in the first tenth of its life, too early to be over for any reason but an error about its end.
+    pub fn is_new(&self, now: Instant) -> bool {
+        now < self.obtained + self.lifetime.mul_f64(0.1)
+    }
+
+    /// How long ago it was asked for.
+    pub fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.obtained)
     }
 
     pub fn lifetime(&self) -> Duration {

@@ -6,6 +6,7 @@
 //! was used, and drops it at its end.
 
 mod keeper;
+mod slot;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -23,6 +24,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::lease::{Freshness, Lease};
 use keeper::{Keeper, Kept};
+use slot::{Slot, evict_one, find};
 
 /// Says which leases can stand in for which.
 pub trait Covers {
@@ -35,6 +37,11 @@ pub trait FetchError: From<Abandoned> {
     /// How long later callers get this failure without a new fetch. `None` for anything but a deliberate refusal:
     /// a hiccup is shared with those who already wait for it, and with nobody after.
     fn remembered_for(&self) -> Option<Duration>;
+
+    /// How long whoever was asked wants to be left alone with renewals.
+    fn put_off_for(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// The fetching task died without an answer.
@@ -56,12 +63,6 @@ pub struct LeaseCache<G, K, V, E> {
     groups: DashMap<G, HashMap<K, Slot<V, E>>>,
     group_cap: usize,
     slot_cap: usize,
-}
-
-enum Slot<V, E> {
-    Fetching(watch::Receiver<Option<Outcome<V, E>>>),
-    Held { lease: Arc<Lease<V>>, keeper: Kept },
-    Refused { error: Arc<E>, until: Instant },
 }
 
 impl<G, K, V, E> LeaseCache<G, K, V, E>
@@ -218,8 +219,8 @@ where
 
     /// Looks after one slot until its lease ends unused, is rejected or is replaced by somebody else.
     ///
-    /// A lease is renewed when it was used since it came, or a moment before: who comes every minute finds a token of
-    /// 60 s, though it is renewed more often than that.
+    /// A lease is renewed when it is in use, also when that was a moment before it came: who comes every minute finds a
+    /// token of 60 s, though it is renewed more often than that.
     async fn keep(
         self: Arc<Self>,
         group: G,
@@ -235,8 +236,7 @@ where
                 () = keeper.hurry.notified() => true,
                 () = sleep_until(lease.due()) => false,
             };
-            let is_used = hurried || keeper.last_use() > came || keeper.is_warm(&lease, Instant::now());
-            if !is_used {
+            if !hurried && !keeper.is_in_use(&lease, came, Instant::now()) {
                 tokio::select! {
                     () = keeper.gone.notified() => return,
                     () = sleep_until(lease.expires()) => {}
@@ -251,7 +251,7 @@ where
         }
     }
 
-    /// Fetches the successor of `lease`, trying again until the lease ends.
+    /// Fetches the successor of `lease`, trying again until the lease ends; after a refusal only when somebody needs it.
     async fn renew(
         &self,
         group: &G,
@@ -267,7 +267,8 @@ where
             }
             let outcome = run(fetch).await;
             let now = Instant::now();
-            if let Ok(successor) = outcome
+            let put_off = outcome.as_ref().err().and_then(|error| error.put_off_for()).unwrap_or_default();
+            if let Ok(successor) = &outcome
                 && successor.freshness(now) != Freshness::Expired
             {
                 let mut slots = self.groups.get_mut(group)?;
@@ -279,16 +280,20 @@ where
                 keeper.attempts.send_modify(|attempts| *attempts += 1);
                 // Whoever used the old lease meanwhile did not wish for the successor's successor.
                 _ = keeper.used_while_due.notified().now_or_never();
-                return Some(successor);
+                return Some(successor.clone());
             }
             keeper.attempts.send_modify(|attempts| *attempts += 1);
             let left = lease.expires().saturating_duration_since(now);
+            // Who said no to a login says no to it again, and may count how often it was shown.
+            let is_refused = outcome.is_err_and(|error| error.remembered_for().is_some());
+            let pause = if is_refused { left } else { left / 4 };
             // A quarter of a long life is long for somebody who needs the successor.
+            let shortest = SHORTEST_PAUSE.max(put_off);
             let hurried = async {
-                sleep_until(now + SHORTEST_PAUSE).await;
+                sleep_until(now + shortest).await;
                 keeper.hurry.notified().await;
             };
-            _ = timeout_at(now + (left / 4).max(SHORTEST_PAUSE), hurried).await;
+            _ = timeout_at(now + pause.max(shortest), hurried).await;
         }
     }
 
@@ -326,59 +331,9 @@ where
     }
 }
 
-impl<V, E> Slot<V, E> {
-    fn is_worth_keeping(&self, now: Instant) -> bool {
-        match self {
-            Self::Fetching(_) => true,
-            Self::Held { lease, keeper } => match lease.freshness(now) {
-                Freshness::Fresh => true,
-                Freshness::Due => keeper.0.is_warm(lease, now),
-                Freshness::Expired => false,
-            },
-            Self::Refused { until, .. } => now < *until,
-        }
-    }
-}
-
 impl<G, K, V, E> fmt::Debug for LeaseCache<G, K, V, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LeaseCache").finish_non_exhaustive()
-    }
-}
-
-fn find<K: Covers + Eq + Hash, V, E>(slots: &HashMap<K, Slot<V, E>>, key: &K, now: Instant) -> Option<Arc<Lease<V>>> {
-    let exact = slots.get(key).and_then(|slot| slot.take(now));
-    exact.or_else(|| slots.iter().filter(|(held, _)| held.covers(key)).find_map(|(_, slot)| slot.take(now)))
-}
-
-impl<V, E> Slot<V, E> {
-    fn take(&self, now: Instant) -> Option<Arc<Lease<V>>> {
-        let Self::Held { lease, keeper } = self else { return None };
-        match lease.freshness(now) {
-            Freshness::Expired => return None,
-            Freshness::Due => keeper.0.used_while_due.notify_one(),
-            Freshness::Fresh => {}
-        }
-        keeper.0.note_use(now);
-        Some(lease.clone())
-    }
-}
-
-/// Makes room in a full group: what is over goes first, then the lease that ends soonest.
-fn evict_one<K: Clone + Eq + Hash, V, E>(slots: &mut HashMap<K, Slot<V, E>>, now: Instant) {
-    let before = slots.len();
-    slots.retain(|_, slot| slot.is_worth_keeping(now));
-    if slots.len() < before {
-        return;
-    }
-    let ends = |slot: &Slot<V, E>| match slot {
-        Slot::Fetching(_) => None,
-        Slot::Held { lease, .. } => Some(lease.expires()),
-        Slot::Refused { until, .. } => Some(*until),
-    };
-    let victim = slots.iter().filter_map(|(key, slot)| Some((ends(slot)?, key))).min_by_key(|(end, _)| *end);
-    if let Some(victim) = victim.map(|(_, key)| key.clone()) {
-        slots.remove(&victim);
     }
 }
 

@@ -4,9 +4,11 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::config::overrides::{DockerCredentials, Overrides};
 use crate::observe::log::LogFormat;
+use crate::setup::Client;
 
 /// A local authenticating reverse proxy for OCI registries
 ///
@@ -20,13 +22,41 @@ pub(super) struct CommandLine {
     pub(super) flags: Flags,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Subcommand)]
 pub(super) enum Command {
     /// Run the proxy (the default)
     #[default]
     Serve,
     /// Print the configuration in force, secrets redacted, or everything that is wrong with it
     Check,
+    /// Print what a client needs to pull through this proxy, or write it into the client's files
+    Setup(Setup),
+    /// Ask the running proxy whether it is well; the exit code says it
+    Health,
+    /// Print completions for a shell
+    Completions { shell: Shell },
+    /// Print the manual page
+    Man,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub(super) struct Setup {
+    pub(super) client: Client,
+    /// Hosts or aliases; every registry that is configured or well-known without any
+    #[arg(value_name = "REGISTRY", conflicts_with = "undo")]
+    pub(super) registries: Vec<String>,
+    /// Merge it into the client's files, and keep what is there
+    #[arg(long, conflicts_with = "undo")]
+    pub(super) write: bool,
+    /// Take back what --write wrote
+    #[arg(long)]
+    pub(super) undo: bool,
+    /// The client's file, or folder of files, when it is not in its usual place
+    #[arg(long, value_name = "PATH")]
+    pub(super) file: Option<PathBuf>,
+    /// Where the system is whose client is meant: an image, another machine's disk
+    #[arg(long, value_name = "FOLDER", conflicts_with = "file")]
+    pub(super) root: Option<PathBuf>,
 }
 
 // The variables are read by the configuration, which treats an empty one as unset and names a bad one; help only

@@ -21,6 +21,22 @@ pub(super) fn problems(err: &mut dyn Write, format: LogFormat, problems: &Proble
     }
 }
 
+/// One thing wrong that is not in the configuration.
+pub(super) fn problem(err: &mut dyn Write, format: LogFormat, problem: &Problem) -> io::Result<()> {
+    match format {
+        LogFormat::Text => writeln!(err, "regpass: {problem}"),
+        LogFormat::Json => write_record(err, Record::from(problem)),
+    }
+}
+
+/// Something to know beside a result.
+pub(super) fn note(err: &mut dyn Write, format: LogFormat, message: &str) -> io::Result<()> {
+    match format {
+        LogFormat::Text => writeln!(err, "{message}"),
+        LogFormat::Json => write_record(err, Record { level: "INFO", message, ..Record::default() }),
+    }
+}
+
 /// What clap has to say about the command line.
 pub(super) fn usage(err: &mut dyn Write, format: LogFormat, error: &clap::Error) -> io::Result<()> {
     match format {
@@ -28,7 +44,7 @@ pub(super) fn usage(err: &mut dyn Write, format: LogFormat, error: &clap::Error)
         LogFormat::Json => {
             let text = error.to_string();
             let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-            write_record(err, Record { message, ..Record::default() })
+            write_record(err, Record { level: "ERROR", message, ..Record::default() })
         }
     }
 }
@@ -53,6 +69,7 @@ struct Record<'a> {
 impl<'a> From<&'a Problem> for Record<'a> {
     fn from(problem: &'a Problem) -> Self {
         Self {
+            level: "ERROR",
             message: &problem.what,
             file: problem.file.as_ref().map(|file| file.display().to_string()),
             line: problem.line,
@@ -66,6 +83,6 @@ impl<'a> From<&'a Problem> for Record<'a> {
 
 fn write_record(err: &mut dyn Write, record: Record<'_>) -> io::Result<()> {
     let timestamp = humantime::format_rfc3339_micros(UNIX_EPOCH + WallClock::System.unix_time()).to_string();
-    let json = serde_json::to_string(&Record { timestamp, level: "ERROR", ..record })?;
+    let json = serde_json::to_string(&Record { timestamp, ..record })?;
     writeln!(err, "{json}")
 }

@@ -1,15 +1,17 @@
 //! From the command line to what the process does next.
 
+use std::convert::identity;
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
 
 use super::args::{Command, CommandLine};
-use super::report;
+use super::{health, manual, report, setup};
+use crate::config::load::load as config;
 use crate::config::overrides::Overrides;
-use crate::config::problem::Problem;
+use crate::config::problem::{Problem, Problems};
 use crate::config::{Environment, render};
 use crate::observe::log::LogFormat;
 use crate::serve::files::Files;
@@ -52,31 +54,54 @@ pub fn run(
         (None, Err(what)) => (LogFormat::default(), Some(what)),
     };
     let overrides = command_line.flags.overrides();
-    let Reading { outcome, files } = load::read(&overrides, environment);
-    let loaded = match (outcome, bad_log) {
-        (Ok(loaded), None) => loaded,
+    let exit = match command_line.command.unwrap_or_default() {
+        Command::Serve => {
+            let Reading { outcome, files } = load::read(&overrides, environment);
+            match judged(outcome, bad_log, log, err) {
+                Ok(loaded) => return Next::Serve(Box::new(Serve { overrides, loaded, files, log })),
+                Err(mistake) => mistake,
+            }
+        }
+        Command::Check => judged(load::read(&overrides, environment).outcome, bad_log, log, err)
+            .map_or_else(identity, |loaded| written(&out.write_all(render::render(&loaded.config).as_bytes()))),
+        Command::Setup(asked) => judged(config(&overrides, environment), bad_log, log, err)
+            .map_or_else(identity, |config| setup::run(&asked, &config, log, out, err)),
+        // Who asks for health knows two answers.
+        Command::Health => judged(config(&overrides, environment), bad_log, log, err)
+            .map_or(ExitCode::FAILURE, |config| health::run(&config, log, out, err)),
+        Command::Completions { shell } => written(&manual::completions(shell, out)),
+        Command::Man => written(&manual::page(out)),
+    };
+    Next::Exit(exit)
+}
+
+/// The configuration, or the exit code after everything that is wrong with it was told.
+fn judged<T>(
+    outcome: Result<T, Problems>,
+    bad_log: Option<String>,
+    log: LogFormat,
+    err: &mut dyn Write,
+) -> Result<T, ExitCode> {
+    match (outcome, bad_log) {
+        (Ok(fine), None) => Ok(fine),
         (outcome, bad_log) => {
             let mut problems = outcome.err().unwrap_or_default();
             problems.0.splice(0..0, bad_log.map(bad_log_variable));
             // Nothing is left to tell a person whose stderr is closed.
             let _ = report::problems(err, log, &problems);
-            return Next::Exit(ExitCode::from(MISTAKE));
+            Err(ExitCode::from(MISTAKE))
         }
-    };
-    match command_line.command.unwrap_or_default() {
-        Command::Serve => Next::Serve(Box::new(Serve { overrides, loaded, files, log })),
-        Command::Check => match out.write_all(render::render(&loaded.config).as_bytes()) {
-            Ok(()) => Next::Exit(ExitCode::SUCCESS),
-            Err(_) => Next::Exit(ExitCode::FAILURE),
-        },
     }
+}
+
+fn written(outcome: &io::Result<()>) -> ExitCode {
+    if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Help and version are results, the rest is a mistake.
 fn usage(error: &clap::Error, log: Option<LogFormat>, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
     if !error.use_stderr() {
-        let written = write!(out, "{error}");
-        return if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        return written(&write!(out, "{error}"));
     }
     let _ = report::usage(err, log.unwrap_or_default(), error);
     ExitCode::from(MISTAKE)
@@ -102,7 +127,8 @@ fn log_asked(args: &[OsString]) -> Option<LogFormat> {
 }
 
 const LOG_VARIABLE: &str = "REGPASS_LOG_FORMAT";
-const MISTAKE: u8 = 2;
+/// Exit code of a bad command line or configuration.
+pub(super) const MISTAKE: u8 = 2;
 
 #[cfg(test)]
 mod tests {
@@ -212,9 +238,13 @@ mod tests {
 
     #[test]
     fn help_and_version_are_results() {
-        for line in ["regpass --help", "regpass check --help", "regpass --version"] {
+        for line in ["regpass --help", "regpass check --help", "regpass setup --help", "regpass --version"] {
             let (code, out, err) = told(line, &[]);
             assert!(code == Some(ExitCode::SUCCESS) && !out.is_empty() && err.is_empty(), "{line}");
+        }
+        let (_, help, _) = told("regpass --help", &[]);
+        for command in ["serve", "check", "setup", "health", "completions", "man"] {
+            assert!(help.contains(&format!("\n  {command} ")), "{command} is not in {help}");
         }
     }
 }

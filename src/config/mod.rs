@@ -1,6 +1,7 @@
 //! From a file, flags and variables to values. Reads the file and nothing else: no socket, no helper, no secret file.
 
 pub mod cloud;
+pub mod hub_remote;
 pub mod load;
 pub mod model;
 pub mod overrides;

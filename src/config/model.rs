@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::cloud::Cloud;
+use super::hub_remote::HubRemote;
 use super::patterns::RepositoryPatterns;
 use super::trusted_host::TrustedHost;
 use crate::base::host::{HostPattern, RegistryHost};
@@ -87,6 +88,8 @@ pub struct Registry {
     pub realm_hosts: Vec<TrustedHost>,
     /// Where its upload locations may lead beside its own origin.
     pub upload_hosts: Vec<TrustedHost>,
+    /// Where it stands for Docker Hub.
+    pub hub_remotes: Vec<HubRemote>,
     pub ca: Option<PathBuf>,
     pub client_certificate: Option<ClientCertificate>,
     pub identities: Vec<Identity>,
@@ -107,6 +110,7 @@ impl Registry {
             redirects: Redirects::Follow,
             realm_hosts: Vec::new(),
             upload_hosts: Vec::new(),
+            hub_remotes: Vec::new(),
             ca: None,
             client_certificate: None,
             identities: Vec::new(),
@@ -160,6 +164,21 @@ pub enum CredentialSource {
         timeout: Duration,
     },
     Cloud(Cloud),
+}
+
+impl CredentialSource {
+    /// The word for `source`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Anonymous => "anonymous",
+            Self::Password { .. } => "password",
+            Self::Identity { .. } => "identity",
+            Self::Bearer { .. } => "bearer",
+            Self::Docker { .. } => "docker",
+            Self::Helper { .. } => "helper",
+            Self::Cloud(cloud) => cloud.name(),
+        }
+    }
 }
 
 /// Where a secret text comes from. A variable is read when the configuration is, a file whenever it changes.

@@ -110,6 +110,9 @@ fn write_registry(out: &mut String, registry: &Registry) -> fmt::Result {
             writeln!(out, "{key} = {}", list(hosts.iter().map(ToString::to_string)))?;
         }
     }
+    if !registry.hub_remotes.is_empty() {
+        writeln!(out, "hub_remotes = {}", list(registry.hub_remotes.iter().map(ToString::to_string)))?;
+    }
     if let Some(ca) = &registry.ca {
         writeln!(out, "ca = {}", path(ca))?;
     }
@@ -147,37 +150,31 @@ fn write_hosts(out: &mut String, hosts: &BTreeSet<Box<str>>) -> fmt::Result {
 
 fn credential(source: &CredentialSource) -> String {
     let mut pairs = Vec::new();
-    let name = match source {
-        CredentialSource::Anonymous => "anonymous",
+    match source {
+        CredentialSource::Anonymous => {}
         CredentialSource::Password { username, password } => {
             pairs.push(("username", secret(username)));
             pairs.push(("password", secret(password)));
-            "password"
         }
         CredentialSource::Identity { token, username } => {
             pairs.push(("token", secret(token)));
             pairs.extend(username.as_ref().map(|username| ("username", secret(username))));
-            "identity"
         }
         CredentialSource::Bearer { token } => {
             pairs.push(("token", secret(token)));
-            "bearer"
         }
         CredentialSource::Docker { file } => {
             pairs.extend(file.as_deref().map(|file| ("file", path(file))));
-            "docker"
         }
         CredentialSource::Helper { name, timeout } => {
             pairs.push(("name", quoted(name)));
             pairs.push(("timeout", format!("\"{}\"", humantime::format_duration(*timeout))));
-            "helper"
         }
         CredentialSource::Cloud(cloud) => {
             pairs.extend(cloud.settings().into_iter().map(|(key, value)| (key, quoted(&value))));
-            cloud.name()
         }
-    };
-    pairs.insert(0, ("source", quoted(name)));
+    }
+    pairs.insert(0, ("source", quoted(source.name())));
     let pairs: Vec<String> = pairs.iter().map(|(key, value)| format!("{key} = {value}")).collect();
     format!("{{ {} }}", pairs.join(", "))
 }

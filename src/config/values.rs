@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
+use super::hub_remote::HubRemote;
 use super::model::Redirects;
 use super::patterns::RepositoryPattern;
 use super::problem::Fault;
@@ -48,6 +49,15 @@ pub(super) fn trusted_host(text: &str) -> Result<TrustedHost, Fault> {
     let origin = if has_scheme { origin(text)? } else { authority(text).map_err(|fault| fault.hint(hint))? };
     let port = (has_scheme || has_port(text)).then_some(origin.port);
     Ok(TrustedHost { scheme: has_scheme.then_some(origin.scheme), host: origin.host, port })
+}
+
+/// Where a registry stands for Docker Hub.
+pub(super) fn hub_remote(text: &str) -> Result<HubRemote, Fault> {
+    HubRemote::parse(text).map_err(|_| {
+        let hint =
+            "write the name of the project or repository key, like \"hubproxy\", or \"/\" for the whole registry";
+        Fault::new("it is no name that images live below").hint(hint)
+    })
 }
 
 /// Scheme, host and port. What an API has below them is the distribution specification's business.

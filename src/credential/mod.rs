@@ -20,6 +20,7 @@ use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 
 use crate::base::host::RegistryHost;
 use crate::base::origin::Origin;
@@ -69,16 +70,28 @@ pub struct Found {
     pub id: CredentialId,
     /// For messages: `password in the configuration`, `~/.docker/config.json`, `docker-credential-pass`.
     pub source: Box<str>,
+    /// When it ends, where whoever lent it told.
+    pub expires: Option<Instant>,
 }
 
 impl Found {
     pub fn new(credential: Credential, source: impl Into<Box<str>>) -> Self {
         let id = CredentialId::of(&credential);
-        Self { credential, id, source: source.into() }
+        Self { credential, id, source: source.into(), expires: None }
     }
 
     pub fn anonymous() -> Self {
         Self::new(Credential::Anonymous, "no credential")
+    }
+
+    /// Who a registry takes a request with it for: where the login comes from, or `anonymous`.
+    pub fn identity(&self) -> &str {
+        if self.is_anonymous() { "anonymous" } else { &self.source }
+    }
+
+    /// The same, good until then.
+    pub fn until(self, expires: Instant) -> Self {
+        Self { expires: Some(expires), ..self }
     }
 
     pub fn is_anonymous(&self) -> bool {
@@ -157,6 +170,12 @@ pub trait CredentialProvider: fmt::Debug + Send + Sync {
     /// To be called for every refusal, also of an answer that was refused before: it is for the source to see that
     /// nobody is asked too often. Files need no such word, they are looked at all the time.
     fn refused(&self, id: CredentialId);
+
+    /// The registry refused something, and `id` may be the reason or not: a source that knows how old its answers are
+    /// takes it for a refusal of those only that are not new.
+    fn doubted(&self, id: CredentialId) {
+        self.refused(id);
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use dashmap::DashMap;
+use dashmap::mapref::multiple::RefMulti;
 use tokio::time::Instant;
 
 use super::error::TransportError;
@@ -23,7 +24,29 @@ struct Circuit {
     retry_at: Option<Instant>,
 }
 
+/// A host that did not answer the last time it was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outage {
+    pub origin: Origin,
+    /// In a row.
+    pub failures: u32,
+    /// What the last one was.
+    pub last: Box<str>,
+    /// Until when nobody tries; `None` while it is asked by every request.
+    pub open_until: Option<Instant>,
+}
+
 impl Circuits {
+    /// The hosts that failed and have not answered since.
+    pub(super) fn outages(&self) -> Vec<Outage> {
+        let outage = |entry: RefMulti<'_, Origin, Mutex<Circuit>>| {
+            let circuit = entry.value().lock().unwrap_or_else(PoisonError::into_inner);
+            let (failures, last) = (circuit.failures, circuit.last.clone());
+            Outage { origin: entry.key().clone(), failures, last, open_until: circuit.retry_at }
+        };
+        self.0.iter().map(outage).collect()
+    }
+
     /// Whether `origin` may be tried now. When its pause is over, the caller is the one who tries.
     pub(super) fn check(&self, origin: &Origin) -> Result<(), TransportError> {
         let Some(entry) = self.0.get(origin) else { return Ok(()) };
@@ -93,11 +116,15 @@ mod tests {
         );
         assert!(!open.is_timeout());
         assert!(circuits.check(&alive).is_ok(), "another host is not slowed");
+        let outages = circuits.outages();
+        assert_eq!((outages.len(), &outages[0].origin, outages[0].failures), (1, &dead, 3));
+        assert!(outages[0].open_until.is_some(), "nobody tries");
         advance(Duration::from_millis(1001)).await;
         assert!(circuits.check(&dead).is_ok(), "one may try");
         assert!(circuits.check(&dead).is_err(), "the others wait for it");
         circuits.answered(&dead);
         assert!(circuits.check(&dead).is_ok() && circuits.check(&dead).is_ok());
+        assert_eq!(circuits.outages(), []);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use tower_service::Service;
 
 use super::address::Guard;
 use super::body::{self, BUFFER, StreamBody};
-use super::circuit::Circuits;
+use super::circuit::{Circuits, Outage};
 use super::dial::{Dialer, Network};
 use super::error::{BoxError, TransportError, is_stale_connection};
 use super::payload::Payload;
@@ -62,6 +62,11 @@ impl Client {
     /// every piece of a streamed body that moves.
     pub async fn send(&self, request: &Request<Payload>) -> Result<Response<Incoming>, TransportError> {
         self.send_allowing(request, Duration::ZERO).await
+    }
+
+    /// The hosts that did not answer when they were last asked.
+    pub fn outages(&self) -> Vec<Outage> {
+        self.circuits.outages()
     }
 
     /// As [`send`](Self::send), for something that may take `extra` longer to be answered. What a streamed body is

@@ -19,6 +19,7 @@ use tower_service::Service;
 
 use super::address::{AddressRefused, Guard};
 use super::error::BoxError;
+use super::proxies::{Proxies, Tunnelled};
 use super::stall::WriteDeadline;
 
 /// How connections are made.
@@ -26,6 +27,8 @@ use super::stall::WriteDeadline;
 pub enum Network {
     #[default]
     Tcp,
+    /// The same, through these proxies where they are to be used.
+    Proxied(Arc<Proxies>),
     /// In-memory streams to `(host, port)`; real sockets never meet a paused clock.
     Memory(Arc<Connect>),
 }
@@ -36,6 +39,7 @@ impl fmt::Debug for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Tcp => "Tcp",
+            Self::Proxied(_) => "Proxied",
             Self::Memory(_) => "Memory",
         })
     }
@@ -78,6 +82,13 @@ impl Service<Uri> for Dialer {
         let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
         if let Some(Err(refused)) = host.parse().ok().map(|literal| self.guard.permits(literal)) {
             return Box::pin(async move { Err(refused.into()) });
+        }
+        // What speaks plain text beside this machine is nobody else's to see.
+        if let (Network::Proxied(proxies), false) = (&self.network, matches!(self.guard, Guard::Beside))
+            && let Some(proxy) = proxies.towards(&uri)
+        {
+            let proxies = proxies.clone();
+            return Box::pin(async move { Ok(watched(Stream::Tunnel(proxies.through(&proxy, uri).await?))) });
         }
         let guard = self.guard.clone();
         let connecting = self.http.call(uri);
@@ -135,9 +146,9 @@ fn watched(stream: Stream) -> TokioIo<WriteDeadline<Stream>> {
 pub(super) struct NameLookup(#[source] io::Error);
 
 /// A plain-text connection.
-#[derive(Debug)]
 pub(super) enum Stream {
     Tcp(TcpStream),
+    Tunnel(Box<dyn Tunnelled>),
     Memory(DuplexStream),
 }
 
@@ -151,6 +162,7 @@ impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Tunnel(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Memory(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
@@ -160,6 +172,7 @@ impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Tunnel(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Memory(stream) => Pin::new(stream).poll_write(cx, buf),
         }
     }
@@ -171,6 +184,7 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Tunnel(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
             Self::Memory(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
         }
     }
@@ -178,6 +192,7 @@ impl AsyncWrite for Stream {
     fn is_write_vectored(&self) -> bool {
         match self {
             Self::Tcp(stream) => stream.is_write_vectored(),
+            Self::Tunnel(stream) => stream.is_write_vectored(),
             Self::Memory(stream) => stream.is_write_vectored(),
         }
     }
@@ -185,6 +200,7 @@ impl AsyncWrite for Stream {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tunnel(stream) => Pin::new(stream).poll_flush(cx),
             Self::Memory(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
@@ -192,6 +208,7 @@ impl AsyncWrite for Stream {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tunnel(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Memory(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::address::AddressRefused;
 use super::client::ConnectTimedOut;
 use super::dial::NameLookup;
+use super::proxies::ProxyFailed;
 use super::spool::{ClientFault, Spent};
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -31,6 +32,8 @@ pub enum TransportError {
     HeadTimeout(Duration),
     #[error("its name cannot be resolved")]
     NameLookup,
+    #[error("{why}")]
+    Proxy { why: String, is_away: bool },
     #[error("{0}")]
     Spent(#[from] Spent),
     #[error("{0}")]
@@ -45,6 +48,9 @@ impl TransportError {
         }
         if cause::<ConnectTimedOut>(&error).is_some() {
             return Self::ConnectTimeout(connect_limit);
+        }
+        if let Some(failed) = cause::<ProxyFailed>(&error) {
+            return Self::Proxy { why: failed.to_string(), is_away: failed.is_away };
         }
         if cause::<NameLookup>(&error).is_some() {
             return Self::NameLookup;
@@ -61,7 +67,11 @@ impl TransportError {
 
     /// Whether it shows that the host is down or away, as opposed to odd or forbidden.
     pub fn is_outage(&self) -> bool {
-        matches!(self, Self::Connect(_) | Self::ConnectTimeout(_) | Self::HeadTimeout(_) | Self::NameLookup)
+        match self {
+            Self::Connect(_) | Self::ConnectTimeout(_) | Self::HeadTimeout(_) | Self::NameLookup => true,
+            Self::Proxy { is_away, .. } => *is_away,
+            _ => false,
+        }
     }
 
     /// Whether a deadline passed, now or the last time.

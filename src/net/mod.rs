@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod body;
+pub mod busy;
 pub mod circuit;
 pub mod client;
 pub mod dial;
@@ -13,6 +14,7 @@ pub mod pace;
 pub mod payload;
 pub mod pieces;
 pub mod progress;
+pub mod proxies;
 pub mod request;
 pub mod socket;
 pub mod spool;

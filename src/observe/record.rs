@@ -1,6 +1,7 @@
 //! The record of one client request: filled along the path, told once, also when the client leaves half-way.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::StatusCode;
 use tokio::time::Instant;
@@ -8,11 +9,14 @@ use tracing::info;
 
 use super::blame::{Blame, Step};
 use super::metrics::Metrics;
+use super::recent::{Failure, Finished, Time};
+use super::seen::Seen;
 
-/// Dropping it writes the log line and counts the request.
+/// Dropping it writes the log line, counts the request and leaves it for people to look at.
 #[derive(Debug)]
 pub struct Record {
     metrics: Arc<Metrics>,
+    seen: Arc<Seen>,
     begun: Instant,
     pub method: http::Method,
     pub registry: Option<Box<str>>,
@@ -22,6 +26,10 @@ pub struct Record {
     pub repository: Option<Box<str>>,
     pub reference: Option<Box<str>>,
     pub grant: &'static str,
+    /// How long the authorization took.
+    pub auth: Duration,
+    /// How long the heads of the registry's answers took.
+    pub upstream: Duration,
     /// Requests sent to the registry and to redirect targets.
     pub attempts: u32,
     pub hops: u32,
@@ -41,9 +49,11 @@ pub struct Record {
 }
 
 impl Record {
-    pub fn begin(metrics: Arc<Metrics>, method: http::Method) -> Self {
+    pub fn begin(metrics: Arc<Metrics>, seen: Arc<Seen>, method: http::Method) -> Self {
+        seen.begun();
         Self {
             metrics,
+            seen,
             begun: Instant::now(),
             method,
             registry: None,
@@ -52,6 +62,8 @@ impl Record {
             repository: None,
             reference: None,
             grant: "none",
+            auth: Duration::ZERO,
+            upstream: Duration::ZERO,
             attempts: 0,
             hops: 0,
             resumed: 0,
@@ -62,6 +74,36 @@ impl Record {
             sent: 0,
             bytes: 0,
             finished: false,
+        }
+    }
+
+    /// The request is for this registry, which goes by `label` in metrics.
+    pub fn is_for(&mut self, registry: &str, label: &str) {
+        self.seen.health.begun(registry, label, self.seen.now());
+        self.registry = Some(registry.into());
+        self.label = Some(label.into());
+    }
+
+    /// What is left of it for people to look at.
+    fn finished(&self) -> Finished {
+        let whole = self.begun.elapsed();
+        let failure = self.error.clone().zip(self.blame.zip(self.step));
+        Finished {
+            number: self.seen.number(),
+            at: self.seen.now(),
+            method: self.method.clone(),
+            registry: self.registry.clone(),
+            repository: self.repository.clone(),
+            reference: self.reference.clone(),
+            operation: self.operation,
+            status: self.status.map_or(0, |status| status.as_u16()),
+            grant: self.grant,
+            attempts: self.attempts,
+            sent: self.sent,
+            bytes: self.bytes,
+            whole: self.finished,
+            time: Time { auth: self.auth, upstream: self.upstream, whole },
+            failure: failure.map(|(message, (blame, step))| Failure { blame, step, message }),
         }
     }
 
@@ -96,5 +138,7 @@ impl Drop for Record {
             unfinished = (!self.finished).then_some(true),
             "request"
         );
+        let finished = self.finished();
+        self.seen.ended(finished);
     }
 }

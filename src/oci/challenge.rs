@@ -47,6 +47,11 @@ impl Challenge {
             .map(|(_, value)| value.as_str())
             .filter(|value| !value.is_empty())
     }
+
+    /// Whether a parameter stands there with nothing in it.
+    pub fn leaves_empty(&self, name: &str) -> bool {
+        self.params.iter().any(|(key, value)| key == name && value.is_empty())
+    }
 }
 
 struct Scanner<'a> {

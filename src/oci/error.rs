@@ -64,6 +64,27 @@ impl ErrorCode {
     }
 }
 
+/// Whether the specification has this code, so that clients may act on it.
+pub fn is_specified(code: &str) -> bool {
+    const CODES: [&str; 14] = [
+        "BLOB_UNKNOWN",
+        "BLOB_UPLOAD_INVALID",
+        "BLOB_UPLOAD_UNKNOWN",
+        "DENIED",
+        "DIGEST_INVALID",
+        "MANIFEST_BLOB_UNKNOWN",
+        "MANIFEST_INVALID",
+        "MANIFEST_UNKNOWN",
+        "NAME_INVALID",
+        "NAME_UNKNOWN",
+        "SIZE_INVALID",
+        "TOOMANYREQUESTS",
+        "UNAUTHORIZED",
+        "UNSUPPORTED",
+    ];
+    CODES.contains(&code)
+}
+
 /// One entry of an error body as some registry sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorEntry {

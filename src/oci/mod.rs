@@ -9,6 +9,7 @@ pub mod name;
 pub mod operation;
 pub mod path;
 pub mod query;
+pub mod rate;
 pub mod reference;
 pub mod scope;
 pub mod token;

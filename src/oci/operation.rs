@@ -76,6 +76,9 @@ impl Access {
     }
 }
 
+/// From the name a client uses to the one the registry does.
+pub type KnownAs<'a> = dyn Fn(RepositoryName) -> RepositoryName + 'a;
+
 /// Why a request is not one of the API's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotOci {
@@ -97,11 +100,11 @@ impl NotOci {
 }
 
 impl Operation {
-    /// Recognises a request. `namespace` is where the registry keeps names of one component (`library`).
-    pub fn parse(method: &Method, path: &ApiPath, query: &Query, namespace: Option<&str>) -> Result<Self, NotOci> {
+    /// Recognises a request. `known_as` tells what the registry calls a repository.
+    pub fn parse(method: &Method, path: &ApiPath, query: &Query, known_as: &KnownAs<'_>) -> Result<Self, NotOci> {
         let segments: Vec<&str> = path.segments().iter().map(|segment| &**segment).collect();
         let name = |segments: &[&str]| -> Result<RepositoryName, NotOci> {
-            Ok(RepositoryName::parse(&segments.join("/"))?.in_namespace(namespace))
+            Ok(known_as(RepositoryName::parse(&segments.join("/"))?))
         };
         match segments.as_slice() {
             [] => reads(method).map(|()| Self::Ping),
@@ -111,7 +114,7 @@ impl Operation {
                 if !repository.is_empty() =>
             {
                 match *method {
-                    Method::POST => Ok(Self::StartUpload(name(repository)?, Start::parse(query, namespace)?)),
+                    Method::POST => Ok(Self::StartUpload(name(repository)?, Start::parse(query, known_as)?)),
                     _ => Err(NotOci::Method { allow: "POST" }),
                 }
             }
@@ -260,10 +263,10 @@ impl Operation {
 }
 
 impl Start {
-    fn parse(query: &Query, namespace: Option<&str>) -> Result<Self, NotOci> {
+    fn parse(query: &Query, known_as: &KnownAs<'_>) -> Result<Self, NotOci> {
         if let Some(digest) = query.value("mount") {
             let from = query.value("from").map(|name| RepositoryName::parse(&name)).transpose()?;
-            let from = from.map(|name| name.in_namespace(namespace));
+            let from = from.map(known_as);
             return Ok(Self::Mount { digest: Digest::parse(&digest)?, from });
         }
         Ok(match query.value("digest") {
@@ -284,7 +287,9 @@ mod tests {
     fn parse(method: &str, path: &str) -> Result<Operation, NotOci> {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
-        Operation::parse(&method, &ApiPath::parse(path).unwrap(), &Query::parse(query), Some("library"))
+        Operation::parse(&method, &ApiPath::parse(path).unwrap(), &Query::parse(query), &|name| {
+            name.in_namespace(Some("library"))
+        })
     }
 
     fn digest() -> String {

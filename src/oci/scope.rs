@@ -60,6 +60,12 @@ impl Resource {
     pub fn catalog() -> Self {
         Self { kind: "registry".into(), name: "catalog".into() }
     }
+
+    /// The same without `head` in front of its name, where that leaves a name.
+    pub fn without(&self, head: &str) -> Self {
+        let rest = self.name.strip_prefix(head).filter(|rest| !rest.is_empty());
+        Self { kind: self.kind.clone(), name: rest.unwrap_or(&self.name).into() }
+    }
 }
 
 /// A canonical set of scopes: equal sets are equal however they were written.

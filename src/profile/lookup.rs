@@ -28,6 +28,8 @@ impl Sign {
                 realm.split(['?', '#']).next().is_some_and(|realm| realm.ends_with(path))
             }),
             Self::BasicRealm(realm) => any("basic", "realm", &|told| told == realm),
+            Self::EmptyScope => challenges.iter().any(|one| one.scheme == "bearer" && one.leaves_empty("scope")),
+            Self::Scope(scope) => any("bearer", "scope", &|told| told == scope),
             Self::ServiceAndScope(service, scope) => {
                 any("bearer", "service", &|told| told == service) && any("bearer", "scope", &|told| told == scope)
             }
@@ -39,6 +41,11 @@ impl Sign {
 /// The row the configuration calls `name`.
 pub fn by_name(name: &str) -> Option<&'static Profile> {
     rows::ALL.iter().find(|row| row.name == name)
+}
+
+/// The row of Docker Hub, which other registries stand for.
+pub fn hub() -> &'static Profile {
+    by_name("docker-hub").expect("the table has it")
 }
 
 /// The one name of a registry that is known by several: aliases lead to the first host of a row that says where its
@@ -123,6 +130,9 @@ mod tests {
             (r#"Bearer realm="https://gitlab.example/jwt/auth",service="container_registry""#, "gitlab"),
             (r#"Bearer realm="https://quay.example/v2/auth",service="quay.example""#, "quay"),
             (r#"Bearer realm="https://r.example/oauth2/token",service="r.example""#, "acr"),
+            (r#"Bearer realm="https://h/token",scope="",service="zot""#, "zot"),
+            (r#"Bearer realm="https://h/token",service="zot",scope="repository::pull""#, "zot"),
+            (r#"Bearer realm="https://h/token",service="zot""#, "generic"),
             (r#"Bearer realm="https://h/token",service="container_registry""#, "generic"),
             (r#"Basic realm="Registry Realm""#, "generic"),
         ] {

@@ -8,13 +8,15 @@ mod rows;
 
 use std::time::Duration;
 
-pub use lookup::{by_challenge, by_host, by_name, canonical_host, fallback, is_well_known};
+pub use lookup::{by_challenge, by_host, by_name, canonical_host, fallback, hub, is_well_known};
 pub use rows::ALL;
 
+use crate::oci::name::RepositoryName;
 use crate::oci::scope::Action;
 
 /// One registry's row.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Profile {
     /// As the configuration names it.
     pub name: &'static str,
@@ -40,8 +42,12 @@ pub struct Profile {
     pub uploads: Uploads,
     /// How a refusal looks that means no more than that the credential or token is over.
     pub expired: &'static [Expired],
+    /// Whether whoever comes without a login is asked for one with a 403 and a Basic challenge.
+    pub challenges_with_403: bool,
     /// Whether a HEAD of a blob is refused where its GET works, and has to be answered from one.
     pub blob_head_by_get: bool,
+    /// Whether a HEAD is challenged without the scope that a GET of the same is told.
+    pub heads_hide_scope: bool,
     /// Whether asking for referrers leads to a web site, whose rate limit says no more than its pages.
     pub referrers_are_pages: bool,
     /// Whether the tag that the referrers' fallback reads (`sha256-<hex>`) is taken for the digest it spells, and gives
@@ -49,10 +55,19 @@ pub struct Profile {
     pub reads_tags_as_digests: bool,
     /// What listing tags needs beside `pull`.
     pub tag_actions: &'static [&'static str],
+    /// Whether its 429 is a limit of minutes or hours, against which asking again is of no use, or worse.
+    pub limits_are_long: bool,
     /// How long a token lasts when neither the reply nor the token tells (60 s in distribution's token documentation).
     pub fallback_lifetime: Duration,
     /// Where the row's claims come from.
     pub evidence: &'static [Evidence],
+}
+
+impl Profile {
+    /// What the registry calls a repository.
+    pub fn place(&self, name: RepositoryName) -> RepositoryName {
+        name.in_namespace(self.namespace)
+    }
 }
 
 /// How the list of repositories is had.
@@ -123,6 +138,10 @@ pub enum Sign {
     RealmPath(&'static str),
     /// The realm of a Basic challenge.
     BasicRealm(&'static str),
+    /// The scope of a Bearer challenge.
+    Scope(&'static str),
+    /// The scope of a Bearer challenge, which is there and says nothing.
+    EmptyScope,
     /// Both the service and the scope of a Bearer challenge.
     ServiceAndScope(&'static str, &'static str),
     /// A header beside the challenge.

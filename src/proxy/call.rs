@@ -9,13 +9,12 @@ use http::{Method, StatusCode};
 use super::failure::Failure;
 use super::route::Routed;
 use crate::auth::ask::Ask;
-use crate::auth::scopes;
+use crate::auth::scopes::{self, Lacking, Requirements};
 use crate::observe::blame::{Blame, Step};
 use crate::oci::error::ErrorCode;
 use crate::oci::operation::{Access, NotOci, Operation, Start};
 use crate::oci::query::Query;
 use crate::oci::reference::BadReference;
-use crate::profile::{Catalog, Delete};
 use crate::upstream::Upstream;
 
 /// One request of the API to one registry.
@@ -27,6 +26,8 @@ pub struct Call {
     /// What of the client's query goes to the registry.
     pub query: Query,
     pub ask: Ask,
+    /// Whether the registry takes digests only for what is asked.
+    pub by_digest: bool,
 }
 
 impl Call {
@@ -43,28 +44,28 @@ impl Call {
 pub fn classify(routed: Routed, method: &Method) -> Result<Call, Failure> {
     let upstream = routed.upstream.clone();
     let (operation, query) = recognise(&routed, method)?;
-    check_capability(&routed, &operation)?;
+    let required = requirements(&upstream, &operation)?;
     check_permission(&routed, &operation)?;
     let query = upstream_query(query, &operation)?;
     let ask = Ask {
         repository: operation.repository().cloned(),
-        scopes: scopes::for_operation(upstream.profile(), &operation),
+        scopes: required.scopes,
         access: operation.access(),
-        needs_login: operation == Operation::ListRepositories
-            && matches!(upstream.profile().catalog, Catalog::ByLogin | Catalog::Scoped { login: true, .. }),
+        lists_tags: matches!(operation, Operation::ListTags(_)),
         login: routed.terms.credentials.for_repository(operation.repository()).clone(),
-        by_login: operation == Operation::ListRepositories && upstream.profile().catalog == Catalog::ByLogin,
+        wants: required.login,
         lasting: Duration::ZERO,
         upstream,
     };
-    Ok(Call { routed: Arc::new(routed), operation, method: method.clone(), query, ask })
+    let by_digest = required.by_digest;
+    Ok(Call { routed: Arc::new(routed), operation, method: method.clone(), query, ask, by_digest })
 }
 
 /// The operation, and the query without a mount's source that may not be read: it is not to be had by mounting it
 /// either, though the blob may be sent.
 fn recognise(routed: &Routed, method: &Method) -> Result<(Operation, Query), Failure> {
     let (upstream, terms) = (&routed.upstream, &routed.terms);
-    let parse = |query: &Query| Operation::parse(method, &routed.path, query, upstream.profile().namespace);
+    let parse = |query: &Query| Operation::parse(method, &routed.path, query, &|name| upstream.known_as(name));
     let mut query = routed.query.clone();
     let mut operation = parse(&query).map_err(|why| {
         // Whoever may not push at all need not get the details of an upload right first.
@@ -99,24 +100,13 @@ fn not_oci(why: NotOci) -> Failure {
     }
 }
 
-/// What the registry cannot do is refused without asking it.
-fn check_capability(routed: &Routed, operation: &Operation) -> Result<(), Failure> {
-    let lacking = |what: &str, hint: &str| {
-        let message = format!("{} does not support {what}: {hint}", routed.upstream.host);
+/// What the registry wants; what it cannot do is refused without asking it.
+pub(super) fn requirements(upstream: &Upstream, operation: &Operation) -> Result<Requirements, Failure> {
+    scopes::for_operation(upstream.profile(), operation).map_err(|Lacking { what, hint }| {
+        let message = format!("{} does not support {what}: {hint}", upstream.host);
         Failure::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported, Blame::Registry, Step::Classify, message)
             .with_header(ALLOW, "")
-    };
-    let profile = routed.upstream.profile();
-    if let (Access::Push | Access::Delete, Some(hint)) = (operation.access(), profile.read_only) {
-        return Err(lacking("writing", hint));
-    }
-    match (operation, profile.catalog, profile.delete) {
-        (Operation::ListRepositories, Catalog::Lacking { hint }, _) => Err(lacking("listing its repositories", hint)),
-        (Operation::DeleteManifest(..) | Operation::DeleteBlob(..), _, Delete::Lacking { hint }) => {
-            Err(lacking("deleting", hint))
-        }
-        _ => Ok(()),
-    }
+    })
 }
 
 /// What the configuration does not allow is refused by name of the setting.

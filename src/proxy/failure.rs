@@ -1,5 +1,7 @@
 //! Every way a request can fail, as one thing: a status, an error body, and whose fault it is.
 
+use std::time::Duration;
+
 use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
@@ -121,23 +123,28 @@ impl Failure {
             }
             AuthError::Ping(why) => return Self::transport(why, registry, Step::Challenge),
             AuthError::Tls(_) => (bad_gateway, ErrorCode::Unavailable, Blame::Configuration, Step::Registry),
-            AuthError::Abandoned | AuthError::Shared(_) => {
+            AuthError::Abandoned | AuthError::Shared(_) | AuthError::WithoutLogin { .. } => {
                 (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown, Blame::Proxy, Step::Token)
             }
         };
         let message = match error.inner() {
             // Told before, to a client, and complete as it was.
             AuthError::Remembered(message) => message.clone(),
-            error => format!("{registry}: {error}"),
+            _ => format!("{registry}: {error}"),
         };
         let failure = Self::new(status, code, blame, step, message);
         match error.inner() {
             AuthError::TokenBusy { retry_after: Some(wait), .. } => {
-                failure.with_header(http::header::RETRY_AFTER, wait)
+                failure.with_header(http::header::RETRY_AFTER, &seconds(*wait).to_string())
             }
             _ => failure,
         }
     }
+}
+
+/// Whole seconds that are not too few.
+fn seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 /// A body that the client did not send to its end.

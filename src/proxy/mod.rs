@@ -7,6 +7,7 @@
 
 pub mod admit;
 pub mod answer;
+pub mod budget;
 pub mod call;
 pub mod document;
 pub mod exchange;
@@ -34,7 +35,9 @@ use crate::auth::authorizer::Authorizer;
 use crate::base::clock::WallClock;
 use crate::credential::secret::Reading;
 use crate::observe::metrics::Metrics;
+use crate::observe::process::Process;
 use crate::observe::reloads::Reloads;
+use crate::observe::seen::Seen;
 use route::Routes;
 use upload::Uploads;
 
@@ -45,9 +48,13 @@ pub use pipeline::handle;
 pub struct Proxy {
     /// The configuration in force.
     pub routes: ArcSwap<Routes>,
-    authorizer: Authorizer,
+    pub authorizer: Authorizer,
     pub metrics: Arc<Metrics>,
     pub reloads: Reloads,
+    clock: WallClock,
+    /// What the requests leave behind for people to look at.
+    pub seen: Arc<Seen>,
+    pub process: Process,
     /// Told to registries in `Via`, so that a request that comes back to us is recognised.
     instance: Box<str>,
     uploads: Uploads,
@@ -61,6 +68,9 @@ impl Proxy {
             authorizer: Authorizer::new(metrics.clone(), clock),
             reloads: Reloads::new(metrics.clone(), clock),
             metrics,
+            clock,
+            seen: Arc::new(Seen::new(clock)),
+            process: Process::new(clock),
             instance: format!("regpass-{:016x}", fastrand::u64(..)).into(),
             uploads,
         })
@@ -72,5 +82,15 @@ impl Proxy {
         self.authorizer.remember_only(&routes.used().iter().map(|used| used.upstream.id).collect());
         self.uploads.reconfigure(upload_keys, upload_spool);
         self.routes.store(Arc::new(routes));
+    }
+
+    /// The process is about to end: it is not ready for more.
+    pub fn drain(&self) {
+        self.process.drain();
+    }
+
+    /// What this process is called in `Via`.
+    pub fn instance(&self) -> &str {
+        &self.instance
     }
 }

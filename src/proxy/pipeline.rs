@@ -35,7 +35,7 @@ use crate::oci::operation::{Access, Operation};
 /// Answers one request. Every failure has become a response.
 pub async fn handle(proxy: Arc<Proxy>, front: Arc<Front>, request: Request<Incoming>) -> Response<StreamBody> {
     let (head, body) = request.into_parts();
-    let mut record = Record::begin(proxy.metrics.clone(), head.method.clone());
+    let mut record = Record::begin(proxy.metrics.clone(), proxy.seen.clone(), head.method.clone());
     let mut timing = Timing::default();
     let progress = Progress::begin();
     let outcome = tokio::select! {
@@ -44,6 +44,7 @@ pub async fn handle(proxy: Arc<Proxy>, front: Arc<Front>, request: Request<Incom
     };
     let outcome = outcome.unwrap_or_else(|| Err(too_slow(record.registry.as_deref())));
     let grant = record.grant;
+    (record.auth, record.upstream) = (timing.auth, timing.upstream);
     let mut response = match outcome {
         Ok(reply) => {
             record.status = Some(reply.status());
@@ -83,8 +84,7 @@ async fn serve(
         return answer::root(head, routes.status_page.as_deref()).map(Reply::Ready);
     }
     let found = routes.route(front, addressed.as_ref(), head)?;
-    record.registry = Some(found.upstream.host.as_str().into());
-    record.label = Some(found.upstream.label.clone());
+    record.is_for(found.upstream.host.as_str(), &found.upstream.label);
     let call = known(proxy, found, &head.method).await?;
     record.operation = call.operation.as_str();
     record.repository = call.operation.repository().map(|name| name.as_str().into());
@@ -117,10 +117,12 @@ async fn serve(
     reply::complete(proxy, call, outbound, landing, record, timing).await
 }
 
-/// The call, understood as the kind of registry wants it: who deletes at one whose kind is not known asks it first.
+/// The call, understood as the kind of registry wants it: who deletes at one whose kind is not known, or lists its
+/// repositories, asks it first.
 async fn known(proxy: &Proxy, routed: Routed, method: &Method) -> Result<Call, Failure> {
     let call = classify(routed.clone(), method)?;
-    if call.operation.access() != Access::Delete || !routed.upstream.is_strange() {
+    let depends = call.operation.access() == Access::Delete || call.operation == Operation::ListRepositories;
+    if !depends || !routed.upstream.is_strange() {
         return Ok(call);
     }
     proxy.authorizer.greet(&call.ask).await.map_err(|error| Failure::auth(&error, call.registry()))?;

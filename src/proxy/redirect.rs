@@ -12,7 +12,7 @@ use super::exchange::{Answer, Timing};
 use super::failure::Failure;
 use super::leg;
 use super::outbound::Outbound;
-use super::refusal;
+use super::{referrers, refusal};
 use crate::base::origin::{Scheme, Url};
 use crate::config::model::Redirects;
 use crate::net::body::drain;
@@ -47,7 +47,7 @@ impl From<Failure> for DeadEnd {
     }
 }
 
-/// Follows 301, 302, 303, 307 and 308 of blob, manifest and tag list reads.
+/// Follows 301, 302, 303, 307 and 308 of blob, manifest and tag list reads, and of referrers as far as they lead to an API.
 pub async fn follow(
     call: &Call,
     outbound: &Outbound,
@@ -55,11 +55,14 @@ pub async fn follow(
     record: &mut Record,
     timing: &mut Timing,
 ) -> Result<Landing, DeadEnd> {
-    let may_lead_on =
-        matches!(call.operation, Operation::ReadBlob(..) | Operation::ReadManifest(..) | Operation::ListTags(_));
+    let may_lead_on = |headers: &HeaderMap| match &call.operation {
+        Operation::ReadBlob(..) | Operation::ReadManifest(..) | Operation::ListTags(_) => true,
+        Operation::ListReferrers(_, digest) => referrers::are_asked_for_at(headers, digest),
+        _ => false,
+    };
     let Answer { mut response, authorization } = answer;
     let mut hop = Hop { url: outbound.url.clone(), authorization, crossed: false, count: 0 };
-    while may_lead_on && is_redirect(response.status()) {
+    while is_redirect(response.status()) && may_lead_on(response.headers()) {
         hop = hop.next(call, response.headers())?;
         // Within the registry's origin the next hop wants our authorization, which the client does not have.
         let hands_on = hop.crossed
@@ -76,16 +79,19 @@ pub async fn follow(
     if !hop.crossed {
         return Ok(Landing::Registry(if outbound.asks_by_get { as_head(response) } else { response }));
     }
+    let reads_blob = matches!(call.operation, Operation::ReadBlob(..));
     match response.status() {
         // S3, GCS and Azure answer an old signature with 403 or 400; a challenge is met by nobody.
         StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST | StatusCode::GONE => {
             let (head, body) = response.into_parts();
             let told = refusal::normalized(call, &head, body, Step::Redirect).await;
-            Err(DeadEnd::Expired(hop.failure(call, &format!("it answered {}: {}", head.status, told.message))))
+            let why = format!("it answered {}: {}", head.status, told.message);
+            let is_refused = head.status == StatusCode::FORBIDDEN && !reads_blob;
+            Err(DeadEnd::Expired(if is_refused { hop.refused(call, &why) } else { hop.failure(call, &why) }))
         }
         StatusCode::UNAUTHORIZED => {
             let why = "it asks for a login, and credentials are not sent to redirect targets";
-            Err(hop.failure(call, why).into())
+            Err(if reads_blob { hop.failure(call, why) } else { hop.refused(call, why) }.into())
         }
         _ => Ok(Landing::Elsewhere(response)),
     }
@@ -153,6 +159,16 @@ impl Hop {
         let response =
             leg::send(call, &request, (&self.url, Duration::ZERO), (Step::Redirect, &who), record, timing).await?;
         Ok(if sized_by_get { as_head(response) } else { response })
+    }
+
+    /// A place that has documents of its own, as a registry has, does not show this one to everybody.
+    fn refused(&self, call: &Call, why: &str) -> Failure {
+        let message = format!(
+            "{} sends reads on to {}, where the repository does not exist or is not public: {why}",
+            call.registry(),
+            self.url.origin
+        );
+        Failure::new(StatusCode::FORBIDDEN, ErrorCode::Denied, Blame::Registry, Step::Redirect, message)
     }
 
     fn failure(&self, call: &Call, why: &str) -> Failure {

@@ -1,7 +1,7 @@
 //! Registries without referrers, and those whose fallback tag is none.
 
-use http::header::RETRY_AFTER;
-use http::{StatusCode, response};
+use http::header::{LOCATION, RETRY_AFTER};
+use http::{HeaderMap, StatusCode, response};
 
 use super::call::Call;
 use super::document;
@@ -10,7 +10,7 @@ use super::headers::DOCKER_CONTENT_DIGEST;
 use crate::observe::blame::{Blame, Step};
 use crate::oci::error::ErrorCode;
 use crate::oci::operation::Operation;
-use crate::oci::reference::Reference;
+use crate::oci::reference::{Digest, Reference};
 
 /// Whether the registry has no referrers API: 404, a redirect to a web site (GHCR), 405, a page, or a rate limit
 /// that knows no end, which is what such pages answer.
@@ -28,6 +28,13 @@ pub(super) fn are_lacking(call: &Call, head: &response::Parts) -> bool {
         // A page beside another status is an outage or a refusal: to call that "no referrers" would hide signatures.
         status => status.is_redirection() || (status.is_success() && document::is_web_page(&head.headers)),
     }
+}
+
+/// Whether a redirect leads to the same question elsewhere, as registry.k8s.io's does, and not to a page about packages.
+pub(super) fn are_asked_for_at(redirect: &HeaderMap, digest: &Digest) -> bool {
+    let location = redirect.get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let path = location.split(['?', '#']).next().unwrap_or_default();
+    path.strip_suffix(digest.as_str()).is_some_and(|head| head.ends_with("/referrers/"))
 }
 
 /// 404 makes clients use the tag scheme; an invented empty index would hide signatures.

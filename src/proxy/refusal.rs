@@ -18,7 +18,7 @@ use crate::base::sent::Sent;
 use crate::net::body::read_limited;
 use crate::observe::blame::{Blame, Step};
 use crate::oci::challenge::Challenge;
-use crate::oci::error::{ErrorCode, ErrorEntry, one_line, readable};
+use crate::oci::error::{ErrorCode, ErrorEntry, is_specified, one_line, readable};
 use crate::oci::operation::Operation;
 
 /// An answer of 4xx or 5xx: code, message and detail as far as the upstream's body tells, the status kept.
@@ -35,9 +35,13 @@ pub async fn normalized(call: &Call, head: &response::Parts, body: Incoming, ste
     };
     let code = told
         .code
-        .filter(|_| head.status != StatusCode::UNAUTHORIZED)
+        .filter(|code| head.status != StatusCode::UNAUTHORIZED && is_understood(code, status))
         .unwrap_or_else(|| code_for(&call.operation, status).as_str().to_owned());
-    let message = told.message.unwrap_or_else(|| format!("{}: {who} answered {status}", call.registry()));
+    let mut message = told.message.unwrap_or_else(|| format!("{}: {who} answered {status}", call.registry()));
+    if let Some(Rejected(login)) = head.extensions.get().filter(|_| status == StatusCode::FORBIDDEN) {
+        message =
+            format!("{} refuses this anonymously, after rejecting the login from {login}: {message}", call.registry());
+    }
     let mut failure = Failure::new(status, ErrorCode::Unknown, blame, step, message);
     failure.code = code.into();
     failure.upstream_detail = told.detail;
@@ -71,6 +75,26 @@ pub async fn denied(call: &Call, grant: &Grant, head: &response::Parts, body: In
         Failure::new(StatusCode::FORBIDDEN, ErrorCode::Denied, Blame::Credential, Step::Registry, message);
     failure.upstream_detail = told.detail;
     failure
+}
+
+/// What a refusal in the registry's words means for whoever configured the login.
+pub fn of_login(call: &Call, grant: &Grant, told: &str) -> String {
+    let registry = call.registry();
+    format!(
+        "{registry} refuses the login from {}: {told}; see 'credential' of [registry.\"{registry}\"]",
+        grant.source()
+    )
+}
+
+/// Where the login came from that was rejected before the request went without it.
+#[derive(Clone, Debug)]
+struct Rejected(Box<str>);
+
+/// Remembers on a response that its request went without the login there is.
+pub fn note_rejected<B>(response: &mut Response<B>, grant: &Grant) {
+    if let Some(login) = &grant.fell_back_from {
+        response.extensions_mut().insert(Rejected(login.clone()));
+    }
 }
 
 fn asks_in_a_known_form(head: &response::Parts) -> bool {
@@ -118,6 +142,13 @@ impl Told {
         let message = Some(whole).filter(clean).and_then(|_| readable(&body)).filter(clean);
         Self { code: None, message, detail: Value::Null }
     }
+}
+
+/// Whether clients know what to do with a code. To many a 404 is an answer that they go on from (is there such a tag? a
+/// referrers API?), by the specification's code; Harbor has a word of its own there. Other errors end what they do,
+/// and people read the word.
+fn is_understood(code: &str, status: StatusCode) -> bool {
+    status != StatusCode::NOT_FOUND || is_specified(code)
 }
 
 /// The specification's code for a status whose body named none.

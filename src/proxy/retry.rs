@@ -2,18 +2,59 @@
 
 use std::time::Duration;
 
-use http::header::RETRY_AFTER;
 use http::{Response, StatusCode};
 
 use super::call::Call;
-use crate::oci::operation::Access;
+use super::outbound::Outbound;
+use crate::base::clock::WallClock;
+use crate::net::busy;
+use crate::net::payload::Payload;
+use crate::oci::operation::{Access, Operation};
 
-/// How long to wait before a read is tried again: what the registry says, when that is a moment. Whoever names a longer
-/// time, or none, is not asked again: the client hears of it, and waits better than we do.
-pub(super) fn pause<B>(call: &Call, response: &Response<B>) -> Option<Duration> {
-    let busy = matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
-    let seconds: u64 = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    (busy && call.operation.access() == Access::Pull && seconds <= MOST_SECONDS).then(|| Duration::from_secs(seconds))
+/// How often a request was put off, and for how long in all.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Waited {
+    tries: u32,
+    whole: Duration,
 }
 
-const MOST_SECONDS: u64 = 5;
+impl Waited {
+    /// How long to wait before the request is sent again: what the registry says, in seconds or as a date, or else
+    /// longer each time. Whoever wants more patience than a client can be expected to have is not asked again: the
+    /// client hears how long, and waits better than we do.
+    pub(super) fn pause<B>(
+        &mut self,
+        call: &Call,
+        outbound: &Outbound,
+        response: &Response<B>,
+        clock: WallClock,
+    ) -> Option<Duration> {
+        if !may_try_again(call, outbound, response.status()) {
+            return None;
+        }
+        // Whether there is anything behind a 429 to a question for referrers, only its words tell.
+        let is_page = matches!(call.operation, Operation::ListReferrers(..));
+        let told = busy::told(response.headers(), clock);
+        let wait = told.or_else(|| (!is_page).then(|| busy::backoff(self.tries)))?;
+        let whole = self.whole + wait;
+        if whole > PATIENCE {
+            return None;
+        }
+        *self = Self { tries: self.tries + 1, whole };
+        Some(wait)
+    }
+}
+
+/// A 429 has left undone what was asked for, a 503 perhaps not.
+fn may_try_again(call: &Call, outbound: &Outbound, status: StatusCode) -> bool {
+    let reads = call.operation.access() == Access::Pull;
+    match status {
+        StatusCode::TOO_MANY_REQUESTS if call.routed.upstream.profile().limits_are_long => false,
+        StatusCode::TOO_MANY_REQUESTS => reads || matches!(outbound.payload(), Payload::Held(_)),
+        StatusCode::SERVICE_UNAVAILABLE => reads,
+        _ => false,
+    }
+}
+
+/// All waits of one request together: it still has to be answered before its client is told that it is not.
+const PATIENCE: Duration = Duration::from_secs(15);

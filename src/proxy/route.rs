@@ -2,6 +2,7 @@
 //! default registry.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use dashmap::DashMap;
@@ -9,7 +10,7 @@ use http::{StatusCode, Uri, request};
 
 use super::admit::{Addressed, Front};
 use super::failure::Failure;
-use crate::base::host::RegistryHost;
+use crate::base::host::{HostPattern, RegistryHost};
 use crate::observe::blame::{Blame, Step};
 use crate::oci::error::ErrorCode;
 use crate::oci::name::RepositoryName;
@@ -36,6 +37,12 @@ pub struct Routes {
     pub aliases: HashMap<Box<str>, RegistryHost>,
     /// Host names that mean a registry.
     pub virtual_hosts: HashMap<Box<str>, RegistryHost>,
+    /// The registries that the configuration names, the default one first.
+    pub configured: Vec<RegistryHost>,
+    /// Its patterns, which mean registries that have yet to be asked for.
+    pub patterns: Vec<HostPattern>,
+    /// The file the configuration came from.
+    pub file: Option<PathBuf>,
     /// Where the status page is, if there is one.
     pub status_page: Option<Box<str>>,
     build: Box<Build>,
@@ -78,9 +85,12 @@ impl Outside {
 impl Routes {
     pub fn new(default_registry: RegistryHost, build: Box<Build>) -> Self {
         Self {
+            configured: vec![default_registry.clone()],
+            patterns: Vec::new(),
             default_registry,
             aliases: HashMap::new(),
             virtual_hosts: HashMap::new(),
+            file: None,
             status_page: None,
             build,
             registries: DashMap::new(),
@@ -153,6 +163,21 @@ impl Routes {
     /// The registries that were used since this configuration came into force.
     pub fn used(&self) -> Vec<Configured> {
         self.registries.iter().map(|known| known.clone()).collect()
+    }
+
+    /// Every registry that is configured, in that order, or in use.
+    pub fn registries(&self) -> Vec<Configured> {
+        let mut all: Vec<Configured> = Vec::new();
+        for registry in self.configured.iter().filter_map(|host| self.registry(host).ok()) {
+            if !all.iter().any(|known| known.upstream.host == registry.upstream.host) {
+                all.push(registry);
+            }
+        }
+        let mut others = self.used();
+        others.retain(|other| !all.iter().any(|known| known.upstream.host == other.upstream.host));
+        others.sort_by(|a, b| a.upstream.host.as_str().cmp(b.upstream.host.as_str()));
+        all.extend(others);
+        all
     }
 
     /// A virtual host of the configuration, or `<registry or alias>.localhost`; the listener's own names mean none.

@@ -15,7 +15,6 @@ use crate::net::body::drain;
 use crate::observe::record::Record;
 use crate::oci::operation::Operation;
 use crate::oci::reference::{Digest, Reference};
-use crate::profile::Delete;
 
 /// `call`, naming the digest that its tag stands for at this moment, where the registry wants that.
 pub async fn resolve(
@@ -25,9 +24,8 @@ pub async fn resolve(
     record: &mut Record,
     timing: &mut Timing,
 ) -> Result<Call, Failure> {
-    let by_digest = matches!(call.routed.upstream.profile().delete, Delete::ByDigest(_));
     let (name, tag) = match &call.operation {
-        Operation::DeleteManifest(name, tag @ Reference::Tag(_)) if by_digest => (name.clone(), tag.clone()),
+        Operation::DeleteManifest(name, tag @ Reference::Tag(_)) if call.by_digest => (name.clone(), tag.clone()),
         _ => return Ok(call),
     };
     let operation = Operation::ReadManifest(name.clone(), tag);

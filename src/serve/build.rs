@@ -65,8 +65,13 @@ impl Registries {
             move |host: &RegistryHost| registries.configured(&config, host, &tls)
         };
         let mut routes = Routes::new(config.default_registry.clone(), Box::new(build));
+        routes.file.clone_from(&config.file);
         for registry in &config.registries {
-            let HostPattern::Exact(host) = &registry.pattern else { continue };
+            let HostPattern::Exact(host) = &registry.pattern else {
+                routes.patterns.push(registry.pattern.clone());
+                continue;
+            };
+            routes.configured.push(host.clone());
             routes.aliases.extend(registry.alias.iter().map(|alias| (alias.clone(), host.clone())));
             routes.virtual_hosts.extend(registry.hosts.iter().map(|name| (name.clone(), host.clone())));
         }
@@ -107,6 +112,7 @@ impl Registries {
             told: Told::of(entry.profile, host),
             realm_hosts: entry.realm_hosts.clone(),
             upload_hosts: entry.upload_hosts.clone(),
+            hub_remotes: entry.hub_remotes.clone(),
             timeouts: config.timeouts,
             pace: Pace::default(),
             cutters: Semaphore::new(MOST_CUTTERS),

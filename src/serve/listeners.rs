@@ -16,6 +16,7 @@ use crate::admin;
 use crate::config::model::{Config, Listener};
 use crate::net::listen::{self, Close, Handle};
 use crate::net::socket::Socket;
+use crate::observe::process::Listening;
 use crate::proxy::admit::Front;
 use crate::proxy::{self, Proxy};
 
@@ -33,6 +34,13 @@ struct Open {
     socket: Arc<Socket>,
     address: SocketAddr,
     close: Close,
+}
+
+impl Open {
+    fn told(&self) -> Listening {
+        let registry = self.listener.registry.as_ref().map(|registry| registry.as_str().into());
+        Listening { address: self.address.to_string().into(), admin: self.role == Role::Admin, registry }
+    }
 }
 
 /// A listener that will accept.
@@ -57,6 +65,8 @@ pub(super) struct Listeners {
     open: Vec<Open>,
     /// The accept loops with their connections, also of listeners that are closed.
     serving: JoinSet<()>,
+    /// The same of admin listeners, which go on telling of the end until it has come.
+    telling: JoinSet<()>,
 }
 
 impl Listeners {
@@ -100,7 +110,9 @@ impl Listeners {
 
     /// Serves what was prepared, and closes what the configuration no longer has.
     pub(super) fn apply(&mut self, prepared: Prepared, proxy: &Arc<Proxy>) {
-        while self.serving.try_join_next().is_some() {}
+        for loops in [&mut self.serving, &mut self.telling] {
+            while loops.try_join_next().is_some() {}
+        }
         for (index, open) in std::mem::take(&mut self.open).into_iter().enumerate() {
             if prepared.stay.contains(&index) {
                 self.open.push(open);
@@ -113,9 +125,11 @@ impl Listeners {
             let message = if role == Role::Admin { "admin listening" } else { "listening" };
             info!(%address, registry = listener.registry.as_ref().map(tracing::field::display), "{message}");
             let (close, closing) = Close::new();
-            self.serving.spawn(listen::serve(socket.clone(), handler(role, proxy, &listener), closing));
+            let loops = if role == Role::Admin { &mut self.telling } else { &mut self.serving };
+            loops.spawn(listen::serve(socket.clone(), handler(role, proxy, &listener), closing));
             self.open.push(Open { role, listener, socket, address, close });
         }
+        proxy.process.listening(self.open.iter().map(Open::told).collect());
     }
 
     /// Where the status page is once `prepared` is served.
@@ -128,10 +142,15 @@ impl Listeners {
 
     /// Accepts nothing more, and returns when the last connection is over.
     pub(super) async fn close(mut self) {
-        for open in self.open.drain(..) {
+        let (admin, proxies): (Vec<Open>, Vec<Open>) = self.open.into_iter().partition(|open| open.role == Role::Admin);
+        for open in &proxies {
             open.close.close();
         }
         while self.serving.join_next().await.is_some() {}
+        for open in &admin {
+            open.close.close();
+        }
+        while self.telling.join_next().await.is_some() {}
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs::metadata;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::build::{TlsByRegistry, read_tls};
 use super::files::Files;
@@ -10,6 +11,8 @@ use crate::config::load::{load_and, places};
 use crate::config::model::Config;
 use crate::config::overrides::Overrides;
 use crate::config::problem::{Problem, Problems};
+use crate::net::dial::Network;
+use crate::net::proxies::{BadProxy, Proxies};
 
 /// A configuration that can be put in force.
 #[derive(Debug)]
@@ -17,6 +20,8 @@ pub struct Loaded {
     pub config: Config,
     /// The TLS files it names.
     pub tls: TlsByRegistry,
+    /// How the world is reached.
+    pub network: Network,
 }
 
 /// One reading, and what was read.
@@ -48,7 +53,25 @@ pub fn read(overrides: &Overrides, environment: Environment<'_>) -> Reading {
     let mut named = Files::default();
     let outcome = load_and(overrides, environment, |config| {
         named = Files::read(config.files());
-        read_tls(config)
+        match (read_tls(config), network(environment)) {
+            (Ok(tls), Ok(network)) => Ok((tls, network)),
+            (tls, network) => {
+                Err(Problems(tls.err().into_iter().chain(network.err()).flat_map(|some| some.0).collect()))
+            }
+        }
     });
-    Reading { outcome: outcome.map(|(config, tls)| Loaded { config, tls }), files: places.and(named) }
+    Reading {
+        outcome: outcome.map(|(config, (tls, network))| Loaded { config, tls, network }),
+        files: places.and(named),
+    }
+}
+
+fn network(environment: Environment<'_>) -> Result<Network, Problems> {
+    let proxies = Proxies::read(|name| environment.text(name).ok().flatten());
+    let proxies = proxies.map_err(|BadProxy { variable, why }| {
+        let hint =
+            "write it like http://proxy.example:3128, with user:password@ in front of the host if it wants a login";
+        Problems(vec![Problem { key: variable, what: why.to_owned(), hint: hint.to_owned(), ..Problem::default() }])
+    })?;
+    Ok(proxies.map_or(Network::Tcp, |proxies| Network::Proxied(Arc::new(proxies))))
 }

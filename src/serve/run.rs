@@ -21,7 +21,6 @@ use crate::config::problem::Problems;
 use crate::credential::environment::Environment;
 use crate::credential::sources::Sources;
 use crate::net;
-use crate::net::dial::Network;
 use crate::proxy::Proxy;
 
 /// Serves until a signal ends it. Exit code 0 after a drained stop, 1 when it cannot begin.
@@ -65,8 +64,9 @@ struct Service {
 
 impl Service {
     async fn begin(loaded: Loaded, mut inherited: Inherited) -> Result<Self, String> {
-        let sources = Arc::new(Sources::new(Environment::process(), Network::Tcp, WallClock::System));
-        let registries = Registries::new(sources.clone(), Network::Tcp);
+        let network = loaded.network;
+        let sources = Arc::new(Sources::new(Environment::process(), network.clone(), WallClock::System));
+        let registries = Registries::new(sources.clone(), network);
         let mut listeners = Listeners::default();
         let prepared =
             listeners.prepare(&loaded.config, &mut inherited).await.map_err(|error| cannot_listen(&error))?;
@@ -94,6 +94,7 @@ impl Service {
             }
         }
         notify::stopping();
+        self.proxy.drain();
         info!(seconds = DRAIN.as_secs(), "stopping: no new connections, open requests may finish");
         tokio::select! {
             () = self.listeners.close() => info!("stopped"),
@@ -127,7 +128,7 @@ impl Service {
         notify::ready();
     }
 
-    async fn replace(&mut self, Loaded { config, tls }: Loaded) -> Result<(), String> {
+    async fn replace(&mut self, Loaded { config, tls, .. }: Loaded) -> Result<(), String> {
         let prepared = self.listeners.prepare(&config, &mut Inherited::default()).await;
         let prepared = prepared.map_err(|error| cannot_listen(&error))?;
         let mut routes = self.registries.routes(&config, tls);

@@ -10,14 +10,17 @@ use tokio::sync::Semaphore;
 
 use crate::base::host::RegistryHost;
 use crate::base::origin::{Origin, Url};
+use crate::config::hub_remote::HubRemote;
 use crate::config::model::Timeouts;
 use crate::config::trusted_host::TrustedHost;
 use crate::net::address::{Guard, Home};
+use crate::net::circuit::Outage;
 use crate::net::client::{Client, Limits};
 use crate::net::dial::Network;
 use crate::net::pace::Pace;
 use crate::net::tls::TlsFiles;
 use crate::oci::challenge::Challenge;
+use crate::oci::name::RepositoryName;
 use crate::profile::{self, Profile};
 
 /// Tells upstreams apart, also two that stand for the same registry before and after a change of configuration.
@@ -47,6 +50,8 @@ pub struct Upstream {
     pub realm_hosts: Vec<TrustedHost>,
     /// Where its upload locations may lead, beside its own origin.
     pub upload_hosts: Vec<TrustedHost>,
+    /// Where it stands for Docker Hub.
+    pub hub_remotes: Vec<HubRemote>,
     pub timeouts: Timeouts,
     pub reach: Reach,
     /// How fast uploads to it have been of late.
@@ -125,6 +130,7 @@ impl Upstream {
         place(self) == place(other)
             && self.told.is_like(&other.told)
             && (&self.realm_hosts, &self.upload_hosts) == (&other.realm_hosts, &other.upload_hosts)
+            && self.hub_remotes == other.hub_remotes
             && (&self.reach.tls, self.reach.by_wildcard) == (&other.reach.tls, other.reach.by_wildcard)
     }
 
@@ -136,6 +142,12 @@ impl Upstream {
         }
     }
 
+    /// What is known of the registry, were this its first challenge.
+    pub fn profile_by(&self, challenges: &[Challenge], headers: &HeaderMap) -> &'static Profile {
+        let told = if self.is_strange() { profile::by_challenge(challenges, headers) } else { None };
+        told.unwrap_or_else(|| self.profile())
+    }
+
     /// Whether its first challenge has yet to tell what kind it is.
     pub fn is_strange(&self) -> bool {
         matches!(&self.told, Told::ByChallenge(found) if found.get().is_none())
@@ -143,8 +155,18 @@ impl Upstream {
 
     /// Learns from the first challenge what kind of registry it is.
     pub fn recognise(&self, challenges: &[Challenge], headers: &HeaderMap) {
+        self.recognise_by_signs(challenges, headers);
         if let Told::ByChallenge(found) = &self.told {
-            found.get_or_init(|| profile::by_challenge(challenges, headers).unwrap_or_else(profile::fallback));
+            found.get_or_init(profile::fallback);
+        }
+    }
+
+    /// The same from an answer that may be no challenge: without a sign it stays open what kind it is.
+    pub fn recognise_by_signs(&self, challenges: &[Challenge], headers: &HeaderMap) {
+        if let Told::ByChallenge(found) = &self.told
+            && let Some(profile) = profile::by_challenge(challenges, headers)
+        {
+            found.get_or_init(|| profile);
         }
     }
 
@@ -153,9 +175,22 @@ impl Upstream {
         self.clients().map(|clients| &clients.registry)
     }
 
+    /// The hosts that did not answer on its behalf when they were last asked: its own, token services, blob stores.
+    pub fn outages(&self) -> Vec<Outage> {
+        let Some(Ok(clients)) = self.reach.clients.get() else { return Vec::new() };
+        clients.registry.outages().into_iter().chain(clients.elsewhere.outages()).collect()
+    }
+
     fn clients(&self) -> Result<&Clients, BadTls> {
         let clients = self.reach.clients.get_or_init(|| self.connect().map_err(|error| error.to_string()));
         clients.as_ref().map_err(|why| BadTls(why.clone()))
+    }
+
+    /// What the registry calls a repository that a client names.
+    pub fn known_as(&self, name: RepositoryName) -> RepositoryName {
+        let name = self.profile().place(name);
+        let at_hub = |name| profile::hub().place(name);
+        self.hub_remotes.iter().find_map(|remote| remote.place(&name, at_hub)).unwrap_or(name)
     }
 
     /// A path of the API as a URL.

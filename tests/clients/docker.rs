@@ -32,9 +32,22 @@ async fn pulls_from_its_mirror_and_by_name(scene: &Scene) {
 
 /// `mirror` is where images of Docker Hub come from.
 pub(crate) async fn start(home: &Path, mirror: Option<String>) -> Daemon {
-    let settings = json!({
-        "registry-mirrors": Vec::from_iter(mirror),
+    let mut settings = settings(home);
+    settings["registry-mirrors"] = Vec::from_iter(mirror).into();
+    let file = home.join("daemon.json");
+    fs::write(&file, settings.to_string()).expect("daemon.json");
+    start_with(home, &file).await
+}
+
+/// What dockerd needs to run beside others.
+pub(crate) fn settings(home: &Path) -> Value {
+    json!({
         "data-root": home.join("data"),
+        "exec-root": home.join("exec"),
+        "pidfile": home.join("pid"),
+        "hosts": [socket(home)],
+        // Else it writes /etc/docker/key.json.
+        "deprecated-key-path": home.join("key.json"),
         // Pulling needs no network of its own, and the vfs driver nothing of the kernel.
         "storage-driver": "vfs",
         "bridge": "none",
@@ -42,19 +55,10 @@ pub(crate) async fn start(home: &Path, mirror: Option<String>) -> Daemon {
         "ip6tables": false,
         "ip-forward": false,
         "ip-masq": false,
-    });
-    start_with(home, settings).await
+    })
 }
 
-/// `settings` beside the places of what it keeps while it runs.
-pub(crate) async fn start_with(home: &Path, mut settings: Value) -> Daemon {
-    settings["exec-root"] = json!(home.join("exec"));
-    settings["pidfile"] = json!(home.join("pid"));
-    settings["hosts"] = json!([socket(home)]);
-    // Else it writes /etc/docker/key.json.
-    settings["deprecated-key-path"] = json!(home.join("key.json"));
-    let file = home.join("daemon.json");
-    fs::write(&file, settings.to_string()).expect("daemon.json");
+pub(crate) async fn start_with(home: &Path, file: &Path) -> Daemon {
     let mut command = private("dockerd", home);
     command.arg("--config-file").arg(file);
     let daemon = Daemon::start("dockerd", command);

@@ -20,10 +20,12 @@ const PATIENCE: Duration = Duration::from_secs(180);
 const LOG_TAIL: usize = 40;
 
 /// The Debian package of each program, where the two names differ.
-const PACKAGES: [(&str, &str); 9] = [
+const PACKAGES: [(&str, &str); 11] = [
+    ("chromedriver", "chromium-driver"),
     ("ctr", "containerd"),
     ("docker", "docker.io, or docker-cli from Debian 13 on"),
     ("dockerd", "docker.io"),
+    ("groff", "groff-base"),
     ("ip", "iproute2"),
     ("promtool", "prometheus"),
     ("setpriv", "util-linux"),

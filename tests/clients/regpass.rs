@@ -25,7 +25,7 @@ impl Regpass {
         let mut command = plain(Path::new(env!("CARGO_BIN_EXE_regpass")), home.path());
         command.args(["--log", "json", "serve", "--config"]).arg(file);
         let daemon = Daemon::start("regpass", command);
-        let address = daemon.line(listening).await;
+        let address = daemon.line(|line| address_after(line, "listening")).await;
         Self { address, daemon, _home: home }
     }
 
@@ -38,6 +38,11 @@ impl Regpass {
         format!("http://{}{path}", self.image("").trim_end_matches('/'))
     }
 
+    /// Where the admin listener is, when the configuration has one.
+    pub(crate) async fn admin(&self) -> SocketAddr {
+        self.daemon.line(|line| address_after(line, "admin listening")).await
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.daemon.id()
     }
@@ -48,9 +53,10 @@ impl Regpass {
     }
 }
 
-fn listening(line: &str) -> Option<SocketAddr> {
+/// The address in a line of the log with this message.
+fn address_after(line: &str, message: &str) -> Option<SocketAddr> {
     let line: Value = serde_json::from_str(line).ok()?;
-    if line["message"] != "listening" {
+    if line["message"] != message {
         return None;
     }
     line["address"].as_str()?.parse().ok()

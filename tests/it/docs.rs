@@ -1,5 +1,7 @@
 //! `docs/seed.md` names the test behind each of its rows: here they are held to each other.
 
+mod registries;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

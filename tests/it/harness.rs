@@ -10,20 +10,23 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 
+use regpass::admin;
 use regpass::base::clock::WallClock;
 use regpass::config::{self, Environment, model::Config, overrides::Overrides};
 use regpass::credential::{environment, sources::Sources};
 use regpass::net::dial::Network;
 use regpass::net::listen::{Handle, serve_stream};
+use regpass::observe::process::Listening;
 use regpass::proxy::admit::Front;
 use regpass::proxy::{self, Proxy};
 use regpass::serve::build::{self, Registries};
 
 use crate::sim::{Image, Registry, Sim};
 
-/// regpass with one listener.
+/// regpass with one listener, and the admin listener.
 pub struct Regpass {
     handle: Handle,
+    admin: Handle,
     pub proxy: Arc<Proxy>,
     registries: Arc<Registries>,
     sources: Arc<Sources>,
@@ -74,7 +77,12 @@ impl Regpass {
             let proxy = proxy.clone();
             Arc::new(move |request| Box::pin(proxy::handle(proxy.clone(), front.clone(), request)))
         };
-        Self { handle, proxy, registries, sources }
+        let admin: Handle = {
+            let (proxy, hosts) = (proxy.clone(), config.admin.map(|admin| admin.listener.hosts).unwrap_or_default());
+            let front = Front { pinned: None, hosts };
+            Arc::new(move |request| Box::pin(std::future::ready(admin::handle(&proxy, &front, request))))
+        };
+        Self { handle, admin, proxy, registries, sources }
     }
 
     /// Puts another configuration in force, as a reload does.
@@ -82,6 +90,12 @@ impl Regpass {
         let config = load(text);
         let routes = self.registries.routes(&config, build::read_tls(&config).unwrap());
         self.proxy.reconfigure(routes, build::upload_keys(&config, &self.sources), config.upload_spool);
+    }
+
+    /// Says that its listeners are open, as who opens them does.
+    pub fn listens(&self) {
+        let listening = |address: &str, admin| Listening { address: address.into(), admin, registry: None };
+        self.proxy.process.listening(vec![listening("127.0.0.1:5050", false), listening("127.0.0.1:5051", true)]);
     }
 
     /// What answers a connection's requests, for tests that bring their own streams.
@@ -97,30 +111,52 @@ impl Regpass {
         self.send(request(Method::HEAD, target)).await
     }
 
+    /// Asks the admin listener.
+    pub async fn ask(&self, request: Request<Bytes>) -> Reply {
+        exchange(&self.admin, request).await
+    }
+
+    /// What the admin listener has at `target`.
+    pub async fn admin(&self, target: &str) -> Reply {
+        self.ask(request(Method::GET, target)).await
+    }
+
+    /// `/status.json`.
+    pub async fn status(&self) -> Value {
+        let reply = self.admin("/status.json").await;
+        assert_eq!((reply.status.as_u16(), reply.header("content-type")), (200, Some("application/json")));
+        reply.json()
+    }
+
     pub async fn send(&self, request: Request<Bytes>) -> Reply {
-        let (ours, theirs) = tokio::io::duplex(256 * 1024);
-        let serving = tokio::spawn(serve_stream(theirs, self.handle.clone()));
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(ours)).await.unwrap();
-        let driving = tokio::spawn(connection);
-        let response = sender.send_request(request.map(Full::new)).await.unwrap();
-        let (head, mut body) = response.into_parts();
-        let (mut read, mut whole) = (Vec::new(), true);
-        while let Some(frame) = body.frame().await {
-            match frame {
-                Ok(frame) => read.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data)),
-                Err(_) => whole = false,
-            }
-        }
-        drop((sender, body));
-        let _ = driving.await;
-        let _ = serving.await;
-        Reply { status: head.status, headers: head.headers, body: read.into(), whole }
+        exchange(&self.handle, request).await
     }
 
     /// The metric lines that start with `name`.
     pub fn metric(&self, name: &str) -> Vec<String> {
         self.proxy.metrics.render().lines().filter(|line| line.starts_with(name)).map(ToOwned::to_owned).collect()
     }
+}
+
+/// One request on a connection of its own.
+async fn exchange(handle: &Handle, request: Request<Bytes>) -> Reply {
+    let (ours, theirs) = tokio::io::duplex(256 * 1024);
+    let serving = tokio::spawn(serve_stream(theirs, handle.clone()));
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(ours)).await.unwrap();
+    let driving = tokio::spawn(connection);
+    let response = sender.send_request(request.map(Full::new)).await.unwrap();
+    let (head, mut body) = response.into_parts();
+    let (mut read, mut whole) = (Vec::new(), true);
+    while let Some(frame) = body.frame().await {
+        match frame {
+            Ok(frame) => read.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data)),
+            Err(_) => whole = false,
+        }
+    }
+    drop((sender, body));
+    let _ = driving.await;
+    let _ = serving.await;
+    Reply { status: head.status, headers: head.headers, body: read.into(), whole }
 }
 
 impl Reply {

@@ -22,8 +22,9 @@ async fn an_answer_of_somebody_busy_teaches_nothing() {
     for status in [429, 500, 502, 503] {
         let sim = Sim::memory();
         let (registry, regpass) = scene(&sim).await;
-        registry.registry().inject(Fault::text(status, "busy").times(1));
+        let busy = registry.registry().inject(Fault::text(status, "busy"));
         assert_eq!(regpass.get(APP).await.status.as_u16(), status);
+        busy.lift();
         sim.ledger().take();
         registry.registry().inject(Fault::delay(Duration::from_millis(20)));
         assert!(join_all((0..50).map(|_| regpass.get(APP))).await.iter().all(|reply| reply.status == 200));

@@ -12,6 +12,7 @@ mod log;
 mod stage;
 mod wire;
 
+mod admin;
 mod challenges;
 mod clouds;
 mod credentials;
@@ -30,6 +31,7 @@ mod redirects;
 mod registries;
 mod reload;
 mod routing;
+mod rules;
 mod safety;
 mod simulators;
 mod stale_logins;

@@ -45,6 +45,13 @@ impl Keeper {
         self.born + Duration::from_millis(self.used.load(Ordering::Relaxed))
     }
 
+    /// Whether a lease that came at `came` is used: at all since then, and not only in the first half of a long life. A
+    /// token of twelve hours that nobody has had for six belongs to a login that there is no more, or to a job that is done.
+    pub(super) fn is_in_use<V>(&self, lease: &Lease<V>, came: Instant, now: Instant) -> bool {
+        let idle = now.saturating_duration_since(self.last_use());
+        self.is_warm(lease, now) || (self.last_use() > came && idle < (lease.lifetime() / 2).max(SHORT_LIFE))
+    }
+
     /// Whether a lease was used so lately that it may well be used again.
     pub(super) fn is_warm<V>(&self, lease: &Lease<V>, now: Instant) -> bool {
         now.saturating_duration_since(self.last_use()) < WARM.min(lease.lifetime().mul_f64(1.25))
@@ -61,5 +68,7 @@ impl Drop for Kept {
     }
 }
 
+/// A life up to this is not divided into halves.
+const SHORT_LIFE: Duration = Duration::from_secs(10 * 60);
 /// Longer than a minute: clients that poll do so by the minute.
 const WARM: Duration = Duration::from_secs(90);

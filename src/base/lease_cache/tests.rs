@@ -128,6 +128,20 @@ async fn a_lease_that_is_not_used_again_is_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_long_lease_that_was_used_for_a_while_and_then_no_more_is_not_renewed() {
+    for (seconds, used_for, fetches) in [(43200, 2700, 1), (43200, 20_000, 2), (4500, 1000, 1), (300, 60, 2)] {
+        let (cache, issuer) = (cache(), Issuer::new(seconds));
+        for _ in 0..=used_for / 60 {
+            issuer.get(&cache, 1).await.unwrap();
+            sleep(Duration::from_secs(60)).await;
+        }
+        sleep(Duration::from_secs(100_000)).await;
+        assert_eq!(issuer.fetches(), fetches, "{seconds} s, used for {used_for} s");
+        assert!(cache.held().is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_comes_every_minute_does_not_wait_for_a_short_lease() {
     let (cache, issuer) = (cache(), Issuer::new(60));
     issuer.get(&cache, 1).await.unwrap();
@@ -186,6 +200,30 @@ async fn a_failing_renewal_keeps_the_lease_to_its_end() {
     assert!((2..=6).contains(&tries), "{tries} tries: pauses lie between failed renewals");
     sleep(Duration::from_secs(60)).await;
     assert_eq!(*cache.get_or_fetch(&"group", &Level(1), fetch).await.unwrap_err(), Failure::Hiccup);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_renewal_is_tried_again_only_when_somebody_needs_it() {
+    let cache = cache();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let fetch = {
+        let calls = calls.clone();
+        move || {
+            let first = calls.fetch_add(1, Ordering::Relaxed) == 0;
+            async move {
+                if first { Ok(Lease::new(1, Instant::now(), Duration::from_secs(1000))) } else { Err(Failure::Refused) }
+            }
+        }
+    };
+    for _ in 0..16 {
+        let held = cache.get_or_fetch(&"group", &Level(1), fetch.clone()).await.unwrap();
+        assert_eq!(held.lease.value, 1, "it is good to its end");
+        sleep(Duration::from_secs(60)).await;
+    }
+    assert_eq!(calls.load(Ordering::Relaxed), 2, "one renewal, however long is left");
+    let held = cache.get_or_fetch(&"group", &Level(1), fetch.clone()).await.unwrap().lease;
+    cache.get_or_fetch_newer(&"group", &Level(1), &held, fetch).await.unwrap();
+    assert_eq!(calls.load(Ordering::Relaxed), 3);
 }
 
 #[tokio::test(start_paused = true)]

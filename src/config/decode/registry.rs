@@ -7,6 +7,7 @@ use super::document::{Entry, Section};
 use super::key::Keys;
 use super::{access, credential};
 use crate::base::host::HostPattern;
+use crate::config::hub_remote::HubRemote;
 use crate::config::model::{
     ClientCertificate, CredentialSource, Defaults, Identity, Redirects, Registry, RepositoryRules,
 };
@@ -14,6 +15,7 @@ use crate::config::patterns::{RepositoryPattern, RepositoryPatterns};
 use crate::config::problem::{Fault, Place};
 use crate::config::trusted_host::TrustedHost;
 use crate::config::values;
+use crate::oci::name::RepositoryName;
 use crate::oci::operation::Access;
 use crate::profile::{self, Profile};
 
@@ -63,6 +65,7 @@ fn registry(key: &str, entry: Entry<'_>, defaults: &Defaults, names: &mut Names)
             .unwrap_or(Redirects::Follow),
         realm_hosts: trusted_hosts(&section, "realm_hosts"),
         upload_hosts: trusted_hosts(&section, "upload_hosts"),
+        hub_remotes: hub_remotes(&section),
         ca: section.get("ca").and_then(|entry| credential::path(&entry)),
         client_certificate: section.get("client_certificate").and_then(client_certificate),
         identities: section.get("identity").map(|entry| identities(&entry, &pattern, known_as)).unwrap_or_default(),
@@ -144,6 +147,10 @@ fn trusted_hosts(section: &Section<'_>, name: &str) -> Vec<TrustedHost> {
     section.get(name).and_then(|entry| entry.parse_list(values::trusted_host)).unwrap_or_default()
 }
 
+fn hub_remotes(section: &Section<'_>) -> Vec<HubRemote> {
+    section.get("hub_remotes").and_then(|entry| entry.parse_list(values::hub_remote)).unwrap_or_default()
+}
+
 fn registry_credential(
     section: &Section<'_>,
     pattern: &HostPattern,
@@ -207,11 +214,12 @@ fn rules(entry: Entry<'_>, profile: Option<&'static Profile>) -> RepositoryRules
 }
 
 fn patterns(entry: &Entry<'_>, profile: Option<&'static Profile>) -> RepositoryPatterns {
-    let namespace = profile.and_then(|profile| profile.namespace);
+    // Patterns see the name the registry knows, which has two components at least where short ones are moved.
+    let moved = profile.and_then(|profile| Some(profile.place(RepositoryName::parse("short").ok()?)));
+    let namespace = moved.as_ref().and_then(|moved| moved.as_str().strip_suffix("/short"));
     let pattern = |text: &str| -> Result<RepositoryPattern, Fault> {
         let pattern = values::repository_pattern(text)?;
         match namespace {
-            // Patterns see the name the registry knows, which there has two components at least.
             Some(namespace) if !text.contains('/') && text != "**" => {
                 let hint = format!("write \"{namespace}/{pattern}\" or \"{pattern}/**\"");
                 Err(Fault::new(format!("it matches nothing: names of one component live below {namespace}/ there"))
@@ -282,6 +290,7 @@ pub(super) const REGISTRY: Keys = &[
     ("redirects", "\"follow\""),
     ("realm_hosts", "[\"token.example.com\"]"),
     ("upload_hosts", "[\"uploads.example.com\"]"),
+    ("hub_remotes", "[\"hubproxy\"]"),
     ("ca", "\"/etc/regpass/ca.pem\""),
     ("client_certificate", "{ certificate = \"/path/cert.pem\", key = \"/path/key.pem\" }"),
     ("identity", "[{ repositories = [\"acme/**\"], credential = { source = \"docker\" } }]"),

@@ -32,9 +32,9 @@ async fn the_closest_identity_serves_a_repository() {
         ("other/base", "base"),
     ] {
         let name = RepositoryName::parse(repository).ok();
-        let provider = credentials.for_repository(name.as_ref());
+        let login = credentials.for_repository(name.as_ref());
         let expected = sources.build(&bearer(token));
-        assert!(Arc::ptr_eq(provider, &expected), "{repository}");
-        fetch(&**provider, "ghcr.io").await.unwrap();
+        assert!(Arc::ptr_eq(&login.provider, &expected), "{repository}");
+        fetch(&*login.provider, "ghcr.io").await.unwrap();
     }
 }

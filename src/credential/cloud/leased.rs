@@ -84,7 +84,7 @@ impl<L: Lender> Leased<L> {
         let key = Key(self.lender.key(wanted).await?);
         let obtained = self.held(&key).await?;
         let obtained = if obtained.fresh { obtained } else { self.newer_if_refused(&key, obtained).await? };
-        Ok(obtained.lease.value.clone())
+        Ok(obtained.lease.value.clone().until(obtained.lease.expires()))
     }
 
     async fn held(&self, key: &Key<L::Key>) -> Result<Obtained<Found>, CredentialError> {
@@ -165,6 +165,14 @@ impl<L: Lender> CredentialProvider for Leased<L> {
         refused.retain(|id| held.contains(id));
         if held.contains(&id) {
             refused.insert(id);
+        }
+    }
+
+    fn doubted(&self, id: CredentialId) {
+        let now = Instant::now();
+        let is_new = self.leases.held().iter().any(|((), _, lease)| lease.value.id == id && lease.is_new(now));
+        if !is_new {
+            self.refused(id);
         }
     }
 }

@@ -20,7 +20,13 @@ pub(super) const DOCKER_HUB: Profile = Profile {
     catalog: Catalog::Lacking {
         hint: "Docker Hub has no catalog; list the repositories of a namespace at https://hub.docker.com/v2/namespaces/<name>/repositories/",
     },
+    limits_are_long: true,
     evidence: &[
+        Evidence {
+            what: "429 is the limit of pulls in six hours, by account or address",
+            source: "docs.docker.com, Docker Hub pull usage and limits",
+            date: "2026",
+        },
         Evidence {
             what: "API at registry-1.docker.io, same at index.docker.io; service registry.docker.io answers 503; token 300 s; library/; catalog scope refused with 400; anonymous pull,push reduced to pull; delete 202",
             source: "toddysm.com, Authenticating with OCI Registries - Docker Hub Implementation",

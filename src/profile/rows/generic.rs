@@ -28,10 +28,13 @@ pub(super) const GENERIC: Profile = Profile {
     delete: Delete::Actions(&[Action::Delete]),
     uploads: Uploads { longest_put: None, whole_by_post: true, chunks: Chunks::Any, mounts: Mounts::Any },
     expired: &[],
+    challenges_with_403: false,
     blob_head_by_get: false,
+    heads_hide_scope: false,
     referrers_are_pages: false,
     reads_tags_as_digests: false,
     tag_actions: &[],
+    limits_are_long: false,
     fallback_lifetime: Duration::from_secs(60),
     evidence: &[Evidence {
         what: "60 s where a token reply names no lifetime; scopes by method",

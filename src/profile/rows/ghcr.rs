@@ -9,6 +9,7 @@ pub(super) const GHCR: Profile = Profile {
     catalog: Catalog::Scoped { scope: "repository:user/image:pull", login: true },
     uploads: Uploads { chunks: Chunks::RangedUpTo(4 * MIB), ..ANY_UPLOAD },
     referrers_are_pages: true,
+    limits_are_long: true,
     delete: Delete::Lacking {
         hint: "the registry deletes nothing over this API; delete the package version on its web page or over the vendor's REST API (/user/packages/container/<name>/versions)",
     },
@@ -20,8 +21,13 @@ pub(super) const GHCR: Profile = Profile {
         },
         Evidence {
             what: "403 from the token service for private and missing repositories",
-            source: "same, update",
+            source: "toddysm.com, Authenticating with OCI Registries - GitHub Container Registry (GHCR) Implementation, update",
             date: "2024-03-04",
+        },
+        Evidence {
+            what: "a secondary rate limit asks for some minutes, and asking on makes it longer",
+            source: "docs.github.com, Rate limits for the REST API; kubeswift#452",
+            date: "2026",
         },
         Evidence {
             what: "referrers are a 303 to github.com, which answers 429 and a page",

@@ -1,11 +1,12 @@
 //! NVIDIA's NGC.
 
 use super::GENERIC;
-use crate::profile::{Evidence, Profile};
+use crate::profile::{Catalog, Evidence, Profile};
 
 pub(super) const NGC: Profile = Profile {
     name: "ngc",
     hosts: &["nvcr.io"],
+    catalog: Catalog::Lacking { hint: "images are searched at https://catalog.ngc.nvidia.com" },
     evidence: &[
         Evidence {
             what: "realm /proxy_auth without a service; a login of its own for API keys, $oauthtoken; Basic is refused everywhere else; tokens of 600 s by GET",

@@ -21,31 +21,57 @@ use crate::oci::error::ErrorCode;
 use crate::oci::query::Query;
 use crate::profile::Chunks;
 
+/// How a body goes to the registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    AsItIs,
+    /// In ranged chunks of `size` bytes, the first of which begins at `first`.
+    InPieces {
+        first: u64,
+        size: u64,
+    },
+    /// With the PUT, until when it stays here.
+    Kept,
+    /// As the one chunk of its blob.
+    Alone,
+}
+
 impl Upload<'_> {
     /// A chunk, by the profile as it is, in pieces, or kept for later.
     pub(super) async fn chunk(&mut self, stage: Stage, body: Incoming) -> Result<Response<StreamBody>, Failure> {
         let range = self.content_range()?;
         let query = self.call.query.clone();
-        let (headers, stage) = match (self.call.routed.upstream.profile().uploads.chunks, range) {
-            (Chunks::Whole, _) if range.is_some() || stage.kept.is_some() => {
+        let (headers, stage) = match self.way(&stage, range, &body) {
+            Way::Kept => {
                 check_range(range, &body)?;
                 self.keep(stage, body, range).await?
             }
-            (Chunks::Whole, None) => self.only_chunk(stage, &query, body).await?,
-            (Chunks::RangedUpTo(most), Some(range)) if range.length() > most => {
-                check_range(Some(range), &body)?;
-                self.send_pieces(stage, &query, body, (range.first, most)).await?
-            }
-            (Chunks::Sized(size), _) if body.size_hint().exact().is_none() => {
-                let first = range.map_or(stage.received, |range| range.first);
+            Way::Alone => self.only_chunk(stage, &query, body).await?,
+            Way::InPieces { first, size } => {
+                check_range(range, &body)?;
                 self.send_pieces(stage, &query, body, (first, size)).await?
             }
-            _ => {
+            Way::AsItIs => {
                 let payload = self.payload(body);
                 self.patch(stage, &query, payload, range).await?
             }
         };
         self.goes_on(StatusCode::ACCEPTED, &headers, &stage).await
+    }
+
+    /// How the registry takes a body that comes with this range.
+    pub(super) fn way(&self, stage: &Stage, range: Option<ContentRange>, body: &Incoming) -> Way {
+        match (self.call.routed.upstream.profile().uploads.chunks, range) {
+            (Chunks::Whole, None) if stage.kept.is_none() => Way::Alone,
+            (Chunks::Whole, _) => Way::Kept,
+            (Chunks::RangedUpTo(size), Some(range)) if range.length() > size => {
+                Way::InPieces { first: range.first, size }
+            }
+            (Chunks::Sized(size), _) if body.size_hint().exact().is_none() => {
+                Way::InPieces { first: range.map_or(stage.received, |range| range.first), size }
+            }
+            _ => Way::AsItIs,
+        }
     }
 
     /// Sends one PATCH.

@@ -1,18 +1,17 @@
 //! The PUT that ends an upload.
 
 use http::{Method, Response};
-use http_body::Body as _;
 use hyper::body::Incoming;
 
 use super::super::failure::Failure;
 use super::Upload;
+use super::chunk::Way;
 use super::seal::Stage;
 use super::step::Early;
 use crate::net::body::StreamBody;
 use crate::net::payload::Payload;
 use crate::oci::query::Query;
 use crate::oci::reference::Digest;
-use crate::profile::Chunks;
 
 impl Upload<'_> {
     /// Ends the upload; a body that is more than the registry takes with the PUT goes before it by PATCH.
@@ -26,17 +25,12 @@ impl Upload<'_> {
         if let Some(id) = stage.kept {
             return self.finish_kept((stage, id), digest, &query, body).await;
         }
-        match self.call.routed.upstream.profile().uploads.chunks {
-            Chunks::Sized(size) if body.size_hint().exact().is_none() => {
-                let first = stage.received;
-                let (_, stage) = self.send_pieces(stage, &without_digest(&query), body, (first, size)).await?;
-                self.put(stage, digest, &query, Payload::none()).await
-            }
-            _ => {
-                let payload = self.payload(body);
-                self.put(stage, digest, &query, payload).await
-            }
+        if let Way::InPieces { first, size } = self.way(&stage, None, &body) {
+            let (_, stage) = self.send_pieces(stage, &without_digest(&query), body, (first, size)).await?;
+            return self.put(stage, digest, &query, Payload::none()).await;
         }
+        let payload = self.payload(body);
+        self.put(stage, digest, &query, payload).await
     }
 
     pub(super) async fn put(

@@ -24,11 +24,10 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 
 use super::Proxy;
-use super::call::Call;
+use super::call::{Call, requirements};
 use super::exchange::Timing;
 use super::failure::Failure;
 use super::reply::Reply;
-use crate::auth::scopes;
 use crate::credential::secret::Reading;
 use crate::net::payload::Payload;
 use crate::net::progress::Progress;
@@ -133,7 +132,7 @@ impl Upload<'_> {
         if upstream.is_strange() {
             let greeted = self.proxy.authorizer.greet(&self.call.ask).await;
             greeted.map_err(|error| Failure::auth(&error, self.call.registry()))?;
-            self.call.ask.scopes = scopes::for_operation(upstream.profile(), &self.call.operation);
+            self.call.ask.scopes = requirements(&upstream, &self.call.operation)?.scopes;
         }
         Ok(())
     }

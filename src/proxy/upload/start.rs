@@ -3,11 +3,11 @@
 use http::{Method, Response, StatusCode, response};
 use hyper::body::Incoming;
 
+use super::super::call::requirements;
 use super::super::failure::Failure;
 use super::Upload;
 use super::seal::Stage;
 use super::step::Early;
-use crate::auth::scopes;
 use crate::net::body::StreamBody;
 use crate::net::payload::Payload;
 use crate::observe::blame::Step as BlamedStep;
@@ -51,7 +51,7 @@ impl Upload<'_> {
                 Err(_) => {}
             }
         }
-        self.forget_source();
+        self.forget_source()?;
         self.session().await
     }
 
@@ -94,14 +94,15 @@ impl Upload<'_> {
     }
 
     /// From here on it is an upload like any other.
-    fn forget_source(&mut self) {
-        let Operation::StartUpload(name, _) = &self.call.operation else { return };
+    fn forget_source(&mut self) -> Result<(), Failure> {
+        let Operation::StartUpload(name, _) = &self.call.operation else { return Ok(()) };
         let operation = Operation::StartUpload(name.clone(), Start::Session);
         for key in ["mount", "from"] {
             self.call.query.remove(key);
         }
-        self.call.ask.scopes = scopes::for_operation(self.call.routed.upstream.profile(), &operation);
+        self.call.ask.scopes = requirements(&self.call.routed.upstream, &operation)?.scopes;
         self.call.operation = operation;
+        Ok(())
     }
 }
 

@@ -22,6 +22,7 @@ impl Reader {
         let words: Vec<&str> = command.split_whitespace().skip_while(|word| is_assignment(word)).collect();
         match words[..] {
             ["regpass", "check", ..] => return self.checks(command).await,
+            ["regpass", "setup", "docker"] => return self.sets_up(command).await,
             ["regpass", ..] => return self.runs_the_sidecar(command).await,
             ["docker", ..] => self.needs_dockerd().await,
             ["ctr", ..] => {
@@ -87,6 +88,13 @@ impl Reader {
             assert_eq!(reply.header("docker-content-digest"), Some(&*remote.image.digest), "{command}");
             assert_eq!(reply.header("content-type"), Some(INDEX), "{command}");
         }
+    }
+
+    /// It prints the file that the page showed before, and wrote.
+    async fn sets_up(&self, command: &str) {
+        let printed: Value = serde_json::from_str(&stdout(&mut self.sh(command)).await).expect("JSON");
+        let shown = fs::read("/etc/docker/daemon.json").expect("daemon.json");
+        assert_eq!(printed, serde_json::from_slice::<Value>(&shown).expect("JSON"), "{command}");
     }
 
     async fn checks(&mut self, command: &str) {

@@ -188,3 +188,17 @@ async fn over_real_sockets_the_metadata_server_is_reached_without_tls() {
     assert_eq!(Regpass::start_in(&sim, &config, around).get(APP).await.status, 200);
     sim.finish();
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_what_was_lent_is_told() {
+    let scene = Scene::new().await;
+    let regpass = scene.on_machine();
+    let login = regpass.status().await["registries"][0]["credentials"][0].clone();
+    let nothing = (&json!("google"), &json!(null), &json!(null));
+    assert_eq!((&login["source"], &login["identity"], &login["expires_in_seconds"]), nothing, "nobody asked yet");
+    assert_eq!(regpass.get(APP).await.status, 200);
+    let login = regpass.status().await["registries"][0]["credentials"][0].clone();
+    let left = login["expires_in_seconds"].as_f64().unwrap();
+    assert!((3000.0..3600.0).contains(&left), "{login}");
+    scene.sim.finish();
+}

@@ -1,7 +1,7 @@
 //! Logins that a cloud lends, through the proxy: how each source has one, how long it lasts, and what trouble does.
 
 mod azure;
-mod ecr;
+pub mod ecr;
 mod google;
 mod lasting;
 mod secrecy;
@@ -19,7 +19,7 @@ use crate::harness::{Regpass, only};
 use crate::sim::{Azure, Directory, Family, Google, Image, Preset, Registry, Sim};
 
 /// Private: whoever sees it has a login.
-const APP: &str = "/v2/acme/images/app/manifests/1";
+pub const APP: &str = "/v2/acme/images/app/manifests/1";
 
 /// Environment variables.
 fn variables(variables: &[(&str, &str)]) -> Environment {
@@ -34,15 +34,15 @@ async fn registry(sim: &Sim, mut preset: Preset, host: &str) -> Registry {
 }
 
 /// Google, one of its registries, and a folder for key files.
-struct Scene {
-    sim: Sim,
-    registry: Registry,
-    google: Google,
-    folder: TempDir,
+pub struct Scene {
+    pub sim: Sim,
+    pub registry: Registry,
+    pub google: Google,
+    pub folder: TempDir,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let sim = Sim::memory();
         let registry = registry(&sim, Preset::google(), "europe-docker.pkg.dev").await;
         let google = Google::start(&sim, &registry).await;
@@ -67,7 +67,7 @@ impl Scene {
     }
 
     /// regpass with the service account's key.
-    fn with_account(&self) -> Regpass {
+    pub fn with_account(&self) -> Regpass {
         self.with_key(&self.google.service_account(self.google.key()))
     }
 
@@ -78,15 +78,15 @@ impl Scene {
 }
 
 /// Azure with a directory, and one of its registries.
-struct AzureScene {
-    sim: Sim,
-    registry: Registry,
-    azure: Azure,
-    directory: Directory,
+pub struct AzureScene {
+    pub sim: Sim,
+    pub registry: Registry,
+    pub azure: Azure,
+    pub directory: Directory,
 }
 
 impl AzureScene {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         Self::of("team.azurecr.io", "https://containerregistry.azure.net").await
     }
 
@@ -113,7 +113,7 @@ impl AzureScene {
     }
 
     /// regpass as a service principal.
-    fn with_secret(&self) -> Regpass {
+    pub fn with_secret(&self) -> Regpass {
         Regpass::start_in(&self.sim, &self.config(), self.principal())
     }
 }

@@ -64,7 +64,7 @@ async fn every_error_has_one_shape_and_keeps_its_status() {
         ),
         (
             json(404, r#"{"errors":[{"code":"NOT_FOUND","message":"artifact not found"}]}"#),
-            "404 NOT_FOUND",
+            "404 MANIFEST_UNKNOWN",
             "artifact not found",
         ),
         (

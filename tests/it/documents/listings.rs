@@ -98,6 +98,9 @@ async fn following_the_links_lists_everything_once() {
 #[tokio::test(start_paused = true)]
 async fn page_sizes_are_clamped_and_nonsense_is_refused_here() {
     let world = World::start("").await;
+    // Of which kind the registry is, on which its catalog depends, is asked once.
+    world.regpass.get("/v2/_catalog").await;
+    world.sim.ledger().expect(&["registry GET /v2/ anonymous 200", "registry GET /v2/_catalog anonymous 200"]);
     for (n, seen) in [("0", "0"), ("1", "1"), ("1000", "1000"), ("1001", "1000"), ("99999999999", "1000")] {
         let reply = world.regpass.get(&format!("/v2/_catalog?n={n}")).await;
         assert_eq!(reply.status, 200, "{n}");

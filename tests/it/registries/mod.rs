@@ -1,6 +1,9 @@
 //! Every registry through the same suite: to a plain client each looks like the others.
 
 mod kinds;
+mod matrix;
+mod mounted;
+mod particulars;
 
 use crate::harness::{Regpass, table};
 use crate::sim::{Family, Image, Preset, Sim};

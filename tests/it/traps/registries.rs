@@ -13,7 +13,7 @@ use tokio::time::{Instant, advance, sleep};
 
 use super::{TAGS, assert_outage, at, registry, two};
 use crate::harness::{Regpass, request, table};
-use crate::sim::{Family, Fault, Image, Mode, Preset, Sim};
+use crate::sim::{Family, Fault, Image, Mode, Preset, Reply, Sim};
 
 #[tokio::test]
 async fn pooled_connections_that_died_fail_no_read() {
@@ -151,7 +151,8 @@ async fn a_dead_registry_is_left_alone_for_a_while_and_tried_again() {
 async fn an_answer_is_an_answer_however_bad() {
     let sim = Sim::memory();
     let (one, _, regpass) = two(&sim).await;
-    for fault in [Fault::html(503), Fault::text(500, "x"), Fault::text(429, "x")] {
+    let busy = |status| Reply::new(status).text("x").header("retry-after", "60");
+    for fault in [Fault::answer(busy(503)), Fault::text(500, "x"), Fault::answer(busy(429))] {
         let fault = one.registry().inject(fault);
         for _ in 0..5 {
             regpass.get(TAGS).await;

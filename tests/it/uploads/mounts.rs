@@ -134,10 +134,11 @@ async fn a_registry_that_refuses_the_source_gets_an_upload() {
         stage.assert_usable(&reply).await;
         stage.sim.finish();
     }
-    // A registry that is broken is not asked again.
+    // A registry that is broken, or busy for long, is not asked again.
     for (status, verdict) in [(500, "500 UNAVAILABLE"), (503, "503 UNAVAILABLE"), (429, "429 TOOMANYREQUESTS")] {
         let stage = stage(plain(), "").await;
-        stage.registry.registry().inject(Fault::text(status, "not now").method(Method::POST));
+        let busy = Answer::new(status).text("not now").header("retry-after", "60");
+        stage.registry.registry().inject(Fault::answer(busy.clone()).method(Method::POST));
         let reply = stage.mount(Some("team/base")).await;
         assert_eq!(reply.verdict(), verdict);
         let tried = format!("{} bearer#1 {status}", mounting(Some("team/base")));

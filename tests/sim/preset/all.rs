@@ -26,18 +26,19 @@ impl Preset {
         ]
     }
 
-    /// The same registries as they also are: other versions, other ways to set them up.
-    pub fn variants() -> Vec<(&'static str, Self)> {
+    /// The same registries as they also are, in a word or two: other versions, other ways to set them up.
+    pub fn variants() -> Vec<(&'static str, &'static str, Self)> {
         vec![
-            ("artifactory", Self::artifactory_by_path()),
-            ("distribution", Self::distribution(Mode::Open)),
-            ("distribution", Self::distribution(Mode::Htpasswd)),
-            ("distribution", Self::distribution(Mode::Token).without_delete()),
-            ("gitea", Self::gitea(Offers::Bare)),
-            ("gitea", Self::gitea(Offers::TwoLines)),
-            ("gitea", Self::gitea(Offers::OneLine)),
-            ("google", Self::gcr()),
-            ("zot", Self::zot_basic()),
+            ("artifactory", "in a path", Self::artifactory_by_path()),
+            ("distribution", "open", Self::distribution(Mode::Open)),
+            ("distribution", "htpasswd", Self::distribution(Mode::Htpasswd)),
+            ("distribution", "no deletes", Self::distribution(Mode::Token).without_delete()),
+            ("gitea", "bare challenge", Self::gitea(Offers::Bare)),
+            ("gitea", "two challenges", Self::gitea(Offers::TwoLines)),
+            ("gitea", "two in one line", Self::gitea(Offers::OneLine)),
+            ("google", "gcr.io", Self::gcr()),
+            ("zot", "htpasswd", Self::zot_basic()),
+            ("zot", "open in part", Self::zot_open_in_part()),
         ]
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::registry::Denial;
 use super::super::reply::Reply;
-use super::{Abilities, Limit, Locations, Mint, Preset, Referrers, TokenField, TokenPlace};
+use super::{Abilities, Locations, Mint, Preset, Referrers, TokenField, TokenPlace};
 
 /// The challenges that were seen, oldest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,9 +40,9 @@ impl Preset {
         preset.tokens.post_refused = Some(Reply::new(405));
         preset.lists.referrers = Referrers::Index;
         preset.push.locations = Locations::RelativeWithState;
-        // go-gitea/gitea#34795; how a second one is refused is not on record.
+        // go-gitea/gitea, routers/api/packages/container/container.go, UploadBlob: chunks that tell their range go on.
         let refusal = Reply::error(400, "BLOB_UPLOAD_INVALID", "Stream uploads after first write are not allowed");
-        preset.push.patches.count = Some(Limit::new(1, refusal));
+        preset.push.patches.second_stream = Some(refusal);
         preset.can = Abilities { parts: 2..=usize::MAX, referrers: true, ..Abilities::plain() };
         preset
     }

@@ -71,6 +71,8 @@ pub struct Patches {
     pub most_ranged: Option<Limit>,
     /// How many one session takes.
     pub count: Option<Limit>,
+    /// The answer to one without a Content-Range that is not the first; `None` where it goes on.
+    pub second_stream: Option<Reply>,
     /// Each one replaces what came before it.
     pub replace: bool,
     pub length: Length,
@@ -150,6 +152,7 @@ impl Push {
                 range_stuck: false,
                 most_ranged: None,
                 count: None,
+                second_stream: None,
                 replace: false,
                 length: Length::Optional,
                 length_missing: Reply::error(400, "CONTENT_LENGTH_INVALID", "content length is required"),

@@ -8,6 +8,8 @@ use super::super::registry::{Ask, Denial, Policy, Route, Scope, Why};
 use super::super::reply::Reply;
 use super::{Abilities, Catalog, Expiry, LinkForm, Locations, Paging, Preset, Referrers, Shown, SinglePost, TooMany};
 
+const PASSWORDS: &str = r#"Basic realm="Authorization Required""#;
+
 impl Preset {
     /// Tokens of a service at another host.
     pub fn zot() -> Self {
@@ -30,6 +32,26 @@ impl Preset {
         preset.gate.refuse = Arc::new(refuse_basic);
         preset.can = Abilities { shown: Shown::Basic, anonymous: false, expiry: None, ..preset.can };
         preset
+    }
+
+    /// A password file, and an anonymous policy for what is public: whoever comes without a login is nobody, and is
+    /// forbidden the rest (pkg/api/authz.go).
+    pub fn zot_open_in_part() -> Self {
+        let mut preset = Self::zot_basic();
+        preset.host = "zot-mixed.test".into();
+        preset.gate.open_to_public = true;
+        preset.gate.refuse = Arc::new(|denial| match denial.why {
+            Why::NoCredential | Why::InsufficientScope => Self::zot_forbidden(),
+            _ => refuse_basic(denial),
+        });
+        preset.can.anonymous = true;
+        preset
+    }
+
+    /// The 403, which carries a challenge all the same (`pkg/common/http_server.go`).
+    pub fn zot_forbidden() -> Reply {
+        let reply = Reply::error(403, "DENIED", "requested access to the resource is denied");
+        reply.header("www-authenticate", PASSWORDS)
     }
 
     fn zot_of(host: &str) -> Self {
@@ -83,9 +105,8 @@ fn refuse_bearer(denial: &Denial<'_>) -> Reply {
 }
 
 fn refuse_basic(denial: &Denial<'_>) -> Reply {
-    let reply = match denial.why {
-        Why::InsufficientScope => Reply::error(403, "DENIED", "requested access to the resource is denied"),
-        _ => Reply::error(401, "UNAUTHORIZED", "authentication required"),
-    };
-    reply.header("www-authenticate", r#"Basic realm="Authorization Required""#)
+    match denial.why {
+        Why::InsufficientScope => Preset::zot_forbidden(),
+        _ => Reply::error(401, "UNAUTHORIZED", "authentication required").header("www-authenticate", PASSWORDS),
+    }
 }

@@ -70,6 +70,9 @@ impl Engine {
         if let Some(limit) = patches.count.as_ref().filter(|limit| before >= limit.most) {
             return limit.refusal.clone();
         }
+        if let Some(refusal) = patches.second_stream.as_ref().filter(|_| before > 0 && range.is_none()) {
+            return refusal.clone();
+        }
         if let Some(session) = lock(&self.sessions).get_mut(id) {
             session.begin_patch(patches.replace);
         }

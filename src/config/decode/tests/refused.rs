@@ -79,6 +79,7 @@ fn values_are_checked() {
             2,
             "more than scheme",
         ),
+        ("[registry.'a.io']\nhub_remotes = ['/hub']", "registry.\"a.io\".hub_remotes[0]", 2, "or \"/\" for the whole"),
         ("[registry.'a.io']\nupload_hosts = ['u.io', '*.u.io']", "registry.\"a.io\".upload_hosts[1]", 2, "wildcard"),
         (
             "[registry.'a.io']\nupload_hosts = ['https://x:hunter2@u.io']",

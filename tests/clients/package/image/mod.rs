@@ -9,13 +9,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 
 use super::shipped;
 use crate::image::digest_of;
-use crate::process::{ended, output, output_within, stdout};
+use crate::process::{Daemon, ended, output, output_within, stdout};
 use crate::{docker, machine};
 
 const THIS: &str = "package::image::is_built_and_serves";
@@ -38,12 +38,24 @@ async fn is_built_and_serves() {
         return machine::run(THIS).await;
     }
     let home = tempfile::tempdir().expect("a directory for docker");
-    let settings = json!({ "data-root": home.path().join("data"), "bip": format!("{GATEWAY}/24") });
-    let _dockerd = docker::start_with(home.path(), settings).await;
+    let _dockerd = dockerd(home.path(), &json!({ "bip": format!("{GATEWAY}/24") })).await;
     output(docker::docker(home.path()).args(["load", "--input"]).arg(archive())).await;
     contents::are_the_binary_and_its_settings(home.path()).await;
     alone::serves_what_is_published(home.path()).await;
     pod::serves_the_client_it_is_beside(home.path()).await;
+}
+
+/// A docker with a network of its own and the fastest storage there is, but for what `settings` say.
+async fn dockerd(home: &Path, settings: &Value) -> Daemon {
+    let mut all = docker::settings(home);
+    let all = all.as_object_mut().expect("settings");
+    for without in ["storage-driver", "bridge", "iptables", "ip6tables", "ip-forward", "ip-masq"] {
+        all.remove(without);
+    }
+    all.extend(settings.as_object().expect("settings").clone());
+    let file = home.join("daemon.json");
+    fs::write(&file, json!(all).to_string()).expect("daemon.json");
+    docker::start_with(home, &file).await
 }
 
 /// Where the outside leaves the image for the inside.
@@ -57,7 +69,7 @@ async fn build() {
     let home = tempfile::tempdir().expect("a directory for docker");
     let store = Path::new(env!("CARGO_TARGET_TMPDIR")).join("docker");
     let settings = json!({ "data-root": store, "bridge": "none", "iptables": false, "ip6tables": false });
-    let _dockerd = docker::start_with(home.path(), settings).await;
+    let _dockerd = dockerd(home.path(), &settings).await;
     let builder = builder(&home).await;
     let mut build = docker::docker(home.path());
     // The classic builder is in every docker; BuildKit needs a plugin.

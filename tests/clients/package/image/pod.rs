@@ -59,6 +59,10 @@ pub(super) async fn serves_the_client_it_is_beside(home: &Path) {
     .await;
     assert_eq!(registry.digest("team/copy:1").await, image.digest);
 
+    // As the probes of the manifests ask.
+    let health = stdout(docker(home).args(["exec", "sidecar", "/regpass", "health"])).await;
+    assert!(health.starts_with("ready: http://127.0.0.1:5051/"), "{health}");
+
     // Its neighbours on the bridge do not reach it.
     let address = stdout(docker(home).args(["inspect", "--format={{.NetworkSettings.IPAddress}}", "client"])).await;
     for port in [5050, 5051] {

@@ -77,6 +77,42 @@ async fn a_password_that_the_registry_calls_expired_is_replaced_once() {
     stage.sim.finish();
 }
 
+/// A 403 to a HEAD has no words: an old password may be over, a new one is not.
+#[tokio::test(start_paused = true)]
+async fn a_head_that_is_refused_is_worth_a_new_password_where_the_old_one_is_old() {
+    let stage = Stage::new().await;
+    let regpass = stage.start("", &ENVIRONMENT);
+    assert_eq!(regpass.head(APP).await.status, 200);
+    stage.sim.ledger().take();
+    let refusal = || Fault::answer(Reply::new(403)).times(1);
+    stage.registry.registry().inject(refusal());
+    let refused = regpass.head(APP).await;
+    assert_eq!((refused.status.as_u16(), refused.body.len()), (403, 0));
+    stage.sim.ledger().expect(&["registry HEAD /v2/team/app/manifests/1 basic:AWS 403"]);
+    assert_eq!(regpass.head(APP).await.status, 200, "and it is not held against the password");
+    stage.sim.ledger().take();
+
+    // Hours later.
+    sleep(3 * 60 * MINUTE).await;
+    stage.registry.users().call_in();
+    assert_eq!(regpass.head(APP).await.status, 200);
+    stage.sim.ledger().expect(&[
+        "registry HEAD /v2/team/app/manifests/1 basic:AWS 403",
+        "ecr-api POST / other 200",
+        "registry HEAD /v2/team/app/manifests/1 basic:AWS 200",
+    ]);
+    // The new one is refused as well: once more is not tried.
+    sleep(3 * 60 * MINUTE).await;
+    stage.registry.registry().inject(Fault::answer(Reply::new(403)));
+    assert_eq!(regpass.head(APP).await.status, 403);
+    stage.sim.ledger().expect(&[
+        "registry HEAD /v2/team/app/manifests/1 basic:AWS 403",
+        "ecr-api POST / other 200",
+        "registry HEAD /v2/team/app/manifests/1 basic:AWS 403",
+    ]);
+    stage.sim.finish();
+}
+
 /// AWS takes no signature that is more than a quarter of an hour away, and says when it is.
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_is_wrong_costs_a_second_question() {

@@ -1,0 +1,188 @@
+//! The model of `/status.json` and of the status page. `docs/status.md` says what each field means; a test keeps the
+//! two together.
+//!
+//! Times (`at`, `since`, `last_success`) are seconds since 1970, `…_seconds` and `…_ms` are lengths of time.
+
+use serde::Serialize;
+
+/// Everything regpass tells about itself. Holds no secret.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    pub version: &'static str,
+    pub instance: String,
+    pub at: f64,
+    pub since: f64,
+    pub uptime_seconds: f64,
+    /// `starting`, `serving` or `draining`.
+    pub stage: &'static str,
+    pub listeners: Vec<Listener>,
+    pub configuration: Configuration,
+    pub totals: Totals,
+    pub registries: Vec<Registry>,
+    pub requests: Vec<Request>,
+    pub errors: Vec<Request>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Listener {
+    pub address: String,
+    pub admin: bool,
+    pub registry: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Configuration {
+    pub file: Option<String>,
+    pub since: f64,
+    pub replaced: u64,
+    pub patterns: Vec<String>,
+    pub refused: Option<Refused>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Refused {
+    pub since: f64,
+    pub problems: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Totals {
+    pub in_flight: u64,
+    pub requests: u64,
+    pub failed: u64,
+    pub sent_bytes: u64,
+    pub received_bytes: u64,
+    pub tokens_held: usize,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Registry {
+    pub host: String,
+    pub label: String,
+    pub profile: &'static str,
+    pub url: String,
+    pub state: State,
+    pub troubles: Vec<Trouble>,
+    pub in_flight: u64,
+    pub requests: u64,
+    pub failed: u64,
+    pub sent_bytes: u64,
+    pub received_bytes: u64,
+    pub last_success: Option<f64>,
+    pub last_failure: Option<LastFailure>,
+    pub outages: Vec<Outage>,
+    pub credentials: Vec<Credential>,
+    pub rate_limits: Vec<RateLimit>,
+    pub tokens_held: usize,
+    pub tokens: Vec<Token>,
+}
+
+/// How a registry does, from best to worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Nobody asked for it yet.
+    Unused,
+    Healthy,
+    /// It works, though not as configured: a login is missing or refused.
+    Degraded,
+    /// The last request failed, and not by the client's doing.
+    Failing,
+    /// It does not answer, and is given a pause.
+    Down,
+}
+
+impl State {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unused => "unused",
+            Self::Healthy => "healthy",
+            Self::Degraded => "degraded",
+            Self::Failing => "failing",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// Something that is wrong now, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Trouble {
+    pub message: String,
+    pub advice: &'static str,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct LastFailure {
+    pub at: f64,
+    pub status: u16,
+    #[serde(flatten)]
+    pub failure: Failure,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Failure {
+    pub step: &'static str,
+    pub blame: &'static str,
+    pub message: String,
+    pub advice: &'static str,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Outage {
+    pub origin: String,
+    pub failures: u32,
+    pub message: String,
+    pub retry_in_seconds: Option<f64>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Credential {
+    pub source: &'static str,
+    pub repositories: Option<Vec<String>>,
+    pub identity: Option<String>,
+    pub expires_in_seconds: Option<f64>,
+    pub refused: bool,
+    pub problem: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct RateLimit {
+    pub identity: String,
+    pub counted: Option<String>,
+    pub limit: Option<u64>,
+    pub remaining: Option<u64>,
+    pub window_seconds: Option<f64>,
+    pub at: f64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Token {
+    pub scopes: Vec<String>,
+    pub identity: String,
+    pub realm: String,
+    pub expires_in_seconds: f64,
+    pub lifetime_seconds: f64,
+    pub uses: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Request {
+    pub number: u64,
+    pub at: f64,
+    pub method: String,
+    pub registry: Option<String>,
+    pub repository: Option<String>,
+    pub reference: Option<String>,
+    pub operation: &'static str,
+    pub status: u16,
+    pub grant: &'static str,
+    pub attempts: u32,
+    pub sent_bytes: u64,
+    pub received_bytes: u64,
+    pub whole: bool,
+    pub auth_ms: f64,
+    pub upstream_ms: f64,
+    pub transfer_ms: f64,
+    pub total_ms: f64,
+    pub failure: Option<Failure>,
+}

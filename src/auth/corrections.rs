@@ -1,0 +1,66 @@
+//! What challenges taught about scopes: what was computed, and what the registry really wants.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
+
+use super::ask::{Ask, Matter};
+use crate::oci::scope::ScopeSet;
+
+#[derive(Debug, Default)]
+pub(super) struct Corrections(Mutex<Learned>);
+
+#[derive(Debug, Default)]
+struct Learned {
+    scopes: HashMap<Matter, ScopeSet>,
+    /// First parts of names that scopes leave out: Artifactory's keys of repositories, where they are in the path.
+    left_out: HashSet<Box<str>>,
+}
+
+impl Corrections {
+    /// The scopes to ask for: what was learned of this matter, else what its repository's neighbours show.
+    pub(super) fn of(&self, ask: &Ask) -> ScopeSet {
+        let learned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = ask.matters().find_map(|matter| learned.scopes.get(&matter).cloned());
+        known.or_else(|| learned.shortened(ask)).unwrap_or_else(|| ask.scopes.clone())
+    }
+
+    /// What a challenge said that is believed, the computed scopes among it.
+    pub(super) fn learn(&self, ask: &Ask, real: ScopeSet) {
+        let mut learned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if learned.scopes.len() >= MOST || learned.left_out.len() >= MOST {
+            *learned = Learned::default();
+        }
+        if let Some(key) = key(ask).filter(|key| Some(&real) == without(key, ask).as_ref()) {
+            learned.left_out.insert(key.into());
+        }
+        if real == ask.scopes && learned.shortened(ask).is_none() {
+            learned.scopes.remove(&ask.matter());
+        } else {
+            learned.scopes.insert(ask.matter(), real);
+        }
+    }
+}
+
+impl Learned {
+    fn shortened(&self, ask: &Ask) -> Option<ScopeSet> {
+        key(ask).filter(|key| self.left_out.contains(*key)).and_then(|key| without(key, ask))
+    }
+}
+
+/// The first part of the repository's name, where it has others.
+fn key(ask: &Ask) -> Option<&str> {
+    ask.repository.as_ref()?.as_str().split_once('/').map(|(key, _)| key)
+}
+
+/// The scopes of the request with the key left out of the names of the repositories below it.
+fn without(key: &str, ask: &Ask) -> Option<ScopeSet> {
+    let head = format!("{key}/");
+    ask.repository.as_ref()?.as_str().strip_prefix(&head)?;
+    let mut scopes = ScopeSet::default();
+    for (resource, actions) in ask.scopes.resources() {
+        scopes.add(resource.without(&head), actions.iter().cloned());
+    }
+    Some(scopes)
+}
+
+const MOST: usize = 4096;
