@@ -143,10 +143,11 @@ async fn without_clients(settings: &str) -> String {
     let problems = String::from_utf8(said.stderr).expect("text");
     let only = problems.starts_with("regpass: 1 problem ") && problems.contains(".clients: there is no such key\n");
     assert!(only, "{problems}");
-    settings.lines().filter(|line| !line.starts_with("clients = ")).map(|line| format!("{line}\n")).collect()
+    let lines: Vec<&str> = settings.lines().filter(|line| !line.starts_with("clients = ")).collect();
+    lines.join("\n")
 }
 
-/// `config.toml` in the manifest's ConfigMap.
+/// `config.toml` in the manifest's `ConfigMap`.
 async fn settings(file: &str) -> String {
     let documents = documents(&text(file)).await;
     let map = documents.iter().find(|document| document["kind"] == "ConfigMap").expect("a ConfigMap");
