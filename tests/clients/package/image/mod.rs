@@ -20,6 +20,7 @@ use crate::{docker, machine};
 
 const THIS: &str = "package::image::is_built_and_serves";
 const NAME: &str = "regpass-under-test";
+const STAGE: &str = "regpass-build-stage";
 
 /// A release build from nothing takes four minutes of two quiet cores.
 const BUILD: Duration = Duration::from_secs(25 * 60);
@@ -71,16 +72,20 @@ async fn build() {
     let settings = json!({ "data-root": store, "bridge": "none", "iptables": false, "ip6tables": false });
     let _dockerd = dockerd(home.path(), &settings).await;
     let builder = builder(&home).await;
-    let mut build = docker::docker(home.path());
-    // The classic builder is in every docker; BuildKit needs a plugin.
-    build.env("DOCKER_BUILDKIT", "0").args(["build", "--network=host", "--tag", NAME, "--build-arg"]);
-    build.arg(format!("BUILDER={builder}"));
-    for proxy in ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"] {
-        if let Some(value) = std::env::var_os(proxy) {
-            build.env(proxy, value).args(["--build-arg", proxy]);
+    // The stage has a name, so that what it is made of outlives the clearing of what is not used any more.
+    for options in [&["--target=build", "--tag", STAGE][..], &["--tag", NAME]] {
+        let mut build = docker::docker(home.path());
+        // The classic builder is in every docker; BuildKit needs a plugin.
+        build.env("DOCKER_BUILDKIT", "0").args(["build", "--network=host", "--build-arg"]);
+        build.arg(format!("BUILDER={builder}")).args(options);
+        for proxy in ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"] {
+            if let Some(value) = std::env::var_os(proxy) {
+                build.env(proxy, value).args(["--build-arg", proxy]);
+            }
         }
+        output_within(BUILD, build.arg(shipped(""))).await;
     }
-    output_within(BUILD, build.arg(shipped(""))).await;
+    output(docker::docker(home.path()).args(["image", "prune", "--force"])).await;
     output(docker::docker(home.path()).args(["save", NAME, "--output"]).arg(archive())).await;
 }
 
