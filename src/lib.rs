@@ -10,6 +10,7 @@ pub mod profile;
 pub mod net;
 pub mod config;
 pub mod credential;
+pub mod clients;
 pub mod upstream;
 pub mod auth;
 pub mod proxy;

@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["net"],
     &["config"],
     &["credential"],
-    &["upstream"],
+    &["clients", "upstream"],
     &["auth"],
     &["proxy"],
     &["admin"],

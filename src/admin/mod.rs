@@ -1,7 +1,7 @@
 //! The admin listener: is it alive, and what has it been doing.
 
 use http::header::{ALLOW, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode, request};
 use hyper::body::Incoming;
 
 use crate::net::body::{self, StreamBody};
@@ -9,14 +9,14 @@ use crate::observe::blame::{Blame, Step};
 use crate::observe::metrics;
 use crate::oci::error::ErrorCode;
 use crate::proxy::Proxy;
-use crate::proxy::admit::{Front, admit};
+use crate::proxy::admit::{Front, admit, identify, identify_user};
 use crate::proxy::failure::Failure;
 
-/// Answers `/livez` and `/metrics`, under the same rules of `Host` and `Origin` as every listener.
-pub fn handle(proxy: &Proxy, front: &Front, request: Request<Incoming>) -> Response<StreamBody> {
+/// Answers `/livez` and `/metrics`, under the same rules as every listener. Probes have no login and need none.
+pub async fn handle(proxy: &Proxy, front: &Front, request: Request<Incoming>) -> Response<StreamBody> {
     let (head, _body) = request.into_parts();
     let failed = |status, code, message: &str| Failure::new(status, code, Blame::Client, Step::Route, message);
-    if let Err(failure) = admit(front, &head, |_| false) {
+    if let Err(failure) = admitted(front, &head).await {
         return failure.response(None);
     }
     if !matches!(head.method, Method::GET | Method::HEAD) {
@@ -29,6 +29,14 @@ pub fn handle(proxy: &Proxy, front: &Front, request: Request<Incoming>) -> Respo
         "/metrics" => text(proxy.metrics.render(), metrics::CONTENT_TYPE),
         _ => failed(StatusCode::NOT_FOUND, ErrorCode::Unsupported, "the admin listener has /livez and /metrics")
             .response(None),
+    }
+}
+
+async fn admitted(front: &Front, head: &request::Parts) -> Result<(), Failure> {
+    admit(front, head, |_| false)?;
+    match head.uri.path() {
+        "/livez" | "/readyz" => identify_user(front, head),
+        _ => identify(front, head).await.map(drop),
     }
 }
 

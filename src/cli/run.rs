@@ -1,7 +1,7 @@
 //! From the command line to what the process does next.
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
@@ -65,11 +65,17 @@ pub fn run(
     };
     match command_line.command.unwrap_or_default() {
         Command::Serve => Next::Serve(Box::new(Serve { overrides, loaded, files, log })),
-        Command::Check => match out.write_all(render::render(&loaded.config).as_bytes()) {
+        Command::Check => match check(&loaded, log, out, err) {
             Ok(()) => Next::Exit(ExitCode::SUCCESS),
             Err(_) => Next::Exit(ExitCode::FAILURE),
         },
     }
+}
+
+/// What is in force, and what is hardly meant.
+fn check(loaded: &Loaded, log: LogFormat, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<()> {
+    out.write_all(render::render(&loaded.config).as_bytes())?;
+    report::remarks(err, log, &loaded.remarks())
 }
 
 /// Help and version are results, the rest is a mistake.

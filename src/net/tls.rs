@@ -150,7 +150,7 @@ fn is_authority_serving_itself(error: &rustls::OtherError) -> bool {
     format!("{error:?}").contains("CaUsedAsEndEntity")
 }
 
-fn provider() -> Arc<CryptoProvider> {
+pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
@@ -164,7 +164,7 @@ static SYSTEM_ROOTS: LazyLock<RootCertStore> = LazyLock::new(|| {
     roots
 });
 
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, BadTlsFile> {
+pub(super) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, BadTlsFile> {
     let bad = |why: String| BadTlsFile { file: file.display().to_string(), why };
     let pem = CertificateDer::pem_file_iter(file).map_err(|error| bad(pem_problem(&error)))?;
     let all = pem.collect::<Result<Vec<_>, _>>().map_err(|error| bad(pem_problem(&error)))?;
@@ -172,7 +172,7 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, BadTlsFile>
 }
 
 /// The parser's errors quote what they could not read; of a key file nothing is repeated.
-fn pem_problem(error: &rustls::pki_types::pem::Error) -> String {
+pub(super) fn pem_problem(error: &rustls::pki_types::pem::Error) -> String {
     match error {
         rustls::pki_types::pem::Error::Io(io) => io.to_string(),
         rustls::pki_types::pem::Error::NoItemsFound => "it holds no PEM block of the expected kind".to_owned(),

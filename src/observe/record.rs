@@ -15,6 +15,8 @@ pub struct Record {
     metrics: Arc<Metrics>,
     begun: Instant,
     pub method: http::Method,
+    /// Who asks, where the listener knows.
+    pub client: Option<Box<str>>,
     pub registry: Option<Box<str>>,
     /// The registry's label in metrics.
     pub label: Option<Box<str>>,
@@ -46,6 +48,7 @@ impl Record {
             metrics,
             begun: Instant::now(),
             method,
+            client: None,
             registry: None,
             label: None,
             operation: "other",
@@ -78,6 +81,7 @@ impl Drop for Record {
         self.metrics.request(self.label.as_deref().unwrap_or("none"), self.operation, status, blame);
         info!(
             method = self.method.as_str(),
+            client = self.client.as_deref(),
             registry,
             operation = self.operation,
             repository = self.repository.as_deref(),

@@ -52,7 +52,7 @@ pub fn classify(routed: Routed, method: &Method) -> Result<Call, Failure> {
         access: operation.access(),
         needs_login: operation == Operation::ListRepositories
             && matches!(upstream.profile().catalog, Catalog::ByLogin | Catalog::Scoped { login: true, .. }),
-        login: routed.terms.credentials.for_repository(operation.repository()).clone(),
+        login: routed.terms.credentials.choose(routed.client.as_ref(), operation.repository()).clone(),
         by_login: operation == Operation::ListRepositories && upstream.profile().catalog == Catalog::ByLogin,
         lasting: Duration::ZERO,
         upstream,

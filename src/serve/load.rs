@@ -1,19 +1,29 @@
 //! Reading a configuration with everything it names, the first time and every time after.
 
 use super::build::{TlsByRegistry, read_tls};
+use super::doors::{self, ListenerTls, read_listeners};
 use super::files::Files;
 use crate::config::Environment;
 use crate::config::load::{load_and, places};
 use crate::config::model::Config;
 use crate::config::overrides::Overrides;
-use crate::config::problem::Problems;
+use crate::config::problem::{Problem, Problems};
 
 /// A configuration that can be put in force.
 #[derive(Debug)]
 pub struct Loaded {
     pub config: Config,
-    /// The TLS files it names.
+    /// The TLS files that its registries name.
     pub tls: TlsByRegistry,
+    /// Those that its listeners name.
+    pub listener_tls: ListenerTls,
+}
+
+impl Loaded {
+    /// What works and yet is hardly meant.
+    pub fn remarks(&self) -> Vec<Problem> {
+        doors::remarks(&self.config, &self.listener_tls)
+    }
 }
 
 /// One reading, and what was read.
@@ -31,7 +41,19 @@ pub fn read(overrides: &Overrides, environment: Environment<'_>) -> Reading {
     let mut named = Files::default();
     let outcome = load_and(overrides, environment, |config| {
         named = Files::read(config.files());
-        read_tls(config)
+        both(read_tls(config), read_listeners(config))
     });
-    Reading { outcome: outcome.map(|(config, tls)| Loaded { config, tls }), files: places.and(named) }
+    let loaded = outcome.map(|(config, (tls, listener_tls))| Loaded { config, tls, listener_tls });
+    Reading { outcome: loaded, files: places.and(named) }
+}
+
+/// What is wrong with either is told.
+fn both<A, B>(one: Result<A, Problems>, other: Result<B, Problems>) -> Result<(A, B), Problems> {
+    match (one, other) {
+        (Ok(one), Ok(other)) => Ok((one, other)),
+        (one, other) => {
+            let problems = [one.err(), other.err()].into_iter().flatten();
+            Err(Problems(problems.flat_map(|problems| problems.0).collect()))
+        }
+    }
 }
