@@ -18,6 +18,7 @@ mod credentials;
 mod docker_hub;
 mod docs;
 mod documents;
+mod doors;
 mod echoes;
 mod engine;
 mod front;
