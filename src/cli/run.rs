@@ -170,6 +170,38 @@ mod tests {
     }
 
     #[test]
+    fn check_shows_doors_redacted_and_says_what_is_hardly_meant() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("r.toml");
+        let told = |listener: &str, more: &str| {
+            std::fs::write(&file, format!("[[listener]]\n{listener}")).unwrap();
+            told(&format!("regpass check{more} --config {}", file.display()), &[("TOKEN", "hunter2")])
+        };
+        let (code, out, err) =
+            told("address = 'unix:/r.sock'\nmode = '660'\nuids = [1]\nclients = { bearer = 'hunter2' }", "");
+        assert_eq!((code, err.as_str()), (Some(ExitCode::SUCCESS), ""));
+        let keys = "address = \"unix:/r.sock\"\nmode = \"0660\"\nuids = [1]\nclients = { bearer = \"[redacted]\" }\n";
+        assert!(out.contains(keys) && !out.contains("hunter2"), "{out}");
+
+        let (code, out, err) = told("address = '0.0.0.0:1'\nclients = { bearer = { env = 'TOKEN' } }", "");
+        assert!(code == Some(ExitCode::SUCCESS) && out.contains("clients = { bearer = { env = \"TOKEN\" } }"), "{out}");
+        let remark = format!("regpass: warning: {}: listener.clients: logins at 0.0.0.0:1 cross", file.display());
+        assert!(err.starts_with(&remark) && err.contains("add tls") && !err.contains("hunter2"), "{err}");
+        let (_, _, err) = told("address = '0.0.0.0:1'\nclients = { bearer = 'hunter2' }", " --log json");
+        let line: serde_json::Value = serde_json::from_str(&err).unwrap();
+        assert_eq!((&line["level"], &line["key"]), (&"WARN".into(), &"listener.clients".into()));
+
+        std::fs::write(folder.path().join("users"), "alice:$apr1$hunter2").unwrap();
+        let (code, _, err) = told(
+            "address = 'localhost:1'\nclients = { htpasswd = 'users' }\ntls = { certificate = 'c', key = 'k' }",
+            "",
+        );
+        assert_eq!(code, Some(ExitCode::from(MISTAKE)));
+        assert!(err.starts_with("regpass: 2 problems") && err.contains("line 1: the password of 'alice'"), "{err}");
+        assert!(err.contains("listener.tls: ") && !err.contains("hunter2"), "{err}");
+    }
+
+    #[test]
     fn problems_go_to_stderr_in_the_format_of_the_log() {
         let (code, out, err) = told("regpass check --listen 5050", &[("REGPASS_ADMIN", "x")]);
         assert_eq!((code, out.as_str()), (Some(ExitCode::from(2)), ""));

@@ -93,3 +93,44 @@ fn digest(user: &str, password: &str, hash: &str) -> [u8; 32] {
 /// How long a login waits for others to be checked.
 const PATIENCE: Duration = Duration::from_secs(10);
 const MOST_LOGINS: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::clients::htpasswd::parse;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_login_that_was_right_does_not_queue_and_another_does_not_queue_for_ever() {
+        let hash = bcrypt::hash_with_salt("one", 4, [7; 16]).unwrap().to_string();
+        let users = parse(std::path::Path::new("/f"), format!("alice:{hash}").as_bytes()).unwrap();
+        let (logins, alice) = (Logins::default(), Secret::new("alice"));
+        assert!(logins.are_good(&users, &alice, &Secret::new("one")).await.unwrap());
+        let all = u32::try_from(logins.checks.available_permits()).unwrap();
+        let _busy = logins.checks.clone().acquire_many_owned(all).await.unwrap();
+        let begun = Instant::now();
+        assert!(logins.are_good(&users, &alice, &Secret::new("one")).await.unwrap());
+        assert!(begun.elapsed().is_zero());
+        for user in ["alice", "carol"] {
+            let begun = Instant::now();
+            let refused = logins.are_good(&users, &Secret::new(user), &Secret::new("two")).await;
+            assert!(matches!(refused, Err(Refused::Busy)), "{refused:?}");
+            assert_eq!(begun.elapsed(), PATIENCE);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_remembered_is_bounded() {
+        let hash = bcrypt::hash_with_salt("one", 4, [7; 16]).unwrap().to_string();
+        let users = parse(std::path::Path::new("/f"), format!("alice:{hash}").as_bytes()).unwrap();
+        let logins = Logins::default();
+        for number in 0..MOST_LOGINS {
+            let mut known = [0; 32];
+            known[..8].copy_from_slice(&number.to_le_bytes());
+            logins.good().insert(known);
+        }
+        assert!(logins.are_good(&users, &Secret::new("alice"), &Secret::new("one")).await.unwrap());
+        assert_eq!(logins.good().len(), 1);
+    }
+}

@@ -82,7 +82,8 @@ impl<T: Send + Sync + 'static> Watched<T> {
         self.0.state().answer(&self.0.path)
     }
 
-    /// As [`Self::current`], where the file has to be there.
+    /// The file's content, at most a second old, where the file has to be there. What was last good, while it is missing,
+    /// broken or slow.
     pub async fn required(&self) -> Result<Arc<T>, CredentialError> {
         self.current().await.map_err(|lacking| match lacking {
             Lacking::Missing => CredentialError::new(format!(

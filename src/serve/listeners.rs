@@ -68,24 +68,31 @@ impl Listeners {
     /// Opens what a configuration names and is not open yet. Changes nothing that clients could notice.
     pub async fn prepare(&self, config: &Config, tls: ListenerTls, inherited: &mut Inherited) -> io::Result<Prepared> {
         let mut prepared = Prepared { stay: Vec::new(), begin: Vec::new() };
+        let mut open: Vec<&Ready> = self.open.iter().map(|open| &open.ready).collect();
+        let mut changed = Vec::new();
         for (at, (listener, tls)) in config.all_listeners().zip(tls).enumerate() {
             let role = if at < config.listeners.len() { Role::Proxy } else { Role::Admin };
             let kind = Kind { role, listener: listener.clone(), tls };
-            let open =
-                self.open.iter().map(|open| &open.ready).find(|open| open.kind.listener.address == listener.address);
-            if open.is_some_and(|open| open.kind == kind) {
-                prepared.stay.push(kind);
-                continue;
+            match open.iter().position(|open| open.kind == kind) {
+                Some(at) => {
+                    open.remove(at);
+                    prepared.stay.push(kind);
+                }
+                None => changed.push(kind),
             }
-            let socket = match open {
-                Some(open) => Ok(open.socket.clone()),
+        }
+        for kind in changed {
+            let listener = &kind.listener;
+            // Each of several with port 0 has a socket of its own.
+            let socket = match open.iter().position(|open| open.kind.listener.address == listener.address) {
+                Some(at) => Ok(open.remove(at).socket.clone()),
                 None => inherited.or_bind(&listener.address, listener.mode).await,
             };
             match socket {
                 Ok(socket) => {
                     let address = socket.address()?;
-                    let rule = self.rule(listener, &prepared);
-                    prepared.begin.push(Ready { kind, rule, socket, address });
+                    let known = self.rule(listener, &prepared);
+                    prepared.begin.push(Ready { kind, rule: known, socket, address });
                 }
                 Err(error) if listener.optional => warn!(%error, "an optional listener is not open"),
                 Err(error) => return Err(error),
@@ -131,7 +138,7 @@ impl Listeners {
         }
     }
 
-    /// Where connections come in, in the order of the configuration, the admin listener's last.
+    /// Where connections come in.
     pub fn addresses(&self) -> impl Iterator<Item = &ListenAddress> {
         self.open.iter().map(|open| &open.ready.address)
     }

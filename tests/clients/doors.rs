@@ -1,13 +1,14 @@
 //! Listeners that do not let everybody in: real clients log in, show certificates, and come by a unix socket.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
 
 use crate::curl::{curl, fetch};
-use crate::process::{ended, output, private, stdout};
+use crate::process::{Daemon, ended, output, plain, private, stdout};
 use crate::registry::Registry;
 use crate::scene::{Login, Scene};
 use crate::{docker, podman};
@@ -66,7 +67,7 @@ async fn docker_logs_in_and_pulls() {
         // dockerd takes any certificate of localhost.
         let keys = if encrypted { tls(files.path()).1 } else { String::new() };
         let scene = set(&format!("{}\n{keys}", htpasswd(files.path()))).await;
-        let _dockerd = docker::start(scene.home(), None).await;
+        let dockerd = docker::start(scene.home(), None).await;
         let (host, image) = (scene.regpass.image(""), scene.regpass.image("python:3.12"));
         let docker = || docker::docker(scene.home());
         let login = |password: &'static str| ["login", "--username", USER, "--password", password];
@@ -77,7 +78,7 @@ async fn docker_logs_in_and_pulls() {
         output(docker().args(login(PASSWORD)).arg(host)).await;
         let pulled = stdout(docker().args(["pull", &image])).await;
         assert!(pulled.contains(&format!("\nDigest: {}\n", scene.image.digest)), "{pulled}");
-        drop(_dockerd);
+        drop(dockerd);
         close(scene);
     }
 }
@@ -173,11 +174,69 @@ async fn curl_shows_a_certificate() {
 }
 
 #[tokio::test]
+async fn a_new_certificate_is_taken_up_and_a_broken_one_is_not() {
+    let files = TempDir::new().expect("files");
+    let (_, keys) = tls(files.path());
+    let scene = set(&keys).await;
+    let url = scene.regpass.url("/v2/").replace("http://", "https://");
+    let ask = async |ca: &Path| ended(curl(&scene).arg("--cacert").arg(ca).arg(&url)).await.status.success();
+    let (old, new) = (files.path().join("old-ca.pem"), files.path().join("ca.pem"));
+    fs::copy(&new, &old).expect("a copy");
+    assert!(ask(&old).await);
+
+    let mark = scene.regpass.mark();
+    fs::write(files.path().join("localhost-cert.pem"), "nonsense").expect("a file");
+    scene.regpass.logged(mark, "the one before stays in force").await;
+    scene.regpass.logged(mark, "localhost-cert.pem").await;
+    assert!(ask(&old).await);
+
+    let mark = scene.regpass.mark();
+    tls(files.path());
+    scene.regpass.logged(mark, "the new configuration is in force").await;
+    assert!(ask(&new).await && !ask(&old).await);
+    close(scene);
+}
+
+#[tokio::test]
+async fn a_socket_that_is_handed_over_is_used_and_its_file_left_alone() {
+    // What systemd does: the socket is open before the program is there, and its number is 3.
+    const HAND_OVER: &str = "
+import os, socket, sys
+handed = socket.socket(socket.AF_UNIX); handed.bind(sys.argv[1]); handed.listen(); os.chmod(sys.argv[1], 0o640)
+os.dup2(handed.fileno(), 3); os.set_inheritable(3, True)
+os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()))
+os.execv(sys.argv[2], sys.argv[2:])";
+    let files = TempDir::new().expect("files");
+    let (socket, config) = (files.path().join("handed.sock"), files.path().join("config.toml"));
+    fs::write(&config, format!("[[listener]]\naddress = \"unix:{}\"\nmode = \"0600\"", socket.display()))
+        .expect("config");
+    let mut command = plain("python3", files.path());
+    command.args(["-c", HAND_OVER]).arg(&socket).arg(env!("CARGO_BIN_EXE_regpass"));
+    let regpass = Daemon::start("regpass", {
+        command.args(["--log", "json", "serve", "--config"]).arg(&config);
+        command
+    });
+    regpass.line(|line| line.contains("\"listening\"").then_some(())).await;
+    let mode = fs::metadata(&socket).expect("the file").permissions().mode() & 0o777;
+    assert_eq!(mode, 0o640, "the mode is whoever made the file's business");
+    let mut curl = plain("curl", files.path());
+    let pong = stdout(curl.args(["-q", "--silent", "--unix-socket"]).arg(&socket).arg("http://any/v2/")).await;
+    assert_eq!(pong, "{}");
+    output(plain("kill", files.path()).args(["-TERM", &regpass.id().to_string()])).await;
+    regpass.line(|line| line.contains("\"stopped\"").then_some(())).await;
+    drop(regpass);
+    assert!(socket.exists(), "systemd goes on listening there");
+}
+
+#[tokio::test]
 async fn curl_comes_by_a_unix_socket() {
     let files = TempDir::new().expect("files");
     let socket = files.path().join("regpass.sock");
     let scene = set(&format!("[[listener]]\naddress = \"unix:{}\"\nuids = [0]", socket.display())).await;
     let reply = fetch(curl(&scene).arg("--unix-socket").arg(&socket).arg("http://any/v2/python/manifests/3.12")).await;
     assert_eq!((reply.status, reply.header("docker-content-digest")), (200, Some(&*scene.image.digest)));
+    output(plain("kill", scene.home()).args(["-TERM", &scene.regpass.id().to_string()])).await;
+    scene.regpass.logged(0, "\"stopped\"").await;
+    assert!(!socket.exists(), "its file goes with it");
     close(scene);
 }

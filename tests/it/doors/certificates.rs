@@ -4,19 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use regpass::net::listen::{Service, serve_stream_as};
 use regpass::net::peer::Peer;
 use regpass::net::server_tls::ServerTls;
-use rustls::pki_types::CertificateDer;
+use rustls::HandshakeKind;
+use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
 
 use super::network::{Served, TlsClient, absolute, http2, whole};
-use super::{Files, SEEN, TAGS, get};
+use super::{Files, SEEN, TAGS, get, start};
 use crate::harness::request;
 use crate::log::Log;
+use crate::sim::{Blob, Fault, sha256};
 
 pub(super) type Authority = CertifiedIssuer<'static, KeyPair>;
 
@@ -105,11 +107,64 @@ async fn many_requests_share_one_connection_of_http2() {
     let start = absolute(request(Method::POST, "/v2/acme/app/blobs/uploads/")).map(Full::new);
     let begun = whole(sender.clone().send_request(start).await.unwrap()).await;
     assert_eq!(begun.status, 202, "{begun:?}");
-    let target = format!("{}&digest={}", begun.header("location").unwrap(), crate::sim::sha256(b"bytes"));
+    let target = format!("{}&digest={}", begun.header("location").unwrap(), sha256(b"bytes"));
     let target = if target.contains('?') { target } else { target.replacen('&', "?", 1) };
     let put = absolute(request(Method::PUT, &target).map(|_| "bytes".into())).map(Full::new);
     let created = whole(sender.clone().send_request(put).await.unwrap()).await;
     assert_eq!(created.status, 201, "{created:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_blob_is_whole_in_http2_and_a_broken_one_is_broken() {
+    let (files, issuer) = (Files::new(), authority());
+    let (_sim, registry, regpass) = start("").await;
+    let blob = Blob::random(2, 8_000_000);
+    registry.publish_blob("acme/app", &blob);
+    tls(&files, &issuer);
+    let tls = ServerTls::read(&files.path("tls.pem"), &files.path("tls-key.pem"), None).unwrap();
+    let service = Service { handle: regpass.handle(), tls: Some(Arc::new(tls)) };
+    let (ours, theirs) = tokio::io::duplex(64 * 1024);
+    tokio::spawn(serve_stream_as(theirs, Peer::default(), service));
+    let mut sender = http2(TlsClient::of(issuer.der()).offering(&["h2"]).connect(ours).await.unwrap()).await;
+    let ask = || absolute(get(&format!("/v2/acme/app/blobs/{}", blob.digest), None)).map(Full::new);
+    let reply = whole(sender.send_request(ask()).await.unwrap()).await;
+    assert_eq!((reply.status.as_u16(), sha256(&reply.body)), (200, blob.digest.clone()));
+
+    registry.registry().inject(Fault::hang_mid_body(80_000));
+    let mut body = sender.send_request(ask()).await.unwrap().into_body();
+    body.frame().await.unwrap().unwrap();
+    registry.registry().stop();
+    let end = loop {
+        match body.frame().await {
+            Some(Ok(_)) => {}
+            end => break end,
+        }
+    };
+    assert!(end.is_some_and(|frame| frame.is_err()), "never a clean short body");
+    let next = whole(sender.send_request(absolute(get("/v2/", None)).map(Full::new)).await.unwrap()).await;
+    assert_eq!(next.status, 200, "the connection goes on");
+}
+
+#[tokio::test]
+async fn a_certificate_is_shown_anew_at_every_connection() {
+    let (files, issuer, clients) = (Files::new(), authority(), authority());
+    for (rule, kind) in [(String::new(), HandshakeKind::Resumed), (mtls(&files, &clients), HandshakeKind::Full)] {
+        let served = Served::start(&listener(&[&tls(&files, &issuer), &rule])).await;
+        let (certificate, key) = client(&clients, Some("alice"), &[], |_| {});
+        let connector = TlsClient::of(issuer.der()).showing(&certificate, &key).connector();
+        let mut last = None;
+        for _ in 0..2 {
+            let localhost = ServerName::try_from("localhost").unwrap();
+            let mut stream = connector.connect(localhost, served.tcp().await).await.unwrap();
+            last = stream.get_ref().1.handshake_kind();
+            // What would take the session up again comes with the answer.
+            stream.write_all(b"GET /v2/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).await.unwrap();
+            assert!(answer.starts_with(b"HTTP/1.1 200 "));
+        }
+        assert_eq!(last, Some(kind));
+    }
 }
 
 #[tokio::test]

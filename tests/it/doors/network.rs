@@ -53,13 +53,18 @@ impl Served {
         Ok(())
     }
 
-    /// The port of the first listener on TCP.
+    /// The first listener on TCP.
     pub(super) fn address(&self) -> SocketAddr {
+        *self.addresses().first().expect("a listener on TCP")
+    }
+
+    /// All of them.
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
         let tcp = |address: &ListenAddress| match address {
             ListenAddress::Tcp(address) => Some(*address),
             ListenAddress::Unix(_) => None,
         };
-        self.listeners.addresses().find_map(tcp).expect("a listener on TCP")
+        self.listeners.addresses().filter_map(tcp).collect()
     }
 
     pub(super) async fn tcp(&self) -> TcpStream {

@@ -81,6 +81,23 @@ async fn a_rule_that_comes_holds_for_the_next_connection_and_keeps_what_it_knows
     assert_eq!(status(&served, None).await, 200);
 }
 
+#[tokio::test]
+async fn one_of_two_changes_and_the_other_is_not_touched() {
+    let mut served = Served::start(&(listener("") + &listener("hosts = [\"two\"]"))).await;
+    let before = served.addresses();
+    served.listen(&(listener("hosts = [\"one\"]") + &listener("hosts = [\"two\"]"))).await.unwrap();
+    let mut after = served.addresses();
+    assert!(after.iter().all(|address| before.contains(address)), "{before:?} {after:?}");
+    after.dedup();
+    assert_eq!(after.len(), 2, "each has its socket: {after:?}");
+    for (address, host) in [(before[0], "one"), (before[1], "two")] {
+        let mut request = get(TAGS, None);
+        request.headers_mut().insert("host", host.parse().unwrap());
+        let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        assert_eq!(exchange(stream, request, false).await.status, 200, "{host}");
+    }
+}
+
 #[test]
 fn a_certificate_that_clients_will_not_like_is_remarked_upon() {
     let (files, issuer) = (Files::new(), authority());

@@ -50,9 +50,9 @@ async fn an_image_is_pushed_with_a_login_at_every_step() {
     let location = begun.header("location").unwrap().to_owned();
     // A location is no login.
     assert_wants_login(&regpass.send(request(Method::PATCH, &location).map(|_| "stolen".into())).await, "a location");
-    let sent = send(Method::PATCH, &location, b"a blob").await;
-    assert_eq!(sent.status, 202, "{sent:?}");
-    let target = format!("{}?digest={}", sent.header("location").unwrap(), sha256(b"a blob"));
+    let patched = send(Method::PATCH, &location, b"a blob").await;
+    assert_eq!(patched.status, 202, "{patched:?}");
+    let target = format!("{}?digest={}", patched.header("location").unwrap(), sha256(b"a blob"));
     assert_eq!(send(Method::PUT, &target, b"").await.status, 201);
     let image = Image::single("app", Family::Docker);
     let tag = "/v2/acme/app/manifests/2";
