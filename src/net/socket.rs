@@ -173,3 +173,20 @@ fn identity(file: &Metadata) -> (u64, u64) {
 
 /// As many as the kernel lets wait by default (`net.core.somaxconn`).
 const BACKLOG: u32 = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_socket_has_its_mode_from_the_first_moment() {
+        let folder = tempfile::tempdir().unwrap();
+        for mode in [0o600, 0o660, 0o666] {
+            let path = folder.path().join(format!("{mode:o}.sock"));
+            let socket = Socket::bind(&ListenAddress::Unix(path.clone()), mode).await.unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+            drop(socket);
+            assert!(!path.exists());
+        }
+    }
+}
