@@ -19,6 +19,7 @@ mod credentials;
 mod docker_hub;
 mod docs;
 mod documents;
+mod doors;
 mod echoes;
 mod engine;
 mod front;

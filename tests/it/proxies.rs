@@ -120,7 +120,7 @@ impl World {
         Self { proxy: Proxy::start(kind, hosts).await, sim, registry }
     }
 
-    fn regpass(&self, variables: &[(&str, String)]) -> Regpass {
+    fn regpass(variables: &[(&str, String)]) -> Regpass {
         let read = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
         let proxies = Proxies::read(read).unwrap().unwrap();
         let text = "default_registry = \"registry.corp.example\"\n[registry.\"registry.corp.example\"]\n\
@@ -136,7 +136,7 @@ const APP: &str = "/v2/team/app/manifests/1";
 async fn registry_and_token_service_are_reached_by_connect_with_the_proxys_login() {
     let world = World::of(Kind::Connect).await;
     let proxy = format!("http://me:open%20sesame@{}", world.proxy.address);
-    let regpass = world.regpass(&[("HTTP_PROXY", proxy)]);
+    let regpass = World::regpass(&[("HTTP_PROXY", proxy)]);
     let reply = regpass.get(APP).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     assert_eq!(
@@ -152,7 +152,7 @@ async fn registry_and_token_service_are_reached_by_connect_with_the_proxys_login
 #[tokio::test]
 async fn a_proxy_that_wants_a_login_is_named_with_what_to_do() {
     let world = World::of(Kind::Connect).await;
-    let regpass = world.regpass(&[("ALL_PROXY", format!("http://{}", world.proxy.address))]);
+    let regpass = World::regpass(&[("ALL_PROXY", format!("http://{}", world.proxy.address))]);
     let reply = regpass.get(APP).await;
     let (code, message) = reply.error();
     assert_eq!((reply.status.as_u16(), code.as_str()), (502, "UNAVAILABLE"));
@@ -166,7 +166,7 @@ async fn a_proxy_that_wants_a_login_is_named_with_what_to_do() {
 async fn a_refusal_of_the_proxy_names_it_without_its_login() {
     let world = World::of(Kind::Connect).await;
     let proxy = format!("http://me:open%20sesame@{}", world.proxy.address);
-    let regpass = world.regpass(&[("ALL_PROXY", proxy)]);
+    let regpass = World::regpass(&[("ALL_PROXY", proxy)]);
     world.proxy.asked();
     let reply = regpass.get("/v2/docker.io/library/python/manifests/1").await;
     let (_, message) = reply.error();
@@ -179,7 +179,7 @@ async fn a_refusal_of_the_proxy_names_it_without_its_login() {
 #[tokio::test]
 async fn socks_is_asked_for_names() {
     let world = World::of(Kind::Socks).await;
-    let regpass = world.regpass(&[("ALL_PROXY", format!("socks5h://{}", world.proxy.address))]);
+    let regpass = World::regpass(&[("ALL_PROXY", format!("socks5h://{}", world.proxy.address))]);
     let reply = regpass.get(APP).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     assert_eq!(world.proxy.asked(), ["SOCKS registry.corp.example:80", "SOCKS tokens.corp.example:80"]);
@@ -189,7 +189,7 @@ async fn socks_is_asked_for_names() {
 async fn what_no_proxy_lists_is_reached_directly() {
     let world = World::of(Kind::Connect).await;
     let proxy = format!("http://me:open%20sesame@{}", world.proxy.address);
-    let regpass = world.regpass(&[("ALL_PROXY", proxy), ("NO_PROXY", ".corp.example:80".to_owned())]);
+    let regpass = World::regpass(&[("ALL_PROXY", proxy), ("NO_PROXY", ".corp.example:80".to_owned())]);
     let reply = regpass.get(APP).await;
     assert!(reply.error().1.contains("cannot be resolved"), "nobody but the proxy knows it: {reply:?}");
     assert_eq!(world.proxy.asked(), [] as [&str; 0]);
