@@ -3,10 +3,9 @@
 //! `cargo run --example offline` asks every line itself, prints what it answers and what it cost upstream, and serves
 //! until Ctrl-C. With `-- --once` it ends after the printing, with status 1 when an answer is not the expected one.
 
-use std::collections::BTreeSet;
 use std::error::Error;
 use std::io::Write as _;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +15,7 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
 use regpass::base::clock::WallClock;
+use regpass::clients::Door;
 use regpass::config::overrides::Overrides;
 use regpass::config::{self, Environment, model::Config};
 use regpass::credential::{environment, sources::Sources};
@@ -73,11 +73,11 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     ghcr.keep("toddysm/private", "1", &Image::single("private", Family::Oci));
     ghcr.user("toddysm", "a password");
 
-    let socket = bind().await?;
-    let address = socket.address()?;
+    let socket = bind()?;
+    let address = socket.local_addr()?;
     let at = format!("localhost:{}", address.port());
     let (_close, closing) = Close::new();
-    tokio::spawn(serve(socket, &configuration(&hub, &ghcr)?, closing)?);
+    tokio::spawn(serve(Socket::inherited(socket)?, &configuration(&hub, &ghcr)?, closing)?);
     say(&format!(
         "regpass at http://{at}, before a simulated Docker Hub ({}) and GHCR ({})",
         hub.origin(),
@@ -112,9 +112,9 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
 }
 
 /// Port 5050, or the next one that is free.
-async fn bind() -> Result<Socket, Box<dyn Error>> {
+fn bind() -> Result<TcpListener, Box<dyn Error>> {
     for port in 5050..5150 {
-        if let Ok(socket) = Socket::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await {
+        if let Ok(socket) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
             return Ok(socket);
         }
     }
@@ -148,7 +148,7 @@ fn serve(
     let routes = Registries::new(sources.clone(), Network::Tcp).routes(config, tls);
     let uploads = build::uploads(config, &sources)?;
     let proxy = Proxy::new(routes, WallClock::System, uploads);
-    let front = Arc::new(Front { pinned: None, hosts: BTreeSet::new() });
+    let front = Arc::new(Front::new(&config.listeners[0], Door::default()));
     let handle: listen::Handle =
         Arc::new(move |request| Box::pin(proxy::handle(proxy.clone(), front.clone(), request)));
     Ok(listen::serve(Arc::new(socket), handle, closing))

@@ -11,6 +11,7 @@ pub mod net;
 pub mod config;
 pub mod setup;
 pub mod credential;
+pub mod clients;
 pub mod upstream;
 pub mod auth;
 pub mod proxy;

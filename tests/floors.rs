@@ -14,7 +14,7 @@ const FLOORS: &[&[&str]] = &[
     &["config"],
     &["setup"],
     &["credential"],
-    &["upstream"],
+    &["clients", "upstream"],
     &["auth"],
     &["proxy"],
     &["admin"],

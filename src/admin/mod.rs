@@ -8,7 +8,7 @@ pub mod status;
 
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY};
 use http::header::{X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode, request};
 use hyper::body::Incoming;
 
 use crate::net::body::{self, StreamBody};
@@ -16,13 +16,13 @@ use crate::observe::blame::{Blame, Step};
 use crate::observe::metrics;
 use crate::oci::error::ErrorCode;
 use crate::proxy::Proxy;
-use crate::proxy::admit::{Front, admit};
+use crate::proxy::admit::{Front, admit, identify, identify_user};
 use crate::proxy::failure::Failure;
 
-/// Answers one request of the admin listener, under the same rules of `Host` and `Origin` as every listener.
-pub fn handle(proxy: &Proxy, front: &Front, request: Request<Incoming>) -> Response<StreamBody> {
+/// Answers one request of the admin listener, under the same rules as every listener. Probes have no login and need none.
+pub async fn handle(proxy: &Proxy, front: &Front, request: Request<Incoming>) -> Response<StreamBody> {
     let (head, _body) = request.into_parts();
-    let answer = answer(proxy, front, &head);
+    let answer = answer(proxy, front, &head).await;
     let mut response = answer.unwrap_or_else(|failure| failure.response(None));
     for (name, value) in ALWAYS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
@@ -30,8 +30,8 @@ pub fn handle(proxy: &Proxy, front: &Front, request: Request<Incoming>) -> Respo
     response
 }
 
-fn answer(proxy: &Proxy, front: &Front, head: &http::request::Parts) -> Result<Response<StreamBody>, Failure> {
-    admit(front, head, |_| false)?;
+async fn answer(proxy: &Proxy, front: &Front, head: &request::Parts) -> Result<Response<StreamBody>, Failure> {
+    admitted(front, head).await?;
     let failed = |status, code, message: &str| Failure::new(status, code, Blame::Client, Step::Route, message);
     let path = head.uri.path();
     if !ENDPOINTS.contains(&path) && !page::is_part(path) {
@@ -59,6 +59,14 @@ fn answer(proxy: &Proxy, front: &Front, head: &http::request::Parts) -> Result<R
             text(StatusCode::OK, kind, content)
         }
     })
+}
+
+async fn admitted(front: &Front, head: &request::Parts) -> Result<(), Failure> {
+    admit(front, head, |_| false)?;
+    match head.uri.path() {
+        "/livez" | "/readyz" => identify_user(front, head),
+        _ => identify(front, head).await.map(drop),
+    }
 }
 
 fn text(status: StatusCode, kind: &'static str, content: String) -> Response<StreamBody> {

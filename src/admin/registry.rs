@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::snapshot::{failure, seconds};
 use super::status::{Credential, LastFailure, Outage, RateLimit, Registry, State, Token, Trouble};
 use crate::auth::held::{HeldToken, StaleLogin};
+use crate::config::model::Identity;
 use crate::credential::chain::{Login, Said};
 use crate::net::circuit;
 use crate::observe::blame::{Blame, Step};
@@ -118,11 +119,14 @@ fn outage(outage: circuit::Outage) -> Outage {
 fn credentials(registry: &Configured, stale: &[StaleLogin]) -> Vec<Credential> {
     let stale: Vec<_> = stale.iter().filter(|login| login.registry == registry.upstream.host).collect();
     let all = registry.terms.credentials.all();
-    all.map(|(patterns, login)| Credential {
-        repositories: patterns.map(|patterns| patterns.iter().map(ToString::to_string).collect()),
-        ..credential(login, &stale)
-    })
-    .collect()
+    all.map(|(identity, login)| Credential { repositories: identity.map(patterns_of), ..credential(login, &stale) })
+        .collect()
+}
+
+/// All of them where it names none.
+fn patterns_of(identity: &Identity) -> Vec<String> {
+    let patterns = identity.repositories.as_ref();
+    patterns.map_or_else(|| vec!["**".to_owned()], |patterns| patterns.iter().map(ToString::to_string).collect())
 }
 
 fn credential(login: &Login, stale: &[&StaleLogin]) -> Credential {

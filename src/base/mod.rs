@@ -1,5 +1,6 @@
 //! What every floor above may lean on: secrets, origins, clocks and leases. Owes nothing to anyone.
 
+pub mod client_name;
 pub mod clock;
 pub mod host;
 pub mod lease;

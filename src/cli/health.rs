@@ -1,18 +1,22 @@
 //! `regpass health`: asks the regpass that runs by this configuration whether it is well.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
 use super::report;
 use crate::AGENT;
 use crate::config::model::{Config, Listener};
 use crate::config::problem::Problem;
+use crate::net::socket::ListenAddress;
+use crate::net::tls::without_proof;
 use crate::observe::log::LogFormat;
 use crate::setup::view::reachable;
 
@@ -44,27 +48,48 @@ async fn timely(config: &Config) -> Result<String, String> {
 /// The admin listener knows best. One that nobody asked for may be missing, or be another process's.
 async fn verdict(config: &Config) -> Result<String, String> {
     let admin = config.admin.as_ref().map(|admin| &admin.listener);
-    if let Some((admin, address)) = admin.and_then(|admin| Some((admin, address(admin)?))) {
-        let told = admin_verdict(address).await;
+    if let Some((admin, target)) = admin.and_then(|admin| Some((admin, target(admin)?))) {
+        let told = admin_verdict(&target).await;
         if told.is_ok() || !admin.optional {
             return told;
         }
     }
-    match config.listeners.first().and_then(address) {
-        Some(address) => listener_verdict(address).await,
+    match config.listeners.first().and_then(target) {
+        Some(target) => listener_verdict(&target).await,
         None => Err("the configuration names no fixed address to ask; give the admin listener one".to_owned()),
     }
 }
 
-/// Where a listener is asked; `None` where the configuration does not tell.
-fn address(listener: &Listener) -> Option<SocketAddr> {
-    (listener.address.port() != 0).then(|| reachable(listener.address))
+/// Where a listener is asked, and whether by TLS.
+#[derive(Clone, Debug)]
+struct Target {
+    address: ListenAddress,
+    tls: bool,
 }
 
-async fn admin_verdict(address: SocketAddr) -> Result<String, String> {
-    match ask(address, "/readyz").await? {
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.address {
+            ListenAddress::Tcp(address) => write!(f, "{}://{address}", if self.tls { "https" } else { "http" }),
+            ListenAddress::Unix(_) => self.address.fmt(f),
+        }
+    }
+}
+
+/// `None` where the configuration does not tell.
+fn target(listener: &Listener) -> Option<Target> {
+    let address = match &listener.address {
+        ListenAddress::Tcp(address) if address.port() == 0 => return None,
+        ListenAddress::Tcp(address) => ListenAddress::Tcp(reachable(*address)),
+        unix @ ListenAddress::Unix(_) => unix.clone(),
+    };
+    Some(Target { address, tls: listener.tls.is_some() })
+}
+
+async fn admin_verdict(target: &Target) -> Result<String, String> {
+    match ask(target, "/readyz").await? {
         // It is older than its question.
-        (url, 404) => match ask(address, "/livez").await? {
+        (url, 404) => match ask(target, "/livez").await? {
             (url, 200) => Ok(format!("alive: {url} answers 200")),
             _ => Err(format!("{url} answers 404: something else than regpass has this address")),
         },
@@ -74,23 +99,38 @@ async fn admin_verdict(address: SocketAddr) -> Result<String, String> {
 }
 
 /// A listener that wants to know its clients is well when it says so.
-async fn listener_verdict(address: SocketAddr) -> Result<String, String> {
-    match ask(address, "/v2/").await? {
+async fn listener_verdict(target: &Target) -> Result<String, String> {
+    match ask(target, "/v2/").await? {
         (url, status @ (200 | 401)) => Ok(format!("serving: {url} answers {status}")),
         (url, status) => Err(format!("not serving: {url} answers {status}")),
     }
 }
 
 /// The status of a GET, and its URL.
-async fn ask(address: SocketAddr, path: &str) -> Result<(String, u16), String> {
-    let url = format!("http://{address}{path}");
-    let answer = match TcpStream::connect(address).await {
-        Ok(stream) => status(stream, &address.to_string(), path).await,
-        Err(error) => Err(error),
+async fn ask(target: &Target, path: &str) -> Result<(String, u16), String> {
+    let url = format!("{target}{path}");
+    let answer = match &target.address {
+        ListenAddress::Tcp(address) => ask_tcp(*address, target.tls, path).await,
+        ListenAddress::Unix(file) => ask_unix(file, target.tls, path).await,
     };
     match answer {
         Ok(status) => Ok((url, status)),
         Err(error) => Err(format!("{url}: {error}")),
+    }
+}
+
+async fn ask_tcp(address: SocketAddr, tls: bool, path: &str) -> io::Result<u16> {
+    let stream = TcpStream::connect(address).await?;
+    let host = address.to_string();
+    if tls { status(without_proof(stream).await?, &host, path).await } else { status(stream, &host, path).await }
+}
+
+async fn ask_unix(file: &Path, tls: bool, path: &str) -> io::Result<u16> {
+    let stream = UnixStream::connect(file).await?;
+    if tls {
+        status(without_proof(stream).await?, "localhost", path).await
+    } else {
+        status(stream, "localhost", path).await
     }
 }
 
@@ -187,7 +227,8 @@ mod tests {
     #[tokio::test]
     async fn an_address_of_all_interfaces_is_asked_by_loopback() {
         let mut config = config(server(&[("/v2/", 200)]).await, None);
-        config.listeners[0].address.set_ip(std::net::Ipv4Addr::UNSPECIFIED.into());
+        let ListenAddress::Tcp(address) = &mut config.listeners[0].address else { panic!() };
+        address.set_ip(std::net::Ipv4Addr::UNSPECIFIED.into());
         let told = timely(&config).await.unwrap();
         assert!(told.starts_with("serving: http://127.0.0.1:"), "{told}");
     }

@@ -37,6 +37,14 @@ pub(super) fn note(err: &mut dyn Write, format: LogFormat, message: &str) -> io:
     }
 }
 
+/// What works and yet is hardly meant.
+pub(super) fn remarks(err: &mut dyn Write, format: LogFormat, remarks: &[Problem]) -> io::Result<()> {
+    remarks.iter().try_for_each(|remark| match format {
+        LogFormat::Text => writeln!(err, "regpass: warning: {remark}"),
+        LogFormat::Json => write_record(err, Record { level: "WARN", ..Record::from(remark) }),
+    })
+}
+
 /// What clap has to say about the command line.
 pub(super) fn usage(err: &mut dyn Write, format: LogFormat, error: &clap::Error) -> io::Result<()> {
     match format {
@@ -83,6 +91,7 @@ impl<'a> From<&'a Problem> for Record<'a> {
 
 fn write_record(err: &mut dyn Write, record: Record<'_>) -> io::Result<()> {
     let timestamp = humantime::format_rfc3339_micros(UNIX_EPOCH + WallClock::System.unix_time()).to_string();
-    let json = serde_json::to_string(&Record { timestamp, ..record })?;
+    let level = if record.level.is_empty() { "ERROR" } else { record.level };
+    let json = serde_json::to_string(&Record { timestamp, level, ..record })?;
     writeln!(err, "{json}")
 }

@@ -63,7 +63,7 @@ pub fn run(
             }
         }
         Command::Check => judged(load::read(&overrides, environment).outcome, bad_log, log, err)
-            .map_or_else(identity, |loaded| written(&out.write_all(render::render(&loaded.config).as_bytes()))),
+            .map_or_else(identity, |loaded| written(&check(&loaded, log, out, err))),
         Command::Setup(asked) => judged(config(&overrides, environment), bad_log, log, err)
             .map_or_else(identity, |config| setup::run(&asked, &config, log, out, err)),
         // Who asks for health knows two answers.
@@ -92,6 +92,12 @@ fn judged<T>(
             Err(ExitCode::from(MISTAKE))
         }
     }
+}
+
+/// What is in force, and what is hardly meant.
+fn check(loaded: &Loaded, log: LogFormat, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<()> {
+    out.write_all(render::render(&loaded.config).as_bytes())?;
+    report::remarks(err, log, &loaded.remarks())
 }
 
 fn written(outcome: &io::Result<()>) -> ExitCode {
@@ -187,6 +193,38 @@ mod tests {
         assert_eq!((code, out.as_str()), (Some(ExitCode::from(MISTAKE)), ""));
         assert!(err.contains("2 problems") && err.contains("upload_key: ") && err.contains("upload_spool: "), "{err}");
         assert!(err.contains("openssl rand -base64 32") && !err.contains("hunter2"), "{err}");
+    }
+
+    #[test]
+    fn check_shows_doors_redacted_and_says_what_is_hardly_meant() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("r.toml");
+        let told = |listener: &str, more: &str| {
+            std::fs::write(&file, format!("[[listener]]\n{listener}")).unwrap();
+            told(&format!("regpass check{more} --config {}", file.display()), &[("TOKEN", "hunter2")])
+        };
+        let (code, out, err) =
+            told("address = 'unix:/r.sock'\nmode = '660'\nuids = [1]\nclients = { bearer = 'hunter2' }", "");
+        assert_eq!((code, err.as_str()), (Some(ExitCode::SUCCESS), ""));
+        let keys = "address = \"unix:/r.sock\"\nmode = \"0660\"\nuids = [1]\nclients = { bearer = \"[redacted]\" }\n";
+        assert!(out.contains(keys) && !out.contains("hunter2"), "{out}");
+
+        let (code, out, err) = told("address = '0.0.0.0:1'\nclients = { bearer = { env = 'TOKEN' } }", "");
+        assert!(code == Some(ExitCode::SUCCESS) && out.contains("clients = { bearer = { env = \"TOKEN\" } }"), "{out}");
+        let remark = format!("regpass: warning: {}: listener.clients: logins at 0.0.0.0:1 cross", file.display());
+        assert!(err.starts_with(&remark) && err.contains("add tls") && !err.contains("hunter2"), "{err}");
+        let (_, _, err) = told("address = '0.0.0.0:1'\nclients = { bearer = 'hunter2' }", " --log json");
+        let line: serde_json::Value = serde_json::from_str(&err).unwrap();
+        assert_eq!((&line["level"], &line["key"]), (&"WARN".into(), &"listener.clients".into()));
+
+        std::fs::write(folder.path().join("users"), "alice:$apr1$hunter2").unwrap();
+        let (code, _, err) = told(
+            "address = 'localhost:1'\nclients = { htpasswd = 'users' }\ntls = { certificate = 'c', key = 'k' }",
+            "",
+        );
+        assert_eq!(code, Some(ExitCode::from(MISTAKE)));
+        assert!(err.starts_with("regpass: 2 problems") && err.contains("line 1: the password of 'alice'"), "{err}");
+        assert!(err.contains("listener.tls: ") && !err.contains("hunter2"), "{err}");
     }
 
     #[test]

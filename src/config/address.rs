@@ -1,21 +1,26 @@
 //! Where to listen, as people write it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 
 use super::problem::Fault;
+use crate::net::socket::ListenAddress;
 
 /// An address to listen on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Bind {
-    pub(super) address: SocketAddr,
+    pub(super) address: ListenAddress,
     /// Not every machine has IPv6: an address nobody wrote out may be missing.
     pub(super) optional: bool,
 }
 
-/// `127.0.0.1:5050`, `[::1]:5050`, or `localhost:5050` for both loopback addresses.
+/// `127.0.0.1:5050`, `[::1]:5050`, `unix:/run/regpass.sock`, or `localhost:5050` for both loopback addresses.
 pub(super) fn parse(text: &str) -> Result<Vec<Bind>, Fault> {
     if let Ok(address) = text.parse() {
-        return Ok(vec![Bind { address, optional: false }]);
+        return Ok(vec![Bind { address: ListenAddress::Tcp(address), optional: false }]);
+    }
+    if let Some(path) = text.strip_prefix("unix:") {
+        return Ok(vec![Bind { address: ListenAddress::Unix(socket(path)?.into()), optional: false }]);
     }
     match text.rsplit_once(':') {
         Some(("localhost", port)) => match port.parse() {
@@ -27,26 +32,38 @@ pub(super) fn parse(text: &str) -> Result<Vec<Bind>, Fault> {
 }
 
 /// One address only, as the admin listener has it.
-pub(super) fn parse_one(text: &str) -> Result<SocketAddr, Fault> {
-    parse(text).map(|binds| binds[0].address)
+pub(super) fn parse_one(text: &str) -> Result<ListenAddress, Fault> {
+    parse(text).map(|mut binds| binds.swap_remove(0).address)
+}
+
+/// The path of a unix socket.
+fn socket(path: &str) -> Result<&Path, Fault> {
+    const HINT: &str = "write \"unix:/run/regpass.sock\"";
+    if !path.starts_with('/') || path.ends_with('/') || path.contains('\0') {
+        return Err(Fault::new("what follows unix: is not the path of a file, from / on").hint(HINT));
+    }
+    if path.len() > LONGEST_SOCKET {
+        let what = format!("its path is longer than the {LONGEST_SOCKET} bytes that the system takes");
+        return Err(Fault::new(what).hint(HINT));
+    }
+    Ok(Path::new(path))
 }
 
 pub(super) fn localhost(port: u16) -> Vec<Bind> {
     vec![
-        Bind { address: (Ipv4Addr::LOCALHOST, port).into(), optional: false },
-        Bind { address: (Ipv6Addr::LOCALHOST, port).into(), optional: true },
+        Bind { address: tcp(Ipv4Addr::LOCALHOST, port), optional: false },
+        Bind { address: tcp(Ipv6Addr::LOCALHOST, port), optional: true },
     ]
 }
 
-/// Whether only this machine reaches the address.
-pub(super) fn is_loopback(address: SocketAddr) -> bool {
-    address.ip().to_canonical().is_loopback()
+pub(super) fn tcp(ip: impl Into<IpAddr>, port: u16) -> ListenAddress {
+    ListenAddress::Tcp(SocketAddr::new(ip.into(), port))
 }
 
 fn fault(text: &str) -> Fault {
     let port = text.strip_prefix(':').unwrap_or(text);
-    if text.starts_with("unix:") {
-        Fault::new("this version has no unix sockets").hint("write an IP address and a port: \"127.0.0.1:5050\"")
+    if text.starts_with('/') {
+        Fault::new("it is a path without a word before it").hint(format!("write \"unix:{text}\""))
     } else if let Ok(port) = port.parse::<u16>() {
         Fault::new("it is a port without an address").hint(format!("write \"127.0.0.1:{port}\""))
     } else if let Ok(address) = text.trim_matches(['[', ']']).parse::<IpAddr>() {
@@ -62,6 +79,9 @@ fn fault(text: &str) -> Fault {
     }
 }
 
+/// `sun_path` (unix(7)) without its closing zero.
+const LONGEST_SOCKET: usize = 107;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +93,7 @@ mod tests {
             ("[::1]:5050", &["[::1]:5050"]),
             ("0.0.0.0:0", &["0.0.0.0:0"]),
             ("localhost:5050", &["127.0.0.1:5050", "[::1]:5050"]),
+            ("unix:/run/regpass.sock", &["unix:/run/regpass.sock"]),
         ] {
             let parsed: Vec<String> = parse(text).unwrap().iter().map(|bind| bind.address.to_string()).collect();
             assert_eq!(parsed, addresses, "{text}");
@@ -84,6 +105,7 @@ mod tests {
 
     #[test]
     fn what_is_no_address_says_what_to_write() {
+        let long = format!("unix:/{}", "x".repeat(107));
         for (text, what, hint) in [
             ("5050", "without an address", "\"127.0.0.1:5050\""),
             (":5050", "without an address", "\"127.0.0.1:5050\""),
@@ -93,7 +115,12 @@ mod tests {
             ("localhost", "without a port", "\"localhost:5050\""),
             ("localhost:http", "port is not a number", "\"localhost:5050\""),
             ("localhost:99999", "port is not a number", "\"localhost:5050\""),
-            ("unix:/run/regpass.sock", "no unix sockets", "127.0.0.1"),
+            ("unix:run/regpass.sock", "from / on", "unix:/run/regpass.sock"),
+            ("unix:@regpass", "from / on", "unix:/run/regpass.sock"),
+            ("unix:/run/", "from / on", "unix:/run/regpass.sock"),
+            ("unix:", "from / on", "unix:/run/regpass.sock"),
+            (long.as_str(), "longer than the 107 bytes", "unix:/run/regpass.sock"),
+            ("/run/regpass.sock", "without a word before", "\"unix:/run/regpass.sock\""),
             ("proxy.example:5050", "not an IP address", "not looked up"),
             ("", "not an IP address", "localhost:5050"),
         ] {
@@ -104,16 +131,17 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_told_from_the_rest() {
+    fn what_only_this_machine_reaches_is_told_from_the_rest() {
         for (text, loopback) in [
             ("127.8.0.1:1", true),
+            ("unix:/run/regpass.sock", true),
             ("[::1]:1", true),
             ("[::ffff:127.0.0.1]:1", true),
             ("0.0.0.0:1", false),
             ("[::]:1", false),
             ("10.0.0.1:1", false),
         ] {
-            assert_eq!(is_loopback(text.parse().unwrap()), loopback, "{text}");
+            assert_eq!(parse_one(text).unwrap().is_local(), loopback, "{text}");
         }
     }
 }

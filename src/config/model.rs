@@ -1,7 +1,6 @@
 //! The configuration in its final form: every default applied, nothing left to decide.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,9 +8,11 @@ use super::cloud::Cloud;
 use super::hub_remote::HubRemote;
 use super::patterns::RepositoryPatterns;
 use super::trusted_host::TrustedHost;
+use crate::base::client_name::ClientName;
 use crate::base::host::{HostPattern, RegistryHost};
 use crate::base::origin::Origin;
 use crate::base::secret::Secret;
+use crate::net::socket::ListenAddress;
 use crate::oci::operation::Access;
 use crate::profile::Profile;
 
@@ -42,13 +43,25 @@ impl Config {
             let identity = identity.into_iter().flat_map(|identity| [identity.certificate, identity.key]);
             registry.ca.clone().into_iter().chain(identity)
         };
-        self.registries.iter().flat_map(of).collect()
+        self.registries.iter().flat_map(of).chain(self.all_listeners().flat_map(Listener::files)).collect()
+    }
+
+    /// The admin listener among them, as the last.
+    pub fn all_listeners(&self) -> impl Iterator<Item = &Listener> {
+        self.listeners.iter().chain(self.admin.iter().map(|admin| &admin.listener))
     }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
-    pub address: SocketAddr,
+    pub address: ListenAddress,
+    /// Of the file of a unix socket.
+    pub mode: u32,
+    /// The users of this machine that may use a unix socket; `None`: whoever can connect.
+    pub uids: Option<BTreeSet<u32>>,
+    pub tls: Option<ServerCertificate>,
+    /// Who may use it; `None`: whoever reaches it.
+    pub clients: Option<ClientRule>,
     /// The one registry this listener serves.
     pub registry: Option<RegistryHost>,
     /// Further `Host` names it answers to, without port, lower case.
@@ -57,6 +70,66 @@ pub struct Listener {
     /// Whether the process goes on without it when the address is taken or not there (the default addresses).
     pub optional: bool,
 }
+
+impl Listener {
+    /// An address and nothing else said.
+    pub fn at(address: ListenAddress) -> Self {
+        Self {
+            address,
+            mode: DEFAULT_MODE,
+            uids: None,
+            tls: None,
+            clients: None,
+            registry: None,
+            hosts: BTreeSet::new(),
+            insecure_open: false,
+            optional: false,
+        }
+    }
+
+    /// Whether `Host` is checked: where web pages could get by a name that somebody pointed here, which is on this
+    /// machine and wherever nobody has to log in. No page reaches a unix socket.
+    pub fn checks_host(&self) -> bool {
+        !self.address.is_unix() && (self.address.is_local() || self.insecure_open)
+    }
+
+    /// Whether logins of its clients cross a network for all to read.
+    pub fn shows_logins(&self) -> bool {
+        let by_login = matches!(self.clients, Some(ClientRule::Htpasswd(_) | ClientRule::Bearer(_)));
+        by_login && self.tls.is_none() && !self.address.is_local()
+    }
+
+    /// What is read together with the configuration. Lists of users and bearer secrets are looked at when they are used.
+    fn files(&self) -> Vec<PathBuf> {
+        let authorities = match &self.clients {
+            Some(ClientRule::MutualTls(authorities)) => Some(authorities.clone()),
+            _ => None,
+        };
+        let pair = self.tls.clone().into_iter().flat_map(|tls| [tls.certificate, tls.key]);
+        pair.chain(authorities).collect()
+    }
+}
+
+/// Who may use a listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientRule {
+    /// The users of a file as `htpasswd -B` writes it.
+    Htpasswd(PathBuf),
+    /// Whoever has the secret.
+    Bearer(SecretSource),
+    /// Whoever shows a certificate of these authorities.
+    MutualTls(PathBuf),
+}
+
+/// What a listener shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerCertificate {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// Of a unix socket: for the user that regpass runs as.
+pub const DEFAULT_MODE: u32 = 0o600;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admin {
@@ -124,7 +197,10 @@ pub struct RepositoryRules(pub BTreeMap<Access, RepositoryPatterns>);
 
 #[derive(Clone, Debug)]
 pub struct Identity {
-    pub repositories: RepositoryPatterns,
+    /// `None`: all, and what concerns none.
+    pub repositories: Option<RepositoryPatterns>,
+    /// The clients it is for; empty: all.
+    pub clients: BTreeSet<ClientName>,
     pub credential: CredentialSource,
 }
 

@@ -1,7 +1,6 @@
 //! What flags and variables say, which beats the file.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::address::{self, Bind};
@@ -10,6 +9,7 @@ use super::model::CredentialSource;
 use super::problem::{Fault, Located, Place, Problem};
 use super::values;
 use crate::base::host::RegistryHost;
+use crate::net::socket::ListenAddress;
 use crate::oci::operation::Access;
 
 /// The flags as they were given. Kept for the life of the process: a reload applies them again.
@@ -34,7 +34,7 @@ pub enum DockerCredentials {
 #[derive(Debug, Default)]
 pub(super) struct Choices {
     pub(super) listen: Option<Vec<Located<Bind>>>,
-    pub(super) admin: Option<Located<SocketAddr>>,
+    pub(super) admin: Option<Located<ListenAddress>>,
     pub(super) registry: Option<Located<RegistryHost>>,
     pub(super) allow: Option<BTreeSet<Access>>,
     pub(super) credential: Option<CredentialSource>,
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn flags_beat_variables_and_empty_variables_are_unset() {
         let variables = [
-            ("REGPASS_LISTEN", "127.0.0.1:1, localhost:2"),
+            ("REGPASS_LISTEN", "127.0.0.1:1, localhost:2, unix:/run/r.sock"),
             ("REGPASS_ADMIN", "127.0.0.1:3"),
             ("REGPASS_REGISTRY", "index.docker.io"),
             ("REGPASS_ALLOW", "pull,push"),
@@ -166,8 +166,8 @@ mod tests {
         assert_eq!(problems, []);
         let listen: Vec<String> =
             from_variables.listen.unwrap().iter().map(|bind| bind.value.address.to_string()).collect();
-        assert_eq!(listen, ["127.0.0.1:1", "127.0.0.1:2", "[::1]:2"]);
-        assert_eq!(from_variables.admin.unwrap().value.port(), 3);
+        assert_eq!(listen, ["127.0.0.1:1", "127.0.0.1:2", "[::1]:2", "unix:/run/r.sock"]);
+        assert_eq!(from_variables.admin.unwrap().value.to_string(), "127.0.0.1:3");
         assert_eq!(from_variables.registry.unwrap().value.as_str(), "docker.io");
         assert_eq!(from_variables.allow.unwrap().len(), 2);
         assert_eq!(from_variables.credential, Some(CredentialSource::Docker { file: Some("/c.json".into()) }));
@@ -183,8 +183,8 @@ mod tests {
         };
         let (from_flags, problems) = choices(&flags, &variables);
         assert_eq!(problems, []);
-        assert_eq!(from_flags.listen.unwrap()[0].value.address.port(), 9);
-        assert_eq!(from_flags.admin.unwrap().value.port(), 8);
+        assert_eq!(from_flags.listen.unwrap()[0].value.address.to_string(), "127.0.0.1:9");
+        assert_eq!(from_flags.admin.unwrap().value.to_string(), "[::1]:8");
         assert_eq!(from_flags.registry.unwrap().value.as_str(), "ghcr.io");
         assert_eq!(from_flags.allow.unwrap().len(), 1);
         assert_eq!(from_flags.credential, Some(CredentialSource::Docker { file: None }));
@@ -199,7 +199,7 @@ mod tests {
     fn every_bad_flag_and_variable_is_named() {
         let flags = Overrides { listen: vec!["5050".to_owned(), "x".to_owned()], ..Overrides::default() };
         let variables = [
-            ("REGPASS_ADMIN", "unix:/x"),
+            ("REGPASS_ADMIN", "unix:x"),
             ("REGPASS_REGISTRY", "https://ghcr.io"),
             ("REGPASS_ALLOW", "write"),
             ("REGPASS_DOCKER_CREDENTIALS", "true"),

@@ -7,8 +7,8 @@ use std::path::Path;
 use bytesize::ByteSize;
 
 use super::model::{
-    Config, CredentialSource, Identity, Listener, Redirects, Registry, RepositoryRules, SecretSource, Timeouts,
-    ValueOrigin,
+    ClientRule, Config, CredentialSource, Identity, Listener, Redirects, Registry, RepositoryRules, SecretSource,
+    ServerCertificate, Timeouts, ValueOrigin,
 };
 use super::patterns::RepositoryPatterns;
 use crate::base::host::HostPattern;
@@ -71,7 +71,23 @@ fn write_timeouts(out: &mut String, timeouts: &Timeouts) -> fmt::Result {
 
 fn write_listener(out: &mut String, listener: &Listener) -> fmt::Result {
     let optional = if listener.optional { " # left out where it cannot be had" } else { "" };
-    writeln!(out, "address = \"{}\"{optional}", listener.address)?;
+    writeln!(out, "address = {}{optional}", quoted(&listener.address.to_string()))?;
+    if listener.address.is_unix() {
+        writeln!(out, "mode = \"{:04o}\"", listener.mode)?;
+    }
+    if let Some(uids) = &listener.uids {
+        let uids: Vec<String> = uids.iter().map(u32::to_string).collect();
+        writeln!(out, "uids = [{}]", uids.join(", "))?;
+    }
+    if let Some(ServerCertificate { certificate, key }) = &listener.tls {
+        writeln!(out, "tls = {{ certificate = {}, key = {} }}", path(certificate), path(key))?;
+    }
+    match &listener.clients {
+        Some(ClientRule::Htpasswd(file)) => writeln!(out, "clients = {{ htpasswd = {} }}", path(file))?,
+        Some(ClientRule::Bearer(source)) => writeln!(out, "clients = {{ bearer = {} }}", secret(source))?,
+        Some(ClientRule::MutualTls(file)) => writeln!(out, "clients = {{ mtls_ca = {} }}", path(file))?,
+        None => {}
+    }
     if let Some(registry) = &listener.registry {
         writeln!(out, "registry = {}", quoted(registry.as_str()))?;
     }
@@ -125,7 +141,12 @@ fn write_registry(out: &mut String, registry: &Registry) -> fmt::Result {
 
 fn write_identity(out: &mut String, table: &str, identity: &Identity) -> fmt::Result {
     writeln!(out, "\n[[{table}.identity]]")?;
-    writeln!(out, "repositories = {}", patterns(&identity.repositories))?;
+    if let Some(repositories) = &identity.repositories {
+        writeln!(out, "repositories = {}", patterns(repositories))?;
+    }
+    if !identity.clients.is_empty() {
+        writeln!(out, "clients = {}", list(identity.clients.iter().map(ToString::to_string)))?;
+    }
     writeln!(out, "credential = {}", credential(&identity.credential))
 }
 

@@ -10,6 +10,7 @@ use super::model::Redirects;
 use super::patterns::RepositoryPattern;
 use super::problem::Fault;
 use super::trusted_host::TrustedHost;
+use crate::base::client_name::ClientName;
 use crate::base::host::{HostPattern, RegistryHost};
 use crate::base::origin::{BadUrl, Origin, Url};
 use crate::oci::operation::Access;
@@ -143,6 +144,24 @@ pub(super) fn variable(text: &str) -> Result<Box<str>, Fault> {
     if fits { Ok(text.into()) } else { Err(Fault::new("it is no name of an environment variable")) }
 }
 
+/// Of a file, in octal, as `chmod` takes it.
+pub(super) fn mode(text: &str) -> Result<u32, Fault> {
+    let digits = (3..=4).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    match u32::from_str_radix(text, 8) {
+        Ok(mode) if digits && mode <= 0o777 => Ok(mode),
+        _ => Err(Fault::new("it is no mode of a file").hint("write it in octal digits: mode = \"0660\"")),
+    }
+}
+
+/// A client as a rule names it.
+pub(super) fn client_name(text: &str) -> Result<ClientName, Fault> {
+    ClientName::parse(text).ok_or_else(|| {
+        Fault::new("it is no client").hint(
+            "write a user's name, the name in a certificate, \"bearer\", or \"uid:1000\" for a user of this machine",
+        )
+    })
+}
+
 pub(super) fn duration(text: &str) -> Result<Duration, Fault> {
     match humantime::parse_duration(text) {
         Err(_) => Err(Fault::new("it is no duration")),
@@ -270,6 +289,12 @@ mod tests {
         }
         for (name, good) in [("GHCR_TOKEN", true), ("_x1", true), ("1x", false), ("A=B", false), ("", false)] {
             assert_eq!(variable(name).is_ok(), good, "{name}");
+        }
+        for (text, value) in [("0600", Some(0o600)), ("660", Some(0o660)), ("0777", Some(0o777))] {
+            assert_eq!(mode(text).ok(), value, "{text}");
+        }
+        for bad in ["", "600 ", "0o600", "+600", "4755", "0888", "u=rw", "00600", "66"] {
+            assert!(mode(bad).is_err(), "{bad}");
         }
         assert_eq!(access_list("push, pull").unwrap(), BTreeSet::from([Access::Pull, Access::Push]));
         assert!(access_list("pull,write").is_err() && access_list("").is_err());

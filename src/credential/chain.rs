@@ -1,4 +1,4 @@
-//! Whose credential serves which repository of one registry.
+//! Whose credential serves which client and which repository of one registry.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -6,14 +6,14 @@ use tokio::time::Instant;
 
 use super::sources::Sources;
 use super::{CredentialError, CredentialId, CredentialProvider, Fetch, Found, Wanted};
+use crate::base::client_name::ClientName;
 use crate::config::model::{CredentialSource, Identity};
-use crate::config::patterns::RepositoryPatterns;
 use crate::oci::name::RepositoryName;
 
 /// The credentials of one registry: its own, and those of its identities.
 #[derive(Debug)]
 pub struct Credentials {
-    identities: Vec<(RepositoryPatterns, Arc<Login>)>,
+    identities: Vec<(Identity, Arc<Login>)>,
     own: Arc<Login>,
 }
 
@@ -45,26 +45,27 @@ impl Credentials {
             let provider = sources.build(source);
             Arc::new(Login { source: source.name(), provider, last: Mutex::default() })
         };
-        let identity = |identity: &Identity| (identity.repositories.clone(), login(&identity.credential));
+        let identity = |identity: &Identity| (identity.clone(), login(&identity.credential));
         Self { identities: identities.iter().map(identity).collect(), own: login(own) }
     }
 
-    /// The identity whose patterns name the repository most closely (of equals, the first in the file); the registry's
-    /// own credential where none does, and for what concerns no repository.
-    pub fn for_repository(&self, repository: Option<&RepositoryName>) -> &Arc<Login> {
+    /// The identity for a client and a repository. One that names the client comes before those that are for all; then
+    /// the one whose patterns name the repository most closely; of equals, the first in the file. The registry's own
+    /// credential where there is none. What concerns no repository is only for identities without patterns.
+    pub fn choose(&self, client: Option<&ClientName>, repository: Option<&RepositoryName>) -> &Arc<Login> {
         let mut closest = (None, &self.own);
-        for (patterns, login) in repository.map(|_| &self.identities).into_iter().flatten() {
-            let specificity = repository.and_then(|repository| patterns.specificity(repository));
-            if specificity > closest.0 {
-                closest = (specificity, login);
+        for (identity, login) in &self.identities {
+            let rank = rank(identity, client, repository);
+            if rank > closest.0 {
+                closest = (rank, login);
             }
         }
         closest.1
     }
 
-    /// The registry's own first; with each identity the repositories that it is for.
-    pub fn all(&self) -> impl Iterator<Item = (Option<&RepositoryPatterns>, &Login)> {
-        let identities = self.identities.iter().map(|(patterns, login)| (Some(patterns), &**login));
+    /// The registry's own first; then its identities.
+    pub fn all(&self) -> impl Iterator<Item = (Option<&Identity>, &Login)> {
+        let identities = self.identities.iter().map(|(identity, login)| (Some(identity), &**login));
         std::iter::once((None, &*self.own)).chain(identities)
     }
 }
@@ -99,6 +100,22 @@ impl CredentialProvider for Login {
 
     fn doubted(&self, id: CredentialId) {
         self.provider.doubted(id);
+    }
+}
+
+/// Whether an identity names the client, and how closely it names the repository. `None`: it is not for them.
+fn rank(
+    identity: &Identity,
+    client: Option<&ClientName>,
+    repository: Option<&RepositoryName>,
+) -> Option<(bool, Option<usize>)> {
+    let is_named = client.is_some_and(|client| identity.clients.contains(client));
+    if !is_named && !identity.clients.is_empty() {
+        return None;
+    }
+    match &identity.repositories {
+        None => Some((is_named, None)),
+        Some(patterns) => Some((is_named, Some(patterns.specificity(repository?)?))),
     }
 }
 

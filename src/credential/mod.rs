@@ -12,7 +12,7 @@ pub mod fixed;
 pub mod helper;
 pub mod secret;
 pub mod sources;
-mod watched;
+pub mod watched;
 
 use std::fmt;
 use std::future::Future;

@@ -20,10 +20,10 @@ use self::look::{Look, Stamp, look};
 use super::CredentialError;
 
 /// A file and what was last read from it.
-pub(super) struct Watched<T>(Arc<Shared<T>>);
+pub struct Watched<T>(Arc<Shared<T>>);
 
 /// What a file's bytes mean. The path is for the error's text.
-pub(super) type Parse<T> = fn(&Path, &[u8]) -> Result<T, CredentialError>;
+pub type Parse<T> = fn(&Path, &[u8]) -> Result<T, CredentialError>;
 
 /// Why there is nothing, not even something older.
 #[derive(Clone, Debug)]
@@ -62,7 +62,7 @@ enum Trouble {
 }
 
 impl<T: Send + Sync + 'static> Watched<T> {
-    pub(super) fn new(path: PathBuf, parse: Parse<T>) -> Self {
+    pub fn new(path: PathBuf, parse: Parse<T>) -> Self {
         let state = State { good: None, trouble: None, stamp: None, digest: [0; 32], checked: None, check: None };
         Self(Arc::new(Shared { path, parse, state: Mutex::new(state) }))
     }
@@ -82,8 +82,9 @@ impl<T: Send + Sync + 'static> Watched<T> {
         self.0.state().answer(&self.0.path)
     }
 
-    /// As [`Self::current`], where the file has to be there.
-    pub(super) async fn required(&self) -> Result<Arc<T>, CredentialError> {
+    /// The file's content, at most a second old, where the file has to be there. What was last good, while it is missing,
+    /// broken or slow.
+    pub async fn required(&self) -> Result<Arc<T>, CredentialError> {
         self.current().await.map_err(|lacking| match lacking {
             Lacking::Missing => CredentialError::new(format!(
                 "{} does not exist; create it or correct the path in the configuration (it is looked for again all the time)",

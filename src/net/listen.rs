@@ -1,6 +1,9 @@
-//! Accepting connections and serving HTTP/1.1 on them.
+//! Accepting connections and serving HTTP on them: HTTP/2 where TLS agreed on it, else HTTP/1.1.
+
+mod http2;
 
 use std::convert::Infallible;
+use std::fmt;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -18,6 +21,9 @@ use tokio::time::{sleep, timeout};
 use tracing::debug;
 
 use super::body::{BUFFER, StreamBody};
+use super::error::BoxError;
+use super::peer::Peer;
+use super::server_tls::{Secured, ServerTls};
 use super::socket::Socket;
 use super::stall::WriteDeadline;
 
@@ -55,8 +61,49 @@ impl Closing {
     }
 }
 
+/// What is done with the connections of a listener.
+#[derive(Clone)]
+pub struct Service {
+    pub handle: Handle,
+    /// Where connections are encrypted.
+    pub tls: Option<Arc<ServerTls>>,
+}
+
+/// Without TLS.
+impl From<Handle> for Service {
+    fn from(handle: Handle) -> Self {
+        Self { handle, tls: None }
+    }
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service").field("tls", &self.tls).finish_non_exhaustive()
+    }
+}
+
+impl Service {
+    /// Serves one connection until its end, or until shortly after being told to come to one.
+    pub async fn connection<S>(self, stream: S, peer: Peer, closing: Closing) -> Result<(), BoxError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Some(tls) = self.tls else {
+            let stream = WriteDeadline::new(stream, STALL_LIMIT);
+            return Ok(http1_connection(stream, Handler { handle: self.handle, peer, closing }).await?);
+        };
+        let Secured { stream, is_http2, shown } = tls.accept(WriteDeadline::new(stream, STALL_LIMIT)).await?;
+        let handler = Handler { handle: self.handle, peer: Peer { certificate: shown, ..peer }, closing };
+        if is_http2 {
+            return Ok(http2::connection(stream, handler).await?);
+        }
+        Ok(http1_connection(stream, handler).await?)
+    }
+}
+
 /// Accepts until told to come to an end, and returns when the last connection is over.
-pub async fn serve(socket: Arc<Socket>, handle: Handle, closing: Closing) {
+pub async fn serve(socket: Arc<Socket>, service: impl Into<Service>, closing: Closing) {
+    let service = service.into();
     let permits = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let mut connections = JoinSet::new();
     let mut stop = closing.clone();
@@ -71,8 +118,8 @@ pub async fn serve(socket: Arc<Socket>, handle: Handle, closing: Closing) {
             Some(_) = connections.join_next() => continue,
             accepted = accepting => accepted,
         };
-        let stream = match accepted {
-            Ok(stream) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, or a connection gone before it was taken.
                 debug!(%error, "cannot accept a connection");
@@ -80,7 +127,7 @@ pub async fn serve(socket: Arc<Socket>, handle: Handle, closing: Closing) {
                 continue;
             }
         };
-        let serving = connection(stream, handle.clone(), closing.clone());
+        let serving = service.clone().connection(stream, peer, closing.clone());
         connections.spawn(async move {
             if let Err(error) = serving.await {
                 debug!(%error, "connection ended early");
@@ -93,31 +140,36 @@ pub async fn serve(socket: Arc<Socket>, handle: Handle, closing: Closing) {
 }
 
 /// Serves one connection, whatever it is made of.
-pub async fn serve_stream<S>(stream: S, handle: Handle) -> Result<(), hyper::Error>
+pub async fn serve_stream<S>(stream: S, handle: Handle) -> Result<(), BoxError>
 where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (_close, closing) = Close::new();
-    connection(stream, handle, closing).await
+    Service::from(handle).connection(stream, Peer::default(), closing).await
 }
 
-/// Serves one connection until its end, or until shortly after being told to come to one.
-///
+/// As [`serve_stream`], for a listener that encrypts, or whose connections say who is at their other end.
+pub async fn serve_stream_as<S>(stream: S, peer: Peer, service: Service) -> Result<(), BoxError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (_close, closing) = Close::new();
+    service.connection(stream, peer, closing).await
+}
+
 /// Plain `http1`, not hyper-util's `auto` server: that one reads the first bytes without a deadline, and a client
 /// that sends none stays for ever (hyperium/hyper#3962).
-pub async fn connection<S>(stream: S, handle: Handle, mut closing: Closing) -> Result<(), hyper::Error>
+async fn http1_connection<S>(stream: S, handler: Handler) -> Result<(), hyper::Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
+    let mut closing = handler.closing.clone();
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_LIMIT)
         .max_headers(MOST_HEADERS)
         .max_buf_size(BUFFER)
-        .serve_connection(
-            TokioIo::new(WriteDeadline::new(stream, STALL_LIMIT)),
-            Handler { handle, closing: closing.clone() },
-        );
+        .serve_connection(TokioIo::new(stream), Http1(handler));
     let mut connection = pin!(connection);
     tokio::select! {
         over = connection.as_mut() => return over,
@@ -132,18 +184,29 @@ where
     connection.await
 }
 
+/// Answers the requests of one connection.
 struct Handler {
     handle: Handle,
+    peer: Peer,
     closing: Closing,
 }
 
-impl hyper::service::Service<Request<Incoming>> for Handler {
+impl Handler {
+    fn answer(&self, mut request: Request<Incoming>) -> Answering {
+        request.extensions_mut().insert(self.peer.clone());
+        (self.handle)(request)
+    }
+}
+
+struct Http1(Handler);
+
+impl hyper::service::Service<Request<Incoming>> for Http1 {
     type Response = Response<StreamBody>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let (answering, closing) = ((self.handle)(request), self.closing.clone());
+        let (answering, closing) = (self.0.answer(request), self.0.closing.clone());
         Box::pin(async move {
             let mut response = answering.await;
             if closing.is_told() {

@@ -73,7 +73,7 @@ impl Proxies {
     /// The proxy that leads to `target`; this machine needs none.
     pub(super) fn towards(&self, target: &Uri) -> Option<Intercept> {
         let host = target.host()?.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-        let port = target.port_u16().unwrap_or(if target.scheme_str() == Some("https") { 443 } else { 80 });
+        let port = port_of(target);
         let is_here = host == "localhost"
             || host.ends_with(".localhost")
             || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
@@ -89,6 +89,7 @@ impl Proxies {
         let uri = proxy.uri().clone();
         let name = uri.authority().map_or("", |authority| authority.as_str());
         let name = name.rsplit_once('@').map_or(name, |(_, rest)| rest).to_owned();
+        let target = with_written_port(&target).unwrap_or(target);
         let failed = |error: BoxError| ProxyFailed {
             is_away: error.source().is_some(),
             why: words(&*error),
@@ -139,6 +140,18 @@ impl fmt::Debug for Proxies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Proxies")
     }
+}
+
+/// The library takes 443 for every port that is not written.
+fn with_written_port(target: &Uri) -> Option<Uri> {
+    let authority = format!("{}:{}", target.host()?, port_of(target));
+    let mut parts = target.clone().into_parts();
+    parts.authority = Some(authority.parse().ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+fn port_of(target: &Uri) -> u16 {
+    target.port_u16().unwrap_or(if target.scheme_str() == Some("https") { 443 } else { 80 })
 }
 
 /// A proxy's URL with its scheme written out, or why it is none. Nothing of it is repeated: it may hold a password.

@@ -1,37 +1,192 @@
 //! Listening sockets: opened here, or handed over by whoever started the process.
 
-use std::io;
+use std::fmt;
+use std::fs::{self, Metadata, Permissions};
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 
-use tokio::net::{TcpListener, TcpStream};
-use tracing::debug;
+use tokio::net::{TcpListener, UnixListener, UnixSocket, UnixStream};
+use tracing::{debug, warn};
+
+use super::peer::Peer;
+use super::stream::Stream;
+
+/// Where a listener listens.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ListenAddress {
+    Tcp(SocketAddr),
+    /// An absolute path.
+    Unix(PathBuf),
+}
 
 /// A socket that connections come in by.
 #[derive(Debug)]
-pub struct Socket(TcpListener);
+pub struct Socket(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Tcp(TcpListener),
+    Unix {
+        listener: UnixListener,
+        path: PathBuf,
+        /// The file, if it was made here.
+        file: Option<SocketFile>,
+    },
+}
+
+/// The file of a unix socket, taken away with the socket: what nobody listens on would only keep clients guessing.
+#[derive(Debug)]
+struct SocketFile {
+    path: PathBuf,
+    /// Device and inode: somebody else may have put another file there.
+    own: (u64, u64),
+}
+
+impl ListenAddress {
+    /// Whether only this machine reaches it.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Tcp(address) => address.ip().to_canonical().is_loopback(),
+            Self::Unix(_) => true,
+        }
+    }
+
+    pub fn is_unix(&self) -> bool {
+        matches!(self, Self::Unix(_))
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "{address}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
 
 impl Socket {
-    /// Binds an address, with the error naming it.
-    pub async fn bind(address: SocketAddr) -> io::Result<Self> {
-        let bound = TcpListener::bind(address).await;
+    /// Opens an address; errors name it. The file of a unix socket gets `mode` before anybody can connect. One that
+    /// nobody listens on any more is replaced.
+    pub async fn bind(address: &ListenAddress, mode: u32) -> io::Result<Self> {
+        let bound = match address {
+            ListenAddress::Tcp(address) => TcpListener::bind(address).await.map(Kind::Tcp),
+            ListenAddress::Unix(path) => bind_unix(path, mode).await,
+        };
         bound.map(Self).map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))
     }
 
-    /// A socket that listens already.
+    /// A TCP socket that listens already.
     pub fn inherited(listener: std::net::TcpListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        TcpListener::from_std(listener).map(Self)
+        TcpListener::from_std(listener).map(Kind::Tcp).map(Self)
     }
 
-    pub fn address(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+    /// A unix socket that listens already at `path`. Its file, mode and all, belongs to whoever made it.
+    pub fn inherited_unix(listener: std::os::unix::net::UnixListener, path: PathBuf) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        let listener = UnixListener::from_std(listener)?;
+        Ok(Self(Kind::Unix { listener, path, file: None }))
     }
 
-    pub(super) async fn accept(&self) -> io::Result<TcpStream> {
-        let (stream, _peer) = self.0.accept().await?;
-        if let Err(error) = stream.set_nodelay(true) {
-            debug!(%error, "cannot set TCP_NODELAY");
+    pub fn address(&self) -> io::Result<ListenAddress> {
+        match &self.0 {
+            Kind::Tcp(listener) => listener.local_addr().map(ListenAddress::Tcp),
+            Kind::Unix { path, .. } => Ok(ListenAddress::Unix(path.clone())),
         }
-        Ok(stream)
+    }
+
+    /// Who may connect to a unix socket that was made here.
+    pub fn set_mode(&self, mode: u32) {
+        let Kind::Unix { path, file: Some(_), .. } = &self.0 else { return };
+        if let Err(error) = fs::set_permissions(path, Permissions::from_mode(mode)) {
+            warn!(file = %path.display(), %error, "cannot change the mode of the socket");
+        }
+    }
+
+    pub(super) async fn accept(&self) -> io::Result<(Stream, Peer)> {
+        match &self.0 {
+            Kind::Tcp(listener) => {
+                let (stream, _address) = listener.accept().await?;
+                if let Err(error) = stream.set_nodelay(true) {
+                    debug!(%error, "cannot set TCP_NODELAY");
+                }
+                Ok((Stream::Tcp(stream), Peer::default()))
+            }
+            Kind::Unix { listener, .. } => {
+                let (stream, _address) = listener.accept().await?;
+                let uid = stream.peer_cred().map(|peer| peer.uid());
+                let uid = uid.inspect_err(|error| debug!(%error, "the kernel does not tell who connected")).ok();
+                Ok((Stream::Unix(stream), Peer { uid, ..Peer::default() }))
+            }
+        }
+    }
+}
+
+async fn bind_unix(path: &Path, mode: u32) -> io::Result<Kind> {
+    make_way(path).await?;
+    let socket = UnixSocket::new_stream()?;
+    socket.bind(path)?;
+    let file = SocketFile { path: path.to_owned(), own: identity(&fs::symlink_metadata(path)?) };
+    // Before it listens nobody can connect, so there is no moment at which the umask decides who may.
+    fs::set_permissions(path, Permissions::from_mode(mode))?;
+    Ok(Kind::Unix { listener: socket.listen(BACKLOG)?, path: path.to_owned(), file: Some(file) })
+}
+
+/// Takes away a socket file that a process left behind when it died.
+async fn make_way(path: &Path) -> io::Result<()> {
+    let found = match fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let taken = |what: &str| io::Error::new(ErrorKind::AddrInUse, what.to_owned());
+    if !found.file_type().is_socket() {
+        return Err(taken("there is a file that is no socket; take it away, or name another path"));
+    }
+    match UnixStream::connect(path).await {
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+            debug!(file = %path.display(), "taking away a socket that nobody listens on");
+            fs::remove_file(path)
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(error),
+        Ok(_) | Err(_) => Err(taken("another process listens there")),
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if fs::symlink_metadata(&self.path).is_ok_and(|found| identity(&found) == self.own)
+            && let Err(error) = fs::remove_file(&self.path)
+        {
+            warn!(file = %self.path.display(), %error, "cannot take the socket's file away");
+        }
+    }
+}
+
+fn identity(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
+}
+
+/// As many as the kernel lets wait by default (`net.core.somaxconn`).
+const BACKLOG: u32 = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_socket_has_its_mode_from_the_first_moment() {
+        let folder = tempfile::tempdir().unwrap();
+        for mode in [0o600, 0o660, 0o666] {
+            let path = folder.path().join(format!("{mode:o}.sock"));
+            let socket = Socket::bind(&ListenAddress::Unix(path.clone()), mode).await.unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+            drop(socket);
+            assert!(!path.exists());
+        }
     }
 }

@@ -1,15 +1,19 @@
 //! TLS towards upstreams: roots, extra authorities, client certificates, and errors a person can act on.
 
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// The files of one registry's TLS, read and checked.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -60,6 +64,56 @@ impl TlsFiles {
             Some((chain, key)) if show_identity => builder.with_client_auth_cert(chain.clone(), key.clone_key()),
             _ => Ok(builder.with_no_client_auth()),
         }
+    }
+}
+
+/// TLS with whoever is there, for asking this machine's own listener whether it is well: nothing secret is said, and its
+/// certificate is for other names.
+pub async fn without_proof<S: AsyncRead + AsyncWrite + Unpin>(stream: S) -> io::Result<TlsStream<S>> {
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+    let builder = builder.map_err(io::Error::other)?;
+    let config =
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider()))).with_no_client_auth();
+    let name = ServerName::IpAddress(std::net::IpAddr::from(std::net::Ipv4Addr::LOCALHOST).into());
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await
+}
+
+/// Believes every certificate, and that its owner is there.
+#[derive(Debug)]
+struct Anybody(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
     }
 }
 
@@ -150,7 +204,7 @@ fn is_authority_serving_itself(error: &rustls::OtherError) -> bool {
     format!("{error:?}").contains("CaUsedAsEndEntity")
 }
 
-fn provider() -> Arc<CryptoProvider> {
+pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
@@ -164,7 +218,7 @@ static SYSTEM_ROOTS: LazyLock<RootCertStore> = LazyLock::new(|| {
     roots
 });
 
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, BadTlsFile> {
+pub(super) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, BadTlsFile> {
     let bad = |why: String| BadTlsFile { file: file.display().to_string(), why };
     let pem = CertificateDer::pem_file_iter(file).map_err(|error| bad(pem_problem(&error)))?;
     let all = pem.collect::<Result<Vec<_>, _>>().map_err(|error| bad(pem_problem(&error)))?;
@@ -172,7 +226,7 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, BadTlsFile>
 }
 
 /// The parser's errors quote what they could not read; of a key file nothing is repeated.
-fn pem_problem(error: &rustls::pki_types::pem::Error) -> String {
+pub(super) fn pem_problem(error: &rustls::pki_types::pem::Error) -> String {
     match error {
         rustls::pki_types::pem::Error::Io(io) => io.to_string(),
         rustls::pki_types::pem::Error::NoItemsFound => "it holds no PEM block of the expected kind".to_owned(),

@@ -19,6 +19,8 @@ pub struct Record {
     seen: Arc<Seen>,
     begun: Instant,
     pub method: http::Method,
+    /// Who asks, where the listener knows.
+    pub client: Option<Box<str>>,
     pub registry: Option<Box<str>>,
     /// The registry's label in metrics.
     pub label: Option<Box<str>>,
@@ -56,6 +58,7 @@ impl Record {
             seen,
             begun: Instant::now(),
             method,
+            client: None,
             registry: None,
             label: None,
             operation: "other",
@@ -120,6 +123,7 @@ impl Drop for Record {
         self.metrics.request(self.label.as_deref().unwrap_or("none"), self.operation, status, blame);
         info!(
             method = self.method.as_str(),
+            client = self.client.as_deref(),
             registry,
             operation = self.operation,
             repository = self.repository.as_deref(),

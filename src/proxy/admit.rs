@@ -1,16 +1,23 @@
 //! Who may speak to a listener at all: the checks that keep web pages and strangers out.
 //!
 //! regpass lends its logins to whoever reaches it, so a page in a browser must not: neither by a cross-site request
-//! (foreign `Origin`) nor through a name that was pointed at this machine (foreign `Host`, DNS rebinding).
+//! (foreign `Origin`) nor through a name that was pointed at this machine (foreign `Host`, DNS rebinding). Nor may those
+//! whom the listener's own rule does not let in.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use http::header::{HOST, ORIGIN};
+use http::header::{HOST, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, Method, StatusCode, Uri, Version, request};
 
+use tracing::warn;
+
 use super::failure::Failure;
+use crate::base::client_name::ClientName;
 use crate::base::host::RegistryHost;
+use crate::clients::{Door, Refused};
+use crate::config::model::Listener;
+use crate::net::peer::Peer;
 use crate::observe::blame::{Blame, Step};
 use crate::oci::error::ErrorCode;
 
@@ -21,6 +28,21 @@ pub struct Front {
     pub pinned: Option<RegistryHost>,
     /// Further names it answers to.
     pub hosts: BTreeSet<Box<str>>,
+    /// Whether it answers to those names only.
+    pub checks_host: bool,
+    /// Who may use it.
+    pub door: Door,
+}
+
+impl Front {
+    pub fn new(listener: &Listener, door: Door) -> Self {
+        Self {
+            pinned: listener.registry.clone(),
+            hosts: listener.hosts.clone(),
+            checks_host: listener.checks_host(),
+            door,
+        }
+    }
 }
 
 /// The authority a client addressed, taken apart.
@@ -44,8 +66,9 @@ pub fn admit(
             "regpass is no forward proxy: CONNECT is not supported",
         ));
     }
-    let addressed = addressed(&head.uri, &head.headers, head.version)?;
+    let addressed = addressed(&head.uri, &head.headers, head.version, front.checks_host)?;
     if let Some(addressed) = &addressed
+        && front.checks_host
         && !is_local_name(&addressed.name)
         && !front.hosts.contains(&addressed.name)
         && !is_virtual_host(&addressed.name)
@@ -73,8 +96,39 @@ pub fn admit(
     Ok(addressed)
 }
 
+/// Lets in whom the listener's rule lets in, and says who that is as far as it is known.
+pub async fn identify(front: &Front, head: &request::Parts) -> Result<Option<ClientName>, Failure> {
+    let nobody = Peer::default();
+    let peer = head.extensions.get().unwrap_or(&nobody);
+    front.door.admit(&head.headers, peer).await.map_err(turned_away)
+}
+
+/// As [`identify`], for those who cannot log in: probes.
+pub fn identify_user(front: &Front, head: &request::Parts) -> Result<(), Failure> {
+    let nobody = Peer::default();
+    front.door.admit_user(head.extensions.get().unwrap_or(&nobody)).map_err(turned_away)
+}
+
+fn turned_away(why: Refused) -> Failure {
+    let message = why.to_string();
+    match why {
+        Refused::NoLogin | Refused::WrongLogin => {
+            refused(StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized, message).with_header(WWW_AUTHENTICATE, CHALLENGE)
+        }
+        Refused::NoCertificate | Refused::Uid(_) => refused(StatusCode::FORBIDDEN, ErrorCode::Denied, message),
+        Refused::Busy => {
+            refused(StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests, message).with_header(RETRY_AFTER, "5")
+        }
+        Refused::Unreadable(error) => {
+            warn!(blame = "configuration", %error, "nobody can be let in");
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            Failure::new(status, ErrorCode::Unavailable, Blame::Configuration, Step::Admit, message)
+        }
+    }
+}
+
 /// The absolute form's authority, else `Host` (RFC 9112, section 3.2). Only HTTP/1.0 may come without.
-fn addressed(uri: &Uri, headers: &HeaderMap, version: Version) -> Result<Option<Addressed>, Failure> {
+fn addressed(uri: &Uri, headers: &HeaderMap, version: Version, is_checked: bool) -> Result<Option<Addressed>, Failure> {
     let bad = |what| refused(StatusCode::BAD_REQUEST, ErrorCode::Unknown, what);
     let mut hosts = headers.get_all(HOST).iter();
     let host = match (uri.authority(), hosts.next(), hosts.next()) {
@@ -94,6 +148,10 @@ fn addressed(uri: &Uri, headers: &HeaderMap, version: Version) -> Result<Option<
     }
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     if name.is_empty() {
+        // What goes through a unix socket has no name that means anything.
+        if !is_checked {
+            return Ok(None);
+        }
         return Err(bad("the Host header is empty"));
     }
     Ok(Some(Addressed { name: name.into(), full: host.into() }))
@@ -105,6 +163,9 @@ fn is_local_name(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost") || literal.parse::<IpAddr>().is_ok()
 }
 
+/// regpass's own, never a registry's.
+const CHALLENGE: &str = "Basic realm=\"regpass\"";
+
 fn refused(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Failure {
     Failure::new(status, code, Blame::Client, Step::Admit, message)
 }
@@ -114,13 +175,18 @@ mod tests {
     use http::Request;
 
     use super::*;
+    use crate::net::socket::ListenAddress;
 
     fn status(headers: &[(&str, &str)], uri: &str, version: Version) -> Result<Option<String>, u16> {
         let mut request = Request::builder().uri(uri).version(version);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let front = Front { pinned: None, hosts: BTreeSet::from(["regpass".into()]) };
+        let listener = Listener {
+            hosts: BTreeSet::from(["regpass".into()]),
+            ..Listener::at(ListenAddress::Tcp("127.0.0.1:5050".parse().unwrap()))
+        };
+        let front = Front::new(&listener, Door::default());
         let (head, ()) = request.body(()).unwrap().into_parts();
         admit(&front, &head, |name| name == "ghcr.corp.example")
             .map(|addressed| addressed.map(|addressed| addressed.name.into()))

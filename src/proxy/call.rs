@@ -52,7 +52,7 @@ pub fn classify(routed: Routed, method: &Method) -> Result<Call, Failure> {
         scopes: required.scopes,
         access: operation.access(),
         lists_tags: matches!(operation, Operation::ListTags(_)),
-        login: routed.terms.credentials.for_repository(operation.repository()).clone(),
+        login: routed.terms.credentials.choose(routed.client.as_ref(), operation.repository()).clone(),
         wants: required.login,
         lasting: Duration::ZERO,
         upstream,

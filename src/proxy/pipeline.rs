@@ -10,7 +10,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 
 use super::Proxy;
-use super::admit::{Front, admit};
+use super::admit::{Front, admit, identify};
 use super::answer;
 use super::call::{Call, classify};
 use super::document;
@@ -80,10 +80,12 @@ async fn serve(
 ) -> Result<Reply, Failure> {
     let routes = proxy.routes.load_full();
     let addressed = admit(front, head, |name| routes.is_virtual_host(name))?;
+    let client = identify(front, head).await?;
+    record.client = client.as_ref().map(|client| client.to_string().into());
     if head.uri.path() == "/" {
         return answer::root(head, routes.status_page.as_deref()).map(Reply::Ready);
     }
-    let found = routes.route(front, addressed.as_ref(), head)?;
+    let found = routes.route(front, addressed.as_ref(), head, client)?;
     record.is_for(found.upstream.host.as_str(), &found.upstream.label);
     let call = known(proxy, found, &head.method).await?;
     record.operation = call.operation.as_str();

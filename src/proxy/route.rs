@@ -10,6 +10,7 @@ use http::{StatusCode, Uri, request};
 
 use super::admit::{Addressed, Front};
 use super::failure::Failure;
+use crate::base::client_name::ClientName;
 use crate::base::host::{HostPattern, RegistryHost};
 use crate::observe::blame::{Blame, Step};
 use crate::oci::error::ErrorCode;
@@ -54,6 +55,8 @@ pub struct Routes {
 pub struct Routed {
     pub upstream: SharedUpstream,
     pub terms: Arc<Terms>,
+    /// Whose request it is, where the listener knows.
+    pub client: Option<ClientName>,
     /// What follows `/v2/` at the registry.
     pub path: ApiPath,
     /// The client's query, less what was meant for regpass.
@@ -103,6 +106,7 @@ impl Routes {
         front: &Front,
         addressed: Option<&Addressed>,
         head: &request::Parts,
+        client: Option<ClientName>,
     ) -> Result<Routed, Failure> {
         let (path, query) = without_joint(&head.uri);
         let path = ApiPath::parse(path).map_err(not_api)?;
@@ -132,7 +136,7 @@ impl Routes {
             self.place_source(&mut query, &registry);
         }
         let Configured { upstream, terms } = self.registry(&registry)?;
-        Ok(Routed { upstream, terms, path, query, outside })
+        Ok(Routed { upstream, terms, client, path, query, outside })
     }
 
     pub fn is_virtual_host(&self, name: &str) -> bool {

@@ -1,21 +1,22 @@
 //! The listeners that are open, and the step from one set of them to the next.
 //!
-//! A listener that stays as it is configured is not touched. One that changes goes on accepting on the same socket:
-//! its connections finish the request they are at, and new ones meet the new rules.
+//! A listener that stays as it is configured, with files that hold what they held, is not touched. One that changes goes
+//! on accepting on the same socket: its connections finish the request they are at, and new ones meet the new rules.
 
-use std::collections::HashSet;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+use super::doors::ListenerTls;
 use super::sockets::Inherited;
 use crate::admin;
+use crate::clients::{Door, Rule};
 use crate::config::model::{Config, Listener};
-use crate::net::listen::{self, Close, Handle};
-use crate::net::socket::Socket;
+use crate::net::listen::{self, Close, Handle, Service};
+use crate::net::server_tls::ServerTls;
+use crate::net::socket::{ListenAddress, Socket};
 use crate::observe::process::Listening;
 use crate::proxy::admit::Front;
 use crate::proxy::{self, Proxy};
@@ -26,42 +27,47 @@ enum Role {
     Admin,
 }
 
+/// All that makes a listener what it is.
+#[derive(Clone, Debug, PartialEq)]
+struct Kind {
+    role: Role,
+    listener: Listener,
+    tls: Option<Arc<ServerTls>>,
+}
+
 /// A listener that accepts.
 #[derive(Debug)]
 struct Open {
-    role: Role,
-    listener: Listener,
-    socket: Arc<Socket>,
-    address: SocketAddr,
+    ready: Ready,
     close: Close,
 }
 
 impl Open {
     fn told(&self) -> Listening {
-        let registry = self.listener.registry.as_ref().map(|registry| registry.as_str().into());
-        Listening { address: self.address.to_string().into(), admin: self.role == Role::Admin, registry }
+        let Kind { role, listener, .. } = &self.ready.kind;
+        let registry = listener.registry.as_ref().map(|registry| registry.as_str().into());
+        Listening { address: self.ready.address.to_string().into(), admin: *role == Role::Admin, registry }
     }
 }
 
 /// A listener that will accept.
 #[derive(Debug)]
 struct Ready {
-    role: Role,
-    listener: Listener,
+    kind: Kind,
+    rule: Option<Arc<Rule>>,
     socket: Arc<Socket>,
-    address: SocketAddr,
+    address: ListenAddress,
 }
 
 /// Every socket a configuration needs, open and not yet used.
 #[derive(Debug)]
-pub(super) struct Prepared {
-    /// The ones that stay, as they were opened.
-    stay: HashSet<usize>,
+pub struct Prepared {
+    stay: Vec<Kind>,
     begin: Vec<Ready>,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Listeners {
+pub struct Listeners {
     open: Vec<Open>,
     /// The accept loops with their connections, also of listeners that are closed.
     serving: JoinSet<()>,
@@ -71,35 +77,33 @@ pub(super) struct Listeners {
 
 impl Listeners {
     /// Opens what a configuration names and is not open yet. Changes nothing that clients could notice.
-    pub(super) async fn prepare(&self, config: &Config, inherited: &mut Inherited) -> io::Result<Prepared> {
-        let proxies = config.listeners.iter().map(|listener| (Role::Proxy, listener));
-        let admin = config.admin.iter().map(|admin| (Role::Admin, &admin.listener));
-        let named: Vec<(Role, &Listener)> = proxies.chain(admin).collect();
-        let mut prepared = Prepared { stay: HashSet::new(), begin: Vec::new() };
-        // Several may have port 0, each with a socket of its own: who stays is served first.
-        let mut left: Vec<usize> = (0..self.open.len()).collect();
-        let mut take = |is_it: &dyn Fn(&Open) -> bool| {
-            let at = left.iter().position(|index| is_it(&self.open[*index]))?;
-            Some(left.remove(at))
-        };
-        let stay: Vec<Option<usize>> = named
-            .iter()
-            .map(|(role, listener)| take(&|open| (open.role, &open.listener) == (*role, *listener)))
-            .collect();
-        for ((role, listener), stay) in named.into_iter().zip(stay) {
-            if let Some(index) = stay {
-                prepared.stay.insert(index);
-                continue;
+    pub async fn prepare(&self, config: &Config, tls: ListenerTls, inherited: &mut Inherited) -> io::Result<Prepared> {
+        let mut prepared = Prepared { stay: Vec::new(), begin: Vec::new() };
+        let mut open: Vec<&Ready> = self.open.iter().map(|open| &open.ready).collect();
+        let mut changed = Vec::new();
+        for (at, (listener, tls)) in config.all_listeners().zip(tls).enumerate() {
+            let role = if at < config.listeners.len() { Role::Proxy } else { Role::Admin };
+            let kind = Kind { role, listener: listener.clone(), tls };
+            match open.iter().position(|open| open.kind == kind) {
+                Some(at) => {
+                    open.remove(at);
+                    prepared.stay.push(kind);
+                }
+                None => changed.push(kind),
             }
-            let same_socket = |open: &Open| (open.role, open.listener.address) == (role, listener.address);
-            let socket = match take(&same_socket) {
-                Some(index) => Ok(self.open[index].socket.clone()),
-                None => inherited.or_bind(listener.address).await,
+        }
+        for kind in changed {
+            let listener = &kind.listener;
+            // Each of several with port 0 has a socket of its own.
+            let socket = match open.iter().position(|open| open.kind.listener.address == listener.address) {
+                Some(at) => Ok(open.remove(at).socket.clone()),
+                None => inherited.or_bind(&listener.address, listener.mode).await,
             };
             match socket {
                 Ok(socket) => {
                     let address = socket.address()?;
-                    prepared.begin.push(Ready { role, listener: listener.clone(), socket, address });
+                    let known = self.rule(listener, &prepared);
+                    prepared.begin.push(Ready { kind, rule: known, socket, address });
                 }
                 Err(error) if listener.optional => warn!(%error, "an optional listener is not open"),
                 Err(error) => return Err(error),
@@ -109,40 +113,55 @@ impl Listeners {
     }
 
     /// Serves what was prepared, and closes what the configuration no longer has.
-    pub(super) fn apply(&mut self, prepared: Prepared, proxy: &Arc<Proxy>) {
+    pub fn apply(&mut self, prepared: Prepared, proxy: &Arc<Proxy>) {
         for loops in [&mut self.serving, &mut self.telling] {
             while loops.try_join_next().is_some() {}
         }
-        for (index, open) in std::mem::take(&mut self.open).into_iter().enumerate() {
-            if prepared.stay.contains(&index) {
+        for open in std::mem::take(&mut self.open) {
+            if prepared.stay.contains(&open.ready.kind) {
                 self.open.push(open);
-            } else if !prepared.begin.iter().any(|ready| Arc::ptr_eq(&ready.socket, &open.socket)) {
-                info!(address = %open.address, "closed: the configuration no longer has this listener");
+            } else if !prepared.begin.iter().any(|ready| Arc::ptr_eq(&ready.socket, &open.ready.socket)) {
+                info!(address = %open.ready.address, "closed: the configuration no longer has this listener");
             }
             // Dropping its end of the channel ends the accept loop.
         }
-        for Ready { role, listener, socket, address } in prepared.begin {
-            let message = if role == Role::Admin { "admin listening" } else { "listening" };
-            info!(%address, registry = listener.registry.as_ref().map(tracing::field::display), "{message}");
+        for ready in prepared.begin {
+            let Ready { kind: Kind { role, listener, tls }, rule, socket, address } = &ready;
+            socket.set_mode(listener.mode);
+            let message = if *role == Role::Admin { "admin listening" } else { "listening" };
+            let tls_shown = tls.is_some().then_some(true);
+            info!(%address, tls = tls_shown, registry = listener.registry.as_ref().map(tracing::field::display), "{message}");
+            let front = Arc::new(Front::new(listener, Door::new(listener, rule.clone())));
+            let service = Service { handle: handler(*role, proxy, front), tls: tls.clone() };
             let (close, closing) = Close::new();
-            let loops = if role == Role::Admin { &mut self.telling } else { &mut self.serving };
-            loops.spawn(listen::serve(socket.clone(), handler(role, proxy, &listener), closing));
-            self.open.push(Open { role, listener, socket, address, close });
+            let loops = if *role == Role::Admin { &mut self.telling } else { &mut self.serving };
+            loops.spawn(listen::serve(socket.clone(), service, closing));
+            self.open.push(Open { ready, close });
         }
         proxy.process.listening(self.open.iter().map(Open::told).collect());
     }
 
-    /// Where the status page is once `prepared` is served.
-    pub(super) fn status_page(&self, prepared: &Prepared) -> Option<Box<str>> {
-        let stay = prepared.stay.iter().map(|index| &self.open[*index]).map(|open| (open.role, open.address));
-        let begin = prepared.begin.iter().map(|ready| (ready.role, ready.address));
-        let address = stay.chain(begin).find_map(|(role, address)| (role == Role::Admin).then_some(address));
-        address.map(|address| format!("http://{address}/").into())
+    /// Where the status page is once `prepared` is served, if a browser can get there.
+    pub fn status_page(&self, prepared: &Prepared) -> Option<Box<str>> {
+        let stays = |open: &&Ready| open.kind.role == Role::Admin && prepared.stay.contains(&open.kind);
+        let begins = prepared.begin.iter().find(|ready| ready.kind.role == Role::Admin);
+        let admin = begins.or_else(|| self.open.iter().map(|open| &open.ready).find(stays))?;
+        let scheme = if admin.kind.tls.is_some() { "https" } else { "http" };
+        match &admin.address {
+            ListenAddress::Tcp(address) => Some(format!("{scheme}://{address}/").into()),
+            ListenAddress::Unix(_) => None,
+        }
+    }
+
+    /// Where connections come in.
+    pub fn addresses(&self) -> impl Iterator<Item = &ListenAddress> {
+        self.open.iter().map(|open| &open.ready.address)
     }
 
     /// Accepts nothing more, and returns when the last connection is over.
-    pub(super) async fn close(mut self) {
-        let (admin, proxies): (Vec<Open>, Vec<Open>) = self.open.into_iter().partition(|open| open.role == Role::Admin);
+    pub async fn close(mut self) {
+        let (admin, proxies): (Vec<Open>, Vec<Open>) =
+            self.open.drain(..).partition(|open| open.ready.kind.role == Role::Admin);
         for open in &proxies {
             open.close.close();
         }
@@ -152,13 +171,23 @@ impl Listeners {
         }
         while self.telling.join_next().await.is_some() {}
     }
+
+    /// The listener's rule: the one that some listener has already, with all that it knows, or a new one.
+    fn rule(&self, listener: &Listener, prepared: &Prepared) -> Option<Arc<Rule>> {
+        let clients = listener.clients.as_ref()?;
+        let mut known = prepared.begin.iter().chain(self.open.iter().map(|open| &open.ready));
+        let same = known.find(|ready| ready.kind.listener.clients.as_ref() == Some(clients));
+        Some(same.and_then(|ready| ready.rule.clone()).unwrap_or_else(|| Arc::new(Rule::new(clients))))
+    }
 }
 
-fn handler(role: Role, proxy: &Arc<Proxy>, listener: &Listener) -> Handle {
-    let front = Arc::new(Front { pinned: listener.registry.clone(), hosts: listener.hosts.clone() });
+fn handler(role: Role, proxy: &Arc<Proxy>, front: Arc<Front>) -> Handle {
     let proxy = proxy.clone();
     match role {
         Role::Proxy => Arc::new(move |request| Box::pin(proxy::handle(proxy.clone(), front.clone(), request))),
-        Role::Admin => Arc::new(move |request| Box::pin(std::future::ready(admin::handle(&proxy, &front, request)))),
+        Role::Admin => Arc::new(move |request| {
+            let (proxy, front) = (proxy.clone(), front.clone());
+            Box::pin(async move { admin::handle(&proxy, &front, request).await })
+        }),
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::build::{TlsByRegistry, read_tls};
+use super::doors::{self, ListenerTls, read_listeners};
 use super::files::Files;
 use crate::config::Environment;
 use crate::config::load::{load_and, places};
@@ -18,10 +19,19 @@ use crate::net::proxies::{BadProxy, Proxies};
 #[derive(Debug)]
 pub struct Loaded {
     pub config: Config,
-    /// The TLS files it names.
+    /// The TLS files that its registries name.
     pub tls: TlsByRegistry,
+    /// Those that its listeners name.
+    pub listener_tls: ListenerTls,
     /// How the world is reached.
     pub network: Network,
+}
+
+impl Loaded {
+    /// What works and yet is hardly meant.
+    pub fn remarks(&self) -> Vec<Problem> {
+        doors::remarks(&self.config, &self.listener_tls)
+    }
 }
 
 /// One reading, and what was read.
@@ -53,16 +63,20 @@ pub fn read(overrides: &Overrides, environment: Environment<'_>) -> Reading {
     let mut named = Files::default();
     let outcome = load_and(overrides, environment, |config| {
         named = Files::read(config.files());
-        match (read_tls(config), network(environment)) {
-            (Ok(tls), Ok(network)) => Ok((tls, network)),
-            (tls, network) => {
-                Err(Problems(tls.err().into_iter().chain(network.err()).flat_map(|some| some.0).collect()))
-            }
-        }
+        both(both(read_tls(config), read_listeners(config)), network(environment))
     });
-    Reading {
-        outcome: outcome.map(|(config, (tls, network))| Loaded { config, tls, network }),
-        files: places.and(named),
+    let loaded = outcome.map(|(config, ((tls, listener_tls), network))| Loaded { config, tls, listener_tls, network });
+    Reading { outcome: loaded, files: places.and(named) }
+}
+
+/// What is wrong with either is told.
+fn both<A, B>(one: Result<A, Problems>, other: Result<B, Problems>) -> Result<(A, B), Problems> {
+    match (one, other) {
+        (Ok(one), Ok(other)) => Ok((one, other)),
+        (one, other) => {
+            let problems = [one.err(), other.err()].into_iter().flatten();
+            Err(Problems(problems.flat_map(|problems| problems.0).collect()))
+        }
     }
 }
 

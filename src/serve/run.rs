@@ -17,7 +17,7 @@ use super::sockets::Inherited;
 use super::{notify, reload};
 use crate::base::clock::WallClock;
 use crate::config::overrides::Overrides;
-use crate::config::problem::Problems;
+use crate::config::problem::{Problem, Problems};
 use crate::credential::environment::Environment;
 use crate::credential::sources::Sources;
 use crate::net;
@@ -64,12 +64,15 @@ struct Service {
 
 impl Service {
     async fn begin(loaded: Loaded, mut inherited: Inherited) -> Result<Self, String> {
+        warn_of(&loaded);
         let network = loaded.network;
         let sources = Arc::new(Sources::new(Environment::process(), network.clone(), WallClock::System));
         let registries = Registries::new(sources.clone(), network);
         let mut listeners = Listeners::default();
-        let prepared =
-            listeners.prepare(&loaded.config, &mut inherited).await.map_err(|error| cannot_listen(&error))?;
+        let prepared = listeners
+            .prepare(&loaded.config, loaded.listener_tls, &mut inherited)
+            .await
+            .map_err(|error| cannot_listen(&error))?;
         inherited.close_unwanted();
         let uploads =
             build::uploads(&loaded.config, &sources).map_err(|error| format!("cannot sign uploads: {error}"))?;
@@ -128,8 +131,10 @@ impl Service {
         notify::ready();
     }
 
-    async fn replace(&mut self, Loaded { config, tls, .. }: Loaded) -> Result<(), String> {
-        let prepared = self.listeners.prepare(&config, &mut Inherited::default()).await;
+    async fn replace(&mut self, loaded: Loaded) -> Result<(), String> {
+        warn_of(&loaded);
+        let Loaded { config, tls, listener_tls, .. } = loaded;
+        let prepared = self.listeners.prepare(&config, listener_tls, &mut Inherited::default()).await;
         let prepared = prepared.map_err(|error| cannot_listen(&error))?;
         let mut routes = self.registries.routes(&config, tls);
         routes.status_page = self.listeners.status_page(&prepared);
@@ -137,6 +142,12 @@ impl Service {
         self.proxy.reconfigure(routes, keys, config.upload_spool);
         self.listeners.apply(prepared, &self.proxy);
         Ok(())
+    }
+}
+
+fn warn_of(loaded: &Loaded) {
+    for Problem { key, what, hint, .. } in loaded.remarks() {
+        warn!(blame = "configuration", key, hint, "{what}");
     }
 }
 

@@ -1,51 +1,75 @@
 //! Where listening sockets come from: this process binds them, or systemd handed them over (`sd_listen_fds(3)`).
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use listenfd::ListenFd;
 use tracing::{debug, warn};
 
-use crate::net::socket::Socket;
+use crate::net::socket::{ListenAddress, Socket};
 
 /// The sockets handed over to this process that nobody uses yet.
 #[derive(Debug, Default)]
-pub(super) struct Inherited(Vec<TcpListener>);
+pub struct Inherited(Vec<Handed>);
+
+#[derive(Debug)]
+enum Handed {
+    Tcp(TcpListener),
+    Unix(PathBuf, UnixListener),
+}
 
 impl Inherited {
-    /// Takes what the environment names. What is no listening TCP socket is left alone.
-    pub(super) fn take() -> Self {
+    /// Takes what the environment names. What is no listening TCP or unix socket is left alone.
+    pub fn take() -> Self {
         let mut handed = ListenFd::from_env();
-        let sockets = (0..handed.len()).filter_map(|index| match handed.take_tcp_listener(index) {
-            Ok(socket) => socket,
-            Err(error) => {
-                warn!(index, %error, "a socket that was handed over is no listening TCP socket and is not used");
-                None
+        let sockets = (0..handed.len()).filter_map(|index| {
+            // A socket of another kind stays where it is, for the next who asks.
+            let tcp = handed.take_tcp_listener(index).ok().flatten().map(Handed::Tcp);
+            let socket = tcp.or_else(|| Handed::unix(handed.take_unix_listener(index).ok()??));
+            if socket.is_none() {
+                warn!(index, "a socket that was handed over is no listening TCP or unix socket and is not used");
             }
+            socket
         });
         Self(sockets.collect())
     }
 
-    /// The socket for an address: one that was handed over for it, or a new one.
-    pub(super) async fn or_bind(&mut self, address: SocketAddr) -> io::Result<Arc<Socket>> {
-        let is_it = |socket: &TcpListener| socket.local_addr().is_ok_and(|local| local == address);
-        let socket = match self.0.iter().position(is_it) {
+    /// The socket for an address: one that was handed over for it, or a new one, a unix socket with this mode.
+    pub async fn or_bind(&mut self, address: &ListenAddress, mode: u32) -> io::Result<Arc<Socket>> {
+        let socket = match self.0.iter().position(|handed| handed.address().as_ref() == Some(address)) {
             Some(at) => {
                 debug!(%address, "listening on a socket that was handed over");
-                Socket::inherited(self.0.swap_remove(at))
+                match self.0.swap_remove(at) {
+                    Handed::Tcp(socket) => Socket::inherited(socket),
+                    Handed::Unix(path, socket) => Socket::inherited_unix(socket, path),
+                }
             }
-            None => Socket::bind(address).await,
+            None => Socket::bind(address, mode).await,
         };
         socket.map(Arc::new)
     }
 
     /// Closes what no listener wanted: clients would wait there for ever.
-    pub(super) fn close_unwanted(&mut self) {
-        for socket in self.0.drain(..) {
-            if let Ok(address) = socket.local_addr() {
-                warn!(%address, "a socket was handed over for an address that no listener of the configuration has");
-            }
+    pub fn close_unwanted(&mut self) {
+        for address in self.0.drain(..).filter_map(|handed| handed.address()) {
+            warn!(%address, "a socket was handed over for an address that no listener of the configuration has");
+        }
+    }
+}
+
+impl Handed {
+    fn unix(socket: UnixListener) -> Option<Self> {
+        let path = socket.local_addr().ok()?.as_pathname()?.to_owned();
+        Some(Self::Unix(path, socket))
+    }
+
+    fn address(&self) -> Option<ListenAddress> {
+        match self {
+            Self::Tcp(socket) => socket.local_addr().ok().map(ListenAddress::Tcp),
+            Self::Unix(path, _) => Some(ListenAddress::Unix(path.clone())),
         }
     }
 }

@@ -7,6 +7,7 @@ use super::Refusal;
 use crate::base::host::{HostPattern, RegistryHost};
 use crate::base::origin::Scheme;
 use crate::config::model::{Config, Listener};
+use crate::net::socket::ListenAddress;
 use crate::oci::operation::Access;
 use crate::profile;
 
@@ -91,12 +92,22 @@ impl Door {
 }
 
 fn door(listener: &Listener, left_out: &mut Vec<String>) -> Option<Door> {
-    let Listener { address, registry, .. } = listener;
+    let Listener { registry, .. } = listener;
+    let ListenAddress::Tcp(address) = listener.address else {
+        left_out.push(format!("the listener {}: clients of images do not speak over unix sockets", listener.address));
+        return None;
+    };
+    if listener.clients.is_some() {
+        left_out.push(format!("the listener {address}: it wants to know its clients; log in to it with each client"));
+        return None;
+    }
     if address.port() == 0 {
         left_out.push(format!("the listener {address}: its port is chosen when regpass starts"));
         return None;
     }
-    Some(Door { scheme: Scheme::Http, address: reachable(*address), pinned: registry.clone() })
+    // Clients then want a certificate that names the address.
+    let scheme = if listener.tls.is_some() { Scheme::Https } else { Scheme::Http };
+    Some(Door { scheme, address: reachable(address), pinned: registry.clone() })
 }
 
 /// Where a client on this machine connects to: an address of all interfaces is one of loopback, too.

@@ -21,6 +21,7 @@ mod buildah;
 mod containerd;
 mod curl;
 mod docker;
+mod doors;
 mod oras;
 mod package;
 mod podman;

@@ -47,6 +47,16 @@ impl Regpass {
         self.daemon.id()
     }
 
+    /// Waits until it has logged a line with these words, of those that follow the first `mark`.
+    pub(crate) async fn logged(&self, mark: usize, words: &str) {
+        self.daemon.line_after(mark, |line| line.contains(words).then_some(())).await;
+    }
+
+    /// How many lines it has logged.
+    pub(crate) fn mark(&self) -> usize {
+        self.daemon.mark()
+    }
+
     /// Ends it and returns its whole log.
     pub(crate) fn stop(self) -> Vec<String> {
         self.daemon.stop()

@@ -12,7 +12,9 @@ use serde_json::Value;
 
 use regpass::admin;
 use regpass::base::clock::WallClock;
-use regpass::config::{self, Environment, model::Config, overrides::Overrides};
+use regpass::clients::{Door, Rule};
+use regpass::config::model::{Config, Listener};
+use regpass::config::{self, Environment, overrides::Overrides};
 use regpass::credential::{environment, sources::Sources};
 use regpass::net::dial::Network;
 use regpass::net::listen::{Handle, serve_stream};
@@ -71,16 +73,19 @@ impl Regpass {
         let routes = registries.routes(&config, build::read_tls(&config).unwrap());
         let uploads = build::uploads(&config, &sources).expect("upload keys");
         let proxy = Proxy::new(routes, clock, uploads);
-        let front =
-            Arc::new(Front { pinned: config.listeners[0].registry.clone(), hosts: config.listeners[0].hosts.clone() });
+        let front = Arc::new(Front::new(&config.listeners[0], door(&config.listeners[0])));
         let handle: Handle = {
             let proxy = proxy.clone();
             Arc::new(move |request| Box::pin(proxy::handle(proxy.clone(), front.clone(), request)))
         };
         let admin: Handle = {
-            let (proxy, hosts) = (proxy.clone(), config.admin.map(|admin| admin.listener.hosts).unwrap_or_default());
-            let front = Front { pinned: None, hosts };
-            Arc::new(move |request| Box::pin(std::future::ready(admin::handle(&proxy, &front, request))))
+            let unasked = || Listener { registry: None, clients: None, ..config.listeners[0].clone() };
+            let listener = config.admin.as_ref().map_or_else(unasked, |admin| admin.listener.clone());
+            let (proxy, front) = (proxy.clone(), Arc::new(Front::new(&listener, door(&listener))));
+            Arc::new(move |request| {
+                let (proxy, front) = (proxy.clone(), front.clone());
+                Box::pin(async move { admin::handle(&proxy, &front, request).await })
+            })
         };
         Self { handle, admin, proxy, registries, sources }
     }
@@ -191,6 +196,11 @@ impl Reply {
     }
 }
 
+/// As a listener has it, with a rule of its own.
+pub fn door(listener: &Listener) -> Door {
+    Door::new(listener, listener.clients.as_ref().map(|clients| Arc::new(Rule::new(clients))))
+}
+
 fn network_of(sim: &Sim) -> Network {
     if !sim.network().is_memory() {
         return Network::Tcp;
@@ -229,7 +239,7 @@ pub fn only(registry: &Registry, more: &str) -> String {
     format!("default_registry = \"{host}\"\n{}", table(host, registry, more))
 }
 
-fn load(text: &str) -> Config {
+pub fn load(text: &str) -> Config {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(text.as_bytes()).unwrap();
     let overrides = Overrides { config: Some(file.path().to_owned()), ..Overrides::default() };

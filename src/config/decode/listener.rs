@@ -1,8 +1,9 @@
 //! The listeners and the admin listener.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 
+use super::clients;
 use super::document::{Entry, Section};
 use super::key::Keys;
 use super::known_registry;
@@ -11,6 +12,7 @@ use crate::config::model::{Admin, Listener, Registry};
 use crate::config::overrides::Choices;
 use crate::config::problem::{Fault, Located, Place};
 use crate::config::values;
+use crate::net::socket::ListenAddress;
 
 pub(super) fn listeners(root: &Section<'_>, choices: &Choices, registries: &[Registry]) -> Vec<Listener> {
     let written = written(root, registries);
@@ -27,7 +29,8 @@ pub(super) fn listeners(root: &Section<'_>, choices: &Choices, registries: &[Reg
     let mut taken = BTreeSet::new();
     for listener in &mut listeners {
         admit(root, listener, choices);
-        if !taken.insert(listener.value.address) && listener.value.address.port() != 0 {
+        let any_port = matches!(&listener.value.address, ListenAddress::Tcp(address) if address.port() == 0);
+        if !taken.insert(listener.value.address.clone()) && !any_port {
             let fault =
                 Fault::new(format!("{} is listened on twice", listener.value.address)).hint("leave one of the two out");
             root.entry().document.report(&listener.place, fault);
@@ -41,11 +44,11 @@ pub(super) fn admin(root: &Section<'_>, choices: &Choices, has_file: bool) -> Op
     let written = root.get("admin").and_then(admin_table);
     let mut admin = match (&choices.admin, written) {
         (Some(chosen), Some(written)) => {
-            let value = Listener { address: chosen.value, ..written.value };
+            let value = Listener { address: chosen.value.clone(), ..written.value };
             Located { value, place: chosen.place.clone() }
         }
         (Some(chosen), None) => self::chosen(&Located {
-            value: Bind { address: chosen.value, optional: false },
+            value: Bind { address: chosen.value.clone(), optional: false },
             place: chosen.place.clone(),
         }),
         (None, Some(written)) => written,
@@ -78,14 +81,21 @@ fn listener_table(entry: Entry<'_>, registries: &[Registry]) -> Vec<Located<List
     let hosts = hosts(&section, registries);
     let insecure_open = insecure_open(&section);
     let Some((binds, place)) = binds else { return Vec::new() };
-    let listener = |bind: Bind| Listener {
-        address: bind.address,
+    let listener = |bind: &Bind| Listener {
         registry: registry.clone(),
         hosts: hosts.clone(),
         insecure_open,
         optional: bind.optional,
+        ..Listener::at(bind.address.clone())
     };
-    binds.into_iter().map(|bind| Located { value: listener(bind), place: place.clone() }).collect()
+    let mut listeners: Vec<Listener> = binds.iter().map(listener).collect();
+    // What is wrong with keys that both addresses of `localhost` share is told once.
+    clients::read(&section, &mut listeners[0]);
+    let Listener { mode, uids, tls, clients, .. } = listeners[0].clone();
+    for other in &mut listeners[1..] {
+        *other = Listener { mode, uids: uids.clone(), tls: tls.clone(), clients: clients.clone(), ..other.clone() };
+    }
+    listeners.into_iter().map(|value| Located { value, place: place.clone() }).collect()
 }
 
 fn admin_table(entry: Entry<'_>) -> Option<Located<Listener>> {
@@ -94,9 +104,10 @@ fn admin_table(entry: Entry<'_>) -> Option<Located<Listener>> {
     let written = section.get("address");
     let place = written.as_ref().map_or(place, Entry::place);
     let address = written.and_then(|entry| entry.parse(address::parse_one)).unwrap_or_else(default_admin);
-    let hosts = hosts(&section, &[]);
-    let insecure_open = insecure_open(&section);
-    Some(Located { value: Listener { address, registry: None, hosts, insecure_open, optional: false }, place })
+    let mut value =
+        Listener { hosts: hosts(&section, &[]), insecure_open: insecure_open(&section), ..Listener::at(address) };
+    clients::read(&section, &mut value);
+    Some(Located { value, place })
 }
 
 /// A name that means a registry cannot at the same time be this listener's plain name.
@@ -119,32 +130,27 @@ fn insecure_open(section: &Section<'_>) -> bool {
 }
 
 fn chosen(bind: &Located<Bind>) -> Located<Listener> {
-    Located { place: bind.place.clone(), ..default(bind.value) }
+    Located { place: bind.place.clone(), ..default(bind.value.clone()) }
 }
 
 fn default(bind: Bind) -> Located<Listener> {
-    let value = Listener {
-        address: bind.address,
-        registry: None,
-        hosts: BTreeSet::new(),
-        insecure_open: false,
-        optional: bind.optional,
-    };
+    let value = Listener { optional: bind.optional, ..Listener::at(bind.address) };
     Located { value, place: Place::default() }
 }
 
 /// Everyone who reaches a listener uses the credentials behind it: beyond this machine only on demand.
 fn admit(root: &Section<'_>, listener: &mut Located<Listener>, choices: &Choices) {
     listener.value.insecure_open |= choices.insecure_open;
-    if !listener.value.insecure_open && !address::is_loopback(listener.value.address) {
+    let Listener { insecure_open, clients, address, .. } = &listener.value;
+    if !insecure_open && clients.is_none() && !address.is_local() {
         let fault = Fault::new("other machines can reach this address, and would use the registries' credentials")
-            .hint("write a loopback address such as \"127.0.0.1:5050\"; or, if it is meant, insecure_open = true beside the address, or the flag --insecure-open");
+            .hint("write a loopback address such as \"127.0.0.1:5050\"; or say who may use it: clients = { htpasswd = \"…\" }; or, if it is meant, insecure_open = true beside the address, or the flag --insecure-open");
         root.entry().document.report(&listener.place, fault);
     }
 }
 
-fn default_admin() -> SocketAddr {
-    (Ipv4Addr::LOCALHOST, DEFAULT_ADMIN_PORT).into()
+fn default_admin() -> ListenAddress {
+    address::tcp(Ipv4Addr::LOCALHOST, DEFAULT_ADMIN_PORT)
 }
 
 const DEFAULT_PORT: u16 = 5050;
@@ -153,9 +159,19 @@ const DEFAULT_ADMIN_PORT: u16 = 5051;
 pub(super) const LISTENER: Keys = &[
     ("address", "\"127.0.0.1:5050\""),
     ("registry", "\"registry.example.com\""),
-    ("hosts", "[\"regpass\"]"),
-    ("insecure_open", "false"),
+    HOSTS,
+    INSECURE_OPEN,
+    MODE,
+    UIDS,
+    TLS,
+    CLIENTS,
 ];
 
-pub(super) const ADMIN: Keys =
-    &[("address", "\"127.0.0.1:5051\""), ("hosts", "[\"regpass\"]"), ("insecure_open", "false")];
+pub(super) const ADMIN: Keys = &[("address", "\"127.0.0.1:5051\""), HOSTS, INSECURE_OPEN, MODE, UIDS, TLS, CLIENTS];
+
+const HOSTS: (&str, &str) = ("hosts", "[\"regpass\"]");
+const INSECURE_OPEN: (&str, &str) = ("insecure_open", "false");
+const MODE: (&str, &str) = ("mode", "\"0600\"");
+const UIDS: (&str, &str) = ("uids", "[0, 1000]");
+const TLS: (&str, &str) = ("tls", "{ certificate = \"/path/cert.pem\", key = \"/path/key.pem\" }");
+const CLIENTS: (&str, &str) = ("clients", "{ htpasswd = \"/etc/regpass/htpasswd\" }");

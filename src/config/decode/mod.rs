@@ -3,9 +3,11 @@
 //! The text is decoded by hand rather than by serde: serde stops at the first problem, and `toml`'s errors quote the
 //! line they stand on, which may hold a password.
 
+mod clients;
 mod cloud;
 mod credential;
 mod document;
+mod identity;
 mod key;
 mod listener;
 mod registry;

@@ -4,13 +4,12 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{Entry, Section};
+use super::identity::identities;
 use super::key::Keys;
 use super::{access, credential};
 use crate::base::host::HostPattern;
 use crate::config::hub_remote::HubRemote;
-use crate::config::model::{
-    ClientCertificate, CredentialSource, Defaults, Identity, Redirects, Registry, RepositoryRules,
-};
+use crate::config::model::{ClientCertificate, CredentialSource, Defaults, Redirects, Registry, RepositoryRules};
 use crate::config::patterns::{RepositoryPattern, RepositoryPatterns};
 use crate::config::problem::{Fault, Place};
 use crate::config::trusted_host::TrustedHost;
@@ -164,10 +163,19 @@ fn registry_credential(
         return defaults.credential.clone();
     };
     let credential = credential::source(&entry).unwrap_or(CredentialSource::Anonymous);
-    if let Some(fault) = unfit(&credential, pattern).or_else(|| useless(&credential, profile)) {
+    if let Some(fault) = wrong(&credential, pattern, profile) {
         entry.report(fault);
     }
     credential
+}
+
+/// What speaks against a credential for this registry.
+pub(super) fn wrong(
+    credential: &CredentialSource,
+    pattern: &HostPattern,
+    profile: Option<&'static Profile>,
+) -> Option<Fault> {
+    unfit(credential, pattern).or_else(|| useless(credential, profile))
 }
 
 /// A cloud lends nothing for other registries than its own.
@@ -213,7 +221,7 @@ fn rules(entry: Entry<'_>, profile: Option<&'static Profile>) -> RepositoryRules
     RepositoryRules([Access::Pull, Access::Push, Access::Delete].into_iter().filter_map(rule).collect())
 }
 
-fn patterns(entry: &Entry<'_>, profile: Option<&'static Profile>) -> RepositoryPatterns {
+pub(super) fn patterns(entry: &Entry<'_>, profile: Option<&'static Profile>) -> RepositoryPatterns {
     // Patterns see the name the registry knows, which has two components at least where short ones are moved.
     let moved = profile.and_then(|profile| Some(profile.place(RepositoryName::parse("short").ok()?)));
     let namespace = moved.as_ref().and_then(|moved| moved.as_str().strip_suffix("/short"));
@@ -238,47 +246,6 @@ fn client_certificate(entry: Entry<'_>) -> Option<ClientCertificate> {
     Some(ClientCertificate { certificate: certificate?, key: key? })
 }
 
-fn identities(entry: &Entry<'_>, pattern: &HostPattern, profile: Option<&'static Profile>) -> Vec<Identity> {
-    if entry.is_table() {
-        entry.report(
-            Fault::new("it is one table, not a list of tables")
-                .hint(format!("write its header with double brackets: [[registry.\"{pattern}\".identity]]")),
-        );
-        return Vec::new();
-    }
-    let mut taken = BTreeSet::new();
-    entry.list().into_iter().flatten().filter_map(|entry| identity(entry, pattern, profile, &mut taken)).collect()
-}
-
-fn identity(
-    entry: Entry<'_>,
-    pattern: &HostPattern,
-    profile: Option<&'static Profile>,
-    taken: &mut BTreeSet<String>,
-) -> Option<Identity> {
-    let section = entry.section(IDENTITY)?;
-    let repositories = section.required("repositories").map(|entry| {
-        let patterns = patterns(&entry, profile);
-        if entry.list().is_some_and(|list| list.is_empty()) {
-            entry.report(Fault::new("it is empty, so the identity is never used"));
-        }
-        for repeated in patterns.iter().map(ToString::to_string).filter(|pattern| !taken.insert(pattern.clone())) {
-            let fault = Fault::new(format!("{repeated} stands twice in this registry's identities"))
-                .hint("leave one of the two out: the closest pattern decides, and these are equally close");
-            entry.report(fault);
-        }
-        patterns
-    });
-    let credential = section.required("credential").and_then(|entry| {
-        let credential = credential::source(&entry)?;
-        if let Some(fault) = unfit(&credential, pattern).or_else(|| useless(&credential, profile)) {
-            entry.report(fault);
-        }
-        Some(credential)
-    });
-    Some(Identity { repositories: repositories?, credential: credential? })
-}
-
 pub(super) const REGISTRY: Keys = &[
     ("url", "\"http://localhost:5000\""),
     ("alias", "\"gh\""),
@@ -295,8 +262,6 @@ pub(super) const REGISTRY: Keys = &[
     ("client_certificate", "{ certificate = \"/path/cert.pem\", key = \"/path/key.pem\" }"),
     ("identity", "[{ repositories = [\"acme/**\"], credential = { source = \"docker\" } }]"),
 ];
-
-pub(super) const IDENTITY: Keys = &[("repositories", "[\"acme/**\"]"), ("credential", "{ source = \"docker\" }")];
 
 pub(super) const REPOSITORIES: Keys =
     &[("pull", "[\"acme/**\"]"), ("push", "[\"acme/**\"]"), ("delete", "[\"acme/**\"]")];

@@ -7,7 +7,8 @@ use http::{Method, Version};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
-use regpass::net::listen::{Close, connection};
+use regpass::net::listen::{Close, Service};
+use regpass::net::peer::Peer;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
@@ -18,8 +19,8 @@ use crate::harness::{Regpass, request};
 async fn connect(regpass: &Regpass) -> (SendRequest<Full<Bytes>>, Close, JoinHandle<()>) {
     let (ours, theirs) = tokio::io::duplex(64 * 1024);
     let (close, closing) = Close::new();
-    let handle = regpass.handle();
-    let serving = tokio::spawn(async move { connection(theirs, handle, closing).await.unwrap() });
+    let service = Service::from(regpass.handle());
+    let serving = tokio::spawn(async move { service.connection(theirs, Peer::default(), closing).await.unwrap() });
     let (sender, driving) = handshake(TokioIo::new(ours)).await.unwrap();
     tokio::spawn(driving);
     (sender, close, serving)

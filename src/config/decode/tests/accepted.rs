@@ -1,13 +1,15 @@
 //! What is accepted, and what it means.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
 use super::load;
+use crate::base::client_name::ClientName;
 use crate::base::host::RegistryHost;
 use crate::base::secret::Secret;
 use crate::config::cloud::Cloud;
-use crate::config::model::{CredentialSource, SecretSource, ValueOrigin};
+use crate::config::model::{ClientRule, CredentialSource, Listener, SecretSource, ValueOrigin};
 use crate::oci::operation::Access;
 
 #[test]
@@ -128,4 +130,34 @@ fn the_upload_spool_is_a_number_of_bytes_or_a_size() {
 fn aliases_of_a_registry_configure_it() {
     let config = load("[registry.'index.docker.io']\nallow = []").unwrap();
     assert_eq!(config.registries[0].pattern.to_string(), "docker.io");
+}
+
+#[test]
+fn doors_have_rules_and_defaults() {
+    let config = load(
+        "[[listener]]\naddress = 'unix:/run/r.sock'\nmode = '660'\nuids = [0, 1000]
+         [[listener]]\naddress = 'localhost:1'\nclients = { bearer = { env = 'SET' } }
+         [[listener]]\naddress = '0.0.0.0:2'\nclients = { htpasswd = 'users' }
+         [[listener]]\naddress = '[::]:3'\ntls = { certificate = 'c', key = '/k' }\nclients = { mtls_ca = 'ca' }
+         [admin]\naddress = 'unix:/run/a.sock'
+         [[registry.'a.io'.identity]]\nclients = ['alice', 'uid:7', 'bearer']\ncredential = { source = 'anonymous' }",
+    )
+    .unwrap();
+    let [unix, one, other, users, certified] = config.listeners.as_slice() else { panic!("{:?}", config.listeners) };
+    assert_eq!((unix.mode, &unix.uids), (0o660, &Some(BTreeSet::from([0, 1000]))));
+    assert!(!unix.checks_host() && one.checks_host() && !users.checks_host());
+    assert!(
+        matches!(&one.clients, Some(ClientRule::Bearer(SecretSource::Value { secret, .. })) if secret.expose() == "hunter2")
+    );
+    assert_eq!(one.clients, other.clients);
+    assert_eq!(users.clients, Some(ClientRule::Htpasswd("/etc/regpass/users".into())), "relative to the file");
+    assert_eq!(certified.clients, Some(ClientRule::MutualTls("/etc/regpass/ca".into())));
+    let shows: Vec<bool> = config.listeners.iter().map(Listener::shows_logins).collect();
+    assert_eq!(shows, [false, false, false, true, false]);
+    let files: Vec<String> = config.files().iter().map(|file| file.display().to_string()).collect();
+    assert_eq!(files, ["/etc/regpass/c", "/k", "/etc/regpass/ca"], "what is followed as it is used is not among them");
+    let admin = config.admin.unwrap().listener;
+    assert_eq!((admin.mode, admin.uids, admin.address.to_string().as_str()), (0o600, None, "unix:/run/a.sock"));
+    let identity = &config.registries[0].identities[0];
+    assert!(identity.repositories.is_none() && identity.clients.contains(&ClientName::Uid(7)), "{identity:?}");
 }

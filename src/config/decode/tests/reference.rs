@@ -7,7 +7,7 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::decode::key::Keys;
-use crate::config::decode::{TIMEOUTS, TOP, credential, decode, listener, registry};
+use crate::config::decode::{TIMEOUTS, TOP, clients, credential, decode, identity, listener, registry};
 use crate::config::environment::Environment;
 use crate::config::model::Config;
 use crate::config::overrides::Choices;
@@ -40,7 +40,7 @@ fn as_it_stands_it_changes_nothing() {
 fn its_examples_work_and_are_every_key() {
     let text = uncommented();
     let config = load(&text).unwrap();
-    assert_eq!(config.listeners.len(), 1);
+    assert_eq!(config.listeners.len(), 4);
 
     let table = DeTable::parse(&text).unwrap();
     let mut written = BTreeSet::new();
@@ -97,11 +97,13 @@ const TABLES: &[(&str, Keys)] = &[
     ("upload_key.", credential::SECRET),
     ("timeouts.", TIMEOUTS),
     ("listener.", listener::LISTENER),
+    ("listener.tls.", clients::TLS),
+    ("listener.clients.", clients::CLIENTS),
     ("admin.", listener::ADMIN),
     ("registry.*.", registry::REGISTRY),
     ("registry.*.repositories.", registry::REPOSITORIES),
     ("registry.*.client_certificate.", registry::CLIENT_CERTIFICATE),
-    ("registry.*.identity.", registry::IDENTITY),
+    ("registry.*.identity.", identity::IDENTITY),
     ("registry.*.credential.password.", &[credential::SECRET[0]]),
     ("registry.*.credential.token.", credential::SECRET),
 ];

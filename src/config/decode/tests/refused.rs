@@ -18,7 +18,8 @@ fn keys_and_types_are_checked() {
     each_is_refused(&[
         ("alow = ['pull']", "alow", 1, "did you mean allow?"),
         ("tls = {}", "tls", 1, "the keys here are default_registry, "),
-        ("\n[[listener]]\naddress = '127.0.0.1:1'\ntls = {}", "listener[0].tls", 4, "there is no such key"),
+        ("\n[[listener]]\naddress = '127.0.0.1:1'\nclient = {}", "listener[0].client", 4, "did you mean clients?"),
+        ("\n[[listener]]\naddress = '127.0.0.1:1'\nallow = []", "listener[0].allow", 4, "there is no such key"),
         ("[admin]\nhost = []", "admin.host", 2, "did you mean hosts?"),
         ("[registry.'a.io']\nupload_host = []", "registry.\"a.io\".upload_host", 2, "did you mean upload_hosts?"),
         (
@@ -50,7 +51,7 @@ fn values_are_checked() {
         ("[timeouts]\nresponse_head = 'soon'", "timeouts.response_head", 2, "write response_head = \"30s\""),
         ("[[listener]]\nregistry = 'ghcr.io'", "listener[0]", 1, "add address = "),
         ("[[listener]]\naddress = '5050'", "listener[0].address", 2, "\"127.0.0.1:5050\""),
-        ("[[listener]]\naddress = 'unix:/x'", "listener[0].address", 2, "no unix sockets"),
+        ("[[listener]]\naddress = 'unix:x'", "listener[0].address", 2, "unix:/run/regpass.sock"),
         (
             "[[listener]]\naddress = '0.0.0.0:1'",
             "listener[0].address",
@@ -299,4 +300,57 @@ fn conflicts_are_named() {
         ("allow = []\nallow = []", "", 2, "duplicate key"),
     ]);
     assert!(load("[[listener]]\naddress = '127.0.0.1:0'\n[[listener]]\naddress = '127.0.0.1:0'").is_ok());
+}
+
+#[test]
+fn doors_are_checked() {
+    let listener = |text: &str| format!("[[listener]]\naddress = '127.0.0.1:1'\n{text}");
+    let unix = |text: &str| format!("[[listener]]\naddress = 'unix:/r.sock'\n{text}");
+    let identity = |text: &str| format!("[[registry.'a.io'.identity]]\ncredential = {{ source = 'docker' }}\n{text}");
+    let tls = "tls = { certificate = '/c', key = '/k' }";
+    for (text, key, line, part) in [
+        ("[[listener]]\naddress = '0.0.0.0:1'".to_owned(), "listener[0].address", 2, "clients = { htpasswd = "),
+        (listener("clients = {}"), "listener[0].clients", 3, "names no rule\n  write clients = { htpasswd"),
+        (listener("clients = 'htpasswd'"), "listener[0].clients", 3, "it is text, not a table"),
+        (
+            listener("clients = { htpasswd = '/h', bearer = 'b' }"),
+            "listener[0].clients",
+            3,
+            "more than one rule, and they are not combined",
+        ),
+        (listener("clients = { htpaswd = '/h' }"), "listener[0].clients.htpaswd", 3, "did you mean htpasswd?"),
+        (listener("clients = { bearer = '' }"), "listener[0].clients.bearer", 3, "it is empty"),
+        (
+            listener("clients = { bearer = { env = 'UNSET' } }"),
+            "listener[0].clients.bearer.env",
+            3,
+            "variable UNSET is unset or empty",
+        ),
+        (listener("clients = { mtls_ca = '/ca' }"), "listener[0].clients.mtls_ca", 3, "add tls = { certificate"),
+        (listener(&format!("{tls}\nmode = '0600'")), "listener[0].mode", 4, "only a unix socket"),
+        (listener("uids = [0]"), "listener[0].uids", 3, "only a unix socket"),
+        (listener("tls = { certificate = '/c' }"), "listener[0].tls", 3, "add key = "),
+        (unix("mode = '0o600'"), "listener[0].mode", 3, "mode = \"0660\""),
+        (unix("mode = 0600"), "", 3, "not TOML"),
+        (unix("mode = 600"), "listener[0].mode", 3, "it is a number, not text"),
+        (unix("uids = []"), "listener[0].uids", 3, "nobody could use"),
+        (unix("uids = ['root']"), "listener[0].uids[0]", 3, "it is text, not a whole number"),
+        (unix("uids = [-1]"), "listener[0].uids[0]", 3, "negative"),
+        (unix("uids = [4294967296]"), "listener[0].uids[0]", 3, "larger than any user's number"),
+        (identity(""), "registry.\"a.io\".identity[0]", 1, "add repositories = "),
+        (identity("clients = []"), "registry.\"a.io\".identity[0].clients", 3, "never used"),
+        (identity("clients = ['uid:root']"), "registry.\"a.io\".identity[0].clients[0]", 3, "no client"),
+        (
+            format!("{}\n{}", identity("clients = ['a', 'b']"), identity("clients = ['b', 'c']")),
+            "registry.\"a.io\".identity[1]",
+            4,
+            "every repository for the client b stands twice",
+        ),
+    ] {
+        each_is_refused(&[(text.as_str(), key, line, part)]);
+    }
+    let both = format!("{}\nrepositories = ['x']\n{}", identity("clients = ['a']"), identity("repositories = ['x']"));
+    assert!(load(&both).is_ok(), "one for the client, one for all");
+    let localhost = load("[[listener]]\naddress = 'localhost:1'\nclients = {}").unwrap_err();
+    assert_eq!(localhost.len(), 1, "told once for both addresses: {localhost:#?}");
 }

@@ -1,0 +1,197 @@
+//! Registries behind the proxies of a corporate network: by CONNECT with a login, and by SOCKS.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use regpass::base::clock::WallClock;
+use regpass::net::dial::Network;
+use regpass::net::proxies::Proxies;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::harness::Regpass;
+use crate::sim::{Family, Image, Preset, Registry, Rule, Sim};
+
+const LOGIN: &str = "proxy-authorization: Basic bWU6b3BlbiBzZXNhbWU=";
+
+/// A proxy: where it is, what it was asked for, line by line.
+struct Proxy {
+    address: SocketAddr,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+/// What a proxy does with a connection: returns the host and port it is to be connected to, or nothing after a refusal.
+#[derive(Clone, Copy)]
+enum Kind {
+    Connect,
+    Socks,
+}
+
+impl Proxy {
+    /// Leads to `hosts`, and to nowhere else.
+    async fn start(kind: Kind, hosts: HashMap<String, String>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (hosts, log) = (Arc::new(hosts), asked.clone());
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (hosts, log) = (hosts.clone(), log.clone());
+                tokio::spawn(async move {
+                    match kind {
+                        Kind::Connect => connect(stream, &hosts, &log).await,
+                        Kind::Socks => socks(stream, &hosts, &log).await,
+                    }
+                });
+            }
+        });
+        Self { address, asked }
+    }
+
+    fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut self.asked.lock().unwrap())
+    }
+}
+
+async fn connect(mut stream: TcpStream, hosts: &HashMap<String, String>, log: &Mutex<Vec<String>>) -> io::Result<()> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await?);
+    }
+    let head = String::from_utf8_lossy(&head).into_owned();
+    let target = head.split(' ').nth(1).unwrap_or_default().to_owned();
+    let has_login = head.lines().any(|line| line.eq_ignore_ascii_case(LOGIN));
+    log.lock().unwrap().push(format!(
+        "{} {}",
+        head.lines().next().unwrap_or_default(),
+        if has_login { "with" } else { "without" }
+    ));
+    let answer = match hosts.get(&target) {
+        _ if !has_login => "407 Proxy Authentication Required",
+        None => "403 Forbidden",
+        Some(at) => {
+            let mut onward = TcpStream::connect(at).await?;
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
+            return copy_bidirectional(&mut stream, &mut onward).await.map(drop);
+        }
+    };
+    stream.write_all(format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\n\r\n").as_bytes()).await
+}
+
+/// RFC 1928 without a login, names only.
+async fn socks(mut stream: TcpStream, hosts: &HashMap<String, String>, log: &Mutex<Vec<String>>) -> io::Result<()> {
+    let mut greeting = vec![0; 2];
+    stream.read_exact(&mut greeting).await?;
+    let mut methods = vec![0; usize::from(greeting[1])];
+    stream.read_exact(&mut methods).await?;
+    stream.write_all(&[5, 0]).await?;
+    let mut head = [0; 5];
+    stream.read_exact(&mut head).await?;
+    assert_eq!(head[..4], [5, 1, 0, 3], "a CONNECT to a name");
+    let mut name = vec![0; usize::from(head[4])];
+    stream.read_exact(&mut name).await?;
+    let target = format!("{}:{}", String::from_utf8_lossy(&name), stream.read_u16().await?);
+    log.lock().unwrap().push(format!("SOCKS {target}"));
+    let mut onward = TcpStream::connect(&hosts[&target]).await?;
+    stream.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await?;
+    copy_bidirectional(&mut stream, &mut onward).await.map(drop)
+}
+
+struct World {
+    sim: Sim,
+    registry: Registry,
+    proxy: Proxy,
+}
+
+impl World {
+    /// A registry that is known to the proxy only, as is its token service.
+    async fn of(kind: Kind) -> Self {
+        let sim = Sim::loopback();
+        sim.allow(Rule::ForeignHost);
+        let registry = sim.start(Preset::generic().realm("http://tokens.corp.example/token")).await;
+        registry.user("alice", "secret");
+        registry.keep("team/app", "1", &Image::single("app", Family::Oci));
+        let hosts = HashMap::from([
+            ("registry.corp.example:80".to_owned(), registry.authority().to_owned()),
+            ("tokens.corp.example:80".to_owned(), registry.token().authority().to_owned()),
+        ]);
+        Self { proxy: Proxy::start(kind, hosts).await, sim, registry }
+    }
+
+    fn regpass(variables: &[(&str, String)]) -> Regpass {
+        let read = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
+        let proxies = Proxies::read(read).unwrap().unwrap();
+        let text = "default_registry = \"registry.corp.example\"\n[registry.\"registry.corp.example\"]\n\
+            url = \"http://registry.corp.example\"\nrealm_hosts = [\"http://tokens.corp.example\"]\n\
+            credential = { source = \"password\", username = \"alice\", password = \"secret\" }";
+        Regpass::over(&Network::Proxied(Arc::new(proxies)), WallClock::System, text)
+    }
+}
+
+const APP: &str = "/v2/team/app/manifests/1";
+
+#[tokio::test]
+async fn registry_and_token_service_are_reached_by_connect_with_the_proxys_login() {
+    let world = World::of(Kind::Connect).await;
+    let proxy = format!("http://me:open%20sesame@{}", world.proxy.address);
+    let regpass = World::regpass(&[("HTTP_PROXY", proxy)]);
+    let reply = regpass.get(APP).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    assert_eq!(
+        world.proxy.asked(),
+        ["CONNECT registry.corp.example:80 HTTP/1.1 with", "CONNECT tokens.corp.example:80 HTTP/1.1 with"],
+        "and both connections are kept"
+    );
+    assert_eq!(regpass.get(APP).await.grant(), "cached");
+    assert_eq!(world.proxy.asked(), [] as [&str; 0]);
+    assert_eq!(world.sim.ledger().count("registry", |entry| entry.headers.contains_key("proxy-authorization")), 0);
+}
+
+#[tokio::test]
+async fn a_proxy_that_wants_a_login_is_named_with_what_to_do() {
+    let world = World::of(Kind::Connect).await;
+    let regpass = World::regpass(&[("ALL_PROXY", format!("http://{}", world.proxy.address))]);
+    let reply = regpass.get(APP).await;
+    let (code, message) = reply.error();
+    assert_eq!((reply.status.as_u16(), code.as_str()), (502, "UNAVAILABLE"));
+    for word in [&*world.proxy.address.to_string(), "407", "user:password@"] {
+        assert!(message.contains(word), "{word}: {message}");
+    }
+    assert_eq!(world.sim.ledger().lines(), [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_proxy_names_it_without_its_login() {
+    let world = World::of(Kind::Connect).await;
+    let proxy = format!("http://me:open%20sesame@{}", world.proxy.address);
+    let regpass = World::regpass(&[("ALL_PROXY", proxy)]);
+    world.proxy.asked();
+    let reply = regpass.get("/v2/docker.io/library/python/manifests/1").await;
+    let (_, message) = reply.error();
+    assert!(message.contains("it refused") && message.contains(&world.proxy.address.to_string()), "{message}");
+    assert!(!message.contains("sesame"), "{message}");
+    let asked = world.proxy.asked();
+    assert!(asked.iter().all(|line| line == "CONNECT registry-1.docker.io:443 HTTP/1.1 with"), "{asked:?}");
+}
+
+#[tokio::test]
+async fn socks_is_asked_for_names() {
+    let world = World::of(Kind::Socks).await;
+    let regpass = World::regpass(&[("ALL_PROXY", format!("socks5h://{}", world.proxy.address))]);
+    let reply = regpass.get(APP).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    assert_eq!(world.proxy.asked(), ["SOCKS registry.corp.example:80", "SOCKS tokens.corp.example:80"]);
+}
+
+#[tokio::test]
+async fn what_no_proxy_lists_is_reached_directly() {
+    let world = World::of(Kind::Connect).await;
+    let proxy = format!("http://me:open%20sesame@{}", world.proxy.address);
+    let regpass = World::regpass(&[("ALL_PROXY", proxy), ("NO_PROXY", ".corp.example:80".to_owned())]);
+    let reply = regpass.get(APP).await;
+    assert!(reply.error().1.contains("cannot be resolved"), "nobody but the proxy knows it: {reply:?}");
+    assert_eq!(world.proxy.asked(), [] as [&str; 0]);
+    drop(world.registry);
+}
