@@ -15,7 +15,7 @@ use crate::token_service::{ISSUER, SERVICE, TokenService};
 pub(crate) const USER: &str = "u";
 pub(crate) const PASSWORD: &str = "not-a-real-secret";
 /// The two above with bcrypt, the only hash the registry takes.
-const HTPASSWD: &str = "u:$2b$04$.5hdWiOef2WPnB2GnSDN2.86MpkD8eWRJdFHIZw9QjnPqgJC85X3e";
+pub(crate) const HTPASSWD: &str = "u:$2b$04$.5hdWiOef2WPnB2GnSDN2.86MpkD8eWRJdFHIZw9QjnPqgJC85X3e";
 
 /// In each line of the log about a request of regpass.
 pub(crate) const BY_REGPASS: &str = r#""http.request.useragent":"regpass/"#;

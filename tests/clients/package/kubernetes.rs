@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use tempfile::TempDir;
 
-use super::{check, checked, closed_doors, documents, text, with_examples};
+use super::{checked, closed_doors, documents, text, with_examples};
 use crate::process::{ended, output, plain};
+use crate::registry::HTPASSWD;
 
 const SIDECAR: &str = "config/kubernetes/sidecar.yaml";
 const DAEMONSET: &str = "config/kubernetes/daemonset.yaml";
@@ -124,27 +124,27 @@ async fn the_examples_in_the_settings_are_valid() {
     let sidecar = checked(&with_examples(&settings(SIDECAR).await), &[]).await;
     assert_eq!(sidecar["allow"].as_array().map(Vec::len), Some(2));
 
+    let home = tempfile::tempdir().expect("a directory");
+    let clients = home.path().join("htpasswd");
+    fs::write(&clients, HTPASSWD).expect("the clients");
     let daemonset = with_examples(&settings(DAEMONSET).await);
-    let config = checked(&without_clients(&daemonset).await, &[]).await;
+    let config =
+        checked(&daemonset.replace("/run/secrets/clients/htpasswd", &clients.display().to_string()), &[]).await;
     closed_doors(&config);
+    assert!(config["listener"][0]["clients"]["htpasswd"].is_string(), "{config}");
     for (name, registry) in config["registry"].as_object().expect("registries") {
         let lends = registry["credential"]["source"].as_str() != Some("anonymous");
         assert!(!lends || registry.get("repositories").is_some(), "{name}: a login for every repository");
     }
-}
-
-/// The settings without `clients`, as long as the binary does not know the key.
-async fn without_clients(settings: &str) -> String {
-    let home = TempDir::new().expect("a directory");
-    let said = ended(&mut check(&home, settings)).await;
-    if said.status.success() {
-        return settings.to_owned();
+    let manifest = documents(&with_examples(&text(DAEMONSET))).await;
+    let pod =
+        &manifest.iter().find(|document| document["kind"] == "DaemonSet").expect("it")["spec"]["template"]["spec"];
+    for (volume, file) in [("logins", "config.json"), ("clients", "htpasswd")] {
+        let mount = named(&pod["containers"][0]["volumeMounts"], volume);
+        let path = format!("\"{}/{file}\"", mount["mountPath"].as_str().expect("a path"));
+        assert!(daemonset.contains(&path), "{path} is not what the settings say");
+        assert!(named(&pod["volumes"], volume)["secret"].is_object(), "{volume}");
     }
-    let problems = String::from_utf8(said.stderr).expect("text");
-    let only = problems.starts_with("regpass: 1 problem ") && problems.contains(".clients: there is no such key\n");
-    assert!(only, "{problems}");
-    let lines: Vec<&str> = settings.lines().filter(|line| !line.starts_with("clients = ")).collect();
-    lines.join("\n")
 }
 
 /// `config.toml` in the manifest's `ConfigMap`.

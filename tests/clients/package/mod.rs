@@ -12,8 +12,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use tempfile::TempDir;
-use tokio::process::Command;
 
 use crate::process::{plain, stdout};
 
@@ -66,16 +64,11 @@ async fn json(script: &str, text: &str) -> Value {
 /// What `regpass check` says is in force with this configuration file and these variables.
 async fn checked(config: &str, variables: &[(&str, &str)]) -> Value {
     let home = tempfile::tempdir().expect("a directory");
-    let mut check = check(&home, config);
-    json(TOML, &stdout(check.envs(variables.iter().copied())).await).await
-}
-
-fn check(home: &TempDir, config: &str) -> Command {
     let file = home.path().join("config.toml");
     fs::write(&file, config).expect("the configuration");
     let mut check = plain(env!("CARGO_BIN_EXE_regpass"), home.path());
-    check.args(["check", "--config"]).arg(file);
-    check
+    check.args(["check", "--config"]).arg(file).envs(variables.iter().copied());
+    json(TOML, &stdout(&mut check).await).await
 }
 
 /// The addresses of the listeners, the admin listener's last; none of them is open to other machines.
