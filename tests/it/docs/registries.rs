@@ -118,8 +118,9 @@ fn check(text: &str) -> (ExitCode, String, String) {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(text.as_bytes()).unwrap();
     let args = ["regpass".into(), "check".into(), "--config".into(), file.path().as_os_str().to_owned()];
-    // Whatever variable a secret is in, it is there; those of regpass itself are not.
-    let variables = |name: &str| (!name.starts_with("REGPASS_")).then(|| OsString::from("a secret"));
+    // Whatever variable a secret is in, it is there; those of regpass itself and of proxies are not.
+    let is_secret = |name: &str| !name.starts_with("REGPASS_") && !name.to_ascii_uppercase().ends_with("_PROXY");
+    let variables = |name: &str| is_secret(name).then(|| OsString::from("a secret"));
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let Next::Exit(code) = run(args, Environment::new(&variables), &mut out, &mut err) else {
         panic!("check does not serve");
