@@ -147,9 +147,14 @@ impl Routes {
         }
         let new = (self.build)(&name).ok_or_else(|| unknown(name.as_str()))?;
         if self.registries.len() >= MOST_REGISTRIES {
-            self.registries.retain(|_, known| !known.upstream.reach.by_wildcard);
+            self.registries.retain(|host, _| self.is_named(host));
         }
         Ok(self.registries.entry(name).or_insert(new).clone())
+    }
+
+    /// Whether it is one of those that are known by name. A pattern means as many as clients can think of.
+    fn is_named(&self, host: &RegistryHost) -> bool {
+        self.configured.contains(host) || profile::is_well_known(host)
     }
 
     /// Makes the registries that were in use under another configuration, as far as they are in this one: what they
