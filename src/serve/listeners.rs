@@ -91,8 +91,11 @@ impl Listeners {
                 prepared.stay.insert(index);
                 continue;
             }
-            let same_socket = |open: &Open| (open.role, open.listener.address) == (role, listener.address);
-            let socket = match take(&same_socket) {
+            // One that goes from one role to the other brings its socket along. Port 0 is another one each time.
+            let is_there = |open: &Open| {
+                open.listener.address == listener.address && (open.role == role || listener.address.port() != 0)
+            };
+            let socket = match take(&is_there) {
                 Some(index) => Ok(self.open[index].socket.clone()),
                 None => inherited.or_bind(listener.address).await,
             };
