@@ -49,6 +49,8 @@ pub enum AuthError {
     Tls(String),
     #[error("the registry cannot be asked what it demands: {0}")]
     Ping(TransportError),
+    #[error("the registry cannot be asked what it demands: it answered {status}")]
+    PingStatus { status: StatusCode, retry_after: Option<Duration> },
     #[error("{0}")]
     Remembered(String),
     /// What became of a request that went without the login there is.
