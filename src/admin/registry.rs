@@ -116,7 +116,7 @@ fn outage(outage: circuit::Outage) -> Outage {
 }
 
 fn credentials(registry: &Configured, stale: &[StaleLogin]) -> Vec<Credential> {
-    let stale: Vec<_> = stale.iter().filter(|login| login.registry == registry.upstream.host).collect();
+    let stale: Vec<_> = stale.iter().filter(|login| login.upstream == registry.upstream.id).collect();
     let all = registry.terms.credentials.all();
     all.map(|(patterns, login)| Credential {
         repositories: patterns.map(|patterns| patterns.iter().map(ToString::to_string).collect()),

@@ -142,7 +142,7 @@ impl Authorizer {
 
     /// Remembers for seconds that `grant`, fresh as it was, did not suffice.
     pub fn denied(&self, ask: &Ask, grant: &Grant, reason: String) {
-        self.denials.add((ask.upstream.host.clone(), grant.credential_id()), ask.matter(), reason);
+        self.denials.add((ask.upstream.id, grant.credential_id()), ask.matter(), reason);
     }
 
     /// Forgets what other upstreams demand than these.

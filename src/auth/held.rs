@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::authorizer::Authorizer;
 use crate::base::host::RegistryHost;
 use crate::credential::CredentialId;
+use crate::upstream::UpstreamId;
 
 /// A token that is held.
 #[derive(Clone, Debug)]
@@ -30,7 +31,7 @@ pub struct HeldToken {
 /// A login that a registry refused, without which reads go on.
 #[derive(Clone, Debug)]
 pub struct StaleLogin {
-    pub registry: RegistryHost,
+    pub upstream: UpstreamId,
     pub credential: CredentialId,
     /// Where it comes from.
     pub source: Box<str>,
@@ -58,6 +59,6 @@ impl Authorizer {
     /// The logins that were refused lately, each once.
     pub fn stale_logins(&self) -> Vec<StaleLogin> {
         let logins = self.stale.all().into_iter();
-        logins.map(|((registry, credential), source)| StaleLogin { registry, credential, source }).collect()
+        logins.map(|((upstream, credential), source)| StaleLogin { upstream, credential, source }).collect()
     }
 }

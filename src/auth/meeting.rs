@@ -167,7 +167,7 @@ impl Authorizer {
     }
 
     fn not_denied(&self, ask: &Ask, credential: CredentialId) -> Result<Login, AuthError> {
-        let login = (ask.upstream.host.clone(), credential);
+        let login = (ask.upstream.id, credential);
         match self.denials.reason(&login, ask.matters()) {
             Some(reason) => Err(AuthError::Remembered(reason)),
             None => Ok(login),
@@ -175,7 +175,7 @@ impl Authorizer {
     }
 
     fn mark_stale(&self, ask: &Ask, found: &Found, matter: Option<Matter>) {
-        let login: Login = (ask.upstream.host.clone(), found.id);
+        let login: Login = (ask.upstream.id, found.id);
         if self.stale.add(login, matter, &found.source) {
             let registry = ask.upstream.host.as_str();
             self.metrics.login_rejected(&ask.upstream.label);

@@ -175,3 +175,21 @@ async fn a_registry_that_is_elsewhere_now_is_met_anew() {
     let servers: Vec<String> = world.sim.ledger().take().into_iter().map(|entry| entry.server).collect();
     assert!(servers.iter().all(|server| server.contains("other")), "{servers:?}");
 }
+
+/// What one place makes of a login says nothing about another.
+#[tokio::test(start_paused = true)]
+async fn a_login_refused_at_the_old_place_is_shown_at_the_new_one() {
+    let world = World::of("").await;
+    world.registry.publish("team/tool", "1", &world.image);
+    let other = world.sim.start(Preset::generic().named("other")).await;
+    other.user("alice", "two");
+    other.keep("team/app", "1", &world.image);
+    world.reconfigure(&login("two"));
+    assert_eq!(world.regpass.get("/v2/team/tool/manifests/1").await.grant(), "login rejected, anonymous");
+    assert_eq!(world.regpass.get(APP).await.verdict(), "403 DENIED");
+    let host = world.registry.authority();
+    world.regpass.reconfigure(&format!("default_registry = \"{host}\"\n{}", table(host, &other, &login("two"))));
+    world.pulls().await;
+    assert_eq!(world.regpass.status().await["registries"][0]["credentials"][0]["refused"], false);
+    world.sim.finish();
+}
