@@ -23,7 +23,7 @@ pub(super) fn of(registry: &Configured, seen: &Seen, held: &[HeldToken], stale: 
     let credentials = credentials(registry, stale);
     let now = seen.now();
     let own = upstream.origin.to_string();
-    let tokens: Vec<&HeldToken> = held.iter().filter(|token| token.registry == upstream.host).collect();
+    let tokens: Vec<&HeldToken> = held.iter().filter(|token| token.upstream == upstream.id).collect();
     Registry {
         host: host.to_owned(),
         label: upstream.label.to_string(),

@@ -145,9 +145,10 @@ impl Authorizer {
         self.denials.add((ask.upstream.id, grant.credential_id()), ask.matter(), reason);
     }
 
-    /// Forgets what other upstreams demand than these.
+    /// Forgets what other upstreams demand than these, and the tokens for them: nobody renews those any more.
     pub fn remember_only(&self, upstreams: &HashSet<UpstreamId>) {
         self.standings.retain(|upstream, _| upstreams.contains(upstream));
+        self.tokens.retain(|group| upstreams.contains(&group.upstream));
     }
 
     fn standing(&self, upstream: UpstreamId) -> Arc<Standing> {

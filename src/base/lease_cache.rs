@@ -171,6 +171,11 @@ where
         }
     }
 
+    /// Forgets the groups that are not to be kept, with all their leases.
+    pub fn retain(&self, keep: impl Fn(&G) -> bool) {
+        self.groups.retain(|group, _| keep(group));
+    }
+
     /// Every lease held now, for people to look at.
     pub fn held(&self) -> Vec<(G, K, Arc<Lease<V>>)> {
         let mut all = Vec::new();

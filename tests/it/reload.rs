@@ -193,3 +193,20 @@ async fn a_login_refused_at_the_old_place_is_shown_at_the_new_one() {
     assert_eq!(world.regpass.status().await["registries"][0]["credentials"][0]["refused"], false);
     world.sim.finish();
 }
+
+/// A token is looked after by whoever is judged by the rules in force.
+#[tokio::test(start_paused = true)]
+async fn tokens_are_renewed_ahead_after_a_change_of_their_registry() {
+    let world = World::of("").await;
+    world.pulls().await;
+    world.reconfigure(&format!("{}\nupload_hosts = [\"uploads.example\"]", login("one")));
+    world.pulls().await;
+    for _ in 0..60 {
+        sleep(Duration::from_secs(20)).await;
+        let reply = world.regpass.get(APP).await;
+        assert_eq!((reply.status.as_u16(), reply.grant()), (200, "cached"));
+    }
+    let held = world.regpass.status().await["totals"]["tokens_held"].clone();
+    assert_eq!(held, 1, "what was held under the other rules is forgotten");
+    world.sim.finish();
+}
