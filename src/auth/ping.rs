@@ -36,9 +36,8 @@ impl Authorizer {
                 return Ok(headers);
             }
             let wait = busy::pause(&headers, self.clock, tries);
-            let is_long = status == StatusCode::TOO_MANY_REQUESTS && upstream.profile().limits_are_long;
-            let is_worth_it = busy::is_busy(status) && !is_long && begun.elapsed() + wait <= PATIENCE;
-            if tries == MOST_REPEATS || !is_worth_it {
+            let is_over_soon = busy::is_busy(status) && upstream.profile().is_soon_over(status);
+            if tries == MOST_REPEATS || !is_over_soon || begun.elapsed() + wait > PATIENCE {
                 return Err(AuthError::PingStatus { status, retry_after: busy::told(&headers, self.clock) });
             }
             sleep(wait).await;

@@ -48,7 +48,7 @@ async fn only_headers_that_mean_something_to_a_registry_travel_on() {
 #[tokio::test(start_paused = true)]
 async fn what_a_registry_says_to_its_own_clients_stays_there() {
     let (_sim, registry, regpass) = start("").await;
-    registry.registry().inject(crate::sim::Fault::alter(|_, reply| {
+    registry.registry().inject(Fault::alter(|_, reply| {
         [
             ("set-cookie", "id=1"),
             ("www-authenticate", "Basic realm=\"x\""),
