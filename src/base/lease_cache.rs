@@ -293,7 +293,8 @@ where
             let is_refused = outcome.is_err_and(|error| error.remembered_for().is_some());
             let pause = if is_refused { left } else { left / 4 };
             // A quarter of a long life is long for somebody who needs the successor.
-            let shortest = SHORTEST_PAUSE.max(put_off);
+            // And nobody waits for longer than the lease lives.
+            let shortest = SHORTEST_PAUSE.max(put_off.min(left));
             let hurried = async {
                 sleep_until(now + shortest).await;
                 keeper.hurry.notified().await;
