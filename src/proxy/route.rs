@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
 use http::{StatusCode, Uri, request};
 
 use super::admit::{Addressed, Front};
@@ -145,11 +146,18 @@ impl Routes {
         if let Some(known) = self.registries.get(&name) {
             return Ok(known.clone());
         }
-        let new = (self.build)(&name).ok_or_else(|| unknown(name.as_str()))?;
-        if self.registries.len() >= MOST_REGISTRIES {
-            self.registries.retain(|host, _| self.is_named(host));
+        // Under the entry's lock: of two that were made at once, one would be lost to the next configuration.
+        let made = match self.registries.entry(name.clone()) {
+            Entry::Occupied(known) => return Ok(known.get().clone()),
+            Entry::Vacant(place) => {
+                let new = (self.build)(&name).ok_or_else(|| unknown(name.as_str()))?;
+                place.insert(new).clone()
+            }
+        };
+        if self.registries.len() > MOST_REGISTRIES {
+            self.registries.retain(|host, _| *host == name || self.is_named(host));
         }
-        Ok(self.registries.entry(name).or_insert(new).clone())
+        Ok(made)
     }
 
     /// Whether it is one of those that are known by name. A pattern means as many as clients can think of.

@@ -1,8 +1,11 @@
 //! Another configuration while requests come in: what stays as it was keeps what it knows, what changed is judged anew.
 
+use std::sync::{Arc, Barrier, Condvar, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use http::Method;
+use regpass::proxy::route::Routes;
 use tokio::time::sleep;
 
 use crate::harness::{Regpass, only, request, table};
@@ -209,4 +212,34 @@ async fn tokens_are_renewed_ahead_after_a_change_of_their_registry() {
     let held = world.regpass.status().await["totals"]["tokens_held"].clone();
     assert_eq!(held, 1, "what was held under the other rules is forgotten");
     world.sim.finish();
+}
+
+/// Who meets a registry at the same time meets one and the same: of two, the next configuration could find the wrong one.
+#[test]
+fn a_registry_is_made_once_however_many_ask() {
+    let regpass = Regpass::start(&Sim::memory(), "");
+    let made = regpass.proxy.routes.load().registries()[0].clone();
+    let host = made.upstream.host.clone();
+    let (calls, second) = (Arc::new((Mutex::new(0), Condvar::new())), Barrier::new(2));
+    let count = calls.clone();
+    let routes = Routes::new(
+        host,
+        Box::new(move |_| {
+            let (count, called) = &*count;
+            *count.lock().unwrap() += 1;
+            called.notify_all();
+            // Time for another to come in as well.
+            drop(called.wait_timeout_while(count.lock().unwrap(), Duration::from_millis(200), |count| *count < 2));
+            Some(made.clone())
+        }),
+    );
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                second.wait();
+                assert_eq!(routes.registries().len(), 1);
+            });
+        }
+    });
+    assert_eq!(*calls.0.lock().unwrap(), 1);
 }

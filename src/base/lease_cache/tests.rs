@@ -192,9 +192,7 @@ async fn a_renewal_that_is_put_off_for_long_ends_with_the_lease() {
     let calls = Arc::new(AtomicUsize::new(0));
     let fetch = move || {
         let first = calls.fetch_add(1, Ordering::Relaxed) == 0;
-        async move {
-            if first { Ok(Lease::new(1, Instant::now(), Duration::from_secs(100))) } else { Err(Failure::PutOff) }
-        }
+        async move { if first { Ok(Lease::new(1, Instant::now(), Duration::from_secs(100))) } else { Err(Failure::PutOff) } }
     };
     cache.get_or_fetch(&"group", &Level(1), fetch.clone()).await.unwrap();
     sleep(Duration::from_secs(80)).await;
