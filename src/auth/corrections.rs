@@ -30,14 +30,33 @@ impl Corrections {
         if learned.scopes.len() >= MOST || learned.left_out.len() >= MOST {
             *learned = Learned::default();
         }
-        if let Some(key) = key(ask).filter(|key| Some(&real) == without(key, ask).as_ref()) {
-            learned.left_out.insert(key.into());
+        if let Some(key) = key(ask) {
+            if Some(&real) == without(key, ask).as_ref() {
+                learned.left_out.insert(key.into());
+            } else if ask
+                .repository
+                .as_ref()
+                .is_some_and(|name| real.resources().any(|(one, _)| *one.name == *name.as_str()))
+            {
+                learned.left_out.remove(key);
+            }
         }
         if real == ask.scopes && learned.shortened(ask).is_none() {
             learned.scopes.remove(&ask.matter());
         } else {
             learned.scopes.insert(ask.matter(), real);
         }
+    }
+
+    /// Takes a matter as it was computed where only its neighbours showed otherwise; `false` where they did not.
+    pub(super) fn doubt_neighbours(&self, ask: &Ask) -> bool {
+        let mut learned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_known = ask.matters().any(|matter| learned.scopes.contains_key(&matter));
+        let is_guess = !is_known && learned.shortened(ask).is_some();
+        if is_guess {
+            learned.scopes.insert(ask.matter(), ask.scopes.clone());
+        }
+        is_guess
     }
 }
 

@@ -75,6 +75,11 @@ impl AuthError {
         matches!(self, Self::TokenRefused { .. })
     }
 
+    /// Whether the token service said no for another reason than the login.
+    pub fn is_about_scopes(&self) -> bool {
+        matches!(self, Self::TokenRefused { status, .. } if *status != StatusCode::UNAUTHORIZED)
+    }
+
     /// Whether the realm itself seems to be gone, so that what is known of the registry's demand is worth a new look.
     pub fn is_lost_realm(&self) -> bool {
         match self {

@@ -138,6 +138,10 @@ impl Authorizer {
                 Some(moved) => self.token_at(ask, standing, &moved, found).await,
                 None => Err(error),
             },
+            // A wrong login is wrong for every scope; anything else may be about a name that was guessed.
+            Err(error) if error.is_about_scopes() && standing.corrections.doubt_neighbours(ask) => {
+                self.token_at(ask, standing, bearer, found).await
+            }
             outcome => outcome,
         }
     }
