@@ -27,17 +27,11 @@ impl Corrections {
     /// What a challenge said that is believed, the computed scopes among it.
     pub(super) fn learn(&self, ask: &Ask, real: ScopeSet) {
         let mut learned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if learned.scopes.len() >= MOST || learned.left_out.len() >= MOST {
-            *learned = Learned::default();
-        }
+        learned.make_room();
         if let Some(key) = key(ask) {
             if Some(&real) == without(key, ask).as_ref() {
                 learned.left_out.insert(key.into());
-            } else if ask
-                .repository
-                .as_ref()
-                .is_some_and(|name| real.resources().any(|(one, _)| *one.name == *name.as_str()))
-            {
+            } else if names_whole(&real, ask) {
                 learned.left_out.remove(key);
             }
         }
@@ -54,6 +48,7 @@ impl Corrections {
         let is_known = ask.matters().any(|matter| learned.scopes.contains_key(&matter));
         let is_guess = !is_known && learned.shortened(ask).is_some();
         if is_guess {
+            learned.make_room();
             learned.scopes.insert(ask.matter(), ask.scopes.clone());
         }
         is_guess
@@ -61,9 +56,20 @@ impl Corrections {
 }
 
 impl Learned {
+    fn make_room(&mut self) {
+        if self.scopes.len() >= MOST || self.left_out.len() >= MOST {
+            *self = Self::default();
+        }
+    }
+
     fn shortened(&self, ask: &Ask) -> Option<ScopeSet> {
         key(ask).filter(|key| self.left_out.contains(*key)).and_then(|key| without(key, ask))
     }
+}
+
+/// Whether the repository has its whole name there.
+fn names_whole(scopes: &ScopeSet, ask: &Ask) -> bool {
+    ask.repository.as_ref().is_some_and(|name| scopes.resources().any(|(one, _)| *one.name == *name.as_str()))
 }
 
 /// The first part of the repository's name, where it has others.
