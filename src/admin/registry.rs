@@ -24,7 +24,7 @@ pub(super) fn of(registry: &Configured, seen: &Seen, held: &[HeldToken], stale: 
     let credentials = credentials(registry, stale);
     let now = seen.now();
     let own = upstream.origin.to_string();
-    let tokens: Vec<&HeldToken> = held.iter().filter(|token| token.registry == upstream.host).collect();
+    let tokens: Vec<&HeldToken> = held.iter().filter(|token| token.upstream == upstream.id).collect();
     Registry {
         host: host.to_owned(),
         label: upstream.label.to_string(),
@@ -117,7 +117,7 @@ fn outage(outage: circuit::Outage) -> Outage {
 }
 
 fn credentials(registry: &Configured, stale: &[StaleLogin]) -> Vec<Credential> {
-    let stale: Vec<_> = stale.iter().filter(|login| login.registry == registry.upstream.host).collect();
+    let stale: Vec<_> = stale.iter().filter(|login| login.upstream == registry.upstream.id).collect();
     let all = registry.terms.credentials.all();
     all.map(|(identity, login)| Credential { repositories: identity.map(patterns_of), ..credential(login, &stale) })
         .collect()
@@ -152,7 +152,8 @@ fn credential(login: &Login, stale: &[&StaleLogin]) -> Credential {
 
 /// What was said before the last window began says nothing any more.
 fn is_current(limit: &crate::observe::health::RateLimit, now: Duration) -> bool {
-    now < limit.at + limit.window.unwrap_or(UNTOLD_WINDOW)
+    // A registry may name any window, also one that is longer than time itself.
+    now < limit.at.saturating_add(limit.window.unwrap_or(UNTOLD_WINDOW))
 }
 
 fn rate_limit(limit: &crate::observe::health::RateLimit) -> RateLimit {

@@ -4,10 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use dashmap::DashMap;
-use http::header::{ACCEPT_ENCODING, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, StatusCode};
 use tokio::time::{Instant, timeout};
 
 use super::ask::Ask;
@@ -15,14 +13,12 @@ use super::demand::{Bearer, Demand, Lesson, Standing};
 use super::error::AuthError;
 use super::grant::{Grant, How, Token};
 use super::memory::{Denials, StaleLogins};
-use super::realm::RealmRefused;
+use super::ping::tells_something;
 use super::scopes::{Login, believed};
 use super::tokens::TokenGroup;
 use crate::base::clock::WallClock;
 use crate::base::lease_cache::LeaseCache;
 use crate::credential::Credential;
-use crate::net::body::drain;
-use crate::net::request;
 use crate::observe::metrics::Metrics;
 use crate::oci::challenge::Challenge;
 use crate::oci::name::RepositoryName;
@@ -87,8 +83,7 @@ impl Authorizer {
     /// Notes that a registry answered a request that carried no authorization, so that nobody waits to learn it.
     /// An answer of somebody who is busy or broken tells nothing.
     pub fn accepted(&self, ask: &Ask, offer: &mut Offer, status: StatusCode) {
-        let tells = !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS;
-        if tells && matches!(offer.grant.how, How::Nothing) {
+        if tells_something(status) && matches!(offer.grant.how, How::Nothing) {
             self.standing(ask.upstream.id).answered_openly();
         }
         offer.lesson = None;
@@ -147,12 +142,13 @@ impl Authorizer {
 
     /// Remembers for seconds that `grant`, fresh as it was, did not suffice.
     pub fn denied(&self, ask: &Ask, grant: &Grant, reason: String) {
-        self.denials.add((ask.upstream.host.clone(), grant.credential_id()), ask.matter(), reason);
+        self.denials.add((ask.upstream.id, grant.credential_id()), ask.matter(), reason);
     }
 
-    /// Forgets what other upstreams demand than these.
+    /// Forgets what other upstreams demand than these, and the tokens for them: nobody renews those any more.
     pub fn remember_only(&self, upstreams: &HashSet<UpstreamId>) {
         self.standings.retain(|upstream, _| upstreams.contains(upstream));
+        self.tokens.retain(|group| upstreams.contains(&group.upstream));
     }
 
     fn standing(&self, upstream: UpstreamId) -> Arc<Standing> {
@@ -191,22 +187,6 @@ impl Authorizer {
         let challenges = Challenge::parse_all(&head);
         ask.upstream.recognise(&challenges, &head);
         Ok(Demand::read(&ask.upstream, &challenges)?.map(|demand| standing.pin(demand)))
-    }
-
-    /// The head of what `/v2/` answers to nobody; its challenges count with a 401 only.
-    async fn ping(&self, ask: &Ask) -> Result<HeaderMap, AuthError> {
-        let upstream = &ask.upstream;
-        let url = upstream.url("/v2/", None);
-        let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
-        let request = request::to(&url, Method::GET, headers, Bytes::new()).map_err(RealmRefused::BadUrl)?;
-        let client = upstream.client(&url.origin).map_err(|error| AuthError::Tls(error.to_string()))?;
-        let (mut head, body) = client.send(&request).await.map_err(AuthError::Ping)?.into_parts();
-        self.metrics.upstream_request(&upstream.label, "challenge", head.status.as_u16());
-        drain(body).await;
-        if head.status != StatusCode::UNAUTHORIZED {
-            head.headers.remove(WWW_AUTHENTICATE);
-        }
-        Ok(head.headers)
     }
 
     /// Where tokens come from instead of `lost`, whose realm is gone. Asked by one request for all, and not again at

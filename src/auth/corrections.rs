@@ -27,11 +27,13 @@ impl Corrections {
     /// What a challenge said that is believed, the computed scopes among it.
     pub(super) fn learn(&self, ask: &Ask, real: ScopeSet) {
         let mut learned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if learned.scopes.len() >= MOST || learned.left_out.len() >= MOST {
-            *learned = Learned::default();
-        }
-        if let Some(key) = key(ask).filter(|key| Some(&real) == without(key, ask).as_ref()) {
-            learned.left_out.insert(key.into());
+        learned.make_room();
+        if let Some(key) = key(ask) {
+            if Some(&real) == without(key, ask).as_ref() {
+                learned.left_out.insert(key.into());
+            } else if names_whole(&real, ask) {
+                learned.left_out.remove(key);
+            }
         }
         if real == ask.scopes && learned.shortened(ask).is_none() {
             learned.scopes.remove(&ask.matter());
@@ -39,12 +41,35 @@ impl Corrections {
             learned.scopes.insert(ask.matter(), real);
         }
     }
+
+    /// Takes a matter as it was computed where only its neighbours showed otherwise; `false` where they did not.
+    pub(super) fn doubt_neighbours(&self, ask: &Ask) -> bool {
+        let mut learned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_known = ask.matters().any(|matter| learned.scopes.contains_key(&matter));
+        let is_guess = !is_known && learned.shortened(ask).is_some();
+        if is_guess {
+            learned.make_room();
+            learned.scopes.insert(ask.matter(), ask.scopes.clone());
+        }
+        is_guess
+    }
 }
 
 impl Learned {
+    fn make_room(&mut self) {
+        if self.scopes.len() >= MOST || self.left_out.len() >= MOST {
+            *self = Self::default();
+        }
+    }
+
     fn shortened(&self, ask: &Ask) -> Option<ScopeSet> {
         key(ask).filter(|key| self.left_out.contains(*key)).and_then(|key| without(key, ask))
     }
+}
+
+/// Whether the repository has its whole name there.
+fn names_whole(scopes: &ScopeSet, ask: &Ask) -> bool {
+    ask.repository.as_ref().is_some_and(|name| scopes.resources().any(|(one, _)| *one.name == *name.as_str()))
 }
 
 /// The first part of the repository's name, where it has others.

@@ -49,6 +49,8 @@ pub enum AuthError {
     Tls(String),
     #[error("the registry cannot be asked what it demands: {0}")]
     Ping(TransportError),
+    #[error("the registry cannot be asked what it demands: it answered {status}")]
+    PingStatus { status: StatusCode, retry_after: Option<Duration> },
     #[error("{0}")]
     Remembered(String),
     /// What became of a request that went without the login there is.
@@ -71,6 +73,11 @@ impl AuthError {
     /// Whether the token service said no, as opposed to not answering properly.
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::TokenRefused { .. })
+    }
+
+    /// Whether the token service said no for another reason than the login.
+    pub fn is_about_scopes(&self) -> bool {
+        matches!(self, Self::TokenRefused { status, .. } if *status != StatusCode::UNAUTHORIZED)
     }
 
     /// Whether the realm itself seems to be gone, so that what is known of the registry's demand is worth a new look.

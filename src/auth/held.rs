@@ -5,13 +5,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::authorizer::Authorizer;
-use crate::base::host::RegistryHost;
 use crate::credential::CredentialId;
+use crate::upstream::UpstreamId;
 
 /// A token that is held.
 #[derive(Clone, Debug)]
 pub struct HeldToken {
-    pub registry: RegistryHost,
+    pub upstream: UpstreamId,
     pub credential: CredentialId,
     /// Where the login comes from that it was had with, or `anonymous`.
     pub identity: Box<str>,
@@ -30,7 +30,7 @@ pub struct HeldToken {
 /// A login that a registry refused, without which reads go on.
 #[derive(Clone, Debug)]
 pub struct StaleLogin {
-    pub registry: RegistryHost,
+    pub upstream: UpstreamId,
     pub credential: CredentialId,
     /// Where it comes from.
     pub source: Box<str>,
@@ -41,7 +41,7 @@ impl Authorizer {
     pub fn held(&self) -> Vec<HeldToken> {
         let now = Instant::now();
         let held = self.tokens.held().into_iter().map(|(group, scopes, lease)| HeldToken {
-            registry: group.registry,
+            upstream: group.upstream,
             credential: group.credential,
             identity: lease.value.identity.clone(),
             realm: group.realm.split('?').next().unwrap_or_default().into(),
@@ -58,6 +58,6 @@ impl Authorizer {
     /// The logins that were refused lately, each once.
     pub fn stale_logins(&self) -> Vec<StaleLogin> {
         let logins = self.stale.all().into_iter();
-        logins.map(|((registry, credential), source)| StaleLogin { registry, credential, source }).collect()
+        logins.map(|((upstream, credential), source)| StaleLogin { upstream, credential, source }).collect()
     }
 }

@@ -138,6 +138,10 @@ impl Authorizer {
                 Some(moved) => self.token_at(ask, standing, &moved, found).await,
                 None => Err(error),
             },
+            // A wrong login is wrong for every scope; anything else may be about a name that was guessed.
+            Err(error) if error.is_about_scopes() && standing.corrections.doubt_neighbours(ask) => {
+                self.token_at(ask, standing, bearer, found).await
+            }
             outcome => outcome,
         }
     }
@@ -167,7 +171,7 @@ impl Authorizer {
     }
 
     fn not_denied(&self, ask: &Ask, credential: CredentialId) -> Result<Login, AuthError> {
-        let login = (ask.upstream.host.clone(), credential);
+        let login = (ask.upstream.id, credential);
         match self.denials.reason(&login, ask.matters()) {
             Some(reason) => Err(AuthError::Remembered(reason)),
             None => Ok(login),
@@ -175,7 +179,7 @@ impl Authorizer {
     }
 
     fn mark_stale(&self, ask: &Ask, found: &Found, matter: Option<Matter>) {
-        let login: Login = (ask.upstream.host.clone(), found.id);
+        let login: Login = (ask.upstream.id, found.id);
         if self.stale.add(login, matter, &found.source) {
             let registry = ask.upstream.host.as_str();
             self.metrics.login_rejected(&ask.upstream.label);

@@ -9,11 +9,11 @@ use dashmap::DashMap;
 use tokio::time::Instant;
 
 use super::ask::Matter;
-use crate::base::host::RegistryHost;
 use crate::credential::CredentialId;
+use crate::upstream::UpstreamId;
 
-/// A credential at a registry.
-pub type Login = (RegistryHost, CredentialId);
+/// A credential at a registry, as long as that is where it is: what one place says of a login another need not.
+pub type Login = (UpstreamId, CredentialId);
 
 /// Logins a registry refused: reads go on without them for a while.
 #[derive(Debug, Default)]
@@ -27,12 +27,12 @@ pub struct StaleLogins {
 impl StaleLogins {
     pub fn contains(&self, login: &Login, matters: impl Iterator<Item = Matter>) -> bool {
         let mut of = std::iter::once(None).chain(matters.map(Some));
-        of.any(|matter| self.refused.get(&(login.clone(), matter)).is_some())
+        of.any(|matter| self.refused.get(&(*login, matter)).is_some())
     }
 
     /// Remembers a refusal of a login from `source`; true when it is the first of this login, which is the one to report.
     pub fn add(&self, login: Login, matter: Option<Matter>, source: &str) -> bool {
-        self.refused.put((login.clone(), matter), source.into(), STALE_MEMORY);
+        self.refused.put((login, matter), source.into(), STALE_MEMORY);
         let first = self.reported.get(&login).is_none();
         self.reported.put(login, (), REPORT_MEMORY);
         first
@@ -42,7 +42,7 @@ impl StaleLogins {
     pub fn all(&self) -> HashMap<Login, Box<str>> {
         let now = Instant::now();
         let refused = self.refused.0.iter().filter(|entry| now < entry.value().1);
-        refused.map(|entry| (entry.key().0.clone(), entry.value().0.clone())).collect()
+        refused.map(|entry| (entry.key().0, entry.value().0.clone())).collect()
     }
 }
 
@@ -52,7 +52,7 @@ pub struct Denials(Fading<(Login, Matter), String>);
 
 impl Denials {
     pub fn reason(&self, login: &Login, mut matters: impl Iterator<Item = Matter>) -> Option<String> {
-        matters.find_map(|matter| self.0.get(&(login.clone(), matter)))
+        matters.find_map(|matter| self.0.get(&(*login, matter)))
     }
 
     pub fn add(&self, login: Login, matter: Matter, reason: String) {
@@ -104,13 +104,13 @@ mod tests {
     async fn stale_logins_fade_and_are_reported_once() {
         let stale = StaleLogins::default();
         let id = Found::new(Credential::Anonymous, "test").id;
-        let login = (RegistryHost::parse("a.io").unwrap(), id);
+        let login = (UpstreamId::next(), id);
         let matter = |scopes| Matter { scopes: ScopeSet::parse(scopes), lists_tags: false };
         let (a, b) = (matter("repository:a:pull"), matter("repository:b:pull"));
         let contains = |of: &Matter| stale.contains(&login, std::iter::once(of.clone()));
-        assert!(stale.add(login.clone(), Some(a.clone()), "test"));
+        assert!(stale.add(login, Some(a.clone()), "test"));
         assert!(contains(&a) && !contains(&b));
-        assert!(!stale.add(login.clone(), None, "test"), "reported once");
+        assert!(!stale.add(login, None, "test"), "reported once");
         assert!(contains(&b));
         assert_eq!(stale.all().len(), 1, "one login, however often");
         advance(STALE_MEMORY + Duration::from_secs(1)).await;

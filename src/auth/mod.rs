@@ -11,6 +11,7 @@ pub mod grant;
 pub mod held;
 mod meeting;
 pub mod memory;
+mod ping;
 pub mod realm;
 pub mod scopes;
 pub mod tokens;

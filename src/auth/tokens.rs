@@ -8,16 +8,16 @@ use super::demand::{Bearer, Standing};
 use super::error::AuthError;
 use super::exchange::exchange;
 use super::grant::{Grant, How};
-use crate::base::host::RegistryHost;
 use crate::base::lease_cache::Covers;
 use crate::credential::{CredentialId, Found};
 use crate::oci::operation::Access;
 use crate::oci::scope::{Action, ScopeSet};
+use crate::upstream::UpstreamId;
 
 /// Tokens of one group are interchangeable where their scopes allow; across groups never.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TokenGroup {
-    pub(super) registry: RegistryHost,
+    pub(super) upstream: UpstreamId,
     pub(super) credential: CredentialId,
     pub(super) realm: Box<str>,
     service: Option<Box<str>>,
@@ -40,7 +40,7 @@ impl Authorizer {
     ) -> Result<Grant, Arc<AuthError>> {
         let realm = bearer.realm.url();
         let group = TokenGroup {
-            registry: ask.upstream.host.clone(),
+            upstream: ask.upstream.id,
             credential: found.id,
             realm: format!("{}{}", realm.origin, realm.target()).into(),
             service: bearer.service.clone(),

@@ -171,6 +171,11 @@ where
         }
     }
 
+    /// Forgets the groups that are not to be kept, with all their leases.
+    pub fn retain(&self, keep: impl Fn(&G) -> bool) {
+        self.groups.retain(|group, _| keep(group));
+    }
+
     /// Every lease held now, for people to look at.
     pub fn held(&self) -> Vec<(G, K, Arc<Lease<V>>)> {
         let mut all = Vec::new();
@@ -288,7 +293,8 @@ where
             let is_refused = outcome.is_err_and(|error| error.remembered_for().is_some());
             let pause = if is_refused { left } else { left / 4 };
             // A quarter of a long life is long for somebody who needs the successor.
-            let shortest = SHORTEST_PAUSE.max(put_off);
+            // And nobody waits for longer than the lease lives.
+            let shortest = SHORTEST_PAUSE.max(put_off.min(left));
             let hurried = async {
                 sleep_until(now + shortest).await;
                 keeper.hurry.notified().await;

@@ -12,14 +12,15 @@ pub fn is_busy(status: StatusCode) -> bool {
     matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
 }
 
-/// What `Retry-After` asks for, in seconds or as a date (RFC 9110, section 10.2.3); a date that is over asks for nothing.
+/// What `Retry-After` asks for, in seconds or as a date (RFC 9110, section 10.2.3); a date that is over asks for nothing,
+/// and nobody asks for more than a year.
 pub fn told(headers: &HeaderMap, clock: WallClock) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
+        return Some(Duration::from_secs(seconds).min(YEAR));
     }
     let date = httpdate::parse_http_date(value).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    Some(date.saturating_sub(clock.unix_time()))
+    Some(date.saturating_sub(clock.unix_time()).min(YEAR))
 }
 
 /// How long to wait where nothing is told, after `tries` that were in vain: twice as long each time, and never the same
@@ -36,6 +37,8 @@ pub fn pause(headers: &HeaderMap, clock: WallClock, tries: u32) -> Duration {
 
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
+/// So that times that were told can be added up.
+const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 #[cfg(test)]
 mod tests {
@@ -53,6 +56,8 @@ mod tests {
             ("Tue, 30 Jan 2024 03:33:47 GMT", Some(10)),
             ("Tue, 30 Jan 2024 03:33:27 GMT", Some(0)),
             ("Tuesday, 30-Jan-24 03:34:37 GMT", Some(60)),
+            ("18446744073709551615", Some(31_536_000)),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", Some(31_536_000)),
             ("-1", None),
             ("soon", None),
             ("", None),

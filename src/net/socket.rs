@@ -53,6 +53,11 @@ impl ListenAddress {
         }
     }
 
+    /// Whether the system chooses the port.
+    pub fn is_any_port(&self) -> bool {
+        matches!(self, Self::Tcp(address) if address.port() == 0)
+    }
+
     pub fn is_unix(&self) -> bool {
         matches!(self, Self::Unix(_))
     }

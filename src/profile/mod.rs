@@ -8,6 +8,8 @@ mod rows;
 
 use std::time::Duration;
 
+use http::StatusCode;
+
 pub use lookup::{by_challenge, by_host, by_name, canonical_host, fallback, hub, is_well_known};
 pub use rows::ALL;
 
@@ -67,6 +69,11 @@ impl Profile {
     /// What the registry calls a repository.
     pub fn place(&self, name: RepositoryName) -> RepositoryName {
         name.in_namespace(self.namespace)
+    }
+
+    /// Whether what a busy registry answers may be another answer after a moment.
+    pub fn is_soon_over(&self, status: StatusCode) -> bool {
+        !(status == StatusCode::TOO_MANY_REQUESTS && self.limits_are_long)
     }
 }
 

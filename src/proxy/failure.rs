@@ -122,6 +122,9 @@ impl Failure {
                 (bad_gateway, ErrorCode::Unavailable, Blame::TokenService, Step::Token)
             }
             AuthError::Ping(why) => return Self::transport(why, registry, Step::Challenge),
+            AuthError::PingStatus { status, .. } => {
+                (*status, ErrorCode::for_status(*status), Blame::Registry, Step::Challenge)
+            }
             AuthError::Tls(_) => (bad_gateway, ErrorCode::Unavailable, Blame::Configuration, Step::Registry),
             AuthError::Abandoned | AuthError::Shared(_) | AuthError::WithoutLogin { .. } => {
                 (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown, Blame::Proxy, Step::Token)
@@ -134,7 +137,8 @@ impl Failure {
         };
         let failure = Self::new(status, code, blame, step, message);
         match error.inner() {
-            AuthError::TokenBusy { retry_after: Some(wait), .. } => {
+            AuthError::TokenBusy { retry_after: Some(wait), .. }
+            | AuthError::PingStatus { retry_after: Some(wait), .. } => {
                 failure.with_header(http::header::RETRY_AFTER, &seconds(*wait).to_string())
             }
             _ => failure,

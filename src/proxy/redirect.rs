@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, LOCATION, RANGE, VIA};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, LOCATION, RANGE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use hyper::body::Incoming;
 
@@ -146,11 +146,9 @@ impl Hop {
         if sized_by_get {
             headers.insert(RANGE, HeaderValue::from_static("bytes=0-0"));
         }
-        if self.crossed {
-            headers.remove(VIA);
-            if reads_blob {
-                headers.remove(ACCEPT);
-            }
+        // `Via` stays: the way back to regpass may lead over a redirect.
+        if self.crossed && reads_blob {
+            headers.remove(ACCEPT);
         }
         headers.extend(self.authorization.iter().map(|header| (AUTHORIZATION, header.clone())));
         let request = request::to(&self.url, method, headers, Bytes::new());

@@ -48,12 +48,8 @@ impl Waited {
 /// A 429 has left undone what was asked for, a 503 perhaps not.
 fn may_try_again(call: &Call, outbound: &Outbound, status: StatusCode) -> bool {
     let reads = call.operation.access() == Access::Pull;
-    match status {
-        StatusCode::TOO_MANY_REQUESTS if call.routed.upstream.profile().limits_are_long => false,
-        StatusCode::TOO_MANY_REQUESTS => reads || matches!(outbound.payload(), Payload::Held(_)),
-        StatusCode::SERVICE_UNAVAILABLE => reads,
-        _ => false,
-    }
+    let leaves_undone = status == StatusCode::TOO_MANY_REQUESTS && matches!(outbound.payload(), Payload::Held(_));
+    busy::is_busy(status) && call.routed.upstream.profile().is_soon_over(status) && (reads || leaves_undone)
 }
 
 /// All waits of one request together: it still has to be answered before its client is told that it is not.

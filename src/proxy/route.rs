@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
 use http::{StatusCode, Uri, request};
 
 use super::admit::{Addressed, Front};
@@ -149,11 +150,23 @@ impl Routes {
         if let Some(known) = self.registries.get(&name) {
             return Ok(known.clone());
         }
-        let new = (self.build)(&name).ok_or_else(|| unknown(name.as_str()))?;
-        if self.registries.len() >= MOST_REGISTRIES {
-            self.registries.retain(|_, known| !known.upstream.reach.by_wildcard);
+        // Under the entry's lock: of two that were made at once, one would be lost to the next configuration.
+        let made = match self.registries.entry(name.clone()) {
+            Entry::Occupied(known) => return Ok(known.get().clone()),
+            Entry::Vacant(place) => {
+                let new = (self.build)(&name).ok_or_else(|| unknown(name.as_str()))?;
+                place.insert(new).clone()
+            }
+        };
+        if self.registries.len() > MOST_REGISTRIES {
+            self.registries.retain(|host, _| *host == name || self.is_named(host));
         }
-        Ok(self.registries.entry(name).or_insert(new).clone())
+        Ok(made)
+    }
+
+    /// Whether it is one of those that are known by name. A pattern means as many as clients can think of.
+    fn is_named(&self, host: &RegistryHost) -> bool {
+        self.configured.contains(host) || profile::is_well_known(host)
     }
 
     /// Makes the registries that were in use under another configuration, as far as they are in this one: what they

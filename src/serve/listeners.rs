@@ -94,8 +94,13 @@ impl Listeners {
         }
         for kind in changed {
             let listener = &kind.listener;
-            // Each of several with port 0 has a socket of its own.
-            let socket = match open.iter().position(|open| open.kind.listener.address == listener.address) {
+            // One that goes from one role to the other brings its socket along. Port 0 is another one each time, and
+            // each of several with it has a socket of its own.
+            let is_there = |open: &&Ready| {
+                open.kind.listener.address == listener.address
+                    && (open.kind.role == kind.role || !listener.address.is_any_port())
+            };
+            let socket = match open.iter().position(is_there) {
                 Some(at) => Ok(open.remove(at).socket.clone()),
                 None => inherited.or_bind(&listener.address, listener.mode).await,
             };

@@ -1,9 +1,12 @@
 //! `WWW-Authenticate` as registries write it, from the header to the token request.
 
+use std::time::Duration;
+
 use http::{Method, StatusCode};
+use tokio::time::advance;
 
 use crate::harness::{Regpass, only, request};
-use crate::sim::{Family, Fault, Image, Mint, Mode, Preset, Registry, Scope, Sim, TokenPlace};
+use crate::sim::{Entry, Family, Fault, Image, Mint, Mode, Preset, Registry, Reply, Scope, Sim, TokenPlace};
 
 const APP: &str = "/v2/team/app/manifests/1";
 const REFUSED: &str = "registry GET /v2/team/app/manifests/1 anonymous 401";
@@ -235,4 +238,39 @@ async fn a_placeholder_never_becomes_a_request() {
     let asked = sim.ledger().take();
     assert!(asked.iter().all(|entry| !entry.query.contains("image")), "{asked:?}");
     sim.finish();
+}
+
+/// A scope that leaves out the first part of a name holds for neighbours until one of them shows otherwise.
+#[tokio::test(start_paused = true)]
+async fn one_odd_challenge_does_not_spoil_its_neighbours() {
+    const SHORT: &str =
+        r#"Bearer realm="http://auth.generic.test/token",service="generic.test",scope="repository:app:pull""#;
+    let scope = |entries: Vec<Entry>| entries.iter().filter_map(|entry| entry.query_value("scope")).collect::<Vec<_>>();
+    for is_refused in [false, true] {
+        let sim = Sim::memory();
+        let registry = sim.start(Preset::generic()).await;
+        for name in ["team/app", "team/tool"] {
+            registry.publish(name, "1", &Image::single("app", Family::Oci));
+        }
+        let regpass = Regpass::start(&sim, &only(&registry, ""));
+        let odd = registry.registry().inject(Fault::challenge(&[SHORT]).path("team/app"));
+        if is_refused {
+            let denied = Fault::answer(Reply::new(403).json(r#"{"errors":[{"code":"DENIED","message":"no"}]}"#));
+            registry
+                .token()
+                .inject(denied.when(|entry| entry.query_value("scope").as_deref() == Some("repository:tool:pull")));
+            assert_eq!(regpass.get("/v2/team/app/manifests/1").await.status, 403);
+        } else {
+            assert_eq!(regpass.get("/v2/team/app/manifests/1").await.status, 403);
+            odd.lift();
+            advance(Duration::from_secs(6)).await;
+            assert_eq!(regpass.get("/v2/team/app/manifests/1").await.status, 200);
+            sim.ledger().take();
+        }
+        assert_eq!(regpass.get("/v2/team/tool/manifests/1").await.status, 200, "refused: {is_refused}");
+        let asked = scope(sim.ledger().take());
+        if !is_refused {
+            assert_eq!(asked, ["repository:team/tool:pull"]);
+        }
+    }
 }

@@ -1,8 +1,11 @@
 //! Another configuration while requests come in: what stays as it was keeps what it knows, what changed is judged anew.
 
+use std::sync::{Arc, Barrier, Condvar, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use http::Method;
+use regpass::proxy::route::Routes;
 use tokio::time::sleep;
 
 use crate::harness::{Regpass, only, request, table};
@@ -174,4 +177,69 @@ async fn a_registry_that_is_elsewhere_now_is_met_anew() {
     world.pulls().await;
     let servers: Vec<String> = world.sim.ledger().take().into_iter().map(|entry| entry.server).collect();
     assert!(servers.iter().all(|server| server.contains("other")), "{servers:?}");
+}
+
+/// What one place makes of a login says nothing about another.
+#[tokio::test(start_paused = true)]
+async fn a_login_refused_at_the_old_place_is_shown_at_the_new_one() {
+    let world = World::of("").await;
+    world.registry.publish("team/tool", "1", &world.image);
+    let other = world.sim.start(Preset::generic().named("other")).await;
+    other.user("alice", "two");
+    other.keep("team/app", "1", &world.image);
+    world.reconfigure(&login("two"));
+    assert_eq!(world.regpass.get("/v2/team/tool/manifests/1").await.grant(), "login rejected, anonymous");
+    assert_eq!(world.regpass.get(APP).await.verdict(), "403 DENIED");
+    let host = world.registry.authority();
+    world.regpass.reconfigure(&format!("default_registry = \"{host}\"\n{}", table(host, &other, &login("two"))));
+    world.pulls().await;
+    assert_eq!(world.regpass.status().await["registries"][0]["credentials"][0]["refused"], false);
+    world.sim.finish();
+}
+
+/// A token is looked after by whoever is judged by the rules in force.
+#[tokio::test(start_paused = true)]
+async fn tokens_are_renewed_ahead_after_a_change_of_their_registry() {
+    let world = World::of("").await;
+    world.pulls().await;
+    world.reconfigure(&format!("{}\nupload_hosts = [\"uploads.example\"]", login("one")));
+    world.pulls().await;
+    for _ in 0..60 {
+        sleep(Duration::from_secs(20)).await;
+        let reply = world.regpass.get(APP).await;
+        assert_eq!((reply.status.as_u16(), reply.grant()), (200, "cached"));
+    }
+    let held = world.regpass.status().await["totals"]["tokens_held"].clone();
+    assert_eq!(held, 1, "what was held under the other rules is forgotten");
+    world.sim.finish();
+}
+
+/// Who meets a registry at the same time meets one and the same: of two, the next configuration could find the wrong one.
+#[test]
+fn a_registry_is_made_once_however_many_ask() {
+    let regpass = Regpass::start(&Sim::memory(), "");
+    let made = regpass.proxy.routes.load().registries()[0].clone();
+    let host = made.upstream.host.clone();
+    let (calls, second) = (Arc::new((Mutex::new(0), Condvar::new())), Barrier::new(2));
+    let count = calls.clone();
+    let routes = Routes::new(
+        host,
+        Box::new(move |_| {
+            let (count, called) = &*count;
+            *count.lock().unwrap() += 1;
+            called.notify_all();
+            // Time for another to come in as well.
+            drop(called.wait_timeout_while(count.lock().unwrap(), Duration::from_millis(200), |count| *count < 2));
+            Some(made.clone())
+        }),
+    );
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                second.wait();
+                assert_eq!(routes.registries().len(), 1);
+            });
+        }
+    });
+    assert_eq!(*calls.0.lock().unwrap(), 1);
 }

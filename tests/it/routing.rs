@@ -294,3 +294,18 @@ async fn the_wildcard_reaches_no_address_that_is_not_public() {
     }
     sim.ledger().expect(&[]);
 }
+
+/// Whoever may name any host of a family may name them all.
+#[tokio::test(start_paused = true)]
+async fn the_registries_of_a_family_are_bounded() {
+    let regpass = Regpass::start(&Sim::memory(), "[registry.\"one.corp.example\"]\n[registry.\"*.corp.example\"]");
+    for number in 0..1200 {
+        assert_eq!(regpass.get(&format!("/v2/r{number}.corp.example/")).await.status, 200);
+    }
+    let status = regpass.status().await;
+    let hosts: Vec<_> = status["registries"].as_array().unwrap().iter().map(|one| one["host"].clone()).collect();
+    assert!(hosts.len() <= 1026, "{}", hosts.len());
+    for kept in ["docker.io", "one.corp.example", "r1199.corp.example"] {
+        assert!(hosts.iter().any(|host| host == kept), "{kept}");
+    }
+}

@@ -19,6 +19,8 @@ enum Failure {
     Abandoned,
     Hiccup,
     Refused,
+    /// For a year.
+    PutOff,
 }
 
 impl From<Abandoned> for Failure {
@@ -30,6 +32,10 @@ impl From<Abandoned> for Failure {
 impl FetchError for Failure {
     fn remembered_for(&self) -> Option<Duration> {
         (*self == Self::Refused).then_some(Duration::from_secs(5))
+    }
+
+    fn put_off_for(&self) -> Option<Duration> {
+        (*self == Self::PutOff).then_some(Duration::from_secs(365 * 24 * 60 * 60))
     }
 }
 
@@ -177,6 +183,23 @@ async fn who_needs_a_long_life_has_the_lease_renewed_first() {
     assert_eq!(lasting(250).await, 2, "renewed first");
     assert_eq!(lasting(1000).await, 2, "not again at once");
     assert_eq!(issuer.fetches(), 2);
+}
+
+/// Who is told to come back after the end of the lease has nothing to wait for: lease and task go with it.
+#[tokio::test(start_paused = true)]
+async fn a_renewal_that_is_put_off_for_long_ends_with_the_lease() {
+    let cache = cache();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let fetch = move || {
+        let first = calls.fetch_add(1, Ordering::Relaxed) == 0;
+        async move { if first { Ok(Lease::new(1, Instant::now(), Duration::from_secs(100))) } else { Err(Failure::PutOff) } }
+    };
+    cache.get_or_fetch(&"group", &Level(1), fetch.clone()).await.unwrap();
+    sleep(Duration::from_secs(80)).await;
+    assert_eq!(cache.get_or_fetch(&"group", &Level(1), fetch).await.unwrap().lease.value, 1);
+    sleep(Duration::from_secs(30)).await;
+    assert!(cache.held().is_empty(), "{:?}", cache.held());
+    assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,7 @@
 //! A changed configuration is in force within seconds, and nothing is dropped for it.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 
@@ -117,4 +118,23 @@ async fn a_download_finishes_though_its_listener_and_registry_are_gone() {
     assert_eq!(status_at(second, "/v2/").await, "000", "nobody new comes in there");
     downloading.await.unwrap();
     assert_eq!(fs::read(target).unwrap().len(), 256 << 10);
+}
+
+#[tokio::test]
+async fn two_listeners_change_places() {
+    let house = House::build().await;
+    let free = [TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap()];
+    let [first, second] = free.map(|free| free.local_addr().unwrap());
+    let config = |proxy: SocketAddr, admin: SocketAddr| {
+        let at = |address: SocketAddr| format!("\"{address}\"");
+        house.config("one", "").replacen("\"127.0.0.1:0\"", &at(proxy), 1).replacen("\"127.0.0.1:0\"", &at(admin), 1)
+    };
+    let regpass = house.start(&config(first, second)).await;
+    assert_eq!((status_at(first, "/v2/").await, status_at(second, "/livez").await), ("200".into(), "200".into()));
+    let mark = regpass.daemon.mark();
+    house.write(&config(second, first));
+    regpass.says(mark, IN_FORCE).await;
+    assert_eq!(status_at(second, "/v2/one/team/app/manifests/1").await, "200");
+    assert_eq!((status_at(first, "/livez").await, status_at(first, "/v2/").await), ("200".into(), "404".into()));
+    house.sim.finish();
 }

@@ -194,3 +194,16 @@ async fn hosts_that_only_a_wildcard_names_do_not_pile_up() {
     }
     assert_eq!(regpass.proxy.seen.health.all().len(), 256);
 }
+
+/// A registry must not be able to take the status page away, or what an orchestrator asks for.
+#[tokio::test(start_paused = true)]
+async fn a_window_longer_than_time_itself_is_told_like_another() {
+    let scene = Scene::new("", "").await;
+    let most = format!("100;w={}", u64::MAX);
+    scene.hub.registry().inject(Fault::with_header("ratelimit-limit", &most));
+    scene.pull().await;
+    assert_eq!(scene.registry("docker.io").await["rate_limits"][0]["limit"], 100);
+    for path in ["/", "/readyz"] {
+        assert_eq!(scene.regpass.admin(path).await.status, 200, "{path}");
+    }
+}

@@ -6,8 +6,8 @@ use regpass::net::socket::Socket;
 use tokio::net::TcpListener;
 
 use super::{SEEN, start};
-use crate::harness::{Regpass, request, with};
-use crate::sim::Sim;
+use crate::harness::{Regpass, only, request, with};
+use crate::sim::{Fault, Mode, Preset, Sim};
 
 #[tokio::test(start_paused = true)]
 async fn only_headers_that_mean_something_to_a_registry_travel_on() {
@@ -48,7 +48,7 @@ async fn only_headers_that_mean_something_to_a_registry_travel_on() {
 #[tokio::test(start_paused = true)]
 async fn what_a_registry_says_to_its_own_clients_stays_there() {
     let (_sim, registry, regpass) = start("").await;
-    registry.registry().inject(crate::sim::Fault::alter(|_, reply| {
+    registry.registry().inject(Fault::alter(|_, reply| {
         [
             ("set-cookie", "id=1"),
             ("www-authenticate", "Basic realm=\"x\""),
@@ -120,6 +120,24 @@ async fn a_registry_that_is_regpass_itself_is_a_loop() {
     assert!(reply.error().1.contains("loop.test"), "{reply:?}");
     assert_eq!(regpass.metric("regpass_upstream_requests").len(), 1);
     assert_eq!(regpass.get("/v2/").await.status, 200);
+}
+
+/// A registry on this machine may redirect to whoever listens on this machine.
+#[tokio::test]
+async fn a_registry_that_redirects_to_regpass_is_a_loop() {
+    for target in ["manifests/1", "tags/list", &format!("blobs/sha256:{}", "0".repeat(64))] {
+        let sim = Sim::loopback();
+        let registry = sim.start(Preset::distribution(Mode::Open)).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let back = format!("http://{}/v2/acme/app/{target}", listener.local_addr().unwrap());
+        registry.registry().inject(Fault::redirect(307, &back));
+        let regpass = listening(&sim, listener, &only(&registry, ""));
+        let path = format!("/v2/acme/app/{target}");
+        let reply = tokio::time::timeout(std::time::Duration::from_secs(10), regpass.get(&path)).await;
+        let reply = reply.expect("the loop is noticed");
+        assert_eq!(reply.status, 508, "{target}: {reply:?}");
+        assert_eq!(sim.ledger().count("registry", |_| true), 1, "{target}");
+    }
 }
 
 #[tokio::test]

@@ -101,6 +101,26 @@ async fn rule_38_a_client_hears_within_forty_seconds() {
     assert_eq!(pulled(&world).await, (14, 429, 2));
 }
 
+/// A registry or a token service that names a time nobody can count to is answered for as one that names a long one.
+#[tokio::test(start_paused = true)]
+async fn rule_38_no_time_is_too_long_to_be_told() {
+    let most = u64::MAX.to_string();
+    for status in [429, 503] {
+        for at_token in [false, true] {
+            let world = World::of("generic", Preset::generic()).await;
+            if !at_token {
+                world.warm().await;
+            }
+            let server = if at_token { world.registry.token() } else { world.registry.registry() };
+            server.inject(Fault::answer(busy(status, &most)));
+            server.inject(Fault::text(status, "not now").times(1));
+            let reply = world.get(&world.private()).await;
+            assert_eq!(reply.status.as_u16(), status, "{at_token}: {reply:?}");
+            assert!(reply.header("retry-after").is_some(), "{at_token}: {reply:?}");
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn rule_38_what_a_429_left_undone_is_sent_again() {
     for (profile, preset) in registries(&["acr", "ecr", "google", "quay"]) {

@@ -123,3 +123,31 @@ async fn a_familys_host_tells_until_the_configuration_says_otherwise() {
         sim.finish();
     }
 }
+
+/// Who is busy or broken does not show what kind it is, and nobody guesses for it.
+#[tokio::test(start_paused = true)]
+async fn a_base_that_is_busy_tells_no_kind() {
+    for status in [429, 500, 503] {
+        let scene = Scene::with_login(Preset::harbor(), "allow = [\"pull\", \"push\", \"delete\"]").await;
+        let at_base = |fault: Fault| scene.registry.registry().inject(fault.when(|entry| entry.path == "/v2/"));
+        let busy = at_base(Fault::text(status, "not now"));
+        for (method, target) in [
+            (Method::DELETE, manifest_of(scene.private)),
+            (Method::POST, format!("/v2/{}/blobs/uploads/", scene.private)),
+        ] {
+            let reply = scene.send(method.clone(), &target).await;
+            assert_eq!(reply.status.as_u16(), status, "{method}: {reply:?}");
+            assert!(reply.error().1.contains("what it demands"), "{reply:?}");
+        }
+        let asked = scene.sim.ledger().take();
+        assert!(asked.iter().all(|entry| entry.path == "/v2/"), "nothing is changed on a guess: {asked:?}");
+        busy.lift();
+        if status != 500 {
+            at_base(Fault::answer(crate::sim::Reply::new(status).header("retry-after", "2")).times(1));
+        }
+        assert_eq!(scene.send(Method::DELETE, &manifest_of(scene.private)).await.status, 202, "{status}");
+        let deleted = scene.sim.ledger().take().pop().unwrap();
+        assert!(deleted.path.ends_with(scene.image.digest()), "{deleted:?}");
+        scene.sim.finish();
+    }
+}
