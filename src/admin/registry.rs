@@ -147,7 +147,7 @@ fn credential(login: &Login, stale: &[&StaleLogin]) -> Credential {
 }
 
 /// What was said before the last window began says nothing any more.
-fn is_current(limit: &crate::observe::health::RateLimit, now: Duration) -> bool {
+pub(super) fn is_current(limit: &crate::observe::health::RateLimit, now: Duration) -> bool {
     now < limit.at + limit.window.unwrap_or(UNTOLD_WINDOW)
 }
 

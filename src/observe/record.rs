@@ -114,31 +114,37 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        let registry = self.registry.as_deref().unwrap_or("none");
-        let status = self.status.map_or(0, |status| status.as_u16());
-        let blame = self.blame.map_or("", Blame::as_str);
-        self.metrics.request(self.label.as_deref().unwrap_or("none"), self.operation, status, blame);
+        let finished = self.finished();
+        let label = self.label.as_deref().unwrap_or("none");
+        self.metrics.request(label, self.operation, finished.status, self.blame.map_or("", Blame::as_str));
+        if self.label.is_some() {
+            self.metrics.moved(label, self.operation, finished.time, finished.sent, finished.bytes);
+        }
         info!(
             method = self.method.as_str(),
-            registry,
+            registry = self.registry.as_deref().unwrap_or("none"),
             operation = self.operation,
             repository = self.repository.as_deref(),
             reference = self.reference.as_deref(),
-            status,
+            status = finished.status,
             grant = self.grant,
             attempts = self.attempts,
             hops = (self.hops > 0).then_some(self.hops),
             resumed = (self.resumed > 0).then_some(self.resumed),
             sent = (self.sent > 0).then_some(self.sent),
             bytes = self.bytes,
-            ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            auth_ms = milliseconds(self.auth),
+            ms = milliseconds(finished.time.whole),
             blame = self.blame.map(Blame::as_str),
             step = self.step.map(Step::as_str),
             error = self.error.as_deref(),
             unfinished = (!self.finished).then_some(true),
             "request"
         );
-        let finished = self.finished();
         self.seen.ended(finished);
     }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -57,7 +57,7 @@ pub struct Proxy {
     pub process: Process,
     /// Told to registries in `Via`, so that a request that comes back to us is recognised.
     instance: Box<str>,
-    uploads: Uploads,
+    pub uploads: Uploads,
 }
 
 impl Proxy {

@@ -267,7 +267,7 @@ async fn secrets_are_told_to_nobody() {
                 regpass.get(APP).await;
                 let told = [
                     format!("{failed:?}"),
-                    regpass.proxy.metrics.render(),
+                    regpass::admin::gauges::metrics(&regpass.proxy),
                     log.lines("").join("\n"),
                     format!("{:?}", regpass.proxy),
                     format!("{:#?}", regpass.proxy.routes.load()),
