@@ -109,6 +109,7 @@ async fn serve(
     let mut call = untag::resolve(proxy, call, head, record, timing).await?;
     let mut outbound = Outbound::prepare(proxy, &call, head, body).await?;
     let mut landing = fetch(proxy, &call, &outbound, record, timing).await?;
+    record.sent = outbound.payload().length().unwrap_or(0);
     if let Some(query) = page::without_size(&call, &landing) {
         call.query = query;
         outbound = Outbound::of(proxy, &call, &head.headers, Bytes::new())?;
