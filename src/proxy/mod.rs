@@ -23,6 +23,7 @@ pub mod refusal;
 pub mod reply;
 mod retry;
 pub mod route;
+pub mod trace;
 pub mod transfer;
 pub mod untag;
 pub mod upload;

@@ -12,7 +12,7 @@ use super::exchange::{Answer, Timing};
 use super::failure::Failure;
 use super::leg;
 use super::outbound::Outbound;
-use super::{referrers, refusal};
+use super::{referrers, refusal, trace};
 use crate::base::origin::{Scheme, Url};
 use crate::config::model::Redirects;
 use crate::net::body::drain;
@@ -148,6 +148,7 @@ impl Hop {
         }
         if self.crossed {
             headers.remove(VIA);
+            trace::forget(&mut headers);
             if reads_blob {
                 headers.remove(ACCEPT);
             }

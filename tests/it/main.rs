@@ -26,6 +26,7 @@ mod ghcr;
 mod lesson;
 mod lifetimes;
 mod links;
+mod logs;
 mod pull;
 mod redirects;
 mod registries;
