@@ -85,15 +85,15 @@ fn requests(own: &mut Registry, proxy: &Proxy, registries: &[Configured]) {
 }
 
 fn lifetimes(own: &mut Registry, proxy: &Proxy, registries: &[Configured]) {
-    let mut held = BTreeMap::new();
+    let mut counts = BTreeMap::new();
     let mut tokens = BTreeMap::new();
     let mut logins = BTreeMap::new();
     let now = Instant::now();
     let all = proxy.authorizer.held();
     for registry in registries {
-        let own: Vec<_> = all.iter().filter(|token| token.registry == registry.upstream.host).collect();
-        *held.entry(label(registry)).or_insert(0) += whole(own.len() as u64);
-        for token in own {
+        let of_it: Vec<_> = all.iter().filter(|token| token.registry == registry.upstream.host).collect();
+        *counts.entry(label(registry)).or_insert(0) += whole(of_it.len() as u64);
+        for token in of_it {
             soonest(&mut tokens, label(registry), token.expires_in);
         }
         for (_, login) in registry.terms.credentials.all() {
@@ -102,7 +102,7 @@ fn lifetimes(own: &mut Registry, proxy: &Proxy, registries: &[Configured]) {
             soonest(&mut logins, labels, end.saturating_duration_since(now));
         }
     }
-    own.register("tokens_held", "Tokens that can be used now", family(held));
+    own.register("tokens_held", "Tokens that can be used now", family(counts));
     own.register_with_unit("token_expiry", "Until the first of the tokens held ends", Unit::Seconds, lengths(tokens));
     let help = "Until the login ends, where whoever lent it told; 0 when it is over";
     own.register_with_unit("credential_expiry", help, Unit::Seconds, lengths(logins));

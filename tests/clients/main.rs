@@ -20,6 +20,7 @@ mod buildah;
 mod containerd;
 mod curl;
 mod docker;
+mod logs;
 mod oras;
 mod podman;
 mod push;

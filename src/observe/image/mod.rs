@@ -78,15 +78,17 @@ impl Images {
                 over.extend(now.open.remove(at).over(self.clock));
                 found = None;
             }
-            let at = match found {
-                Some(at) => at,
-                None => {
-                    over.extend(now.make_room(self.clock)?);
-                    now.last += 1;
-                    let image = now.last;
-                    now.open.push(Open::new(image, registry, repository));
-                    now.open.len() - 1
+            let at = if let Some(at) = found {
+                at
+            } else {
+                if now.open.len() >= MOST_OPEN {
+                    let longest = now.longest_quiet()?;
+                    over.extend(now.open.remove(longest).over(self.clock));
                 }
+                now.last += 1;
+                let image = now.last;
+                now.open.push(Open::new(image, registry, repository));
+                now.open.len() - 1
             };
             now.open[at].begun(part, reference);
             self.watch(&mut now);
@@ -162,14 +164,10 @@ impl Images {
 }
 
 impl Now {
-    /// Ends the image that has been quiet for longest where there are too many; `None` when all of them are busy.
-    fn make_room(&mut self, clock: WallClock) -> Option<Option<Summary>> {
-        if self.open.len() < MOST_OPEN {
-            return Some(None);
-        }
+    /// The image that has been quiet for longest; `None` when all of them are busy.
+    fn longest_quiet(&self) -> Option<usize> {
         let quiet = self.open.iter().enumerate().filter_map(|(at, open)| Some((open.quiet_since()?, at)));
-        let (_, at) = quiet.min()?;
-        Some(self.open.remove(at).over(clock))
+        quiet.min().map(|(_, at)| at)
     }
 }
 

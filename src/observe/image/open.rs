@@ -160,13 +160,12 @@ impl Open {
 
     /// What there is to tell of it. Whoever only looked at something that is there has neither pulled nor pushed it.
     pub(super) fn over(self, clock: WallClock) -> Option<Summary> {
-        let (direction, outcome) = match self.direction {
-            Some(direction) => (direction, self.outcome(direction)),
+        let (direction, outcome) = if let Some(direction) = self.direction {
+            (direction, self.outcome(direction))
+        } else {
             // A pull that ended before it began.
-            None => {
-                let refused = self.troubles.iter().find(|trouble| trouble.part == Part::Look)?;
-                (Direction::Pull, Outcome::Failed(refused.failure.clone()?))
-            }
+            let refused = self.troubles.iter().find(|trouble| trouble.part == Part::Look)?;
+            (Direction::Pull, Outcome::Failed(refused.failure.clone()?))
         };
         let top = self.top.as_deref().map(|top| format!("{}{top}", if is_tag(top) { ':' } else { '@' }));
         let open_still = self.in_flight > 0;
