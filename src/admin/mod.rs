@@ -1,5 +1,6 @@
 //! The admin listener: is it alive, how does it do, and what has it been doing.
 
+pub mod gauges;
 mod health;
 mod page;
 mod registry;
@@ -13,7 +14,6 @@ use hyper::body::Incoming;
 
 use crate::net::body::{self, StreamBody};
 use crate::observe::blame::{Blame, Step};
-use crate::observe::metrics;
 use crate::oci::error::ErrorCode;
 use crate::proxy::Proxy;
 use crate::proxy::admit::{Front, admit, identify, identify_user};
@@ -49,7 +49,7 @@ async fn answer(proxy: &Proxy, front: &Front, head: &request::Parts) -> Result<R
             let (status, kind, content) = health::ready(proxy, &head.headers);
             text(status, kind, content)
         }
-        "/metrics" => text(StatusCode::OK, metrics::CONTENT_TYPE, proxy.metrics.render()),
+        "/metrics" => text(StatusCode::OK, gauges::CONTENT_TYPE, gauges::metrics(proxy)),
         "/status.json" => {
             let content = serde_json::to_string(&snapshot::of(proxy)).unwrap_or_default();
             text(StatusCode::OK, "application/json", content)

@@ -151,7 +151,7 @@ fn credential(login: &Login, stale: &[&StaleLogin]) -> Credential {
 }
 
 /// What was said before the last window began says nothing any more.
-fn is_current(limit: &crate::observe::health::RateLimit, now: Duration) -> bool {
+pub(super) fn is_current(limit: &crate::observe::health::RateLimit, now: Duration) -> bool {
     // A registry may name any window, also one that is longer than time itself.
     now < limit.at.saturating_add(limit.window.unwrap_or(UNTOLD_WINDOW))
 }

@@ -1,7 +1,7 @@
 //! What goes into `Authorization` for one request.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -21,11 +21,12 @@ pub struct Token {
     /// Who it was had as: [`Found::identity`].
     pub identity: Box<str>,
     used: AtomicU64,
+    is_counted: AtomicBool,
 }
 
 impl Token {
     pub fn new(header: HeaderValue, granted: Option<ScopeSet>, identity: &str) -> Self {
-        Self { header, granted, identity: identity.into(), used: AtomicU64::new(0) }
+        Self { header, granted, identity: identity.into(), used: AtomicU64::new(0), is_counted: AtomicBool::new(false) }
     }
 
     /// Another request has it.
@@ -85,6 +86,14 @@ impl Grant {
             (How::Token { .. }, Some(_)) => "login rejected, anonymous",
             (How::Token { fresh: true, .. }, None) => "fetched",
             (How::Token { fresh: false, .. }, None) => "cached",
+        }
+    }
+
+    /// Whether a token was fetched for it. Many may wait for one: only the first of them says yes, and says it once.
+    pub fn counts_as_fetch(&self) -> bool {
+        match &self.how {
+            How::Token { lease, fresh: true, .. } => !lease.value.is_counted.swap(true, Ordering::Relaxed),
+            _ => false,
         }
     }
 

@@ -4,10 +4,13 @@ use std::any::Any;
 use std::io::{IsTerminal, stderr};
 
 use clap::ValueEnum;
-use tracing::error;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt;
+use tracing::{Subscriber, error};
+use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::prelude::*;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{EnvFilter, Layer};
+
+use super::text::Lines;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -28,11 +31,27 @@ pub fn install(format: LogFormat, filter: Option<&str>) {
     }));
     // A second installation in one process is a test's doing; the first stays.
     let _ = match format {
-        LogFormat::Text => registry
-            .with(fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal()).with_target(false))
-            .try_init(),
-        LogFormat::Json => registry.with(fmt::layer().json().flatten_event(true).with_writer(stderr)).try_init(),
+        LogFormat::Text => registry.with(text(stderr, stderr().is_terminal())).try_init(),
+        LogFormat::Json => registry.with(json(stderr)).try_init(),
     };
+}
+
+/// Lines for people.
+pub fn text<S, W>(writer: W, colours: bool) -> impl Layer<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + 'static,
+{
+    fmt::layer().event_format(Lines).with_ansi(colours).with_writer(writer)
+}
+
+/// One JSON object a line; `docs/logs.md` says what is in it.
+pub fn json<S, W>(writer: W) -> impl Layer<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + 'static,
+{
+    fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false).with_writer(writer)
 }
 
 /// What a panic says: a literal, or a text that was formatted.

@@ -3,6 +3,7 @@
 pub mod advice;
 pub mod blame;
 pub mod health;
+pub mod image;
 pub mod log;
 pub mod metrics;
 pub mod process;
@@ -10,3 +11,4 @@ pub mod recent;
 pub mod record;
 pub mod reloads;
 pub mod seen;
+pub mod text;

@@ -8,9 +8,11 @@ use tokio::time::Instant;
 use tracing::info;
 
 use super::blame::{Blame, Step};
+use super::image::{Extra, Place};
 use super::metrics::Metrics;
 use super::recent::{Failure, Finished, Time};
 use super::seen::Seen;
+use crate::oci::operation::Operation;
 
 /// Dropping it writes the log line, counts the request and leaves it for people to look at.
 #[derive(Debug)]
@@ -21,13 +23,21 @@ pub struct Record {
     pub method: http::Method,
     /// Who asks, where the listener knows.
     pub client: Option<Box<str>>,
+    /// The trace the client says it belongs to.
+    pub trace_id: Option<Box<str>>,
     pub registry: Option<Box<str>>,
     /// The registry's label in metrics.
     pub label: Option<Box<str>>,
     pub operation: &'static str,
     pub repository: Option<Box<str>>,
     pub reference: Option<Box<str>>,
+    /// Its place in the pull or push of an image.
+    image: Option<Place>,
+    /// `Docker-Content-Digest` of a manifest.
+    pub digest: Option<Box<str>>,
     pub grant: &'static str,
+    /// Tokens that were fetched for it.
+    pub token_fetches: u32,
     /// How long the authorization took.
     pub auth: Duration,
     /// How long the heads of the registry's answers took.
@@ -59,12 +69,16 @@ impl Record {
             begun: Instant::now(),
             method,
             client: None,
+            trace_id: None,
             registry: None,
             label: None,
             operation: "other",
             repository: None,
             reference: None,
+            image: None,
+            digest: None,
             grant: "none",
+            token_fetches: 0,
             auth: Duration::ZERO,
             upstream: Duration::ZERO,
             attempts: 0,
@@ -85,6 +99,15 @@ impl Record {
         self.seen.health.begun(registry, label, self.seen.now());
         self.registry = Some(registry.into());
         self.label = Some(label.into());
+    }
+
+    /// The request is understood, and may be done.
+    pub fn does(&mut self, operation: &Operation) {
+        self.operation = operation.as_str();
+        self.repository = operation.repository().map(|name| name.as_str().into());
+        self.reference = operation.reference().map(Into::into);
+        let registry = self.registry.as_deref().unwrap_or_default();
+        self.image = self.seen.images.begun(registry, operation, &self.method);
     }
 
     /// What is left of it for people to look at.
@@ -117,32 +140,43 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        let registry = self.registry.as_deref().unwrap_or("none");
-        let status = self.status.map_or(0, |status| status.as_u16());
-        let blame = self.blame.map_or("", Blame::as_str);
-        self.metrics.request(self.label.as_deref().unwrap_or("none"), self.operation, status, blame);
+        let finished = self.finished();
+        let label = self.label.as_deref().unwrap_or("none");
+        self.metrics.request(label, self.operation, finished.status, self.blame.map_or("", Blame::as_str));
+        if self.label.is_some() {
+            self.metrics.moved(label, self.operation, finished.time, finished.sent, finished.bytes);
+        }
         info!(
             method = self.method.as_str(),
             client = self.client.as_deref(),
-            registry,
+            registry = self.registry.as_deref().unwrap_or("none"),
             operation = self.operation,
             repository = self.repository.as_deref(),
             reference = self.reference.as_deref(),
-            status,
+            status = finished.status,
             grant = self.grant,
             attempts = self.attempts,
             hops = (self.hops > 0).then_some(self.hops),
             resumed = (self.resumed > 0).then_some(self.resumed),
             sent = (self.sent > 0).then_some(self.sent),
             bytes = self.bytes,
-            ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            auth_ms = milliseconds(self.auth),
+            ms = milliseconds(finished.time.whole),
             blame = self.blame.map(Blame::as_str),
             step = self.step.map(Step::as_str),
             error = self.error.as_deref(),
             unfinished = (!self.finished).then_some(true),
+            trace_id = self.trace_id.as_deref(),
             "request"
         );
-        let finished = self.finished();
+        if let Some(place) = self.image {
+            let extra = Extra { digest: self.digest.as_deref(), token_fetches: self.token_fetches };
+            self.seen.images.ended(place, &finished, &extra);
+        }
         self.seen.ended(finished);
     }
+}
+
+pub(super) fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,9 +1,11 @@
 //! What requests leave behind for people to look at: the last ones, and how each registry has been doing.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::health::Health;
+use super::image::Images;
 use super::recent::{Finished, Recent};
 use crate::base::clock::WallClock;
 
@@ -11,6 +13,7 @@ use crate::base::clock::WallClock;
 pub struct Seen {
     pub health: Health,
     pub recent: Recent,
+    pub images: Arc<Images>,
     clock: WallClock,
     in_flight: AtomicU64,
     requests: AtomicU64,
@@ -32,8 +35,18 @@ pub struct Totals {
 impl Seen {
     pub fn new(clock: WallClock) -> Self {
         let zero = || AtomicU64::new(0);
-        let (health, recent) = (Health::default(), Recent::default());
-        Self { health, recent, clock, in_flight: zero(), requests: zero(), failed: zero(), sent: zero(), bytes: zero() }
+        let (health, recent, images) = (Health::default(), Recent::default(), Images::new(clock));
+        Self {
+            health,
+            recent,
+            images,
+            clock,
+            in_flight: zero(),
+            requests: zero(),
+            failed: zero(),
+            sent: zero(),
+            bytes: zero(),
+        }
     }
 
     /// Wall time since 1970.

@@ -52,6 +52,7 @@ pub async fn exchange(
     let mut waited = Waited::default();
     for tries_left in (0..MOST_TRIES).rev() {
         record.grant = offer.grant.describe();
+        record.token_fetches += u32::from(offer.grant.counts_as_fetch());
         let request = outbound.with(&offer.grant);
         let to_registry = (Step::Registry, &*registry);
         let response =

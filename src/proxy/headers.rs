@@ -8,6 +8,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::call::Call;
+use super::trace::Trace;
 use crate::net::payload::Payload;
 use crate::oci::chunk::ContentRange;
 use crate::oci::media::{ALL_MANIFESTS, accepts_anything};
@@ -30,6 +31,9 @@ pub fn outbound(call: &Call, client: &HeaderMap) -> HeaderMap {
         if name.as_str().starts_with("oci-") {
             headers.append(name, value.clone());
         }
+    }
+    if let Some(trace) = Trace::of(client) {
+        trace.write(&mut headers);
     }
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     if matches!(call.operation, Operation::ReadManifest(..)) && !names_a_type(&headers) {
@@ -113,7 +117,7 @@ fn is_single_range(headers: &HeaderMap) -> bool {
     range.is_some_and(|range| range.trim().starts_with("bytes=") && !range.contains(','))
 }
 
-static FORWARDED: [HeaderName; 11] = [
+static FORWARDED: [HeaderName; 9] = [
     ACCEPT,
     CONTENT_RANGE,
     CONTENT_TYPE,
@@ -123,8 +127,6 @@ static FORWARDED: [HeaderName; 11] = [
     IF_RANGE,
     IF_UNMODIFIED_SINCE,
     RANGE,
-    HeaderName::from_static("traceparent"),
-    HeaderName::from_static("tracestate"),
 ];
 
 static RETURNED: [HeaderName; 16] = [

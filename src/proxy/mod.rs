@@ -23,6 +23,7 @@ pub mod refusal;
 pub mod reply;
 mod retry;
 pub mod route;
+pub mod trace;
 pub mod transfer;
 pub mod untag;
 pub mod upload;
@@ -57,7 +58,7 @@ pub struct Proxy {
     pub process: Process,
     /// Told to registries in `Via`, so that a request that comes back to us is recognised.
     instance: Box<str>,
-    uploads: Uploads,
+    pub uploads: Uploads,
 }
 
 impl Proxy {

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::Proxy;
 use super::call::Call;
 use super::failure::Failure;
-use super::headers;
+use super::{headers, trace};
 use crate::auth::grant::Grant;
 use crate::base::origin::Url;
 use crate::net::body::{ReadError, read_limited};
@@ -77,6 +77,9 @@ impl Outbound {
         range: Option<ContentRange>,
     ) -> Result<Self, Failure> {
         let mut headers = headers::of_step(call, client, &payload, range);
+        if url.origin != call.routed.upstream.origin {
+            trace::forget(&mut headers);
+        }
         // Nobody expects a body there.
         if matches!(method, Method::GET | Method::DELETE) {
             headers.remove(CONTENT_LENGTH);

@@ -23,6 +23,7 @@ use super::redirect::{DeadEnd, Landing, follow};
 use super::refusal;
 use super::reply::{self, Reply};
 use super::route::Routed;
+use super::trace::Trace;
 use super::transfer::{self, Resumption};
 use super::{untag, upload};
 use crate::net::body::StreamBody;
@@ -36,6 +37,7 @@ use crate::oci::operation::{Access, Operation};
 pub async fn handle(proxy: Arc<Proxy>, front: Arc<Front>, request: Request<Incoming>) -> Response<StreamBody> {
     let (head, body) = request.into_parts();
     let mut record = Record::begin(proxy.metrics.clone(), proxy.seen.clone(), head.method.clone());
+    record.trace_id = Trace::of(&head.headers).map(|trace| trace.id().into());
     let mut timing = Timing::default();
     let progress = Progress::begin();
     let outcome = tokio::select! {
@@ -48,6 +50,7 @@ pub async fn handle(proxy: Arc<Proxy>, front: Arc<Front>, request: Request<Incom
     let mut response = match outcome {
         Ok(reply) => {
             record.status = Some(reply.status());
+            record.digest = reply.digest().map(Into::into);
             send(reply, record)
         }
         Err(failure) => {
@@ -88,9 +91,7 @@ async fn serve(
     let found = routes.route(front, addressed.as_ref(), head, client)?;
     record.is_for(found.upstream.host.as_str(), &found.upstream.label);
     let call = known(proxy, found, &head.method).await?;
-    record.operation = call.operation.as_str();
-    record.repository = call.operation.repository().map(|name| name.as_str().into());
-    record.reference = call.operation.reference().map(Into::into);
+    record.does(&call.operation);
     if call.operation == Operation::Ping {
         return Ok(Reply::Ready(answer::ping()));
     }
@@ -111,6 +112,7 @@ async fn serve(
     let mut call = untag::resolve(proxy, call, head, record, timing).await?;
     let mut outbound = Outbound::prepare(proxy, &call, head, body).await?;
     let mut landing = fetch(proxy, &call, &outbound, record, timing).await?;
+    record.sent = outbound.payload().length().unwrap_or(0);
     if let Some(query) = page::without_size(&call, &landing) {
         call.query = query;
         outbound = Outbound::of(proxy, &call, &head.headers, Bytes::new())?;

@@ -12,7 +12,7 @@ use super::exchange::{Answer, Timing};
 use super::failure::Failure;
 use super::leg;
 use super::outbound::Outbound;
-use super::{referrers, refusal};
+use super::{referrers, refusal, trace};
 use crate::base::origin::{Scheme, Url};
 use crate::config::model::Redirects;
 use crate::net::body::drain;
@@ -147,8 +147,11 @@ impl Hop {
             headers.insert(RANGE, HeaderValue::from_static("bytes=0-0"));
         }
         // `Via` stays: the way back to regpass may lead over a redirect.
-        if self.crossed && reads_blob {
-            headers.remove(ACCEPT);
+        if self.crossed {
+            trace::forget(&mut headers);
+            if reads_blob {
+                headers.remove(ACCEPT);
+            }
         }
         headers.extend(self.authorization.iter().map(|header| (AUTHORIZATION, header.clone())));
         let request = request::to(&self.url, method, headers, Bytes::new());

@@ -48,6 +48,15 @@ impl Reply {
             Self::Stream { head, .. } => head.status,
         }
     }
+
+    /// What the content is, as far as it says.
+    pub fn digest(&self) -> Option<&str> {
+        let headers = match self {
+            Self::Ready(response) => response.headers(),
+            Self::Stream { head, .. } => &head.headers,
+        };
+        headers.get(DOCKER_CONTENT_DIGEST)?.to_str().ok()
+    }
 }
 
 /// Normalizes the end of a fetch.

@@ -156,6 +156,8 @@ impl Transfer {
             let mut timing = Timing::default();
             let fetched =
                 pipeline::fetch(&resumption.proxy, &resumption.call, &outbound, &mut self.record, &mut timing).await;
+            self.record.auth += timing.auth;
+            self.record.upstream += timing.upstream;
             match fetched {
                 Ok(Landing::Registry(response) | Landing::Elsewhere(response)) => {
                     if self.is_rest(&response, from, to) {

@@ -104,6 +104,7 @@ impl Service {
             () = sleep(DRAIN) => warn!(seconds = DRAIN.as_secs(), "stopped with connections still open"),
             () = stop.next() => warn!("stopped at once by a second signal"),
         }
+        self.proxy.seen.images.flush();
     }
 
     /// Puts another configuration in force, or says why that cannot be.

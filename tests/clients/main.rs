@@ -22,6 +22,7 @@ mod containerd;
 mod curl;
 mod docker;
 mod doors;
+mod logs;
 mod oras;
 mod package;
 mod podman;

@@ -57,6 +57,12 @@ impl Regpass {
         self.daemon.mark()
     }
 
+    /// What the log says of the first image of this name, once it is over.
+    pub(crate) async fn told_of(&self, image: &str) -> Value {
+        let told = |line: &str| serde_json::from_str(line).ok().filter(|line: &Value| line["image"] == image);
+        self.daemon.line(told).await
+    }
+
     /// Ends it and returns its whole log.
     pub(crate) fn stop(self) -> Vec<String> {
         self.daemon.stop()

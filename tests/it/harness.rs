@@ -139,7 +139,11 @@ impl Regpass {
 
     /// The metric lines that start with `name`.
     pub fn metric(&self, name: &str) -> Vec<String> {
-        self.proxy.metrics.render().lines().filter(|line| line.starts_with(name)).map(ToOwned::to_owned).collect()
+        admin::gauges::metrics(&self.proxy)
+            .lines()
+            .filter(|line| line.starts_with(name))
+            .map(ToOwned::to_owned)
+            .collect()
     }
 }
 

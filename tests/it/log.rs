@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::io;
 use std::sync::{Arc, Mutex, Once};
 
+use regpass::observe::log;
+use serde_json::Value;
 use tracing_subscriber::filter::dynamic_filter_fn;
 use tracing_subscriber::prelude::*;
 
@@ -15,18 +17,18 @@ thread_local! {
 
 /// What regpass tells on this thread: every level of its own, and of its dependencies the warnings.
 #[derive(Clone, Default)]
-pub struct Log(Arc<Mutex<Vec<u8>>>);
+pub struct Log {
+    text: Arc<Mutex<Vec<u8>>>,
+    json: Arc<Mutex<Vec<u8>>>,
+}
 
 impl Log {
     pub fn listen() -> Self {
         static ONCE: Once = Once::new();
         ONCE.call_once(|| {
-            let wanted = dynamic_filter_fn(|what, _| {
-                let own = what.target().starts_with("regpass") || *what.level() <= tracing::Level::WARN;
-                own && HEARD.with_borrow(Option::is_some)
-            });
-            let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(|| Writer).with_filter(wanted);
-            tracing_subscriber::registry().with(layer).init();
+            let text = log::text(|| Writer(|log| &log.text), false).with_filter(dynamic_filter_fn(is_wanted));
+            let json = log::json(|| Writer(|log| &log.json)).with_filter(dynamic_filter_fn(is_wanted));
+            tracing_subscriber::registry().with(text).with(json).init();
         });
         let log = Self::default();
         HEARD.set(Some(log.clone()));
@@ -34,12 +36,19 @@ impl Log {
     }
 
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+        String::from_utf8_lossy(&self.text.lock().unwrap()).into_owned()
     }
 
     /// The lines that hold `what`.
     pub fn lines(&self, what: &str) -> Vec<String> {
         self.text().lines().filter(|line| line.contains(what)).map(ToOwned::to_owned).collect()
+    }
+
+    /// The objects of the other format that tell of this: `request`, `image`.
+    pub fn told(&self, message: &str) -> Vec<Value> {
+        let text = String::from_utf8_lossy(&self.json.lock().unwrap()).into_owned();
+        let all = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        all.filter(|told| told["message"] == message).collect()
     }
 
     /// How many lines of a level hold `words`.
@@ -48,12 +57,18 @@ impl Log {
     }
 }
 
-struct Writer;
+fn is_wanted<S>(what: &tracing::Metadata<'_>, _: &tracing_subscriber::layer::Context<'_, S>) -> bool {
+    let own = what.target().starts_with("regpass") || *what.level() <= tracing::Level::WARN;
+    own && HEARD.with_borrow(Option::is_some)
+}
+
+/// Writes into one of the buffers of who listens.
+struct Writer(fn(&Log) -> &Mutex<Vec<u8>>);
 
 impl io::Write for Writer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let log = HEARD.with_borrow(Clone::clone);
-        log.inspect(|log| log.0.lock().unwrap().extend_from_slice(bytes));
+        log.inspect(|log| (self.0)(log).lock().unwrap().extend_from_slice(bytes));
         Ok(bytes.len())
     }
 

@@ -27,6 +27,7 @@ mod ghcr;
 mod lesson;
 mod lifetimes;
 mod links;
+mod logs;
 mod proxies;
 mod pull;
 mod redirects;

@@ -58,9 +58,9 @@ impl SpoolSpace {
         self.each
     }
 
-    #[cfg(test)]
-    pub(super) fn left(&self) -> u64 {
-        self.left.load(Ordering::Relaxed)
+    /// How much is remembered beyond what fits into memory, of all bodies together.
+    pub fn used(&self) -> u64 {
+        self.each.saturating_mul(BODIES_AT_ONCE).saturating_sub(self.left.load(Ordering::Relaxed))
     }
 
     fn take(&self, bytes: u64) -> bool {

@@ -54,6 +54,11 @@ impl Uploads {
         Self { seal: ArcSwap::from_pointee(seal), space, kept: Kept::default() }
     }
 
+    /// How many bytes of bodies lie in files now, to be sent again if need be.
+    pub fn spooled(&self) -> u64 {
+        self.space.load().used()
+    }
+
     /// Goes on under another configuration's keys and spool.
     pub fn reconfigure(&self, keys: Vec<Arc<Reading>>, spool: u64) {
         self.seal.store(Arc::new(self.seal.load().with_keys(keys)));

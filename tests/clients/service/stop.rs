@@ -30,6 +30,11 @@ async fn a_download_finishes_and_the_exit_code_says_that_all_went_well() {
     downloading.await.unwrap();
     assert_eq!(fs::read(target).unwrap().len(), 256 << 10);
     assert_eq!(regpass.daemon.ended().await.code(), Some(0));
+    assert_eq!(
+        regpass.daemon.count(&["/team/big", "\"direction\":\"pull\"", "\"outcome\":\"ok\""]),
+        1,
+        "told before its time"
+    );
     house.sim.finish();
 }
 
@@ -48,5 +53,6 @@ async fn a_second_signal_does_not_wait() {
     regpass.signal("INT");
     regpass.says(0, "stopped at once by a second signal").await;
     assert_eq!(regpass.daemon.ended().await.code(), Some(0));
+    assert_eq!(regpass.daemon.count(&["/team/app:1", "\"outcome\":\"unfinished\""]), 1);
     assert_eq!(waiting.await.unwrap(), "000");
 }

@@ -152,5 +152,5 @@ async fn an_empty_answer_is_a_finished_one() {
     stage.finish(&location, "", b"").await;
     let blob = stage.regpass.get(&format!("/v2/team/app/blobs/{}", sha256(b""))).await;
     assert_eq!((blob.status.as_u16(), blob.body.len()), (200, 0), "{blob:?}");
-    assert_eq!((log.lines("operation=").len(), log.lines("unfinished").len()), (3, 0), "{}", log.text());
+    assert_eq!((log.told("request").len(), log.lines("unfinished").len()), (3, 0), "{}", log.text());
 }

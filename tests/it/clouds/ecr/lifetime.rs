@@ -37,6 +37,26 @@ async fn a_day_of_one_pull_a_minute_costs_three_logins() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn how_long_a_login_lasts_yet_is_measured() {
+    let stage = Stage::new().await;
+    stage.aws.passwords_last(60 * MINUTE);
+    let regpass = stage.start("", &ENVIRONMENT);
+    let left = || {
+        let lines = regpass.metric("regpass_credential_expiry_seconds{registry=\"");
+        lines
+            .iter()
+            .map(|line| line.rsplit_once("source=\"ecr\"} ").unwrap().1.parse::<f64>().unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert!(left().is_empty(), "before its first use nobody knows");
+    assert_eq!(regpass.get(APP).await.status, 200);
+    let first = left();
+    assert!(first.len() == 1 && (3500.0..=3600.0).contains(&first[0]), "{first:?}");
+    sleep(MINUTE).await;
+    assert!((first[0] - left()[0] - 60.0).abs() < 1.0, "{:?}", left());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_day_on_an_instance_costs_three_logins() {
     let stage = Stage::new().await;
     assert_eq!(pull_for(&stage, &[], DAY).await, 3);
