@@ -76,7 +76,7 @@ async fn the_right_login_is_let_in_and_goes_no_further() {
     assert_eq!(regpass.send(get("/", Some(&login))).await.json()["service"], "regpass");
     regpass.send(get(TAGS, Some(&basic("alice", "a wrong password")))).await;
     let log = log.text();
-    assert!(log.contains("client=\"alice\""), "who asked is told: {log}");
+    assert!(log.contains("client=alice "), "who asked is told: {log}");
     for secret in [PASSWORD, "a wrong password", login.trim_start_matches("Basic "), "$2"] {
         assert!(!log.contains(secret), "{secret} in the log");
     }

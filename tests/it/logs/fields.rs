@@ -9,7 +9,7 @@ use http::Method;
 use serde_json::Value;
 
 use super::World;
-use crate::harness::{put, request, with};
+use crate::harness::{Regpass, put, request, with};
 use crate::sim::{Fault, Hop, Mode, Place, Preset};
 
 #[tokio::test(start_paused = true)]
@@ -30,6 +30,10 @@ async fn every_field_is_documented_and_every_documented_field_is_there() {
     assert!(!world.get(&world.blob(1)).await.whole);
     let named = put("/v2/reg.test/team/app/manifests/3", &world.image);
     assert_eq!(world.regpass.send(named).await.status, 201);
+    let listener = "[[listener]]\naddress = \"127.0.0.1:0\"\nclients = { bearer = \"what clients know\" }\n";
+    let knowing = Regpass::start(&world.sim, listener);
+    let known = with(request(Method::GET, "/v2/"), "authorization", "Bearer what clients know");
+    assert_eq!(knowing.send(known).await.status, 200);
     let images = world.images().await;
     let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/logs.md")).unwrap();
     for (heading, told) in [("## Requests", world.log.told("request")), ("## Images", images)] {
