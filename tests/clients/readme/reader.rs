@@ -216,10 +216,9 @@ impl Reader {
 
     /// The same of any request that both answered with `status`.
     pub(super) async fn went_through(&self, remote: &Remote, [regpass, registry]: [usize; 2], status: u16) {
-        let asked = format!(" registry=\"{}\" ", remote.name);
-        let repository = format!(" repository=\"{}\" ", remote.repository);
-        let answered = format!(" status={status} ");
-        let asked = |line: &str| [&asked, &repository, &answered].iter().all(|part| line.contains(*part));
+        let asked = format!(" {}/{}", remote.name, remote.repository);
+        let answered = format!(" {status} ");
+        let asked = |line: &str| [&asked, &answered].iter().all(|part| line.contains(*part));
         self.regpass().line_after(regpass, |line| asked(line).then_some(())).await;
         remote.answered(registry, status).await;
     }
