@@ -21,11 +21,11 @@ use tower_service::Service;
 use super::address::Guard;
 use super::body::{self, BUFFER, StreamBody};
 use super::circuit::{Circuits, Outage};
-use super::dial::{Dialer, Network};
+use super::dial::{Dialer, Network, port_of, scheme_of};
 use super::error::{BoxError, TransportError, is_stale_connection};
 use super::payload::Payload;
 use super::spool::Spool;
-use crate::base::origin::{Origin, Scheme};
+use crate::base::origin::Origin;
 
 /// Sends requests to whatever the guard permits. HTTP/1.1 only: moving blobs over HTTP/2 costs twice the processor.
 pub struct Client {
@@ -162,9 +162,8 @@ fn body_of(bytes: Bytes) -> StreamBody {
 }
 
 fn origin_of(uri: &Uri) -> Option<Origin> {
-    let scheme = if uri.scheme_str() == Some("https") { Scheme::Https } else { Scheme::Http };
     let host = uri.host()?.to_ascii_lowercase().into();
-    Some(Origin { scheme, host, port: uri.port_u16().unwrap_or(scheme.default_port()) })
+    Some(Origin { scheme: scheme_of(uri), host, port: port_of(uri) })
 }
 
 /// Bounds the whole making of a connection, TLS included.

@@ -21,6 +21,7 @@ use super::error::BoxError;
 use super::proxies::Proxies;
 use super::stall::WriteDeadline;
 use super::stream::Stream;
+use crate::base::origin::Scheme;
 
 /// How connections are made.
 #[derive(Clone, Default)]
@@ -74,8 +75,7 @@ impl Service<Uri> for Dialer {
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         if let Network::Memory(connect) = &self.network {
-            let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
-            let stream = connect(uri.host().unwrap_or_default(), port);
+            let stream = connect(uri.host().unwrap_or_default(), port_of(&uri));
             return Box::pin(async { Ok(watched(Stream::Memory(stream?))) });
         }
         // The connector asks its resolver about names only; literals are judged here.
@@ -134,6 +134,16 @@ impl Service<Name> for GuardedResolver {
             }
         })
     }
+}
+
+/// The port that is written, or the scheme's.
+pub(super) fn port_of(uri: &Uri) -> u16 {
+    uri.port_u16().unwrap_or(scheme_of(uri).default_port())
+}
+
+/// Whatever is not https is plain text.
+pub(super) fn scheme_of(uri: &Uri) -> Scheme {
+    if uri.scheme_str() == Some("https") { Scheme::Https } else { Scheme::Http }
 }
 
 fn watched(stream: Stream) -> TokioIo<WriteDeadline<Stream>> {

@@ -14,6 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower_service::Service;
 
+use super::dial::port_of;
 use super::error::BoxError;
 use super::tls::TlsFiles;
 
@@ -148,10 +149,6 @@ fn with_written_port(target: &Uri) -> Option<Uri> {
     let mut parts = target.clone().into_parts();
     parts.authority = Some(authority.parse().ok()?);
     Uri::from_parts(parts).ok()
-}
-
-fn port_of(target: &Uri) -> u16 {
-    target.port_u16().unwrap_or(if target.scheme_str() == Some("https") { 443 } else { 80 })
 }
 
 /// A proxy's URL with its scheme written out, or why it is none. Nothing of it is repeated: it may hold a password.

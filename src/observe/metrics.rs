@@ -102,7 +102,7 @@ impl Metrics {
         self.logins_rejected.get_or_create(&RegistryLabels { registry: registry.to_owned() }).inc();
     }
 
-    /// One attempt to put another configuration in force: `replaced`, `unchanged` or `refused`.
+    /// One attempt to put another configuration in force: `replaced` or `refused`.
     pub fn reload(&self, outcome: &'static str) {
         self.reloads.get_or_create(&ReloadLabels { outcome }).inc();
     }

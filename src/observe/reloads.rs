@@ -55,13 +55,6 @@ impl Reloads {
         self.metrics.configuration_good(true);
     }
 
-    /// What is written is what is in force, after all.
-    pub fn unchanged(&self) {
-        self.lock().refused = None;
-        self.metrics.reload("unchanged");
-        self.metrics.configuration_good(true);
-    }
-
     /// A new configuration is not in force, for these reasons.
     pub fn refused(&self, problems: impl Into<Box<str>>) {
         let mut now = self.lock();

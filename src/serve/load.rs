@@ -1,7 +1,7 @@
 //! Reading a configuration with everything it names, the first time and every time after.
 
 use std::fs::metadata;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::build::{TlsByRegistry, read_tls};
@@ -43,13 +43,15 @@ pub struct Reading {
 
 /// As [`read`], after the first time: what can be read only once is not taken for empty.
 pub(super) fn read_again(overrides: &Overrides, environment: Environment<'_>) -> Reading {
-    let is_spent = |path: &PathBuf| metadata(path).is_ok_and(|metadata| !metadata.is_file());
-    match places(overrides, environment).into_iter().find(is_spent) {
+    let is_spent = |path: &Path| metadata(path).is_ok_and(|metadata| !metadata.is_file());
+    let places = places(overrides, environment);
+    match places.iter().find(|path| is_spent(path)) {
         Some(file) => {
+            let file = file.clone();
             let what = "it is no regular file and cannot be read again".to_owned();
             let hint = "start regpass anew, or with a file that stays".to_owned();
             let problem = Problem { file: Some(file), what, hint, ..Problem::default() };
-            Reading { outcome: Err(Problems(vec![problem])), files: Files::read(places(overrides, environment)) }
+            Reading { outcome: Err(Problems(vec![problem])), files: Files::read(places) }
         }
         None => read(overrides, environment),
     }
