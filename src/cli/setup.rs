@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn every_client_is_set_up_from_nothing_and_back_to_nothing() {
-        for client in ["docker", "containerd", "podman", "buildkit", "k3s", "rke2"] {
+        for client in ["docker", "containerd", "podman", "buildah", "skopeo", "buildkit", "k3s", "rke2"] {
             let root = system();
             let (code, out, _) = told(&root, &format!("{client} --write"));
             assert!(code == ExitCode::SUCCESS && out.lines().all(|line| line.starts_with("wrote ")), "{client}: {out}");

@@ -26,7 +26,8 @@ use self::view::View;
 pub enum Client {
     Docker,
     Containerd,
-    /// And buildah and skopeo
+    /// Or buildah, or skopeo: they read the same file
+    #[value(aliases = ["buildah", "skopeo"])]
     Podman,
     Buildkit,
     K3s,
