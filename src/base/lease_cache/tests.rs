@@ -14,7 +14,7 @@ impl Covers for Level {
     }
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Failure {
     Abandoned,
     Hiccup,
@@ -46,11 +46,18 @@ type Cache = Arc<LeaseCache<&'static str, Level, usize, Failure>>;
 struct Issuer {
     fetches: Arc<AtomicUsize>,
     lifetime: Duration,
+    /// How many fetches go well, and what becomes of those that follow.
+    end: Option<(usize, Failure)>,
 }
 
 impl Issuer {
     fn new(seconds: u64) -> Self {
-        Self { fetches: Arc::default(), lifetime: Duration::from_secs(seconds) }
+        Self { fetches: Arc::default(), lifetime: Duration::from_secs(seconds), end: None }
+    }
+
+    /// As [`new`](Self::new), until so many fetches are done.
+    fn failing_after(fetches: usize, seconds: u64, failure: Failure) -> Self {
+        Self { end: Some((fetches, failure)), ..Self::new(seconds) }
     }
 
     fn fetches(&self) -> usize {
@@ -61,7 +68,10 @@ impl Issuer {
         let number = self.fetches.fetch_add(1, Ordering::Relaxed) + 1;
         let begun = Instant::now();
         sleep(Duration::from_millis(100)).await;
-        Ok(Lease::new(number, begun, self.lifetime))
+        match self.end {
+            Some((good, failure)) if number > good => Err(failure),
+            _ => Ok(Lease::new(number, begun, self.lifetime)),
+        }
     }
 
     async fn get(&self, cache: &Cache, level: u8) -> Result<Obtained<usize>, Arc<Failure>> {
@@ -188,15 +198,10 @@ async fn who_needs_a_long_life_has_the_lease_renewed_first() {
 /// Who is told to come back after the end of the lease has nothing to wait for: lease and task go with it.
 #[tokio::test(start_paused = true)]
 async fn a_renewal_that_is_put_off_for_long_ends_with_the_lease() {
-    let cache = cache();
-    let calls = Arc::new(AtomicUsize::new(0));
-    let fetch = move || {
-        let first = calls.fetch_add(1, Ordering::Relaxed) == 0;
-        async move { if first { Ok(Lease::new(1, Instant::now(), Duration::from_secs(100))) } else { Err(Failure::PutOff) } }
-    };
-    cache.get_or_fetch(&"group", &Level(1), fetch.clone()).await.unwrap();
+    let (cache, issuer) = (cache(), Issuer::failing_after(1, 100, Failure::PutOff));
+    issuer.get(&cache, 1).await.unwrap();
     sleep(Duration::from_secs(80)).await;
-    assert_eq!(cache.get_or_fetch(&"group", &Level(1), fetch).await.unwrap().lease.value, 1);
+    assert_eq!(issuer.get(&cache, 1).await.unwrap().lease.value, 1);
     sleep(Duration::from_secs(30)).await;
     assert!(cache.held().is_empty(), "{:?}", cache.held());
     assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 0);
@@ -204,71 +209,42 @@ async fn a_renewal_that_is_put_off_for_long_ends_with_the_lease() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failing_renewal_keeps_the_lease_to_its_end() {
-    let cache = cache();
-    let calls = Arc::new(AtomicUsize::new(0));
-    let fetch = {
-        let calls = calls.clone();
-        move || {
-            let first = calls.fetch_add(1, Ordering::Relaxed) == 0;
-            async move {
-                if first { Ok(Lease::new(1, Instant::now(), Duration::from_secs(100))) } else { Err(Failure::Hiccup) }
-            }
-        }
-    };
-    cache.get_or_fetch(&"group", &Level(1), fetch.clone()).await.unwrap();
+    let (cache, issuer) = (cache(), Issuer::failing_after(1, 100, Failure::Hiccup));
+    issuer.get(&cache, 1).await.unwrap();
     sleep(Duration::from_secs(85)).await;
-    let late = cache.get_or_fetch(&"group", &Level(1), fetch.clone()).await.unwrap();
+    let late = issuer.get(&cache, 1).await.unwrap();
     assert_eq!((late.lease.value, late.fresh), (1, false));
-    let tries = calls.load(Ordering::Relaxed);
+    let tries = issuer.fetches();
     assert!((2..=6).contains(&tries), "{tries} tries: pauses lie between failed renewals");
     sleep(Duration::from_secs(60)).await;
-    assert_eq!(*cache.get_or_fetch(&"group", &Level(1), fetch).await.unwrap_err(), Failure::Hiccup);
+    assert_eq!(*issuer.get(&cache, 1).await.unwrap_err(), Failure::Hiccup);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_renewal_is_tried_again_only_when_somebody_needs_it() {
-    let cache = cache();
-    let calls = Arc::new(AtomicUsize::new(0));
-    let fetch = {
-        let calls = calls.clone();
-        move || {
-            let first = calls.fetch_add(1, Ordering::Relaxed) == 0;
-            async move {
-                if first { Ok(Lease::new(1, Instant::now(), Duration::from_secs(1000))) } else { Err(Failure::Refused) }
-            }
-        }
-    };
+    let (cache, issuer) = (cache(), Issuer::failing_after(1, 1000, Failure::Refused));
     for _ in 0..16 {
-        let held = cache.get_or_fetch(&"group", &Level(1), fetch.clone()).await.unwrap();
-        assert_eq!(held.lease.value, 1, "it is good to its end");
+        assert_eq!(issuer.get(&cache, 1).await.unwrap().lease.value, 1, "it is good to its end");
         sleep(Duration::from_secs(60)).await;
     }
-    assert_eq!(calls.load(Ordering::Relaxed), 2, "one renewal, however long is left");
-    let held = cache.get_or_fetch(&"group", &Level(1), fetch.clone()).await.unwrap().lease;
-    cache.get_or_fetch_newer(&"group", &Level(1), &held, fetch).await.unwrap();
-    assert_eq!(calls.load(Ordering::Relaxed), 3);
+    assert_eq!(issuer.fetches(), 2, "one renewal, however long is left");
+    let held = issuer.get(&cache, 1).await.unwrap().lease;
+    let again = issuer.clone();
+    cache.get_or_fetch_newer(&"group", &Level(1), &held, move || again.clone().fetch()).await.unwrap();
+    assert_eq!(issuer.fetches(), 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn refusals_last_for_seconds_and_hiccups_not_at_all() {
     for (failure, shared) in [(Failure::Refused, 1), (Failure::Hiccup, 2)] {
-        let cache = cache();
-        let calls = Arc::new(AtomicUsize::new(0));
-        let refused = failure == Failure::Refused;
-        let fetch = {
-            let calls = calls.clone();
-            move || {
-                calls.fetch_add(1, Ordering::Relaxed);
-                async move { Err(if refused { Failure::Refused } else { Failure::Hiccup }) }
-            }
-        };
+        let (cache, issuer) = (cache(), Issuer::failing_after(0, 300, failure));
         for _ in 0..2 {
-            assert_eq!(*cache.get_or_fetch(&"group", &Level(1), fetch.clone()).await.unwrap_err(), failure);
+            assert_eq!(*issuer.get(&cache, 1).await.unwrap_err(), failure);
         }
-        assert_eq!(calls.load(Ordering::Relaxed), shared, "{failure:?}");
+        assert_eq!(issuer.fetches(), shared, "{failure:?}");
         sleep(Duration::from_secs(6)).await;
-        cache.get_or_fetch(&"group", &Level(1), fetch).await.unwrap_err();
-        assert_eq!(calls.load(Ordering::Relaxed), shared + 1, "{failure:?}: forgotten");
+        issuer.get(&cache, 1).await.unwrap_err();
+        assert_eq!(issuer.fetches(), shared + 1, "{failure:?}: forgotten");
     }
 }
 
