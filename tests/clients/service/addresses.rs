@@ -12,7 +12,8 @@ use super::house::{House, status_at};
 use super::told;
 
 const IN_FORCE: &str = "the new configuration is in force";
-const CLIENTS: usize = 3;
+/// Enough for somebody to be connecting at any moment.
+const CLIENTS: usize = 16;
 
 #[tokio::test]
 async fn a_taken_address_is_tried_again_until_it_is_free() {
