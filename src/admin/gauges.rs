@@ -98,7 +98,7 @@ fn lifetimes(own: &mut Registry, proxy: &Proxy, registries: &[Configured]) {
         }
         for (_, login) in registry.terms.credentials.all() {
             let Some(Said::Found { expires: Some(end), .. }) = login.said() else { continue };
-            let labels = SourceLabels { registry: label(registry).registry, source: login.source };
+            let labels = SourceLabels { registry: label(registry).registry, source: login.source() };
             soonest(&mut logins, labels, end.saturating_duration_since(now));
         }
     }

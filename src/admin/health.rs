@@ -52,6 +52,10 @@ fn text(word: &str, status: &Status) -> String {
         lines.push("configuration refused, the one before it is in force:".to_owned());
         lines.extend(refused.problems.lines().map(|line| format!("  {line}")));
     }
+    for trouble in &status.configuration.troubles {
+        lines.push(format!("a file cannot be used; {}:", trouble.consequence()));
+        lines.push(format!("  {}: {}", trouble.key, trouble.message));
+    }
     for registry in &status.registries {
         lines.push(format!("registry {}: {}", registry.host, registry.state.as_str()));
         lines.extend(registry.troubles.iter().map(|trouble| format!("  {}", trouble.message)));

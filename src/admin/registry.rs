@@ -131,7 +131,7 @@ fn patterns_of(identity: &Identity) -> Vec<String> {
 
 fn credential(login: &Login, stale: &[&StaleLogin]) -> Credential {
     let unused = Credential {
-        source: login.source,
+        source: login.source(),
         repositories: None,
         identity: None,
         expires_in_seconds: None,

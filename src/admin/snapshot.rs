@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::registry;
-use super::status::{Configuration, Failure, Listener, Refused, Request, Status, Totals};
+use super::status::{Configuration, Failure, FileTrouble, Listener, Refused, Request, Status, Totals};
 use crate::observe::recent::{self, Finished};
+use crate::observe::reloads::{Trouble, Unusable};
 use crate::proxy::Proxy;
 
 /// The status at this moment. Asks nobody anything.
@@ -53,7 +54,12 @@ pub fn configuration(proxy: &Proxy) -> Configuration {
         refused: standing
             .refused
             .map(|refused| Refused { since: seconds(refused.since), problems: refused.problems.into() }),
+        troubles: standing.troubles.into_iter().map(trouble).collect(),
     }
+}
+
+fn trouble(Trouble { since, file: Unusable { key, what, kept } }: Trouble) -> FileTrouble {
+    FileTrouble { since: seconds(since), key: key.into(), message: what.into(), kept }
 }
 
 fn request(finished: Finished) -> Request {

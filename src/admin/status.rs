@@ -37,12 +37,28 @@ pub struct Configuration {
     pub replaced: u64,
     pub patterns: Vec<String>,
     pub refused: Option<Refused>,
+    pub troubles: Vec<FileTrouble>,
 }
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Refused {
     pub since: f64,
     pub problems: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct FileTrouble {
+    pub since: f64,
+    pub key: String,
+    pub message: String,
+    pub kept: bool,
+}
+
+impl FileTrouble {
+    /// What becomes of it, for people.
+    pub fn consequence(&self) -> &'static str {
+        if self.kept { "what was last read from it stays in force" } else { "nothing was ever read from it" }
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]

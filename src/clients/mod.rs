@@ -25,7 +25,7 @@ use crate::base::secret::Secret;
 use crate::config::model::{ClientRule, Listener};
 use crate::credential::CredentialError;
 use crate::credential::secret::Reading;
-use crate::credential::watched::Watched;
+use crate::credential::watched::{BadFile, Watched};
 use crate::net::peer::Peer;
 
 /// What a listener demands of those who come in by it.
@@ -77,6 +77,15 @@ impl Rule {
             }
             ClientRule::Bearer(source) => Self::Bearer(Reading::new(source)),
             ClientRule::MutualTls(_) => Self::Certificate,
+        }
+    }
+
+    /// What is wrong with its file now. What was read so stays in force when the file breaks before its first use.
+    pub async fn trouble(&self) -> Option<BadFile> {
+        match self {
+            Self::Htpasswd { users, .. } => users.trouble(true).await,
+            Self::Bearer(secret) => secret.trouble().await,
+            Self::Certificate => None,
         }
     }
 

@@ -195,7 +195,7 @@ impl Registry {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RepositoryRules(pub BTreeMap<Access, RepositoryPatterns>);
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// `None`: all, and what concerns none.
     pub repositories: Option<RepositoryPatterns>,

@@ -20,8 +20,7 @@ pub struct Credentials {
 /// One configured source, and what it last said to this registry.
 #[derive(Debug)]
 pub struct Login {
-    /// The configuration's word for the source.
-    pub source: &'static str,
+    configured: CredentialSource,
     provider: Arc<dyn CredentialProvider>,
     last: Mutex<Option<Said>>,
 }
@@ -40,13 +39,20 @@ pub enum Said {
 }
 
 impl Credentials {
-    pub fn new(own: &CredentialSource, identities: &[Identity], sources: &Sources) -> Self {
-        let login = |source: &CredentialSource| {
-            let provider = sources.build(source);
-            Arc::new(Login { source: source.name(), provider, last: Mutex::default() })
+    /// `before` are those of the same registry under another configuration: a source that stays keeps what it said.
+    pub fn new(own: &CredentialSource, identities: &[Identity], sources: &Sources, before: Option<&Self>) -> Self {
+        let login = |source: &CredentialSource, known: Option<&Arc<Login>>| {
+            known.filter(|login| login.configured == *source).cloned().unwrap_or_else(|| {
+                let provider = sources.build(source);
+                Arc::new(Login { configured: source.clone(), provider, last: Mutex::default() })
+            })
         };
-        let identity = |identity: &Identity| (identity.clone(), login(&identity.credential));
-        Self { identities: identities.iter().map(identity).collect(), own: login(own) }
+        let identity = |identity: &Identity| {
+            let before = before.and_then(|before| before.identities.iter().find(|(known, _)| known == identity));
+            (identity.clone(), login(&identity.credential, before.map(|(_, login)| login)))
+        };
+        let identities = identities.iter().map(identity).collect();
+        Self { identities, own: login(own, before.map(|before| &before.own)) }
     }
 
     /// The identity for a client and a repository. One that names the client comes before those that are for all; then
@@ -71,6 +77,11 @@ impl Credentials {
 }
 
 impl Login {
+    /// The configuration's word for the source.
+    pub fn source(&self) -> &'static str {
+        self.configured.name()
+    }
+
     /// What it last said; `None` before it was first asked.
     pub fn said(&self) -> Option<Said> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -8,13 +8,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tracing::warn;
 
 use self::file::{Ask, DockerFile, Lookup};
 use super::environment::Environment;
 use super::helper::{Helpers, Question};
 use super::watched::{Lacking, Watched};
-use super::{CredentialError, CredentialId, CredentialProvider, Fetch, Found, Wanted};
+use super::{CredentialError, CredentialId, CredentialProvider, Fetch, Found, Troubles, Wanted};
 use crate::base::host::RegistryHost;
 
 /// docker's or podman's configuration.
@@ -131,6 +132,11 @@ impl CredentialProvider for Docker {
 
     fn refused(&self, id: CredentialId) {
         self.helpers.refused(id);
+    }
+
+    fn troubles(&self) -> Troubles<'_> {
+        let looks = self.files.iter().map(|place| place.file.trouble(self.named));
+        Box::pin(async { join_all(looks).await.into_iter().flatten().collect() })
     }
 }
 

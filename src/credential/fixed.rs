@@ -1,7 +1,9 @@
 //! Credentials that the configuration names: a value, or a file that holds nothing else.
 
+use futures_util::future::join_all;
+
 use super::secret::Reading;
-use super::{Credential, CredentialError, CredentialId, CredentialProvider, Fetch, Found, Wanted};
+use super::{Credential, CredentialError, CredentialId, CredentialProvider, Fetch, Found, Troubles, Wanted};
 use crate::base::secret::Secret;
 use crate::config::model::{SecretSource, ValueOrigin};
 
@@ -39,6 +41,16 @@ impl Fixed {
         Self { kind: Kind::Bearer { token: Reading::new(token) }, source: source("bearer token", token) }
     }
 
+    fn readings(&self) -> impl Iterator<Item = &Reading> {
+        let (one, other) = match &self.kind {
+            Kind::Anonymous => (None, None),
+            Kind::Password { username, password } => (Some(username), Some(password)),
+            Kind::Identity { username, token } => (username.as_ref(), Some(token)),
+            Kind::Bearer { token } => (None, Some(token)),
+        };
+        one.into_iter().chain(other)
+    }
+
     async fn credential(&self) -> Result<Credential, CredentialError> {
         Ok(match &self.kind {
             Kind::Anonymous => Credential::Anonymous,
@@ -64,6 +76,10 @@ impl CredentialProvider for Fixed {
     }
 
     fn refused(&self, _id: CredentialId) {}
+
+    fn troubles(&self) -> Troubles<'_> {
+        Box::pin(async { join_all(self.readings().map(Reading::trouble)).await.into_iter().flatten().collect() })
+    }
 }
 
 fn source(what: &str, secret: &SecretSource) -> Box<str> {

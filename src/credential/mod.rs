@@ -1,8 +1,8 @@
 //! Where secrets come from: the configuration, files, docker's configuration, credential helpers, clouds.
 //!
 //! [`sources::Sources`] builds one provider for each source in use, [`chain::Credentials`] chooses among the providers
-//! of one registry; a [`secret::Reading`] is one secret alone. Files, helpers and clouds are looked at while requests come in and never otherwise;
-//! what they said last stays in force when they fail.
+//! of one registry; a [`secret::Reading`] is one secret alone. Helpers and clouds are asked while requests come in and never otherwise, files
+//! are looked at all the time; what they said last stays in force when they fail.
 
 pub mod chain;
 pub mod cloud;
@@ -19,9 +19,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 
+use futures_util::future::BoxFuture;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
+use self::watched::BadFile;
 use crate::base::host::RegistryHost;
 use crate::base::origin::Origin;
 use crate::base::secret::Secret;
@@ -157,6 +159,9 @@ impl CredentialError {
 
 pub type Fetch<'a> = Pin<Box<dyn Future<Output = Result<Found, CredentialError>> + Send + 'a>>;
 
+/// What is wrong with the files of a source.
+pub type Troubles<'a> = BoxFuture<'a, Vec<BadFile>>;
+
 /// A source of credentials.
 pub trait CredentialProvider: fmt::Debug + Send + Sync {
     /// The credential in force now; [`Credential::Anonymous`] when the source has none for this registry.
@@ -175,6 +180,12 @@ pub trait CredentialProvider: fmt::Debug + Send + Sync {
     /// takes it for a refusal of those only that are not new.
     fn doubted(&self, id: CredentialId) {
         self.refused(id);
+    }
+
+    /// Looks at the files it follows and says what is wrong with them, whether or not somebody wants a credential. What
+    /// was read so stays in force when a file breaks before its first use.
+    fn troubles(&self) -> Troubles<'_> {
+        Box::pin(std::future::ready(Vec::new()))
     }
 }
 

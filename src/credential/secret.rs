@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::CredentialError;
-use super::watched::{Parse, Watched};
+use super::watched::{BadFile, Parse, Watched};
 use crate::base::secret::Secret;
 use crate::config::model::{SHORTEST_UPLOAD_KEY, SecretSource};
 
@@ -44,6 +44,14 @@ impl Reading {
         match &self.0 {
             Kind::Value(secret) => Ok(secret.clone()),
             Kind::File(file) => file.required().await,
+        }
+    }
+
+    /// What is wrong with its file now, if it has one.
+    pub async fn trouble(&self) -> Option<BadFile> {
+        match &self.0 {
+            Kind::Value(_) => None,
+            Kind::File(file) => file.trouble(true).await,
         }
     }
 }

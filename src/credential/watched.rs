@@ -1,8 +1,8 @@
 //! A file whose content is wanted as it is now.
 //!
-//! There is no watcher task and no event source: the file is looked at when it is used, at most once a second, and
-//! read when it is another one than before. That works on every mount, and for every way of changing a file: in place,
-//! by renaming over it as editors do, by swapping a symlink above it as kubernetes does.
+//! There is no watcher task and no event source: the file is looked at when it is used or its troubles are asked for, at
+//! most once a second, and read when it is another one than before. That works on every mount, and for every way of
+//! changing a file: in place, by renaming over it as editors do, by swapping a symlink above it as kubernetes does.
 
 mod look;
 
@@ -24,6 +24,15 @@ pub struct Watched<T>(Arc<Shared<T>>);
 
 /// What a file's bytes mean. The path is for the error's text.
 pub type Parse<T> = fn(&Path, &[u8]) -> Result<T, CredentialError>;
+
+/// What is wrong with a file now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadFile {
+    /// What it is, where, and what to do; never a secret.
+    pub what: String,
+    /// Whether what was last read from it stays in force; nothing may ever have been.
+    pub kept: bool,
+}
 
 /// Why there is nothing, not even something older.
 #[derive(Clone, Debug)]
@@ -86,12 +95,26 @@ impl<T: Send + Sync + 'static> Watched<T> {
     /// broken or slow.
     pub async fn required(&self) -> Result<Arc<T>, CredentialError> {
         self.current().await.map_err(|lacking| match lacking {
-            Lacking::Missing => CredentialError::new(format!(
-                "{} does not exist; create it or correct the path in the configuration (it is looked for again all the time)",
-                self.path().display()
-            )),
+            Lacking::Missing => missing(self.path()),
             Lacking::Failed(error) => error,
         })
+    }
+
+    /// What is wrong with the file as it is now. One that is `named` has to be there; another may be missing as long as
+    /// nothing was read from it.
+    pub async fn trouble(&self, named: bool) -> Option<BadFile> {
+        let lacking = match self.current().await {
+            Err(Lacking::Missing) if !named => return None,
+            current => current.err(),
+        };
+        let state = self.0.state();
+        let what = match (&state.trouble, lacking) {
+            (Some(Trouble::Failed { error, .. }), _) => error.what.clone(),
+            (None, Some(Lacking::Failed(error))) => error.what,
+            (Some(Trouble::Missing), _) | (None, Some(Lacking::Missing)) => missing(self.path()).what,
+            (None, None) => return None,
+        };
+        Some(BadFile { what, kept: state.good.is_some() })
     }
 
     /// The look to wait for: one that somebody started, or a new one when it is time.
@@ -174,8 +197,8 @@ impl<T> State<T> {
         let news = !self.trouble.as_ref().is_some_and(|before| before.same(&trouble));
         if news && self.good.is_some() {
             let error = match &trouble {
-                Trouble::Missing => "the file is gone",
-                Trouble::Failed { error, .. } => &error.what,
+                Trouble::Missing => missing(path).what,
+                Trouble::Failed { error, .. } => error.what.clone(),
             };
             warn!(file = %path.display(), blame = "credential", error, "what was last read from the file stays in force");
         }
@@ -204,6 +227,13 @@ impl<T> fmt::Debug for Watched<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Watched").field(&self.0.path).finish()
     }
+}
+
+fn missing(path: &Path) -> CredentialError {
+    CredentialError::new(format!(
+        "{} does not exist; create it or correct the path in the configuration (it is looked for again all the time)",
+        path.display()
+    ))
 }
 
 const INTERVAL: Duration = Duration::from_secs(1);

@@ -5,6 +5,7 @@ mod http2;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
@@ -102,38 +103,46 @@ impl Service {
 }
 
 /// Accepts until told to come to an end, and returns when the last connection is over.
-pub async fn serve(socket: Arc<Socket>, service: impl Into<Service>, closing: Closing) {
+pub async fn serve(mut socket: Arc<Socket>, service: impl Into<Service>, closing: Closing) {
     let service = service.into();
+    let serving = |permit, (stream, peer)| {
+        let serving = service.clone().connection(stream, peer, closing.clone());
+        async move {
+            if let Err(error) = serving.await {
+                debug!(%error, "connection ended early");
+            }
+            drop::<OwnedSemaphorePermit>(permit);
+        }
+    };
     let permits = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let mut connections = JoinSet::new();
     let mut stop = closing.clone();
     loop {
         // The permit comes before the connection: what is too many waits in the backlog.
         let accepting = async {
-            let permit = permits.clone().acquire_owned().await;
-            (permit, socket.accept().await)
+            let permit = permits.clone().acquire_owned().await.map_err(io::Error::other)?;
+            Ok::<_, io::Error>((permit, socket.accept().await?))
         };
-        let (permit, accepted) = tokio::select! {
+        let accepted = tokio::select! {
             () = stop.told() => break,
             Some(_) = connections.join_next() => continue,
             accepted = accepting => accepted,
         };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
+        match accepted {
+            Ok((permit, accepted)) => drop(connections.spawn(serving(permit, accepted))),
             Err(error) => {
                 // Out of file descriptors, or a connection gone before it was taken.
                 debug!(%error, "cannot accept a connection");
                 sleep(Duration::from_millis(50)).await;
-                continue;
             }
-        };
-        let serving = service.clone().connection(stream, peer, closing.clone());
-        connections.spawn(async move {
-            if let Err(error) = serving.await {
-                debug!(%error, "connection ended early");
-            }
-            drop(permit);
-        });
+        }
+    }
+    // Another listener may go on with the socket. Where none does, those who wait at it would be cut off.
+    while let Some(socket) = Arc::get_mut(&mut socket)
+        && let Ok(permit) = permits.clone().try_acquire_owned()
+        && let Ok(accepted) = socket.accept_waiting()
+    {
+        connections.spawn(serving(permit, accepted));
     }
     drop(socket);
     while connections.join_next().await.is_some() {}

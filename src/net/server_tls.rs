@@ -19,7 +19,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::time::ASN1Time;
 
 use super::peer::Shown;
-use super::tls::{BadTlsFile, certificates, pem_problem, provider};
+use super::tls::{BadTlsFile, bad, certificates, key_problem, pem_problem, provider};
 use crate::base::clock::WallClock;
 
 /// The TLS of one listener, read, checked and ready. Equal when the files held the same.
@@ -46,7 +46,6 @@ pub(super) struct Secured<S> {
 impl ServerTls {
     /// Reads a certificate with its chain, its key, and the authorities of clients where those have to show one.
     pub fn read(certificate: &Path, key: &Path, authorities: Option<&Path>) -> Result<Self, BadTlsFile> {
-        let bad = |file: &Path, why: String| BadTlsFile { file: file.display().to_string(), why };
         let authorities = authorities.map(|file| Ok((file, certificates(file)?))).transpose()?;
         let files = Files {
             chain: certificates(certificate)?,
@@ -66,13 +65,8 @@ impl ServerTls {
                 builder.with_client_cert_verifier(verifier.map_err(|error| bad(file, error.to_string()))?)
             }
         };
-        let mut config = builder.with_single_cert(files.chain.clone(), files.key.clone_key()).map_err(|error| {
-            let why = match error {
-                rustls::Error::InconsistentKeys(_) => "it is not the key of the certificate".to_owned(),
-                error => error.to_string(),
-            };
-            bad(key, why)
-        })?;
+        let config = builder.with_single_cert(files.chain.clone(), files.key.clone_key());
+        let mut config = config.map_err(|error| bad(key, key_problem(&error)))?;
         config.alpn_protocols = vec![HTTP2.to_vec(), b"http/1.1".to_vec()];
         if files.authorities.is_some() {
             // A session that is taken up again brings the certificate along unseen: it may have expired since.

@@ -7,7 +7,8 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use tokio::net::{TcpListener, UnixListener, UnixSocket, UnixStream};
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixSocket, UnixStream};
 use tracing::{debug, warn};
 
 use super::peer::Peer;
@@ -58,6 +59,14 @@ impl ListenAddress {
         matches!(self, Self::Tcp(address) if address.port() == 0)
     }
 
+    /// Whether a socket here would take what is meant for `other`, too, and stands in its way therefore: `0.0.0.0` and
+    /// `[::]` take what is meant for any address.
+    pub fn covers(&self, other: &Self) -> bool {
+        let (Self::Tcp(own), Self::Tcp(other)) = (self, other) else { return false };
+        let is_wider = own.ip().is_unspecified() && own.ip() != other.ip();
+        is_wider && own.port() == other.port() && (own.is_ipv6() || other.is_ipv4())
+    }
+
     pub fn is_unix(&self) -> bool {
         matches!(self, Self::Unix(_))
     }
@@ -81,6 +90,29 @@ impl Socket {
             ListenAddress::Unix(path) => bind_unix(path, mode).await,
         };
         bound.map(Self).map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))
+    }
+
+    /// Opens an address that is taken by sockets of this process alone. They may be closed afterwards: at no moment does
+    /// nobody listen, and where this fails nothing has changed.
+    ///
+    /// The kernel lets sockets share a port whose owner is one user and that all say so (`SO_REUSEPORT`, socket(7)). They
+    /// say so only while this one is opened.
+    pub fn bind_beside(address: SocketAddr, others: &[&Self]) -> io::Result<Self> {
+        let new = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        new.set_reuseaddr(true)?;
+        let share = |shared| {
+            let mut others = others.iter().filter_map(|other| match &other.0 {
+                Kind::Tcp(listener) => Some(SockRef::from(listener)),
+                Kind::Unix { .. } => None,
+            });
+            others.try_for_each(|other| other.set_reuse_port(shared))
+        };
+        new.set_reuseport(true)?;
+        let listener = share(true).and_then(|()| new.bind(address)).and_then(|()| new.listen(BACKLOG));
+        let listener = listener.and_then(|listener| SockRef::from(&listener).set_reuse_port(false).map(|()| listener));
+        share(false)?;
+        let listener = listener.map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))?;
+        Ok(Self(Kind::Tcp(listener)))
     }
 
     /// A TCP socket that listens already.
@@ -113,21 +145,37 @@ impl Socket {
 
     pub(super) async fn accept(&self) -> io::Result<(Stream, Peer)> {
         match &self.0 {
-            Kind::Tcp(listener) => {
-                let (stream, _address) = listener.accept().await?;
-                if let Err(error) = stream.set_nodelay(true) {
-                    debug!(%error, "cannot set TCP_NODELAY");
-                }
-                Ok((Stream::Tcp(stream), Peer::default()))
-            }
-            Kind::Unix { listener, .. } => {
-                let (stream, _address) = listener.accept().await?;
-                let uid = stream.peer_cred().map(|peer| peer.uid());
-                let uid = uid.inspect_err(|error| debug!(%error, "the kernel does not tell who connected")).ok();
-                Ok((Stream::Unix(stream), Peer { uid, ..Peer::default() }))
-            }
+            Kind::Tcp(listener) => listener.accept().await.map(|(stream, _address)| by_tcp(stream)),
+            Kind::Unix { listener, .. } => listener.accept().await.map(|(stream, _address)| by_unix(stream)),
         }
     }
+
+    /// A connection that waits to be accepted, if there is one: it would end with the socket.
+    pub(super) fn accept_waiting(&self) -> io::Result<(Stream, Peer)> {
+        let listener = match &self.0 {
+            Kind::Tcp(listener) => SockRef::from(listener),
+            Kind::Unix { listener, .. } => SockRef::from(listener),
+        };
+        let (stream, _address) = listener.accept()?;
+        stream.set_nonblocking(true)?;
+        match &self.0 {
+            Kind::Tcp(_) => TcpStream::from_std(stream.into()).map(by_tcp),
+            Kind::Unix { .. } => UnixStream::from_std(stream.into()).map(by_unix),
+        }
+    }
+}
+
+fn by_tcp(stream: TcpStream) -> (Stream, Peer) {
+    if let Err(error) = stream.set_nodelay(true) {
+        debug!(%error, "cannot set TCP_NODELAY");
+    }
+    (Stream::Tcp(stream), Peer::default())
+}
+
+fn by_unix(stream: UnixStream) -> (Stream, Peer) {
+    let uid = stream.peer_cred().map(|peer| peer.uid());
+    let uid = uid.inspect_err(|error| debug!(%error, "the kernel does not tell who connected")).ok();
+    (Stream::Unix(stream), Peer { uid, ..Peer::default() })
 }
 
 async fn bind_unix(path: &Path, mode: u32) -> io::Result<Kind> {
@@ -182,6 +230,25 @@ const BACKLOG: u32 = 4096;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_for_all_stands_in_the_way_of_each() {
+        let at = |text: &str| ListenAddress::Tcp(text.parse().unwrap());
+        for (wide, narrow, covers) in [
+            ("0.0.0.0:1", "127.0.0.1:1", true),
+            ("0.0.0.0:1", "127.0.0.1:2", false),
+            ("0.0.0.0:1", "[::1]:1", false),
+            ("0.0.0.0:1", "0.0.0.0:1", false),
+            ("[::]:1", "127.0.0.1:1", true),
+            ("[::]:1", "[::1]:1", true),
+            ("[::]:1", "0.0.0.0:1", true),
+            ("0.0.0.0:1", "[::]:1", false),
+            ("127.0.0.1:1", "0.0.0.0:1", false),
+        ] {
+            assert_eq!(at(wide).covers(&at(narrow)), covers, "{wide} {narrow}");
+        }
+        assert!(!at("0.0.0.0:1").covers(&ListenAddress::Unix("/s".into())));
+    }
 
     #[tokio::test]
     async fn a_socket_has_its_mode_from_the_first_moment() {

@@ -10,6 +10,7 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
+use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
@@ -33,13 +34,19 @@ pub struct BadTlsFile {
 impl TlsFiles {
     pub fn with_authorities(mut self, file: &Path) -> Result<Self, BadTlsFile> {
         self.authorities = certificates(file)?;
+        let mut roots = RootCertStore::empty();
+        for authority in &self.authorities {
+            roots.add(authority.clone()).map_err(|error| bad(file, error.to_string()))?;
+        }
         Ok(self)
     }
 
     pub fn with_identity(mut self, certificate: &Path, key: &Path) -> Result<Self, BadTlsFile> {
-        let bad =
-            |why: rustls::pki_types::pem::Error| BadTlsFile { file: key.display().to_string(), why: pem_problem(&why) };
-        self.identity = Some((certificates(certificate)?, PrivateKeyDer::from_pem_file(key).map_err(bad)?));
+        let chain = certificates(certificate)?;
+        let secret = PrivateKeyDer::from_pem_file(key).map_err(|why| bad(key, pem_problem(&why)))?;
+        CertifiedKey::from_der(chain.clone(), secret.clone_key(), &provider())
+            .map_err(|error| bad(key, key_problem(&error)))?;
+        self.identity = Some((chain, secret));
         Ok(self)
     }
 
@@ -219,10 +226,21 @@ static SYSTEM_ROOTS: LazyLock<RootCertStore> = LazyLock::new(|| {
 });
 
 pub(super) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, BadTlsFile> {
-    let bad = |why: String| BadTlsFile { file: file.display().to_string(), why };
-    let pem = CertificateDer::pem_file_iter(file).map_err(|error| bad(pem_problem(&error)))?;
-    let all = pem.collect::<Result<Vec<_>, _>>().map_err(|error| bad(pem_problem(&error)))?;
-    if all.is_empty() { Err(bad("it holds no PEM certificate".to_owned())) } else { Ok(all) }
+    let pem = CertificateDer::pem_file_iter(file).map_err(|error| bad(file, pem_problem(&error)))?;
+    let all = pem.collect::<Result<Vec<_>, _>>().map_err(|error| bad(file, pem_problem(&error)))?;
+    if all.is_empty() { Err(bad(file, "it holds no PEM certificate".to_owned())) } else { Ok(all) }
+}
+
+pub(super) fn bad(file: &Path, why: String) -> BadTlsFile {
+    BadTlsFile { file: file.display().to_string(), why }
+}
+
+/// Why a key cannot be used with its certificate.
+pub(super) fn key_problem(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InconsistentKeys(_) => "it is not the key of the certificate".to_owned(),
+        error => error.to_string(),
+    }
 }
 
 /// The parser's errors quote what they could not read; of a key file nothing is repeated.

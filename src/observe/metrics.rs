@@ -107,7 +107,7 @@ impl Metrics {
         self.reloads.get_or_create(&ReloadLabels { outcome }).inc();
     }
 
-    /// Whether what is written is what is in force.
+    /// Whether what is written, in the configuration and in the files that it names, is what is in force.
     pub fn configuration_good(&self, good: bool) {
         self.configuration_good.set(good.into());
     }
@@ -169,7 +169,7 @@ impl Default for Metrics {
         let configuration_good = Gauge::default();
         registry.register(
             "config_good",
-            "1 while the configuration that is written is the one in force, 0 while it cannot be",
+            "1 while what is written in the configuration and its files is in force, 0 while something of it cannot be",
             configuration_good.clone(),
         );
         Self {

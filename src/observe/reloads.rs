@@ -23,6 +23,8 @@ pub struct Standing {
     pub replaced: u64,
     /// Why a newer one is not in force.
     pub refused: Option<Refused>,
+    /// What is wrong with the files that are followed while it is.
+    pub troubles: Vec<Trouble>,
 }
 
 /// A configuration that could not be put in force; the one before it still is.
@@ -34,10 +36,29 @@ pub struct Refused {
     pub problems: Box<str>,
 }
 
+/// A file that the configuration in force names, and that cannot be used as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// When it was found first.
+    pub since: Duration,
+    pub file: Unusable,
+}
+
+/// What is wrong with a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unusable {
+    /// The key that names it.
+    pub key: Box<str>,
+    /// What is wrong, and what to do. Holds no secrets.
+    pub what: Box<str>,
+    /// Whether what was last read from it stays in force; nothing may ever have been.
+    pub kept: bool,
+}
+
 impl Reloads {
     pub fn new(metrics: Arc<Metrics>, clock: WallClock) -> Self {
         metrics.configuration_good(true);
-        let now = Standing { since: clock.unix_time(), replaced: 0, refused: None };
+        let now = Standing { since: clock.unix_time(), replaced: 0, refused: None, troubles: Vec::new() };
         Self { metrics, clock, now: Mutex::new(now) }
     }
 
@@ -52,16 +73,33 @@ impl Reloads {
         now.replaced += 1;
         now.refused = None;
         self.metrics.reload("replaced");
-        self.metrics.configuration_good(true);
+        self.tell(&now);
     }
 
     /// A new configuration is not in force, for these reasons.
     pub fn refused(&self, problems: impl Into<Box<str>>) {
+        let problems = problems.into();
         let mut now = self.lock();
         let since = now.refused.as_ref().map_or_else(|| self.clock.unix_time(), |refused| refused.since);
-        now.refused = Some(Refused { since, problems: problems.into() });
+        now.refused = Some(Refused { since, problems });
         self.metrics.reload("refused");
-        self.metrics.configuration_good(false);
+        self.tell(&now);
+    }
+
+    /// These of the files that are followed cannot be used now, and no others. Returns those that are news.
+    pub fn unusable(&self, files: Vec<Unusable>) -> Vec<Unusable> {
+        let mut now = self.lock();
+        let before = std::mem::take(&mut now.troubles);
+        let known = |file: &Unusable| before.iter().find(|trouble| trouble.file == *file).map(|trouble| trouble.since);
+        let news = files.iter().filter(|file| known(file).is_none()).cloned().collect();
+        let trouble = |file| Trouble { since: known(&file).unwrap_or_else(|| self.clock.unix_time()), file };
+        now.troubles = files.into_iter().map(trouble).collect();
+        self.tell(&now);
+        news
+    }
+
+    fn tell(&self, now: &Standing) {
+        self.metrics.configuration_good(now.refused.is_none() && now.troubles.is_empty());
     }
 
     fn lock(&self) -> MutexGuard<'_, Standing> {

@@ -21,7 +21,7 @@ use crate::proxy::route::{Configured, Routes};
 use crate::proxy::upload::Uploads;
 use crate::proxy::upload::seal::{Seal, SealError};
 use crate::upstream::terms::Terms;
-use crate::upstream::{MOST_CUTTERS, Reach, SharedUpstream, Told, Upstream, UpstreamId};
+use crate::upstream::{MOST_CUTTERS, Reach, Told, Upstream, UpstreamId};
 
 /// The TLS material of the registries that have some.
 pub type TlsByRegistry = HashMap<HostPattern, Arc<TlsFiles>>;
@@ -50,7 +50,14 @@ pub fn read_tls(config: &Config) -> Result<TlsByRegistry, Problems> {
 pub struct Registries {
     sources: Arc<Sources>,
     network: Network,
-    built: DashMap<RegistryHost, Weak<Upstream>>,
+    built: DashMap<RegistryHost, Built>,
+}
+
+/// What was last made for a registry, as long as somebody has it.
+#[derive(Debug)]
+struct Built {
+    upstream: Weak<Upstream>,
+    terms: Weak<Terms>,
 }
 
 impl Registries {
@@ -85,26 +92,35 @@ impl Registries {
         }
         let entry =
             entry.cloned().unwrap_or_else(|| Registry::plain(HostPattern::Exact(host.clone()), &config.defaults));
-        let upstream = self.upstream(config, host, &entry, tls)?;
-        let credentials = Credentials::new(&entry.credential, &entry.identities, &self.sources);
+        let new = self.upstream(config, host, &entry, tls)?;
+        let before = self.built.get(host).and_then(|built| Some((built.upstream.upgrade()?, built.terms.upgrade()?)));
+        let before = before.filter(|(upstream, _)| upstream.is_where(&new));
+        let known = before.as_ref().map(|(_, terms)| &terms.credentials);
+        let credentials = Credentials::new(&entry.credential, &entry.identities, &self.sources, known);
+        let upstream = before.map_or_else(|| Arc::new(new), |(upstream, _)| upstream);
         let Registry { allow, repositories, redirects, .. } = entry;
-        Some(Configured { upstream, terms: Arc::new(Terms { allow, repositories, redirects, credentials }) })
+        let terms = Arc::new(Terms { allow, repositories, redirects, credentials });
+        self.built.retain(|_, built| built.upstream.strong_count() > 0);
+        let built = Built { upstream: Arc::downgrade(&upstream), terms: Arc::downgrade(&terms) };
+        self.built.insert(host.clone(), built);
+        Some(Configured { upstream, terms })
     }
 
+    /// The registry as this configuration has it, as if it were met for the first time.
     fn upstream(
         &self,
         config: &Config,
         host: &RegistryHost,
         entry: &Registry,
         tls: &TlsByRegistry,
-    ) -> Option<SharedUpstream> {
+    ) -> Option<Upstream> {
         let api_host = profile::by_host(host).and_then(|row| row.api_host).unwrap_or(host.as_str());
         let origin = match entry.url.clone() {
             Some(origin) => origin,
             None => Origin::https(api_host).ok()?,
         };
         let files = tls.get(&entry.pattern).cloned().unwrap_or_default();
-        let new = Upstream {
+        Some(Upstream {
             id: UpstreamId::next(),
             host: host.clone(),
             label: entry.pattern.to_string().into(),
@@ -117,15 +133,7 @@ impl Registries {
             pace: Pace::default(),
             cutters: Semaphore::new(MOST_CUTTERS),
             reach: Reach::new(self.network.clone(), files, entry.pattern == HostPattern::Any),
-        };
-        let before = self.built.get(host).and_then(|before| before.upgrade());
-        if let Some(before) = before.filter(|before| before.is_where(&new)) {
-            return Some(before);
-        }
-        let new = Arc::new(new);
-        self.built.retain(|_, built| built.strong_count() > 0);
-        self.built.insert(host.clone(), Arc::downgrade(&new));
-        Some(new)
+        })
     }
 }
 

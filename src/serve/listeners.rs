@@ -10,10 +10,10 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use super::doors::ListenerTls;
-use super::sockets::Inherited;
+use super::sockets::{self, Inherited};
 use crate::admin;
 use crate::clients::{Door, Rule};
-use crate::config::model::{Config, Listener};
+use crate::config::model::{ClientRule, Config, Listener};
 use crate::net::listen::{self, Close, Handle, Service};
 use crate::net::server_tls::ServerTls;
 use crate::net::socket::{ListenAddress, Socket};
@@ -55,8 +55,15 @@ impl Open {
 struct Ready {
     kind: Kind,
     rule: Option<Arc<Rule>>,
-    socket: Arc<Socket>,
+    /// Its own, and narrower ones of a listener before it: to close those would cut off who is connecting.
+    sockets: Vec<Arc<Socket>>,
     address: ListenAddress,
+}
+
+impl Ready {
+    fn has(&self, socket: &Arc<Socket>) -> bool {
+        self.sockets.iter().any(|own| Arc::ptr_eq(own, socket))
+    }
 }
 
 /// Every socket a configuration needs, open and not yet used.
@@ -92,25 +99,32 @@ impl Listeners {
                 None => changed.push(kind),
             }
         }
+        let mut with_sockets = Vec::new();
         for kind in changed {
-            let listener = &kind.listener;
-            // One that goes from one role to the other brings its socket along. Port 0 is another one each time, and
+            // One that goes from one role to the other brings its sockets along. Port 0 is another one each time, and
             // each of several with it has a socket of its own.
             let is_there = |open: &&Ready| {
-                open.kind.listener.address == listener.address
-                    && (open.kind.role == kind.role || !listener.address.is_any_port())
+                open.kind.listener.address == kind.listener.address
+                    && (open.kind.role == kind.role || !kind.listener.address.is_any_port())
             };
-            let socket = match open.iter().position(is_there) {
-                Some(at) => Ok(open.remove(at).socket.clone()),
-                None => inherited.or_bind(&listener.address, listener.mode).await,
+            let sockets = open.iter().position(is_there).map(|at| open.remove(at).sockets.clone());
+            with_sockets.push((kind, sockets));
+        }
+        for (kind, sockets) in with_sockets {
+            let sockets = if let Some(sockets) = sockets {
+                Ok(sockets)
+            } else {
+                let is_free = |socket: &&Arc<Socket>| !prepared.begin.iter().any(|ready| ready.has(socket));
+                let leaving = open.iter().flat_map(|open| &open.sockets).filter(is_free);
+                sockets::open(&kind.listener, leaving, inherited).await
             };
-            match socket {
-                Ok(socket) => {
-                    let address = socket.address()?;
-                    let known = self.rule(listener, &prepared);
-                    prepared.begin.push(Ready { kind, rule: known, socket, address });
+            match sockets {
+                Ok(sockets) => {
+                    let Some(own) = sockets.first() else { continue };
+                    let (address, rule) = (own.address()?, self.rule(&kind.listener, &prepared));
+                    prepared.begin.push(Ready { kind, rule, sockets, address });
                 }
-                Err(error) if listener.optional => warn!(%error, "an optional listener is not open"),
+                Err(error) if kind.listener.optional => warn!(%error, "an optional listener is not open"),
                 Err(error) => return Err(error),
             }
         }
@@ -125,14 +139,13 @@ impl Listeners {
         for open in std::mem::take(&mut self.open) {
             if prepared.stay.contains(&open.ready.kind) {
                 self.open.push(open);
-            } else if !prepared.begin.iter().any(|ready| Arc::ptr_eq(&ready.socket, &open.ready.socket)) {
+            } else if !open.ready.sockets.first().is_some_and(|own| prepared.begin.iter().any(|ready| ready.has(own))) {
                 info!(address = %open.ready.address, "closed: the configuration no longer has this listener");
             }
             // Dropping its end of the channel ends the accept loop.
         }
         for ready in prepared.begin {
-            let Ready { kind: Kind { role, listener, tls }, rule, socket, address } = &ready;
-            socket.set_mode(listener.mode);
+            let Ready { kind: Kind { role, listener, tls }, rule, sockets, address } = &ready;
             let message = if *role == Role::Admin { "admin listening" } else { "listening" };
             let tls_shown = tls.is_some().then_some(true);
             info!(%address, tls = tls_shown, registry = listener.registry.as_ref().map(tracing::field::display), "{message}");
@@ -140,7 +153,10 @@ impl Listeners {
             let service = Service { handle: handler(*role, proxy, front), tls: tls.clone() };
             let (close, closing) = Close::new();
             let loops = if *role == Role::Admin { &mut self.telling } else { &mut self.serving };
-            loops.spawn(listen::serve(socket.clone(), service, closing));
+            for socket in sockets {
+                socket.set_mode(listener.mode);
+                loops.spawn(listen::serve(socket.clone(), service.clone(), closing.clone()));
+            }
             self.open.push(Open { ready, close });
         }
         proxy.process.listening(self.open.iter().map(Open::told).collect());
@@ -158,6 +174,19 @@ impl Listeners {
         }
     }
 
+    /// The rules that follow files, each with the key that names them.
+    pub fn rules(&self) -> impl Iterator<Item = (String, &Arc<Rule>)> {
+        self.open.iter().filter_map(|Open { ready, .. }| {
+            let table = if ready.kind.role == Role::Admin { "admin" } else { "listener" };
+            let rule = match ready.kind.listener.clients.as_ref()? {
+                ClientRule::Htpasswd(_) => "htpasswd",
+                ClientRule::Bearer(_) => "bearer",
+                ClientRule::MutualTls(_) => return None,
+            };
+            Some((format!("{table}.clients.{rule}"), ready.rule.as_ref()?))
+        })
+    }
+
     /// Where connections come in.
     pub fn addresses(&self) -> impl Iterator<Item = &ListenAddress> {
         self.open.iter().map(|open| &open.ready.address)
@@ -167,9 +196,8 @@ impl Listeners {
     pub async fn close(mut self) {
         let (admin, proxies): (Vec<Open>, Vec<Open>) =
             self.open.drain(..).partition(|open| open.ready.kind.role == Role::Admin);
-        for open in &proxies {
-            open.close.close();
-        }
+        // Their sockets with them: who comes now is refused and may try elsewhere, instead of waiting for nothing.
+        drop(proxies);
         while self.serving.join_next().await.is_some() {}
         for open in &admin {
             open.close.close();

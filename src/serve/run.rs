@@ -5,19 +5,22 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::{error, info, warn};
 
 use super::build::{self, Registries};
 use super::files::Files;
+use super::followed::{self, Followed};
 use super::listeners::Listeners;
 use super::load::Loaded;
+use super::reload::Attempt;
 use super::signals::{Hangups, StopSignals};
 use super::sockets::Inherited;
 use super::{notify, reload};
 use crate::base::clock::WallClock;
 use crate::config::overrides::Overrides;
-use crate::config::problem::{Problem, Problems};
+use crate::config::problem::Problem;
 use crate::credential::environment::Environment;
 use crate::credential::sources::Sources;
 use crate::net;
@@ -60,11 +63,12 @@ struct Service {
     registries: Arc<Registries>,
     proxy: Arc<Proxy>,
     listeners: Listeners,
+    followed: watch::Sender<Arc<Followed>>,
 }
 
 impl Service {
     async fn begin(loaded: Loaded, mut inherited: Inherited) -> Result<Self, String> {
-        warn_of(&loaded);
+        warn_of(loaded.remarks());
         let network = loaded.network;
         let sources = Arc::new(Sources::new(Environment::process(), network.clone(), WallClock::System));
         let registries = Registries::new(sources.clone(), network);
@@ -80,7 +84,8 @@ impl Service {
         routes.status_page = listeners.status_page(&prepared);
         let proxy = Proxy::new(routes, WallClock::System, uploads);
         listeners.apply(prepared, &proxy);
-        Ok(Self { sources, registries, proxy, listeners })
+        let followed = watch::Sender::new(Arc::new(Followed::of(&loaded.config, &sources, &listeners)));
+        Ok(Self { sources, registries, proxy, listeners, followed })
     }
 
     /// Serves and reloads until a signal ends it.
@@ -89,11 +94,12 @@ impl Service {
         tokio::task::spawn_blocking(net::tls::warm_up);
         tokio::spawn(notify::watchdog());
         notify::ready();
-        let mut readings = reload::readings(overrides, files, hangups);
+        tokio::spawn(followed::follow(self.followed.subscribe(), self.proxy.clone()));
+        let mut attempts = reload::attempts(overrides, files, hangups, self.proxy.clone());
         loop {
             tokio::select! {
                 () = stop.next() => break,
-                Some(reading) = readings.recv() => self.renew(reading.outcome).await,
+                Some(attempt) = attempts.recv() => self.renew(attempt).await,
             }
         }
         notify::stopping();
@@ -107,10 +113,16 @@ impl Service {
         self.proxy.seen.images.flush();
     }
 
-    /// Puts another configuration in force, or says why that cannot be.
-    async fn renew(&mut self, read: Result<Loaded, Problems>) {
-        notify::reloading();
-        let outcome = match read {
+    /// Puts another configuration in force, or says why that cannot be: once, however often it is tried again.
+    async fn renew(&mut self, Attempt { reading, again }: Attempt) {
+        let refused = self.proxy.reloads.standing().refused;
+        if again && refused.is_none() {
+            return;
+        }
+        if !again {
+            notify::reloading();
+        }
+        let outcome = match reading.outcome {
             Ok(loaded) => self.replace(loaded).await,
             Err(problems) => Err(problems.to_string()),
         };
@@ -120,6 +132,7 @@ impl Service {
                 info!("the new configuration is in force");
                 notify::status("the configuration in force is the one that is written");
             }
+            Err(problems) if again && refused.is_some_and(|refused| *refused.problems == *problems) => {}
             Err(problems) => {
                 for problem in problems.lines() {
                     error!(blame = "configuration", "{}", problem.trim_start());
@@ -129,25 +142,29 @@ impl Service {
                 self.proxy.reloads.refused(problems);
             }
         }
-        notify::ready();
+        if !again {
+            notify::ready();
+        }
     }
 
     async fn replace(&mut self, loaded: Loaded) -> Result<(), String> {
-        warn_of(&loaded);
+        let remarks = loaded.remarks();
         let Loaded { config, tls, listener_tls, .. } = loaded;
         let prepared = self.listeners.prepare(&config, listener_tls, &mut Inherited::default()).await;
         let prepared = prepared.map_err(|error| cannot_listen(&error))?;
+        warn_of(remarks);
         let mut routes = self.registries.routes(&config, tls);
         routes.status_page = self.listeners.status_page(&prepared);
         let keys = build::upload_keys(&config, &self.sources);
         self.proxy.reconfigure(routes, keys, config.upload_spool);
         self.listeners.apply(prepared, &self.proxy);
+        self.followed.send_replace(Arc::new(Followed::of(&config, &self.sources, &self.listeners)));
         Ok(())
     }
 }
 
-fn warn_of(loaded: &Loaded) {
-    for Problem { key, what, hint, .. } in loaded.remarks() {
+fn warn_of(remarks: Vec<Problem>) {
+    for Problem { key, what, hint, .. } in remarks {
         warn!(blame = "configuration", key, hint, "{what}");
     }
 }

@@ -1,6 +1,7 @@
-//! Where listening sockets come from: this process binds them, or systemd handed them over (`sd_listen_fds(3)`).
+//! Where listening sockets come from: this process binds them, has them from a listener before, or systemd handed them
+//! over (`sd_listen_fds(3)`).
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
@@ -9,7 +10,37 @@ use std::sync::Arc;
 use listenfd::ListenFd;
 use tracing::{debug, warn};
 
+use crate::config::model::Listener;
 use crate::net::socket::{ListenAddress, Socket};
+
+/// Opens what a listener needs: its own socket first. `leaving` are those of listeners that the configuration no longer
+/// has; they go on accepting meanwhile, and may be what stands in the way.
+pub(super) async fn open<'a>(
+    listener: &Listener,
+    leaving: impl Iterator<Item = &'a Arc<Socket>> + Clone,
+    inherited: &mut Inherited,
+) -> io::Result<Vec<Arc<Socket>>> {
+    let address = &listener.address;
+    let at = |socket: &Arc<Socket>| socket.address().ok();
+    if let Some(known) = leaving.clone().find(|socket| at(socket).as_ref() == Some(address)) {
+        return Ok(vec![known.clone()]);
+    }
+    let taken = match inherited.or_bind(address, listener.mode).await {
+        Err(error) if error.kind() == ErrorKind::AddrInUse => error,
+        opened => return opened.map(|socket| vec![socket]),
+    };
+    let (narrower, others): (Vec<_>, Vec<_>) =
+        leaving.cloned().partition(|socket| at(socket).is_some_and(|at| address.covers(&at)));
+    let wider = others.iter().filter(|socket| at(socket).is_some_and(|at| at.covers(address)));
+    let in_the_way: Vec<&Socket> = narrower.iter().chain(wider).map(|socket| &**socket).collect();
+    let ListenAddress::Tcp(bound) = address else { return Err(taken) };
+    if in_the_way.is_empty() {
+        return Err(taken);
+    }
+    let own = Arc::new(Socket::bind_beside(*bound, &in_the_way)?);
+    debug!(%address, "opened beside sockets of listeners before it");
+    Ok([own].into_iter().chain(narrower).collect())
+}
 
 /// The sockets handed over to this process that nobody uses yet.
 #[derive(Debug, Default)]

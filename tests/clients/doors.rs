@@ -4,9 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
 
+use crate::certificates::Authority;
 use crate::curl::{curl, fetch};
 use crate::process::{Daemon, ended, output, plain, private, stdout};
 use crate::registry::Registry;
@@ -30,27 +30,22 @@ fn htpasswd(files: &Path) -> String {
 }
 
 /// An authority, which is written to `ca.pem`, and `tls = …` with a certificate of it for localhost.
-fn tls(files: &Path) -> (CertifiedIssuer<'static, KeyPair>, String) {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("an authority");
+fn tls(files: &Path) -> (Authority, String) {
+    let issuer = Authority::new();
     fs::write(files.join("ca.pem"), issuer.pem()).expect("ca.pem");
     let (certificate, key) = certify(&issuer, files, "localhost");
     (issuer, format!("tls = {{ certificate = \"{certificate}\", key = \"{key}\" }}"))
 }
 
 /// The files of a certificate and its key.
-fn certify(issuer: &CertifiedIssuer<'static, KeyPair>, files: &Path, name: &str) -> (String, String) {
-    let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
-    params.distinguished_name.push(DnType::CommonName, name);
-    let key = KeyPair::generate().expect("a key");
-    let certificate = params.signed_by(&key, issuer).expect("a certificate").pem();
+fn certify(issuer: &Authority, files: &Path, name: &str) -> (String, String) {
+    let (certificate, key) = issuer.certify(name);
     let write = |kind: &str, text: &str| {
         let file = files.join(format!("{name}-{kind}.pem"));
         fs::write(&file, text).expect("a file");
         file.display().to_string()
     };
-    (write("cert", &certificate), write("key", &key.serialize_pem()))
+    (write("cert", &certificate), write("key", &key))
 }
 
 /// Ends regpass; the client's password is not in its log.

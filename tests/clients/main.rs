@@ -7,6 +7,7 @@
 //! `readme` does what README.md says, on a machine where its ports and paths are free.
 //! `tests/run clients` installs what this needs; a client that is not there is a failure.
 
+mod certificates;
 mod image;
 mod machine;
 mod process;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::Method;
 use regpass::proxy::route::Routes;
+use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::harness::{Regpass, only, request, table};
@@ -211,6 +212,40 @@ async fn tokens_are_renewed_ahead_after_a_change_of_their_registry() {
     }
     let held = world.regpass.status().await["totals"]["tokens_held"].clone();
     assert_eq!(held, 1, "what was held under the other rules is forgotten");
+    world.sim.finish();
+}
+
+/// What a login last said is not forgotten for what changed beside it.
+#[tokio::test(start_paused = true)]
+async fn a_login_that_stays_keeps_what_it_said_and_another_has_said_nothing() {
+    let world = World::of("").await;
+    let told = async || world.regpass.status().await["registries"][0]["credentials"].clone();
+    let identity = |password: &str| {
+        let host = world.registry.authority();
+        format!("[[registry.\"{host}\".identity]]\nrepositories = [\"team/**\"]\n{}", login(password))
+    };
+    assert_eq!(told().await[0]["identity"], Value::Null, "not looked at yet");
+    world.pulls().await;
+    for more in ["", "allow = [\"pull\", \"push\"]", "[registry.\"another.example\"]", &identity("other")] {
+        world.reconfigure(&format!("{}\n{more}", login("one")));
+        assert_eq!(told().await[0]["identity"], "password in the configuration", "{more}");
+    }
+    assert_eq!(told().await[1]["identity"], Value::Null, "a new one has said nothing");
+
+    world.reconfigure(&format!("{}\n{}", login("two"), identity("one")));
+    assert_eq!(told().await[0]["identity"], Value::Null, "another login");
+    world.pulls().await;
+    world.reconfigure(&format!("{}\n{}\n[registry.\"another.example\"]", login("three"), identity("one")));
+    let all = told().await;
+    assert_eq!((&all[0]["identity"], &all[1]["identity"]), (&Value::Null, &"password in the configuration".into()));
+
+    world.reconfigure(&login("one"));
+    world.pulls().await;
+    assert_eq!(told().await[0]["identity"], "password in the configuration");
+    let other = world.sim.start(Preset::generic().named("other")).await;
+    let host = world.registry.authority();
+    world.regpass.reconfigure(&format!("default_registry = \"{host}\"\n{}", table(host, &other, &login("one"))));
+    assert_eq!(told().await[0]["identity"], Value::Null, "what it said was said of another place");
     world.sim.finish();
 }
 

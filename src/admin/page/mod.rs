@@ -73,6 +73,9 @@ fn verdict(status: &Status) -> (State, String) {
         (_, [], _) if status.configuration.refused.is_some() => {
             return (State::Degraded, "The configuration was refused".to_owned());
         }
+        (_, [], _) if !status.configuration.troubles.is_empty() => {
+            return (State::Degraded, "A file of the configuration cannot be used".to_owned());
+        }
         (_, [], State::Unused) => "Ready, and not asked for anything yet".to_owned(),
         (_, [], _) => "All is well".to_owned(),
         (_, [one], State::Down) => format!("{} does not answer", one.host),
@@ -92,6 +95,16 @@ fn notices(status: &Status) -> Markup {
                     p { "Refused " (time(refused.since, &ago(status.at, refused.since))) "; the one before it goes on." }
                     pre { (refused.problems) }
                     p.advice { "Mend the file: it is read again by itself. " code { "regpass check" } " shows what is wrong before that." }
+                }
+            }
+            @if !status.configuration.troubles.is_empty() {
+                section.notice aria-label="Files" {
+                    h2 { "Files that cannot be used" }
+                    @for trouble in &status.configuration.troubles {
+                        p { code { (trouble.key) } ", " (time(trouble.since, &ago(status.at, trouble.since))) ": " (trouble.consequence()) "." }
+                        pre { (trouble.message) }
+                    }
+                    p.advice { "Mend the file: it is looked at every second." }
                 }
             }
         }

@@ -26,7 +26,7 @@ async fn the_closest_identity_serves_a_repository() {
         identity(&["*/base"], "base"),
     ];
     let sources = Sources::new(Environment::default(), Network::Tcp, WallClock::System);
-    let credentials = Credentials::new(&bearer("own"), &identities, &sources);
+    let credentials = Credentials::new(&bearer("own"), &identities, &sources, None);
     for (repository, token) in [
         ("", "own"),
         ("other/x", "own"),
@@ -61,7 +61,7 @@ async fn an_identity_that_names_the_client_comes_first() {
         identity(&["bearer"], Some(&["acme/app"]), "bearer"),
     ];
     let sources = Sources::new(Environment::default(), Network::Tcp, WallClock::System);
-    let credentials = Credentials::new(&bearer("own"), &identities, &sources);
+    let credentials = Credentials::new(&bearer("own"), &identities, &sources, None);
     for (client, repository, token) in [
         ("", "acme/app", "own"),
         ("", "acme/secret/x", "general"),

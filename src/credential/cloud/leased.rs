@@ -16,7 +16,9 @@ use tracing::{info, warn};
 use super::failure::Failure;
 use crate::base::lease::Lease;
 use crate::base::lease_cache::{Covers, LeaseCache, Obtained};
-use crate::credential::{Credential, CredentialError, CredentialId, CredentialProvider, Fetch, Found, Wanted};
+use crate::credential::{
+    Credential, CredentialError, CredentialId, CredentialProvider, Fetch, Found, Troubles, Wanted,
+};
 
 /// Somebody who lends logins.
 pub(super) trait Lender: fmt::Debug + Send + Sync + 'static {
@@ -29,6 +31,11 @@ pub(super) trait Lender: fmt::Debug + Send + Sync + 'static {
     fn key(&self, wanted: &Wanted<'_>) -> impl Future<Output = Result<Self::Key, CredentialError>> + Send;
 
     fn lend(self: Arc<Self>, key: Self::Key) -> impl Future<Output = Result<Lent, Failure>> + Send;
+
+    /// As [`CredentialProvider::troubles`].
+    fn troubles(&self) -> Troubles<'_> {
+        Box::pin(std::future::ready(Vec::new()))
+    }
 }
 
 /// A login, and for how long from when it was asked for.
@@ -174,6 +181,10 @@ impl<L: Lender> CredentialProvider for Leased<L> {
         if !is_new {
             self.refused(id);
         }
+    }
+
+    fn troubles(&self) -> Troubles<'_> {
+        self.lender.troubles()
     }
 }
 

@@ -97,6 +97,27 @@ async fn what_was_good_stays_and_each_trouble_is_told_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_file_that_need_not_be_there_is_in_trouble_once_it_was() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("number");
+    let file = Watched::new(path.clone(), number);
+    let later = async |named| {
+        advance(INTERVAL).await;
+        file.trouble(named).await.map(|BadFile { what, kept }| (what.replace(path.to_str().unwrap(), "it"), kept))
+    };
+    let not_there =
+        "it does not exist; create it or correct the path in the configuration (it is looked for again all the time)";
+    assert_eq!(later(true).await, Some((not_there.to_owned(), false)));
+    assert_eq!(later(false).await, None);
+    fs::write(&path, "x").unwrap();
+    assert_eq!(later(false).await, Some(("it is not a number".to_owned(), false)));
+    fs::write(&path, "1").unwrap();
+    assert_eq!((later(true).await, later(false).await), (None, None));
+    fs::remove_file(&path).unwrap();
+    assert_eq!(later(false).await, Some((not_there.to_owned(), true)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_file_that_was_never_there_is_looked_for_again() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("later/number");

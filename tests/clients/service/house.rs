@@ -54,6 +54,19 @@ impl House {
         )
     }
 
+    /// As [`config`](Self::config), with further keys on the first listener.
+    pub(super) fn config_behind(&self, keys: &str, more: &str) -> String {
+        self.config("one", more).replacen("\n[admin]", &format!("\n{keys}\n[admin]"), 1)
+    }
+
+    /// As [`config`](Self::config), with another login at the registry.
+    pub(super) fn config_with(&self, login: &str, more: &str) -> String {
+        let config = self.config("one", more);
+        let (before, rest) = config.split_once("credential = ").expect("a login");
+        let (_, after) = rest.split_once('\n').expect("a line");
+        format!("{before}credential = {login}\n{after}")
+    }
+
     pub(super) fn write(&self, text: &str) {
         fs::write(self.file(), text).expect("the configuration");
     }
@@ -83,8 +96,22 @@ impl Running {
         status_at(self.address, path).await
     }
 
+    /// Asks again until something is so, for as long as a change may take.
+    pub(super) async fn soon(&self, what: &str, is_so: impl AsyncFn() -> bool) {
+        let asking = async {
+            while !is_so().await {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(SOON, asking).await.unwrap_or_else(|_| panic!("not within {SOON:?}: {what}"));
+    }
+
     pub(super) async fn admin_page(&self, path: &str) -> String {
         stdout(curl().arg(format!("http://{}{path}", self.admin))).await
+    }
+
+    pub(super) async fn admin_status(&self, path: &str) -> String {
+        status_at(self.admin, path).await
     }
 
     pub(super) fn signal(&self, name: &str) {

@@ -1,8 +1,11 @@
 //! The life of the process: reload, stop, and what systemd hands over and is told.
 
 mod activation;
+mod addresses;
 mod broken;
+mod files;
 mod house;
 mod reload;
 mod stop;
+mod told;
 mod watched;

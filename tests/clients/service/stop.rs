@@ -26,7 +26,8 @@ async fn a_download_finishes_and_the_exit_code_says_that_all_went_well() {
     }
     regpass.signal("TERM");
     regpass.says(0, STOPPING).await;
-    assert_eq!(status_at(regpass.address, "/v2/").await, "000", "nobody new comes in");
+    let refused = tokio::time::timeout(Duration::from_secs(2), status_at(regpass.address, "/v2/")).await;
+    assert_eq!(refused.expect("at once, and not at the end"), "000", "nobody new comes in");
     downloading.await.unwrap();
     assert_eq!(fs::read(target).unwrap().len(), 256 << 10);
     assert_eq!(regpass.daemon.ended().await.code(), Some(0));

@@ -1,7 +1,11 @@
 //! `/livez` and `/readyz`: about the process; a sick registry is told of, and changes nothing.
 
+use std::time::Duration;
+
 use http::Method;
-use serde_json::Value;
+use regpass::observe::reloads::Unusable;
+use serde_json::{Value, json};
+use tokio::time::advance;
 
 use super::{APP, Scene};
 use crate::harness::{Regpass, Reply, request, with};
@@ -135,4 +139,42 @@ async fn a_refused_configuration_is_told_and_does_not_make_it_unready() {
     let configuration = &scene.regpass.status().await["configuration"];
     assert_eq!((&configuration["refused"], &configuration["replaced"]), (&Value::Null, &1.into()));
     assert!(!scene.page().await.contains("was refused"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_cannot_be_used_is_told_with_what_becomes_of_it() {
+    let scene = Scene::new("", "").await;
+    let reloads = &scene.regpass.proxy.reloads;
+    let file = |kept| Unusable { key: "upload_key".into(), what: "/keys/<one> is empty".into(), kept };
+    assert_eq!(reloads.unusable(vec![file(false)]), [file(false)]);
+    let since = scene.regpass.status().await["configuration"]["troubles"][0]["since"].clone();
+    advance(Duration::from_secs(10)).await;
+    assert_eq!(reloads.unusable(vec![file(false)]), [], "no news");
+    for (kept, words) in [(false, "nothing was ever read from it"), (true, "what was last read from it stays in force")]
+    {
+        reloads.unusable(vec![file(kept)]);
+        let troubles = &scene.regpass.status().await["configuration"]["troubles"];
+        let expected = json!({ "key": "upload_key", "message": "/keys/<one> is empty", "kept": kept });
+        for (key, value) in expected.as_object().unwrap() {
+            assert_eq!(&troubles[0][key], value);
+        }
+        assert_eq!(troubles[0]["since"] == since, !kept, "when it came to be so");
+        let (status, text) = text(&scene.regpass.admin("/readyz").await);
+        assert_eq!(status, 200);
+        assert!(
+            text.starts_with(&format!("ok\na file cannot be used; {words}:\n  upload_key: /keys/<one> is empty\n")),
+            "{text}"
+        );
+        let page = scene.page().await;
+        assert!(page.contains("A file of the configuration cannot be used") && page.contains(words), "{page}");
+        assert!(page.contains("/keys/&lt;one&gt; is empty"), "{page}");
+        assert_eq!(scene.regpass.metric("regpass_config_good"), ["regpass_config_good 0"]);
+    }
+    // What is wrong with a newer configuration is another matter.
+    reloads.refused("1: no");
+    reloads.unusable(Vec::new());
+    assert_eq!(scene.regpass.metric("regpass_config_good"), ["regpass_config_good 0"]);
+    reloads.replaced();
+    assert_eq!(scene.regpass.metric("regpass_config_good"), ["regpass_config_good 1"]);
+    assert!(!scene.page().await.contains("cannot be used"));
 }

@@ -4,10 +4,14 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Request;
-use tokio::net::UnixStream;
+use regpass::net::listen::{Close, serve};
+use regpass::net::socket::{ListenAddress, Socket};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
 
 use super::network::{Served, exchange, through};
 use super::{Files, PASSWORD, SEEN, TAGS, assert_wants_login, basic, get};
@@ -144,3 +148,35 @@ async fn an_open_connection_outlives_a_mode_that_shuts_others_out() {
     assert_eq!((last.status.as_u16(), mode(&path)), (200, 0o600));
     fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
 }
+
+/// The kernel let them in already: to close the socket on them would be an error to most clients.
+#[tokio::test]
+async fn who_waits_at_a_socket_that_is_closed_is_still_served() {
+    let (_sim, _registry, regpass) = super::start("").await;
+    let files = Files::new();
+    let path = files.path("r.sock");
+    for address in [ListenAddress::Unix(path.clone()), ListenAddress::Tcp(([127, 0, 0, 1], 0).into())] {
+        let socket = Arc::new(Socket::bind(&address, 0o600).await.unwrap());
+        let mut waiting: Vec<Box<dyn AsyncReadWrite>> = Vec::new();
+        for _ in 0..20 {
+            let mut stream: Box<dyn AsyncReadWrite> = match socket.address().unwrap() {
+                ListenAddress::Unix(path) => Box::new(UnixStream::connect(path).await.unwrap()),
+                ListenAddress::Tcp(address) => Box::new(TcpStream::connect(address).await.unwrap()),
+            };
+            stream.write_all(b"GET /v2/ HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+            waiting.push(stream);
+        }
+        let (close, closing) = Close::new();
+        close.close();
+        serve(socket, regpass.handle(), closing).await;
+        for mut stream in waiting {
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\r\nconnection: close\r\n"), "{answer}");
+        }
+    }
+    assert!(!path.exists());
+}
+
+trait AsyncReadWrite: AsyncRead + AsyncWrite + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncReadWrite for S {}

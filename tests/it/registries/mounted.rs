@@ -198,7 +198,7 @@ async fn a_broken_version_leaves_the_last_good_one_in_force_and_is_told() {
     fs::remove_file(&data).unwrap();
     advance(SOON).await;
     world.pull(SECRET).await.assert(200, "cached", &[]);
-    assert_eq!(log.count("WARN", "the file is gone"), 1);
+    assert_eq!(log.count("WARN", "does not exist"), 1);
     symlink(target, &data).unwrap();
 
     world.volume.swap(&whole);

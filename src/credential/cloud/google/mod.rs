@@ -22,7 +22,7 @@ use super::leased::{Lender, Lent};
 use crate::base::secret::Secret;
 use crate::credential::environment::Environment;
 use crate::credential::watched::{Lacking, Watched};
-use crate::credential::{Credential, CredentialError, Wanted};
+use crate::credential::{Credential, CredentialError, Troubles, Wanted};
 
 #[derive(Debug)]
 pub(super) struct Google {
@@ -86,6 +86,13 @@ impl Lender for Google {
             Account::File(Revision(file)) => file.access_token(&self.surroundings).await,
             Account::Machine => metadata::access_token(&self.surroundings).await,
         }
+    }
+
+    fn troubles(&self) -> Troubles<'_> {
+        Box::pin(async {
+            let Some(Place { file, is_named }) = &self.file else { return Vec::new() };
+            file.trouble(*is_named).await.into_iter().collect()
+        })
     }
 }
 
