@@ -69,6 +69,12 @@ async fn it_is_live_and_pleasant_to_read() {
     {
         assert!(text.contains(told), "'{told}' is missing in:\n{text}");
     }
+    // It is over when it has been quiet for a while.
+    browser.until("document.querySelectorAll('#images tbody tr').length === 1").await;
+    let image = browser.run("return document.querySelector('#images tbody tr').innerText").await.to_string();
+    for told in ["ok", "pull docker.io/library/python:3.12", "1 token fetched"] {
+        assert!(image.contains(told), "'{told}' is missing in:\n{image}");
+    }
     assert_eq!(browser.run("return window.untouched").await, true, "it was not loaded again");
 
     looks(&browser).await;
@@ -133,6 +139,7 @@ async fn without_scripts(scene: &Scene, browser: &Browser, page: &str) {
     browser.open(page).await;
     let headline = browser.find("//h1").await;
     assert_eq!(headline, "All is well");
+    assert_eq!(browser.find("//*[@id='images']//span[@class='name']").await, "docker.io/library/python:3.12");
     assert!(browser.find("//p[@id='pulse']").await.starts_with("as of "));
     pull(scene, "tags/list").await;
     assert_eq!(browser.find("//span[@class='operation'][.='list tags']").await, "list tags");

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use regpass::observe::image::QUIET;
 use serde_json::Value;
 
 use super::{APP, Scene};
@@ -18,6 +19,7 @@ async fn every_field_is_documented_and_every_documented_field_is_there() {
     scene.corp.registry().inject(Fault::html(502));
     assert_eq!(scene.regpass.get("/v2/corp.example:5000/team/app/manifests/1").await.status, 502);
     scene.regpass.proxy.reloads.refused("1: no");
+    tokio::time::sleep(QUIET * 2).await;
     let mut found = BTreeSet::new();
     fields(&mut found, "", &scene.regpass.status().await);
     // A host that is gone is a scene of its own.
