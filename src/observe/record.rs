@@ -101,11 +101,15 @@ impl Record {
         self.label = Some(label.into());
     }
 
-    /// The request is understood, and may be done.
-    pub fn does(&mut self, operation: &Operation) {
+    /// The request is understood, whether or not it may be done.
+    pub fn means(&mut self, operation: &Operation) {
         self.operation = operation.as_str();
         self.repository = operation.repository().map(|name| name.as_str().into());
         self.reference = operation.reference().map(Into::into);
+    }
+
+    /// What it [`means`](Self::means) is going to be done.
+    pub fn does(&mut self, operation: &Operation) {
         let registry = self.registry.as_deref().unwrap_or_default();
         self.image = self.seen.images.begun(registry, operation, &self.method);
     }
