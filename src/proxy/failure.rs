@@ -72,7 +72,11 @@ impl Failure {
         }
         // The same for the same outage, whether it was met now or is remembered.
         let status = if error.is_timeout() { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::BAD_GATEWAY };
-        let blame = if step == Step::Redirect { Blame::Storage } else { Blame::Registry };
+        let blame = match step {
+            _ if error.is_of_proxy() => Blame::Configuration,
+            Step::Redirect => Blame::Storage,
+            _ => Blame::Registry,
+        };
         let failure =
             Self::new(status, ErrorCode::Unavailable, blame, step, format!("{what} cannot be reached: {error}"));
         match error {
@@ -116,7 +120,8 @@ impl Failure {
             }
             AuthError::TokenTransport { why, .. } => {
                 let status = if why.is_timeout() { StatusCode::GATEWAY_TIMEOUT } else { bad_gateway };
-                (status, ErrorCode::Unavailable, Blame::TokenService, Step::Token)
+                let blame = if why.is_of_proxy() { Blame::Configuration } else { Blame::TokenService };
+                (status, ErrorCode::Unavailable, blame, Step::Token)
             }
             AuthError::TokenStatus { .. } | AuthError::TokenReply { .. } | AuthError::TokenBody { .. } => {
                 (bad_gateway, ErrorCode::Unavailable, Blame::TokenService, Step::Token)
