@@ -45,7 +45,8 @@ impl Proxies {
             return Ok(None);
         }
         let no = either("NO_PROXY").map(|(list, _)| list).unwrap_or_default();
-        let entries = || no.split(',').map(str::trim);
+        // A star stands for what any name below the domain is without it.
+        let entries = || no.split(',').map(|entry| bare_domain(entry.trim()));
         let direct = entries().filter_map(with_port).collect();
         let hosts: Vec<&str> = entries().filter(|entry| with_port(entry).is_none()).collect();
         let matcher = Matcher::builder().https(https).http(http).all(all).no(hosts.join(",")).build();
@@ -97,6 +98,11 @@ fn checked(url: String) -> Result<String, &'static str> {
     }
 }
 
+/// `*.corp.example` as `.corp.example`, as Go programs read it.
+fn bare_domain(entry: &str) -> &str {
+    entry.strip_prefix('*').filter(|rest| rest.starts_with('.')).unwrap_or(entry)
+}
+
 /// `host:port`, but not an IPv6 address.
 fn with_port(entry: &str) -> Option<(Box<str>, u16)> {
     let (host, port) = entry.rsplit_once(':')?;
@@ -122,7 +128,11 @@ mod tests {
         let proxies = proxies(&[
             ("https_proxy", "http://user:secret@secure.example:3128"),
             ("HTTP_PROXY", "plain.example:8080"),
-            ("NO_PROXY", "direct.example,.corp.example, 10.0.0.0/8,ported.example:5000,[fd00::1]:5000"),
+            (
+                "NO_PROXY",
+                "direct.example,.corp.example, 10.0.0.0/8,ported.example:5000,[fd00::1]:5000,\
+              *.star.example,fd11::/16,fd22::7,[fd33::1]",
+            ),
         ]);
         let proxies = proxies.unwrap().unwrap();
         for (target, proxy) in [
@@ -139,6 +149,12 @@ mod tests {
             ("http://sub.ported.example:5000/", None),
             ("http://ported.example/", Some("plain.example")),
             ("http://[fd00::1]:5000/", None),
+            ("https://[fd00::1]/", Some("secure.example")),
+            ("https://r.star.example/", None),
+            ("https://[fd11::5]:5000/", None),
+            ("https://[fd22::7]/", None),
+            ("https://[fd22::8]/", Some("secure.example")),
+            ("https://[fd33::1]/", None),
             ("http://localhost:5000/", None),
             ("http://r.localhost:5000/", None),
             ("http://127.0.0.1:5000/", None),

@@ -124,7 +124,11 @@ mod tests {
             (&[(FOUR, Refuses), (SIX, Answers(5))], SIX, 5),
             // Also within a family, and however many there are.
             (&[(FOUR, Silent), ("10.0.0.2:443", Answers(5))], "10.0.0.2:443", 255),
-            (&[(SIX, Silent), ("[fd00::2]:443", Silent), (FOUR, Silent), ("10.0.0.2:443", Answers(5))], "10.0.0.2:443", 755),
+            (
+                &[(SIX, Silent), ("[fd00::2]:443", Silent), (FOUR, Silent), ("10.0.0.2:443", Answers(5))],
+                "10.0.0.2:443",
+                755,
+            ),
             // Slow is not dead: what was begun goes on.
             (&[(SIX, Answers(300)), (FOUR, Answers(900))], SIX, 300),
             (&[(SIX, Answers(300)), (FOUR, Refuses)], SIX, 300),

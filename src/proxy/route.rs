@@ -129,12 +129,7 @@ impl Routes {
     }
 
     /// Takes a request for the API apart: which registry it names, and what of it is for that one.
-    pub fn place(
-        &self,
-        front: &Front,
-        addressed: Option<&Addressed>,
-        head: &request::Parts,
-    ) -> Result<Place, Failure> {
+    pub fn place(&self, front: &Front, addressed: Option<&Addressed>, head: &request::Parts) -> Result<Place, Failure> {
         let (path, query) = without_joint(&head.uri);
         let path = ApiPath::parse(path).map_err(not_api)?;
         let mut query = Query::parse(query);
