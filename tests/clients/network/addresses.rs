@@ -33,8 +33,7 @@ const NAMES: [(&str, &[&str]); 4] = [
 ];
 
 /// Puts 10.9.9.9 before all others.
-const ORDER: &str =
-    "precedence ::/0 40\nprecedence ::ffff:0:0/96 10\nprecedence ::ffff:10.9.9.9/128 100\n";
+const ORDER: &str = "precedence ::/0 40\nprecedence ::ffff:0:0/96 10\nprecedence ::ffff:10.9.9.9/128 100\n";
 
 #[tokio::test]
 async fn a_silent_address_of_several_fails_no_request() {
