@@ -48,6 +48,11 @@ impl Failure {
         self
     }
 
+    /// Whether it is the registry's word that there is no such thing.
+    pub fn is_absence(&self) -> bool {
+        (self.status, self.blame, self.step) == (StatusCode::NOT_FOUND, Blame::Client, Step::Registry)
+    }
+
     /// The error envelope of the distribution specification, with `detail` naming registry, step and whose fault.
     pub fn response(&self, registry: Option<&str>) -> Response<StreamBody> {
         let mut detail = json!({ "registry": registry, "step": self.step.as_str(), "blame": self.blame.as_str() });

@@ -55,10 +55,12 @@ pub async fn handle(proxy: Arc<Proxy>, front: Arc<Front>, request: Request<Incom
         }
         Err(failure) => {
             record.status = Some(failure.status);
-            record.blame = Some(failure.blame);
-            record.step = Some(failure.step);
-            record.error = Some(failure.message.as_str().into());
             record.finished = true;
+            if !(record.is_probe && failure.is_absence()) {
+                record.blame = Some(failure.blame);
+                record.step = Some(failure.step);
+                record.error = Some(failure.message.as_str().into());
+            }
             failure.response(record.registry.as_deref())
         }
     };

@@ -82,6 +82,22 @@ async fn a_pull_that_failed_says_why_and_what_to_do() {
     }
 }
 
+/// Every push asks first which blobs are there: nobody has to look at that among the errors.
+#[tokio::test(start_paused = true)]
+async fn a_blob_that_is_not_there_yet_is_no_failure_of_a_push() {
+    let scene = Scene::new("", "").await;
+    let absent = format!("/v2/docker.io/team/app/blobs/sha256:{}", "d".repeat(64));
+    assert_eq!(scene.regpass.head(&absent).await.status, 404);
+    let status = scene.regpass.status().await;
+    assert_eq!((&status["errors"], &status["totals"]["failed"]), (&json!([]), &json!(0)));
+    assert_eq!((&status["requests"][0]["status"], &status["requests"][0]["failure"]), (&json!(404), &Value::Null));
+    let counted = scene.regpass.metric("regpass_requests_total{");
+    assert!(counted.iter().any(|line| line.contains("status=\"404\",blame=\"\"")), "{counted:#?}");
+    // Who wants it gets none, and that is one.
+    assert_eq!(scene.regpass.get(&absent).await.status, 404);
+    assert_eq!(scene.regpass.status().await["totals"]["failed"], 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn as_many_are_told_as_there_is_room_for_and_the_older_ones_are_folded_away() {
     let scene = Scene::new("", "").await;
