@@ -45,8 +45,7 @@ impl Proxies {
             return Ok(None);
         }
         let no = either("NO_PROXY").map(|(list, _)| list).unwrap_or_default();
-        // A star stands for what any name below the domain is without it.
-        let entries = || no.split(',').map(|entry| bare_domain(entry.trim()));
+        let entries = || no.split(',').map(|entry| bare_entry(entry.trim()));
         let direct = entries().filter_map(with_port).collect();
         let hosts: Vec<&str> = entries().filter(|entry| with_port(entry).is_none()).collect();
         let matcher = Matcher::builder().https(https).http(http).all(all).no(hosts.join(",")).build();
@@ -98,9 +97,10 @@ fn checked(url: String) -> Result<String, &'static str> {
     }
 }
 
-/// `*.corp.example` as `.corp.example`, as Go programs read it.
-fn bare_domain(entry: &str) -> &str {
-    entry.strip_prefix('*').filter(|rest| rest.starts_with('.')).unwrap_or(entry)
+/// `*.corp.example` as `.corp.example`, which Go programs take as well, and `[fd00::1]` as `fd00::1`.
+fn bare_entry(entry: &str) -> &str {
+    let below = entry.strip_prefix('*').filter(|rest| rest.starts_with('.'));
+    below.or_else(|| entry.strip_prefix('[')?.strip_suffix(']')).unwrap_or(entry)
 }
 
 /// `host:port`, but not an IPv6 address.
