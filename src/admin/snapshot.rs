@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::registry;
-use super::status::{Configuration, Failure, FileTrouble, Listener, Refused, Request, Status, Totals};
+use super::status::{Configuration, Failure, FileTrouble, Image, Listener, Refused, Request, Status, Totals};
+use crate::observe::image::{Outcome, Summary};
 use crate::observe::recent::{self, Finished};
 use crate::observe::reloads::{Trouble, Unusable};
 use crate::proxy::Proxy;
@@ -38,6 +39,7 @@ pub fn of(proxy: &Proxy) -> Status {
             tokens_held: held.len(),
         },
         registries: registries.iter().map(|registry| registry::of(registry, &proxy.seen, &held, &stale)).collect(),
+        images: proxy.seen.images.last().into_iter().map(image).collect(),
         requests: proxy.seen.recent.requests().into_iter().map(request).collect(),
         errors: proxy.seen.recent.failures().into_iter().map(request).collect(),
     }
@@ -60,6 +62,29 @@ pub fn configuration(proxy: &Proxy) -> Configuration {
 
 fn trouble(Trouble { since, file: Unusable { key, what, kept } }: Trouble) -> FileTrouble {
     FileTrouble { since: seconds(since), key: key.into(), message: what.into(), kept }
+}
+
+fn image(summary: Summary) -> Image {
+    Image {
+        number: summary.number,
+        at: seconds(summary.at),
+        image: summary.image,
+        digest: summary.digest.map(Into::into),
+        direction: summary.direction.as_str(),
+        outcome: summary.outcome.as_str(),
+        manifests: summary.manifests,
+        blobs: summary.blobs,
+        bytes: summary.bytes,
+        requests: summary.requests,
+        token_fetches: summary.token_fetches,
+        auth_ms: milliseconds(summary.auth),
+        total_ms: milliseconds(summary.time),
+        other_tags: summary.other_tags,
+        failure: match &summary.outcome {
+            Outcome::Failed(why) => Some(failure(why)),
+            Outcome::Ok | Outcome::Unfinished => None,
+        },
+    }
 }
 
 fn request(finished: Finished) -> Request {

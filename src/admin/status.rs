@@ -19,6 +19,7 @@ pub struct Status {
     pub configuration: Configuration,
     pub totals: Totals,
     pub registries: Vec<Registry>,
+    pub images: Vec<Image>,
     pub requests: Vec<Request>,
     pub errors: Vec<Request>,
 }
@@ -179,6 +180,26 @@ pub struct Token {
     pub expires_in_seconds: f64,
     pub lifetime_seconds: f64,
     pub uses: u64,
+}
+
+/// A pull or a push that is over, of whatever requests the client made for it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Image {
+    pub number: u64,
+    pub at: f64,
+    pub image: String,
+    pub digest: Option<String>,
+    pub direction: &'static str,
+    pub outcome: &'static str,
+    pub manifests: usize,
+    pub blobs: usize,
+    pub bytes: u64,
+    pub requests: u32,
+    pub token_fetches: u32,
+    pub auth_ms: f64,
+    pub total_ms: f64,
+    pub other_tags: usize,
+    pub failure: Option<Failure>,
 }
 
 #[derive(Clone, Debug, Serialize)]

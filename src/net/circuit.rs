@@ -17,9 +17,10 @@ pub(super) struct Circuits(DashMap<Origin, Mutex<Circuit>>);
 #[derive(Debug, Default)]
 struct Circuit {
     failures: u32,
-    /// What the last failure was, in words, and whether a deadline passed.
+    /// What the last failure was, in words, whether a deadline passed, and whether a proxy is to blame.
     last: Box<str>,
     timed_out: bool,
+    by_proxy: bool,
     /// When open: until then nobody tries, and after it one at a time does.
     retry_at: Option<Instant>,
 }
@@ -56,6 +57,7 @@ impl Circuits {
             Some(at) if now < at => Err(TransportError::CircuitOpen {
                 last: circuit.last.clone(),
                 timed_out: circuit.timed_out,
+                by_proxy: circuit.by_proxy,
                 failures: circuit.failures,
                 wait: at - now,
             }),
@@ -80,6 +82,7 @@ impl Circuits {
         circuit.failures = circuit.failures.saturating_add(1);
         circuit.last = why.to_string().into();
         circuit.timed_out = why.is_timeout();
+        circuit.by_proxy = why.is_of_proxy();
         if circuit.failures >= TOLERATED {
             circuit.retry_at = Some(Instant::now() + pause(circuit.failures));
         }

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::address::AddressRefused;
 use super::client::ConnectTimedOut;
-use super::dial::NameLookup;
-use super::proxies::ProxyFailed;
+use super::direct::NameLookup;
 use super::spool::{ClientFault, Spent};
+use super::tunnel::ProxyFailed;
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -21,7 +21,7 @@ pub enum TransportError {
     Broken(#[source] BoxError),
     /// Nobody asked, because of what came of it the last times.
     #[error("{last} ({failures} times in a row; the next try is in {} s)", wait.as_secs().max(1))]
-    CircuitOpen { last: Box<str>, timed_out: bool, failures: u32, wait: Duration },
+    CircuitOpen { last: Box<str>, timed_out: bool, by_proxy: bool, failures: u32, wait: Duration },
     #[error("it does not accept connections ({0})")]
     Connect(String),
     #[error("no connection within {} s", .0.as_secs())]
@@ -32,8 +32,8 @@ pub enum TransportError {
     HeadTimeout(Duration),
     #[error("its name cannot be resolved")]
     NameLookup,
-    #[error("{why}")]
-    Proxy { why: String, is_away: bool },
+    #[error("{0}")]
+    Proxy(ProxyFailed),
     #[error("{0}")]
     Spent(#[from] Spent),
     #[error("{0}")]
@@ -43,14 +43,15 @@ pub enum TransportError {
 impl TransportError {
     /// Reads hyper's error chain.
     pub(super) fn from_hyper(error: hyper_util::client::legacy::Error, connect_limit: Duration) -> Self {
+        // Before everything else: what it met is inside.
+        if let Some(failed) = cause::<ProxyFailed>(&error) {
+            return Self::Proxy(failed.clone());
+        }
         if let Some(refused) = cause::<AddressRefused>(&error) {
             return Self::AddressRefused(*refused);
         }
         if cause::<ConnectTimedOut>(&error).is_some() {
             return Self::ConnectTimeout(connect_limit);
-        }
-        if let Some(failed) = cause::<ProxyFailed>(&error) {
-            return Self::Proxy { why: failed.to_string(), is_away: failed.is_away };
         }
         if cause::<NameLookup>(&error).is_some() {
             return Self::NameLookup;
@@ -69,14 +70,27 @@ impl TransportError {
     pub fn is_outage(&self) -> bool {
         match self {
             Self::Connect(_) | Self::ConnectTimeout(_) | Self::HeadTimeout(_) | Self::NameLookup => true,
-            Self::Proxy { is_away, .. } => *is_away,
+            Self::Proxy(failed) => failed.why.is_outage(),
             _ => false,
         }
     }
 
     /// Whether a deadline passed, now or the last time.
     pub fn is_timeout(&self) -> bool {
-        matches!(self, Self::ConnectTimeout(_) | Self::HeadTimeout(_) | Self::CircuitOpen { timed_out: true, .. })
+        match self {
+            Self::ConnectTimeout(_) | Self::HeadTimeout(_) | Self::CircuitOpen { timed_out: true, .. } => true,
+            Self::Proxy(failed) => failed.why.is_timeout(),
+            _ => false,
+        }
+    }
+
+    /// Whether it is a proxy's fault, or that of the variable that names it, now or the last time.
+    pub fn is_of_proxy(&self) -> bool {
+        match self {
+            Self::CircuitOpen { by_proxy, .. } => *by_proxy,
+            Self::Proxy(failed) => failed.why.is_its_own(),
+            _ => false,
+        }
     }
 }
 
@@ -98,7 +112,7 @@ pub(super) fn is_stale_connection(error: &hyper_util::client::legacy::Error) -> 
 }
 
 /// The first error of type `T` on the way down from `error`. An `io::Error` hides what it wraps from `source()`.
-fn cause<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+pub(super) fn cause<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     let mut next = Some(error);
     while let Some(current) = next {
         if let Some(found) = current.downcast_ref::<T>() {

@@ -7,15 +7,10 @@ use std::sync::OnceLock;
 
 use http::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tower_service::Service;
 
-use super::dial::port_of;
-use super::error::BoxError;
+use super::dial::{bare_host, port_of};
+use super::direct::Direct;
 use super::tls::TlsFiles;
 
 /// Which proxy leads to which host.
@@ -23,8 +18,8 @@ pub struct Proxies {
     matcher: Matcher,
     /// Hosts of `NO_PROXY` with a port, which the matcher knows nothing of.
     direct: Vec<(Box<str>, u16)>,
-    /// The way to proxies that speak TLS themselves, made on first use.
-    over_tls: OnceLock<Result<HttpsConnector<HttpConnector>, String>>,
+    /// Made on first use.
+    over_tls: OnceLock<Result<HttpsConnector<Direct>, String>>,
 }
 
 /// A variable that names no proxy.
@@ -33,20 +28,6 @@ pub struct BadProxy {
     pub variable: String,
     pub why: &'static str,
 }
-
-/// A proxy that did not connect.
-#[derive(Debug, thiserror::Error)]
-#[error("the proxy {proxy} did not connect to it: {why}")]
-pub struct ProxyFailed {
-    /// Host and port, without the login.
-    proxy: String,
-    why: String,
-    /// Whether the proxy itself could not be reached, as opposed to refused.
-    pub(super) is_away: bool,
-}
-
-pub(super) trait Tunnelled: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Tunnelled for T {}
 
 impl Proxies {
     /// What the variables say; `None` where they say nothing.
@@ -64,7 +45,7 @@ impl Proxies {
             return Ok(None);
         }
         let no = either("NO_PROXY").map(|(list, _)| list).unwrap_or_default();
-        let entries = || no.split(',').map(str::trim);
+        let entries = || no.split(',').map(|entry| bare_entry(entry.trim()));
         let direct = entries().filter_map(with_port).collect();
         let hosts: Vec<&str> = entries().filter(|entry| with_port(entry).is_none()).collect();
         let matcher = Matcher::builder().https(https).http(http).all(all).no(hosts.join(",")).build();
@@ -73,7 +54,7 @@ impl Proxies {
 
     /// The proxy that leads to `target`; this machine needs none.
     pub(super) fn towards(&self, target: &Uri) -> Option<Intercept> {
-        let host = target.host()?.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+        let host = bare_host(target).to_ascii_lowercase();
         let port = port_of(target);
         let is_here = host == "localhost"
             || host.ends_with(".localhost")
@@ -85,53 +66,12 @@ impl Proxies {
         self.matcher.intercept(target)
     }
 
-    /// A connection to `target` through `proxy`: by CONNECT, or by SOCKS where the proxy looks names up.
-    pub(super) async fn through(&self, proxy: &Intercept, target: Uri) -> Result<Box<dyn Tunnelled>, ProxyFailed> {
-        let uri = proxy.uri().clone();
-        let name = uri.authority().map_or("", |authority| authority.as_str());
-        let name = name.rsplit_once('@').map_or(name, |(_, rest)| rest).to_owned();
-        let target = with_written_port(&target).unwrap_or(target);
-        let failed = |error: BoxError| ProxyFailed {
-            is_away: error.source().is_some(),
-            why: words(&*error),
-            proxy: name.clone(),
-        };
-        let mut plain = HttpConnector::new();
-        plain.enforce_http(false);
-        plain.set_nodelay(true);
-        match uri.scheme_str() {
-            Some("http") => {
-                let mut tunnel = Tunnel::new(uri, plain);
-                if let Some(login) = proxy.basic_auth() {
-                    tunnel = tunnel.with_auth(login.clone());
-                }
-                let stream = tunnel.call(target).await.map_err(|error| failed(error.into()))?;
-                Ok(Box::new(stream.into_inner()))
-            }
-            Some("https") => {
-                let over_tls = self.over_tls(plain).map_err(|error| failed(error.into()))?;
-                let mut tunnel = Tunnel::new(uri, over_tls);
-                if let Some(login) = proxy.basic_auth() {
-                    tunnel = tunnel.with_auth(login.clone());
-                }
-                let stream = tunnel.call(target).await.map_err(|error| failed(error.into()))?;
-                Ok(Box::new(TokioIo::new(stream)))
-            }
-            _ => {
-                let mut socks = SocksV5::new(uri, plain).local_dns(false);
-                if let Some((user, password)) = proxy.raw_auth() {
-                    socks = socks.with_auth(user.to_owned(), password.to_owned());
-                }
-                let stream = socks.call(target).await.map_err(|error| failed(error.into()))?;
-                Ok(Box::new(stream.into_inner()))
-            }
-        }
-    }
-
-    fn over_tls(&self, plain: HttpConnector) -> Result<HttpsConnector<HttpConnector>, String> {
+    /// The way to proxies that speak TLS themselves.
+    pub(super) fn over_tls(&self) -> Result<HttpsConnector<Direct>, String> {
         let made = self.over_tls.get_or_init(|| {
             let tls = TlsFiles::default().client_config(false).map_err(|error| error.to_string())?;
-            Ok(HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1().wrap_connector(plain))
+            let builder = HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1();
+            Ok(builder.wrap_connector(Direct::default()))
         });
         made.clone()
     }
@@ -141,14 +81,6 @@ impl fmt::Debug for Proxies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Proxies")
     }
-}
-
-/// The library takes 443 for every port that is not written.
-fn with_written_port(target: &Uri) -> Option<Uri> {
-    let authority = format!("{}:{}", target.host()?, port_of(target));
-    let mut parts = target.clone().into_parts();
-    parts.authority = Some(authority.parse().ok()?);
-    Uri::from_parts(parts).ok()
 }
 
 /// A proxy's URL with its scheme written out, or why it is none. Nothing of it is repeated: it may hold a password.
@@ -165,6 +97,12 @@ fn checked(url: String) -> Result<String, &'static str> {
     }
 }
 
+/// `*.corp.example` as `.corp.example`, which Go programs take as well, and `[fd00::1]` as `fd00::1`.
+fn bare_entry(entry: &str) -> &str {
+    let below = entry.strip_prefix('*').filter(|rest| rest.starts_with('.'));
+    below.or_else(|| entry.strip_prefix('[')?.strip_suffix(']')).unwrap_or(entry)
+}
+
 /// `host:port`, but not an IPv6 address.
 fn with_port(entry: &str) -> Option<(Box<str>, u16)> {
     let (host, port) = entry.rsplit_once(':')?;
@@ -175,18 +113,6 @@ fn with_port(entry: &str) -> Option<(Box<str>, u16)> {
 
 fn is_below(host: &str, name: &str) -> bool {
     host.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-}
-
-/// What the library says, for people.
-fn words(error: &(dyn std::error::Error + 'static)) -> String {
-    let said = error.to_string();
-    match said.as_str() {
-        "tunnel error: proxy authorization required" => {
-            "it wants a login (407); write user:password@ in front of its host in the variable".to_owned()
-        }
-        "tunnel error: unsuccessful" => "it refused; it may allow other hosts or ports only".to_owned(),
-        _ => error.source().map_or(said, ToString::to_string),
-    }
 }
 
 #[cfg(test)]
@@ -202,7 +128,11 @@ mod tests {
         let proxies = proxies(&[
             ("https_proxy", "http://user:secret@secure.example:3128"),
             ("HTTP_PROXY", "plain.example:8080"),
-            ("NO_PROXY", "direct.example,.corp.example, 10.0.0.0/8,ported.example:5000,[fd00::1]:5000"),
+            (
+                "NO_PROXY",
+                "direct.example,.corp.example, 10.0.0.0/8,ported.example:5000,[fd00::1]:5000,\
+              *.star.example,fd11::/16,fd22::7,[fd33::1]",
+            ),
         ]);
         let proxies = proxies.unwrap().unwrap();
         for (target, proxy) in [
@@ -219,6 +149,12 @@ mod tests {
             ("http://sub.ported.example:5000/", None),
             ("http://ported.example/", Some("plain.example")),
             ("http://[fd00::1]:5000/", None),
+            ("https://[fd00::1]/", Some("secure.example")),
+            ("https://r.star.example/", None),
+            ("https://[fd11::5]:5000/", None),
+            ("https://[fd22::7]/", None),
+            ("https://[fd22::8]/", Some("secure.example")),
+            ("https://[fd33::1]/", None),
             ("http://localhost:5000/", None),
             ("http://r.localhost:5000/", None),
             ("http://127.0.0.1:5000/", None),

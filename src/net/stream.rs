@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
-use super::proxies::Tunnelled;
+use super::tunnel::Tunnelled;
 
 pub(super) enum Stream {
     Tcp(TcpStream),

@@ -11,7 +11,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -145,14 +145,32 @@ pub(super) fn describe(error: &rustls::Error) -> String {
         rustls::Error::InvalidCertificate(CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }) => {
             "its certificate is for another name".to_owned()
         }
-        rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRequired) => {
+        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
             "it asks for a client certificate; set 'client_certificate' of the registry".to_owned()
+        }
+        // What servers say of a certificate that they did not get, or do not take (Go before 1.21: bad_certificate).
+        rustls::Error::AlertReceived(alert) if is_about_our_certificate(*alert) => {
+            format!("it wants a client certificate, or another one ({alert:?}); see 'client_certificate' of the registry")
         }
         rustls::Error::InvalidMessage(_) => {
             "it does not speak TLS on this port; for a plain http registry set its 'url' to http://…".to_owned()
         }
         other => format!("TLS failed: {other}"),
     }
+}
+
+fn is_about_our_certificate(alert: AlertDescription) -> bool {
+    use AlertDescription as Alert;
+    let of_certificates = [
+        Alert::BadCertificate,
+        Alert::UnsupportedCertificate,
+        Alert::CertificateRevoked,
+        Alert::CertificateExpired,
+        Alert::CertificateUnknown,
+        Alert::UnknownCA,
+        Alert::AccessDenied,
+    ];
+    of_certificates.contains(&alert)
 }
 
 /// The verdict of `webpki`, except that a configured certificate is believed even when it is an authority serving itself:

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tracing::info;
 
 use super::blame::{Blame, Step};
-use super::image::{Extra, Place};
+use super::image::{Extra, Part, Place};
 use super::metrics::Metrics;
 use super::recent::{Failure, Finished, Time};
 use super::seen::Seen;
@@ -33,6 +33,8 @@ pub struct Record {
     pub reference: Option<Box<str>>,
     /// Its place in the pull or push of an image.
     image: Option<Place>,
+    /// Whether it only asks if a blob is there, as clients do before they send it: that it is not is no failure.
+    pub is_probe: bool,
     /// `Docker-Content-Digest` of a manifest.
     pub digest: Option<Box<str>>,
     pub grant: &'static str,
@@ -76,6 +78,7 @@ impl Record {
             repository: None,
             reference: None,
             image: None,
+            is_probe: false,
             digest: None,
             grant: "none",
             token_fetches: 0,
@@ -101,11 +104,16 @@ impl Record {
         self.label = Some(label.into());
     }
 
-    /// The request is understood, and may be done.
-    pub fn does(&mut self, operation: &Operation) {
+    /// The request is understood, whether or not it may be done.
+    pub fn means(&mut self, operation: &Operation) {
         self.operation = operation.as_str();
         self.repository = operation.repository().map(|name| name.as_str().into());
         self.reference = operation.reference().map(Into::into);
+    }
+
+    /// What it [`means`](Self::means) is going to be done.
+    pub fn does(&mut self, operation: &Operation) {
+        self.is_probe = Part::of(operation, &self.method) == Some(Part::Probe);
         let registry = self.registry.as_deref().unwrap_or_default();
         self.image = self.seen.images.begun(registry, operation, &self.method);
     }

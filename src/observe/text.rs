@@ -72,13 +72,13 @@ impl Fields {
         if !reference.is_empty() {
             _ = write!(what, "{}{reference}", if reference.contains(':') { '@' } else { ':' });
         }
-        write!(out, " {method:<6} {operation:<15} {what:<40}")
+        write!(out, " {method:<6} {operation:<17} {what:<40}")
     }
 
     fn image(&mut self, out: &mut Writer<'_>, colour: bool) -> fmt::Result {
         let (direction, outcome, image) = (self.take("direction"), self.take("outcome"), self.take("image"));
         write!(out, " img {direction:<6} ")?;
-        paint(out, if outcome == "ok" { GREEN } else { RED }, colour, &format!("{outcome:<15}"))?;
+        paint(out, if outcome == "ok" { GREEN } else { RED }, colour, &format!("{outcome:<17}"))?;
         write!(out, " {image:<40}")
     }
 }

@@ -11,6 +11,7 @@ use super::route::Routed;
 use crate::auth::ask::Ask;
 use crate::auth::scopes::{self, Lacking, Requirements};
 use crate::observe::blame::{Blame, Step};
+use crate::observe::record::Record;
 use crate::oci::error::ErrorCode;
 use crate::oci::operation::{Access, NotOci, Operation, Start};
 use crate::oci::query::Query;
@@ -40,10 +41,12 @@ impl Call {
     }
 }
 
-/// Recognises the operation and checks it against grammar, registry and configuration, in this order.
-pub fn classify(routed: Routed, method: &Method) -> Result<Call, Failure> {
+/// Recognises the operation and checks it against grammar, registry and configuration, in this order. What is refused
+/// is recorded by its name all the same.
+pub fn classify(routed: Routed, method: &Method, record: &mut Record) -> Result<Call, Failure> {
     let upstream = routed.upstream.clone();
     let (operation, query) = recognise(&routed, method)?;
+    record.means(&operation);
     let required = requirements(&upstream, &operation)?;
     check_permission(&routed, &operation)?;
     let query = upstream_query(query, &operation)?;

@@ -48,6 +48,11 @@ impl Failure {
         self
     }
 
+    /// Whether it is the registry's word that there is no such thing.
+    pub fn is_absence(&self) -> bool {
+        (self.status, self.blame, self.step) == (StatusCode::NOT_FOUND, Blame::Client, Step::Registry)
+    }
+
     /// The error envelope of the distribution specification, with `detail` naming registry, step and whose fault.
     pub fn response(&self, registry: Option<&str>) -> Response<StreamBody> {
         let mut detail = json!({ "registry": registry, "step": self.step.as_str(), "blame": self.blame.as_str() });
@@ -72,7 +77,11 @@ impl Failure {
         }
         // The same for the same outage, whether it was met now or is remembered.
         let status = if error.is_timeout() { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::BAD_GATEWAY };
-        let blame = if step == Step::Redirect { Blame::Storage } else { Blame::Registry };
+        let blame = match step {
+            _ if error.is_of_proxy() => Blame::Configuration,
+            Step::Redirect => Blame::Storage,
+            _ => Blame::Registry,
+        };
         let failure =
             Self::new(status, ErrorCode::Unavailable, blame, step, format!("{what} cannot be reached: {error}"));
         match error {
@@ -116,7 +125,8 @@ impl Failure {
             }
             AuthError::TokenTransport { why, .. } => {
                 let status = if why.is_timeout() { StatusCode::GATEWAY_TIMEOUT } else { bad_gateway };
-                (status, ErrorCode::Unavailable, Blame::TokenService, Step::Token)
+                let blame = if why.is_of_proxy() { Blame::Configuration } else { Blame::TokenService };
+                (status, ErrorCode::Unavailable, blame, Step::Token)
             }
             AuthError::TokenStatus { .. } | AuthError::TokenReply { .. } | AuthError::TokenBody { .. } => {
                 (bad_gateway, ErrorCode::Unavailable, Blame::TokenService, Step::Token)

@@ -55,10 +55,12 @@ pub async fn handle(proxy: Arc<Proxy>, front: Arc<Front>, request: Request<Incom
         }
         Err(failure) => {
             record.status = Some(failure.status);
-            record.blame = Some(failure.blame);
-            record.step = Some(failure.step);
-            record.error = Some(failure.message.as_str().into());
             record.finished = true;
+            if !(record.is_probe && failure.is_absence()) {
+                record.blame = Some(failure.blame);
+                record.step = Some(failure.step);
+                record.error = Some(failure.message.as_str().into());
+            }
             failure.response(record.registry.as_deref())
         }
     };
@@ -88,9 +90,10 @@ async fn serve(
     if head.uri.path() == "/" {
         return answer::root(head, routes.status_page.as_deref()).map(Reply::Ready);
     }
-    let found = routes.route(front, addressed.as_ref(), head, client)?;
+    let place = routes.place(front, addressed.as_ref(), head)?;
+    let found = routes.find(&place).inspect_err(|_| place.tell(&head.method, record))?;
     record.is_for(found.upstream.host.as_str(), &found.upstream.label);
-    let call = known(proxy, found, &head.method).await?;
+    let call = known(proxy, place.at(found, client), &head.method, record).await?;
     record.does(&call.operation);
     if call.operation == Operation::Ping {
         return Ok(Reply::Ready(answer::ping()));
@@ -123,14 +126,14 @@ async fn serve(
 
 /// The call, understood as the kind of registry wants it: who deletes at one whose kind is not known, or lists its
 /// repositories, asks it first.
-async fn known(proxy: &Proxy, routed: Routed, method: &Method) -> Result<Call, Failure> {
-    let call = classify(routed.clone(), method)?;
+async fn known(proxy: &Proxy, routed: Routed, method: &Method, record: &mut Record) -> Result<Call, Failure> {
+    let call = classify(routed.clone(), method, record)?;
     let depends = call.operation.access() == Access::Delete || call.operation == Operation::ListRepositories;
     if !depends || !routed.upstream.is_strange() {
         return Ok(call);
     }
     proxy.authorizer.greet(&call.ask).await.map_err(|error| Failure::auth(&error, call.registry()))?;
-    classify(routed, method)
+    classify(routed, method, record)
 }
 
 /// Asks the registry and follows where it leads. A signed URL that turns out to be over sends us back to the registry

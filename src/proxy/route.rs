@@ -7,15 +7,17 @@ use std::sync::Arc;
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
-use http::{StatusCode, Uri, request};
+use http::{Method, StatusCode, Uri, request};
 
 use super::admit::{Addressed, Front};
 use super::failure::Failure;
 use crate::base::client_name::ClientName;
 use crate::base::host::{HostPattern, RegistryHost};
 use crate::observe::blame::{Blame, Step};
+use crate::observe::record::Record;
 use crate::oci::error::ErrorCode;
 use crate::oci::name::RepositoryName;
+use crate::oci::operation::Operation;
 use crate::oci::path::{ApiPath, NotApi};
 use crate::oci::query::Query;
 use crate::profile;
@@ -49,6 +51,31 @@ pub struct Routes {
     pub status_page: Option<Box<str>>,
     build: Box<Build>,
     registries: DashMap<RegistryHost, Configured>,
+}
+
+/// A request taken apart, whether or not there is such a registry.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Or what is no registry's name.
+    name: Result<RegistryHost, Box<str>>,
+    path: ApiPath,
+    query: Query,
+    outside: Outside,
+}
+
+impl Place {
+    /// With its registry, and whose request it is.
+    pub fn at(self, registry: Configured, client: Option<ClientName>) -> Routed {
+        let Self { path, query, outside, .. } = self;
+        Routed { upstream: registry.upstream, terms: registry.terms, client, path, query, outside }
+    }
+
+    /// Records what was asked of a registry that is not there.
+    pub fn tell(&self, method: &Method, record: &mut Record) {
+        if let Ok(operation) = Operation::parse(method, &self.path, &self.query, &|name| name) {
+            record.means(&operation);
+        }
+    }
 }
 
 /// A request whose registry is known.
@@ -101,14 +128,8 @@ impl Routes {
         }
     }
 
-    /// Finds the registry of a request for the API.
-    pub fn route(
-        &self,
-        front: &Front,
-        addressed: Option<&Addressed>,
-        head: &request::Parts,
-        client: Option<ClientName>,
-    ) -> Result<Routed, Failure> {
+    /// Takes a request for the API apart: which registry it names, and what of it is for that one.
+    pub fn place(&self, front: &Front, addressed: Option<&Addressed>, head: &request::Parts) -> Result<Place, Failure> {
         let (path, query) = without_joint(&head.uri);
         let path = ApiPath::parse(path).map_err(not_api)?;
         let mut query = Query::parse(query);
@@ -119,25 +140,27 @@ impl Routes {
             query.keep_first(key);
         }
         let outside = Outside { prefix: None, ns: raw_ns };
-        let (registry, path, outside, by_path) = if let Some(pinned) = &front.pinned {
-            (pinned.clone(), path, outside, false)
+        let (name, path, outside, by_path) = if let Some(pinned) = &front.pinned {
+            (Ok(pinned.clone()), path, outside, false)
         } else if let Some(ns) = ns {
-            (self.named(&ns)?, path, outside, false)
-        } else if let Some(registry) =
-            addressed.map(|addressed| self.by_host(front, &addressed.name)).transpose()?.flatten()
-        {
-            (registry, path, outside, false)
-        } else if let Some(registry) = path.first().map(|first| self.by_component(first)).transpose()?.flatten() {
+            (self.named(&ns), path, outside, false)
+        } else if let Some(name) = addressed.and_then(|addressed| self.by_host(front, &addressed.name).transpose()) {
+            (name, path, outside, false)
+        } else if let Some(name) = path.first().and_then(|first| self.by_component(first).transpose()) {
             let prefix = path.first().map(Into::into);
-            (registry, path.without_first(), Outside { prefix, ..outside }, true)
+            (name, path.without_first(), Outside { prefix, ..outside }, true)
         } else {
-            (self.default_registry.clone(), path, outside, true)
+            (Ok(self.default_registry.clone()), path, outside, true)
         };
-        if by_path {
-            self.place_source(&mut query, &registry);
+        if let (Ok(registry), true) = (&name, by_path) {
+            self.place_source(&mut query, registry);
         }
-        let Configured { upstream, terms } = self.registry(&registry)?;
-        Ok(Routed { upstream, terms, client, path, query, outside })
+        Ok(Place { name, path, query, outside })
+    }
+
+    /// The registry that a request names.
+    pub fn find(&self, place: &Place) -> Result<Configured, Failure> {
+        place.name.as_ref().map_err(|name| unknown(name)).and_then(|name| self.registry(name))
     }
 
     pub fn is_virtual_host(&self, name: &str) -> bool {
@@ -198,7 +221,7 @@ impl Routes {
     }
 
     /// A virtual host of the configuration, or `<registry or alias>.localhost`; the listener's own names mean none.
-    fn by_host(&self, front: &Front, name: &str) -> Result<Option<RegistryHost>, Failure> {
+    fn by_host(&self, front: &Front, name: &str) -> Result<Option<RegistryHost>, Box<str>> {
         if let Some(registry) = self.virtual_hosts.get(name) {
             return Ok(Some(registry.clone()));
         }
@@ -212,7 +235,7 @@ impl Routes {
         }
     }
 
-    fn by_component(&self, component: &str) -> Result<Option<RegistryHost>, Failure> {
+    fn by_component(&self, component: &str) -> Result<Option<RegistryHost>, Box<str>> {
         if let Some(registry) = self.aliases.get(component) {
             return Ok(Some(registry.clone()));
         }
@@ -247,11 +270,12 @@ impl Routes {
         }
     }
 
-    fn named(&self, name: &str) -> Result<RegistryHost, Failure> {
+    /// The registry of a name or an alias, or what is neither.
+    fn named(&self, name: &str) -> Result<RegistryHost, Box<str>> {
         if let Some(registry) = self.aliases.get(name) {
             return Ok(registry.clone());
         }
-        RegistryHost::parse(name).map_err(|_| unknown(name))
+        RegistryHost::parse(name).map_err(|_| name.into())
     }
 }
 

@@ -72,6 +72,6 @@ pub(crate) fn docker(home: &Path) -> Command {
     docker
 }
 
-fn socket(home: &Path) -> String {
+pub(crate) fn socket(home: &Path) -> String {
     format!("unix://{}", home.join("docker.sock").display())
 }

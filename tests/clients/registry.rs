@@ -129,8 +129,12 @@ impl Registry {
         self.daemon.stop()
     }
 
+    /// One that listens on all addresses goes by the only kind that skopeo takes.
     fn direct(&self, name: &str) -> String {
-        format!("docker://{}/{name}", self.address)
+        let port = self.address.port();
+        let host =
+            if self.address.ip().is_unspecified() { format!("127.0.0.1:{port}") } else { self.address.to_string() };
+        format!("docker://{host}/{name}")
     }
 }
 

@@ -19,11 +19,16 @@ pub(crate) struct Regpass {
 impl Regpass {
     /// `config` has one listener, on port 0.
     pub(crate) async fn start(config: &str) -> Self {
+        Self::start_in(config, &[]).await
+    }
+
+    /// The same, with these variables.
+    pub(crate) async fn start_in(config: &str, variables: &[(&str, &str)]) -> Self {
         let home = tempfile::tempdir().expect("a directory for regpass");
         let file = home.path().join("config.toml");
         fs::write(&file, config).expect("config");
         let mut command = plain(Path::new(env!("CARGO_BIN_EXE_regpass")), home.path());
-        command.args(["--log", "json", "serve", "--config"]).arg(file);
+        command.args(["--log", "json", "serve", "--config"]).arg(file).envs(variables.iter().copied());
         let daemon = Daemon::start("regpass", command);
         let address = daemon.line(|line| address_after(line, "listening")).await;
         Self { address, daemon, _home: home }

@@ -27,6 +27,10 @@ struct Proxy {
 enum Kind {
     Connect,
     Socks,
+    /// Says the same to everybody, and closes.
+    Says(&'static str),
+    /// Takes the connection and says nothing.
+    Silent,
 }
 
 impl Proxy {
@@ -43,6 +47,8 @@ impl Proxy {
                     match kind {
                         Kind::Connect => connect(stream, &hosts, &log).await,
                         Kind::Socks => socks(stream, &hosts, &log).await,
+                        Kind::Says(words) => says(stream, words).await,
+                        Kind::Silent => silence(stream).await,
                     }
                 });
             }
@@ -78,6 +84,21 @@ async fn connect(mut stream: TcpStream, hosts: &HashMap<String, String>, log: &M
         }
     };
     stream.write_all(format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\n\r\n").as_bytes()).await
+}
+
+async fn says(mut stream: TcpStream, words: &str) -> io::Result<()> {
+    // All of the request is read: a reset would be another answer.
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await?);
+    }
+    stream.write_all(words.as_bytes()).await?;
+    stream.shutdown().await
+}
+
+async fn silence(mut stream: TcpStream) -> io::Result<()> {
+    while stream.read(&mut [0; 1024]).await? > 0 {}
+    Ok(())
 }
 
 /// RFC 1928 without a login, names only.
@@ -121,12 +142,18 @@ impl World {
     }
 
     fn regpass(variables: &[(&str, String)]) -> Regpass {
+        Self::regpass_with(variables, "")
+    }
+
+    /// The configuration begins with `head`.
+    fn regpass_with(variables: &[(&str, String)], head: &str) -> Regpass {
         let read = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
         let proxies = Proxies::read(read).unwrap().unwrap();
-        let text = "default_registry = \"registry.corp.example\"\n[registry.\"registry.corp.example\"]\n\
+        let text = "[registry.\"registry.corp.example\"]\n\
             url = \"http://registry.corp.example\"\nrealm_hosts = [\"http://tokens.corp.example\"]\n\
             credential = { source = \"password\", username = \"alice\", password = \"secret\" }";
-        Regpass::over(&Network::Proxied(Arc::new(proxies)), WallClock::System, text)
+        let text = format!("default_registry = \"registry.corp.example\"\n{head}\n{text}");
+        Regpass::over(&Network::Proxied(Arc::new(proxies)), WallClock::System, &text)
     }
 }
 
@@ -170,7 +197,8 @@ async fn a_refusal_of_the_proxy_names_it_without_its_login() {
     world.proxy.asked();
     let reply = regpass.get("/v2/docker.io/library/python/manifests/1").await;
     let (_, message) = reply.error();
-    assert!(message.contains("it refused") && message.contains(&world.proxy.address.to_string()), "{message}");
+    let told = format!("the proxy {} refused to connect to it (403)", world.proxy.address);
+    assert!(message.contains(&told), "{message}");
     assert!(!message.contains("sesame"), "{message}");
     let asked = world.proxy.asked();
     assert!(asked.iter().all(|line| line == "CONNECT registry-1.docker.io:443 HTTP/1.1 with"), "{asked:?}");
@@ -194,4 +222,59 @@ async fn what_no_proxy_lists_is_reached_directly() {
     assert!(reply.error().1.contains("cannot be resolved"), "nobody but the proxy knows it: {reply:?}");
     assert_eq!(world.proxy.asked(), [] as [&str; 0]);
     drop(world.registry);
+}
+
+/// Who has to do something, and what, for everything a proxy may do instead of connecting. What it was sent stays here,
+/// whatever it says.
+#[tokio::test]
+async fn whatever_a_proxy_does_instead_names_it_and_says_whose_fault_it_is() {
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let chatty = "HTTP/1.1 407 You sent Basic bWU6b3BlbiBzZXNhbWU=\r\ncontent-length: 13\r\n\r\nopen sesame!\n";
+    for (kind, status, blame, words) in [
+        (Some(Kind::Says(chatty)), 502, "configuration", "does not take the login that the variable holds (407)"),
+        (Some(Kind::Says("HTTP/1.1 403 No\r\n\r\n")), 502, "configuration", "refused to connect to it (403)"),
+        (Some(Kind::Says("HTTP/1.1 502 No\r\n\r\n")), 502, "registry", "could not connect to it either (502)"),
+        (Some(Kind::Says("HTTP/1.1 504 No\r\n\r\n")), 504, "registry", "could not connect to it either (504)"),
+        (Some(Kind::Says("SSH-2.0-OpenSSH_9.2\r\n")), 502, "configuration", "did not answer in HTTP"),
+        (Some(Kind::Says("")), 502, "configuration", "closed the connection without an answer"),
+        (Some(Kind::Says("HTTP/1.1 2")), 502, "configuration", "closed the connection without an answer"),
+        (Some(Kind::Silent), 504, "configuration", "did not connect within 1 s"),
+        (None, 502, "configuration", "cannot be reached: connection refused"),
+    ] {
+        let address = match kind {
+            Some(kind) => Proxy::start(kind, HashMap::new()).await.address,
+            None => gone,
+        };
+        let proxy = format!("http://me:open%20sesame@{address}");
+        let regpass = World::regpass_with(&[("ALL_PROXY", proxy)], "[timeouts]\nconnect = \"1s\"");
+        let reply = regpass.get(APP).await;
+        let (code, message) = reply.error();
+        assert_eq!((reply.status.as_u16(), code.as_str()), (status, "UNAVAILABLE"), "{message}");
+        assert!(message.contains(&format!("the proxy {address} {words}")), "{message}");
+        let detail = &reply.json()["errors"][0]["detail"];
+        assert_eq!((&detail["blame"], &detail["step"]), (&blame.into(), &"registry".into()), "{words}");
+        for page in ["/", "/status.json", "/readyz"] {
+            let told = regpass.admin(page).await.body;
+            let told = String::from_utf8_lossy(&told);
+            assert!(page == "/readyz" || told.contains(words), "{page}: {told}");
+            for secret in ["sesame", "bWU6b3Blb"] {
+                assert!(!message.contains(secret) && !told.contains(secret), "{page}: {told}");
+            }
+        }
+    }
+}
+
+/// What is known of a proxy that is away is remembered with whose fault it is.
+#[tokio::test]
+async fn a_circuit_that_a_proxy_opened_blames_the_proxy() {
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let regpass = World::regpass(&[("ALL_PROXY", format!("http://{gone}"))]);
+    let mut replies = Vec::new();
+    for _ in 0..8 {
+        replies.push(regpass.get(APP).await);
+    }
+    let last = replies.pop().unwrap();
+    assert!(last.error().1.contains("times in a row"), "{last:?}");
+    assert!(last.error().1.contains(&format!("the proxy {gone} cannot be reached")), "{last:?}");
+    assert_eq!(last.json()["errors"][0]["detail"]["blame"], "configuration");
 }

@@ -2,6 +2,7 @@
 //! puts what is new in place.
 
 mod bars;
+mod images;
 mod registries;
 mod requests;
 mod words;
@@ -54,6 +55,7 @@ fn render(status: &Status) -> Markup {
                     (totals(status))
                     (registries::section(status))
                     (requests::errors(status))
+                    (images::section(status))
                     (requests::section(status))
                 }
                 (footer(status))

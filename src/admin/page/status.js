@@ -35,7 +35,7 @@
       let found = name ? kept.get(name) : place;
       if (!name) while (found && key(found)) found = found.nextSibling;
       if (!found || found.parentNode !== now) {
-        if (name && name.startsWith("request-")) wanted.classList.add("new");
+        if (name && /^(request|image)-/.test(name)) wanted.classList.add("new");
         now.insertBefore(wanted, place);
         continue;
       }

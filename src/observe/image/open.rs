@@ -169,8 +169,9 @@ impl Open {
         };
         let top = self.top.as_deref().map(|top| format!("{}{top}", if is_tag(top) { ':' } else { '@' }));
         let open_still = self.in_flight > 0;
-        let time = if open_still { self.begun.elapsed() } else { self.ended - self.begun };
+        let ended = if open_still { Instant::now() } else { self.ended };
         Some(Summary {
+            number: self.number,
             image: format!("{}/{}{}", self.registry, self.repository, top.unwrap_or_default()),
             digest: self.digest,
             direction,
@@ -180,8 +181,8 @@ impl Open {
             requests: self.requests,
             token_fetches: self.token_fetches,
             auth: self.auth,
-            time,
-            at: clock.unix_time(),
+            time: ended - self.begun,
+            at: clock.unix_time().saturating_sub(ended.elapsed()),
             other_tags: self.tags.0.len().saturating_sub(1),
             outcome,
         })

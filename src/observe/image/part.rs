@@ -21,7 +21,7 @@ pub enum Part {
 }
 
 impl Part {
-    pub(super) fn of(operation: &Operation, method: &Method) -> Option<Self> {
+    pub fn of(operation: &Operation, method: &Method) -> Option<Self> {
         let is_head = method == Method::HEAD;
         Some(match operation {
             Operation::ReadManifest(..) if is_head => Self::Look,

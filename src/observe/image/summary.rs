@@ -44,6 +44,8 @@ impl Outcome {
 
 #[derive(Clone, Debug)]
 pub struct Summary {
+    /// Counts up within the process. Some numbers belong to what was only looked at.
+    pub number: u64,
     /// `docker.io/library/python:3.10`, `ghcr.io/acme/app@sha256:…`.
     pub image: String,
     /// Of its top manifest, as the registry told.
@@ -60,7 +62,7 @@ pub struct Summary {
     pub auth: Duration,
     /// From its first request to the end of its last.
     pub time: Duration,
-    /// When it was over, since 1970.
+    /// The end of its last request, since 1970.
     pub at: Duration,
     /// Further tags at the same time.
     pub other_tags: usize,

@@ -1,6 +1,6 @@
 //! The Grafana dashboard: JSON whose every expression Prometheus' own tool takes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use serde_json::{Value, json};
@@ -42,6 +42,27 @@ fn panels_have_their_own_place_and_say_what_they_show() {
     let variables = dashboard["templating"]["list"].as_array().expect("variables");
     let names: Vec<_> = variables.iter().map(|variable| variable["name"].as_str().expect("a name")).collect();
     assert_eq!(names, ["datasource", "instance", "registry"]);
+}
+
+/// What is measured and not shown, nobody looks at.
+#[test]
+fn every_metric_is_in_a_panel() {
+    let expressions = expressions().join("\n");
+    let words = expressions.split(|next: char| !next.is_ascii_alphanumeric() && next != '_');
+    let shown: BTreeSet<&str> = words.map(|word| word.trim_end_matches("_bucket")).collect();
+    let missing: Vec<String> = metrics().into_keys().filter(|name| !shown.contains(&**name)).collect();
+    assert_eq!(missing, [""; 0]);
+}
+
+/// The metrics of docs/metrics.md, with their labels.
+pub(crate) fn metrics() -> BTreeMap<String, BTreeSet<String>> {
+    let page = text("docs/metrics.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+    let rows = rows.map(|(name, rest)| (name.to_owned(), rest.split('|').nth(1).unwrap_or_default().to_owned()));
+    let labels = |cell: String| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+    let metrics: BTreeMap<_, _> = rows.map(|(name, cell)| (name, labels(cell))).collect();
+    assert!(metrics.len() > 15, "{metrics:?}");
+    metrics
 }
 
 /// The expressions of all panels, and the queries that fill the variables, as Prometheus gets them.

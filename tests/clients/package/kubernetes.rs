@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::{checked, closed_doors, documents, text, with_examples};
-use crate::process::{ended, output, plain};
+use crate::process::{Daemon, ended, output, plain, stdout};
 use crate::registry::HTPASSWD;
 
 const SIDECAR: &str = "config/kubernetes/sidecar.yaml";
@@ -145,6 +145,53 @@ async fn the_examples_in_the_settings_are_valid() {
         assert!(daemonset.contains(&path), "{path} is not what the settings say");
         assert!(named(&pod["volumes"], volume)["secret"].is_object(), "{volume}");
     }
+}
+
+/// What the comments open is the admin listener, at the pod's address; the one that lends the login stays on loopback.
+#[tokio::test]
+async fn the_sidecar_can_be_scraped_and_probed_at_the_pods_address() {
+    let documents = documents(&with_examples(&text(SIDECAR))).await;
+    let template = &documents.iter().find(|document| document["kind"] == "Deployment").expect("it")["spec"]["template"];
+    let sidecar = &template["spec"]["initContainers"][0];
+    let port = &named(&sidecar["ports"], "metrics")["containerPort"];
+    assert_eq!(template["metadata"]["annotations"]["prometheus.io/scrape"], "true");
+    assert_eq!(template["metadata"]["annotations"]["prometheus.io/port"].as_str(), Some(&*port.to_string()));
+    let variables = sidecar["env"].as_array().expect("variables").iter();
+    let variables: Vec<(&str, &str)> = variables
+        .map(|variable| (variable["name"].as_str().expect("a name"), variable["value"].as_str().expect("text")))
+        .collect();
+    let settings = settings(SIDECAR).await;
+    let config = checked(&settings, &variables).await;
+    assert_eq!(config["listener"][0]["address"].as_str(), Some("127.0.0.1:5050"));
+    assert_eq!(config["admin"]["address"].as_str(), Some(&*format!("0.0.0.0:{port}")));
+
+    // As whoever comes by the pod's address sees it, and the probe of the manifest beside it.
+    let home = tempfile::tempdir().expect("a directory");
+    let (file, login) = (home.path().join("config.toml"), home.path().join("config.json"));
+    fs::write(&login, "{}").expect("a login");
+    let settings = settings.replace("/run/secrets/regpass/config.json", &login.display().to_string());
+    fs::write(&file, settings.replace("127.0.0.1:5050", "127.0.0.1:0")).expect("the settings");
+    let open = variables.iter().map(|(name, value)| (*name, value.replace("0.0.0.0:5051", "0.0.0.0:0")));
+    let mut serve = plain(env!("CARGO_BIN_EXE_regpass"), home.path());
+    serve.args(["serve", "--config"]).arg(&file).envs(open);
+    let regpass = Daemon::start("regpass", serve);
+    let port: u16 = regpass
+        .line(|line| {
+            let line: Value = serde_json::from_str(line).ok()?;
+            let address = line["address"].as_str().filter(|_| line["message"] == "admin listening")?;
+            address.strip_prefix("0.0.0.0:")?.parse().ok()
+        })
+        .await;
+    for (path, shows) in [("metrics", "regpass_ready 1"), ("livez", "ok"), ("readyz", "ok")] {
+        // Another address of this machine than the one that is always let in.
+        let mut curl = plain("curl", home.path());
+        curl.args(["-q", "--silent", "--fail", "--header", "Host: 10.1.2.3:5051"]);
+        let told = stdout(curl.arg(format!("http://127.0.0.2:{port}/{path}"))).await;
+        assert!(told.contains(shows), "{path}: {told}");
+    }
+    let mut health = plain(env!("CARGO_BIN_EXE_regpass"), home.path());
+    health.args(["health", "--config"]).arg(&file).env("REGPASS_INSECURE_OPEN", "1");
+    assert!(stdout(health.env("REGPASS_ADMIN", format!("0.0.0.0:{port}"))).await.starts_with("ready: "));
 }
 
 /// `config.toml` in the manifest's `ConfigMap`.

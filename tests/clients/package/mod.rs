@@ -5,6 +5,7 @@ mod compose;
 pub(crate) mod dashboard;
 mod image;
 mod kubernetes;
+mod mirrors;
 mod page;
 mod systemd;
 

@@ -58,16 +58,22 @@ async fn it_is_live_and_pleasant_to_read() {
     browser.run("window.untouched = true").await;
     pull(&scene, "manifests/3.12").await;
     browser.until("document.querySelector('[id=\"registry-docker.io\"] .state').textContent === 'healthy'").await;
-    browser.until("document.querySelectorAll('.requests tbody tr').length === 1").await;
+    browser.until("document.querySelectorAll('#requests tbody tr').length === 1").await;
     browser.run("document.querySelector('[id=\"tokens-docker.io\"]').open = true").await;
     pull(&scene, &format!("manifests/{}", scene.image.platforms[0].manifest)).await;
     pull(&scene, &format!("blobs/{}", scene.image.platforms[0].layer)).await;
     pull(&scene, "manifests/none").await;
-    browser.until("document.querySelectorAll('.requests tbody tr').length === 4").await;
+    browser.until("document.querySelectorAll('#requests tbody tr').length === 4").await;
     let text = browser.text().await;
     for told in ["All is well", "read manifest docker.io/library/python:3.12", "repository:library/python:pull", "4×"]
     {
         assert!(text.contains(told), "'{told}' is missing in:\n{text}");
+    }
+    // They are over when it has been quiet for a while.
+    browser.until("document.querySelectorAll('#images tbody tr').length === 2").await;
+    let images = browser.run("return document.querySelector('#images').innerText").await.to_string();
+    for told in ["ok", "pull docker.io/library/python:3.12", "1 token fetched", "failed", "python:none"] {
+        assert!(images.contains(told), "'{told}' is missing in:\n{images}");
     }
     assert_eq!(browser.run("return window.untouched").await, true, "it was not loaded again");
 
@@ -133,6 +139,8 @@ async fn without_scripts(scene: &Scene, browser: &Browser, page: &str) {
     browser.open(page).await;
     let headline = browser.find("//h1").await;
     assert_eq!(headline, "All is well");
+    let image = "docker.io/library/python:3.12";
+    assert_eq!(browser.find(&format!("//*[@id='images']//span[.='{image}']")).await, image);
     assert!(browser.find("//p[@id='pulse']").await.starts_with("as of "));
     pull(scene, "tags/list").await;
     assert_eq!(browser.find("//span[@class='operation'][.='list tags']").await, "list tags");

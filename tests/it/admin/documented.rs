@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use regpass::observe::image::QUIET;
 use regpass::observe::reloads::Unusable;
 use serde_json::Value;
 
@@ -21,6 +22,7 @@ async fn every_field_is_documented_and_every_documented_field_is_there() {
     scene.regpass.proxy.reloads.refused("1: no");
     let gone = Unusable { key: "upload_key".into(), what: "/key does not exist".into(), kept: true };
     scene.regpass.proxy.reloads.unusable(vec![gone]);
+    tokio::time::sleep(QUIET * 2).await;
     let mut found = BTreeSet::new();
     fields(&mut found, "", &scene.regpass.status().await);
     // A host that is gone is a scene of its own.

@@ -3,6 +3,7 @@
 mod documented;
 mod endpoints;
 mod health;
+mod images;
 mod metrics;
 mod page;
 mod secrecy;

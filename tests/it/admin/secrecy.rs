@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use regpass::observe::image::QUIET;
 
 use super::{APP, Scene};
 use crate::credentials::password;
@@ -67,6 +68,9 @@ async fn logins_tokens_and_signed_urls_stay_inside() {
         }
     }
     assert!(secrets.len() > 6, "tokens and signatures were seen: {secrets:?}");
+    tokio::time::sleep(QUIET * 2).await;
+    let images = scene.regpass.status().await["images"].clone();
+    assert!(images.as_array().unwrap().iter().any(|image| image["failure"]["message"].is_string()), "{images:#}");
     let all = everything(&scene).await;
     for secret in &secrets {
         assert!(!all.contains(secret.as_str()), "{secret} is told");
@@ -85,7 +89,10 @@ async fn what_registries_say_is_text_and_no_markup() {
         404,
         "a client may be hostile, too"
     );
+    tokio::time::sleep(QUIET * 2).await;
     let page = scene.page().await;
+    let images = page.split("id=\"images\"").nth(1).unwrap();
+    assert!(images.split("</section>").next().unwrap().contains("&lt;script&gt;alert(1)"), "{images}");
     assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;&lt;img src=x onerror=alert(2)&gt;"), "{page}");
     for markup in ["<script>", "<img", "<style", "onerror=alert(2)>", "x\" onerror"] {
         assert!(!page.contains(markup), "{markup}");

@@ -3,6 +3,7 @@
 mod fields;
 mod images;
 mod pushes;
+mod refusals;
 mod text;
 mod traces;
 

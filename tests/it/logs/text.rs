@@ -13,13 +13,14 @@ async fn a_line_has_what_counts_in_columns_and_the_rest_by_name() {
     let requests: Vec<&String> = lines.iter().filter(|line| line.contains(" read-")).collect();
     let (time, first) = requests[0].split_at("2026-11-21T15:33:54Z".len());
     assert!(time.ends_with('Z') && time.contains('T'), "{time}");
-    let start = " INFO  200 GET    read-manifest   reg.test/team/app:1                      grant=fetched attempts=2 ";
+    let start =
+        " INFO  200 GET    read-manifest     reg.test/team/app:1                      grant=fetched attempts=2 ";
     assert!(first.starts_with(" INFO ") && first.starts_with(start), "{first}");
     assert!(first.contains(" auth_ms=") && first.contains(" ms="), "{first}");
     let blob = requests.iter().find(|line| line.contains("read-blob")).unwrap();
     assert!(
         blob.contains(&format!(
-            " 200 GET    read-blob       reg.test/team/app@{}",
+            " 200 GET    read-blob         reg.test/team/app@{}",
             world.blob(0).replace("blobs/", "")
         ))
     );
@@ -28,8 +29,8 @@ async fn a_line_has_what_counts_in_columns_and_the_rest_by_name() {
     assert!(!world.log.text().contains('\x1b'), "no colours but on a terminal");
     world.images().await;
     let image = world.log.lines(" img ");
-    assert!(image[1].contains(" INFO  img pull   failed          reg.test/team/app:none"), "{image:#?}");
-    assert!(image[0].contains(" INFO  img pull   ok              reg.test/team/app:1 "), "{image:#?}");
+    assert!(image[1].contains(" INFO  img pull   failed            reg.test/team/app:none"), "{image:#?}");
+    assert!(image[0].contains(" INFO  img pull   ok                reg.test/team/app:1 "), "{image:#?}");
 }
 
 #[tokio::test(start_paused = true)]

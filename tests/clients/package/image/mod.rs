@@ -1,6 +1,7 @@
 //! The image: built as the Dockerfile says, then put to work by a docker that has a machine of its own.
 
 mod alone;
+mod composed;
 mod contents;
 mod pod;
 
@@ -44,6 +45,7 @@ async fn is_built_and_serves() {
     contents::are_the_binary_and_its_settings(home.path()).await;
     alone::serves_what_is_published(home.path()).await;
     pod::serves_the_client_it_is_beside(home.path()).await;
+    composed::serves_its_client(home.path()).await;
 }
 
 /// A docker with a network of its own and the fastest storage there is, but for what `settings` say.
