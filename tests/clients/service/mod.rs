@@ -4,5 +4,6 @@ mod activation;
 mod broken;
 mod house;
 mod reload;
+mod soak;
 mod stop;
 mod watched;
