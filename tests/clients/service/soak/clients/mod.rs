@@ -20,7 +20,9 @@ pub(super) const KINDS: [&str; 8] =
 pub(super) fn start(stage: &Arc<Stage>) -> JoinSet<()> {
     let mut clients = JoinSet::new();
     clients.spawn(curl::work(stage.clone()));
-    clients.spawn(slow::work(stage.clone()));
+    for line in slow::LINES {
+        clients.spawn(slow::work(stage.clone(), line));
+    }
     clients.spawn(skopeo::work(stage.clone()));
     clients.spawn(engines::work(stage.clone(), engines::PODMAN));
     clients.spawn(engines::work(stage.clone(), engines::BUILDAH));
