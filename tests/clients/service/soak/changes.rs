@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use serde_json::Value;
 
-use super::super::house::{curl, status_at};
+use super::super::house::{Running, SOON, curl, status_at};
 use super::lives::{Lives, REFUSED};
 use super::stage::Stage;
 use crate::process::stdout;
@@ -54,11 +54,11 @@ impl Changes {
         let mut doors = Vec::new();
         for (running, mark) in lives.both().into_iter().zip(marks) {
             if is_broken(self.written) {
-                running.says(mark, REFUSED).await;
+                logged(running, mark, REFUSED).await;
                 let metrics = running.admin_page("/metrics").await;
                 assert!(metrics.contains("regpass_config_good 0"), "{metrics}");
             } else {
-                running.says(mark, IN_FORCE).await;
+                logged(running, mark, IN_FORCE).await;
                 if has_door(self.written) {
                     doors.push(running.daemon.line_after(mark, |line| door(line, stage)).await);
                 }
@@ -70,23 +70,30 @@ impl Changes {
             self.taken += 1;
             self.in_force = self.written;
         }
-        assert!(self.is_in_force(stage, self.in_force).await, "{} is not in force", self.in_force);
+        // A file with a secret is looked at when it is used, and no more often than once a second.
+        let shown = async { while !is_in_force(stage, self.in_force).await {} };
+        let shown = tokio::time::timeout(SOON, shown).await;
+        shown.unwrap_or_else(|_| panic!("{} is not in force after {SOON:?}", self.in_force));
         for door in doors {
             assert_eq!(status_at(door, "/v2/").await, "200", "the listener of {}", self.written);
         }
     }
+}
 
-    /// Asks whichever process takes the request.
-    async fn is_in_force(&self, stage: &Stage, number: usize) -> bool {
-        // By the name that only this configuration lets in, and by the alias that only this one has.
-        let mut head = curl();
-        head.args(["--output", "/dev/null", "--write-out", "%{http_code}", "--head", "--header"]);
-        head.arg(format!("Host: turn-{number}.test"));
-        head.arg(format!("http://{}/v2/turn-{number}/soak/index/manifests/1", stage.address));
-        let status = stdout(&mut head).await;
-        let expected = if is_narrow(number) || has_wrong_password(number) { "403" } else { "200" };
-        status == expected
-    }
+/// However busy the machine is.
+async fn logged(running: &Running, mark: usize, words: &str) {
+    running.daemon.line_after(mark, |line| line.contains(words).then_some(())).await;
+}
+
+/// Asks whichever process takes the request, by the name that only this configuration lets in and the alias that only
+/// this one has.
+async fn is_in_force(stage: &Stage, number: usize) -> bool {
+    let mut head = curl();
+    head.args(["--output", "/dev/null", "--write-out", "%{http_code}", "--head"]);
+    head.args(["--header", &format!("Host: turn-{number}.test")]);
+    head.arg(format!("http://{}/v2/turn-{number}/soak/index/manifests/1", stage.address));
+    let expected = if is_narrow(number) || has_wrong_password(number) { "403" } else { "200" };
+    stdout(&mut head).await == expected
 }
 
 impl fmt::Display for Changes {

@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 
 use super::super::activation::activated;
 use super::super::house::Running;
+use super::place::Place;
 use super::stage::Stage;
 use crate::push::memory::peak_memory;
 
@@ -43,7 +44,7 @@ pub(super) struct Ended {
 
 impl Lives {
     pub(super) async fn begin(stage: &Stage) -> Self {
-        let secrets = [&stage.basic, &stage.token].into_iter().flat_map(|place| place.secrets());
+        let secrets = [&stage.basic, &stage.token].into_iter().flat_map(Place::secrets);
         let secrets = secrets.chain([super::changes::KEY.to_owned()]).collect();
         let (stays, serves) = (start(stage).await, start(stage).await);
         Self { stays, serves, ending: JoinSet::new(), secrets }
@@ -63,7 +64,7 @@ impl Lives {
         let mark = last.daemon.mark();
         last.signal("TERM");
         // From here on whoever comes in meets the other two.
-        last.says(mark, STOPPING).await;
+        last.daemon.line_after(mark, |line| line.contains(STOPPING).then_some(())).await;
         self.ending.spawn(ended(last, resident, secrets));
     }
 

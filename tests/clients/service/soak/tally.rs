@@ -81,18 +81,15 @@ impl Tally {
         let mut table =
             format!("{:<12} {:>6} {:>8} {:>6} {:>8} {:>6}\n", "client", "pulls", "MiB", "pushes", "MiB", "failed");
         let done = self.done.lock().expect("no panic holds it");
-        let of = |client, act| done.get(&(client, act)).copied().unwrap_or_default();
+        let did = |client, act| done.get(&(client, act)).copied().unwrap_or_default();
         let mut row = |name: &str, pull: Done, push: Done| {
-            let mib = |bytes: usize| bytes >> 20;
-            let failed = pull.failed + push.failed;
-            let (pulls, pushes) = (pull.operations, push.operations);
-            let (pulled, pushed) = (mib(pull.bytes), mib(push.bytes));
-            writeln!(table, "{name:<12} {pulls:>6} {pulled:>8} {pushes:>6} {pushed:>8} {failed:>6}").expect("text");
+            let of = |done: Done| format!("{:>6} {:>8}", done.operations, done.bytes >> 20);
+            writeln!(table, "{name:<12} {} {} {:>6}", of(pull), of(push), pull.failed + push.failed).expect("text");
         };
         let mut clients: Vec<_> = done.keys().map(|(client, _)| *client).collect();
         clients.dedup();
         for client in clients {
-            row(client, of(client, Act::Pull), of(client, Act::Push));
+            row(client, did(client, Act::Pull), did(client, Act::Push));
         }
         let all =
             |act| done.iter().filter(|((_, of), _)| *of == act).fold(Done::default(), |sum, (_, done)| sum.and(*done));
