@@ -51,6 +51,10 @@ impl Changes {
         } else {
             write(stage, self.written);
         }
+        // Else it is found within a second.
+        if is_announced(self.written) {
+            lives.both().map(|running| running.signal("HUP"));
+        }
         let mut doors = Vec::new();
         for (running, mark) in lives.both().into_iter().zip(marks) {
             if is_broken(self.written) {
@@ -107,6 +111,11 @@ fn is_broken(number: usize) -> bool {
     number % 7 == 3
 }
 
+/// Whether the processes are told to read it.
+fn is_announced(number: usize) -> bool {
+    number.is_multiple_of(2)
+}
+
 /// Whether there is another listener, on a port of its own.
 fn has_door(number: usize) -> bool {
     number % 3 == 1
@@ -119,7 +128,7 @@ fn is_narrow(number: usize) -> bool {
 
 /// Whether the password's file for the registry that changes holds another one.
 fn has_wrong_password(number: usize) -> bool {
-    number % 5 == 3
+    number % 10 == 3
 }
 
 /// The new listener in a line of the log.

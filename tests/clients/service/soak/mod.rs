@@ -73,7 +73,7 @@ async fn no_operation_fails_while_configurations_and_processes_come_and_go() {
     stage.tally.assert_everyone_worked(&clients::KINDS);
     ended.assert_well();
     let seconds = usize::try_from(changed_for.as_secs()).expect("not that long");
-    assert!(changes.taken >= seconds / 2, "{} configurations in {seconds} s", changes.taken);
+    assert!(changes.written >= seconds / 2, "{} configurations in {seconds} s", changes.written);
     assert!(changes.refused > 0 && ended.lives.len() > 2, "nothing happened");
     assert!(ended.most_resident() < MOST_RESIDENT, "{} KiB were resident", ended.most_resident());
 }
