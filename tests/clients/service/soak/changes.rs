@@ -53,7 +53,7 @@ impl Changes {
         }
         // Else it is found within a second.
         if is_announced(self.written) {
-            lives.both().map(|running| running.signal("HUP"));
+            lives.both().into_iter().for_each(|running| running.signal("HUP"));
         }
         let mut doors = Vec::new();
         for (running, mark) in lives.both().into_iter().zip(marks) {
