@@ -8,7 +8,7 @@ use crate::process::{plain, stdout};
 use crate::scene::{Scene, in_both_modes};
 
 /// Prints the digest of the index and of the file that a pull of each platform unpacked.
-const SCRIPT: &str = include_str!("oras.py");
+pub(crate) const SCRIPT: &str = include_str!("oras.py");
 
 in_both_modes!(pulls_index_and_files);
 

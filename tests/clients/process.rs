@@ -157,14 +157,12 @@ impl Daemon {
 
     /// Waits for it to end by itself.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
-        let limit = tokio::time::Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait().expect("a child of ours") {
-                return status;
-            }
-            assert!(tokio::time::Instant::now() < limit, "{} did not end within {PATIENCE:?}", self.name);
-            tokio::task::yield_now().await;
-        }
+        let mut log = self.log.clone();
+        // The log is over when nobody is left who could write to it, the program itself the last.
+        let over = async { while log.changed().await.is_ok() {} };
+        let over = tokio::time::timeout(PATIENCE, over).await;
+        over.unwrap_or_else(|_| panic!("{} did not end within {PATIENCE:?}", self.name));
+        self.child.wait().expect("a child of ours")
     }
 
     /// Ends the program and returns its whole log.

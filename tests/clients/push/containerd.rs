@@ -12,20 +12,20 @@ use crate::scene::{NS, Scene};
 pushes_in_both_modes!(pushes_what_it_pulled);
 
 async fn pushes_what_it_pulled(scene: &Scene) {
-    let _containerd = start(scene).await;
+    let _containerd = start(scene.home()).await;
     let source = scene.regpass.image("python:3.12");
     let pull = ["images", "pull", "--plain-http", "--all-platforms", "--snapshotter=native"];
-    output(ctr(scene).args(pull).arg(&source)).await;
+    output(ctr(scene.home()).args(pull).arg(&source)).await;
 
     // It knows where the blobs came from and offers to mount them, which only the first registry can.
     for (name, repository) in [("pushed", "library/pushed"), ("reg/team/app", "team/app")] {
         let target = scene.regpass.image(&format!("{name}:1"));
-        output(ctr(scene).args(["images", "push", "--plain-http", &target, &source])).await;
+        output(ctr(scene.home()).args(["images", "push", "--plain-http", &target, &source])).await;
         Held::read(&scene.registry, repository, "1").await.assert_is(&scene.image);
     }
 
     // By the registry's own name. A push carries no `?ns=`, so the path says where it goes.
-    let mut push = ctr(scene);
+    let mut push = ctr(scene.home());
     push.args(["images", "push", "--hosts-dir"]).arg(hosts(scene));
     output(push.arg(format!("{NS}/team/mirrored:1")).arg(&source)).await;
     Held::read(&scene.registry, "team/mirrored", "1").await.assert_is(&scene.image);

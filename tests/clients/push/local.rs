@@ -6,10 +6,10 @@ use crate::image::Platform;
 use crate::process::{output, private};
 
 /// What engines call it.
-pub(super) const LOCAL: &str = "localhost/local:1";
+pub(crate) const LOCAL: &str = "localhost/local:1";
 
 /// One platform of an OCI layout as `docker save` would write it, below `home`.
-pub(super) async fn archive(home: &Path, platform: &Platform, layout: &Path) -> PathBuf {
+pub(crate) async fn archive(home: &Path, platform: &Platform, layout: &Path) -> PathBuf {
     let archive = home.join(format!("{}.tar", platform.architecture));
     let wanted = format!("--override-arch={}", platform.architecture);
     let mut skopeo = private("skopeo", home);

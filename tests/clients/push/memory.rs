@@ -9,7 +9,7 @@ use crate::sim::{Call, Handler, Reply, Role, Sim};
 
 const LAYER: u64 = 4 << 30;
 /// In KiB.
-const MOST_RESIDENT: u64 = 48 * 1024;
+pub(crate) const MOST_RESIDENT: u64 = 48 * 1024;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn four_gibibytes_go_through_a_few_megabytes() {
@@ -60,7 +60,7 @@ fn sink() -> Handler {
 }
 
 /// The most that process `id` ever had resident, in KiB.
-fn peak_memory(id: u32) -> u64 {
+pub(crate) fn peak_memory(id: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{id}/status")).expect("the process lives");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells the peak");
     line.trim().trim_end_matches(" kB").parse().expect("a number")

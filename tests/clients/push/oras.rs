@@ -11,7 +11,7 @@ use crate::push::pushes_in_both_modes;
 use crate::scene::Scene;
 
 /// Prints the digests of the manifests that it pushed.
-const SCRIPT: &str = include_str!("oras.py");
+pub(crate) const SCRIPT: &str = include_str!("oras.py");
 
 pushes_in_both_modes!(pushes_whole_and_in_chunks);
 

@@ -20,9 +20,8 @@ const RESTARTS: usize = 5;
 const CLIENTS: usize = 3;
 
 /// Starts regpass as systemd would.
-fn activated(house: &House, socket: &TcpListener) -> Daemon {
+pub(super) fn activated(regpass: &Command, socket: &TcpListener) -> Daemon {
     let handed: OwnedFd = socket.try_clone().expect("a descriptor").into();
-    let regpass = house.command();
     let mut command = Command::new("sh");
     let regpass = regpass.as_std();
     command.args(["-c", HAND_OVER]).arg(regpass.get_program()).args(regpass.get_args());
@@ -36,7 +35,7 @@ async fn nobody_is_refused_while_it_is_restarted() {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
     house.write(&house.config("one", "").replacen("127.0.0.1:0", &address.to_string(), 1));
-    let mut running = Running::of(activated(&house, &socket)).await;
+    let mut running = Running::of(activated(&house.command(), &socket)).await;
     assert_eq!(running.address, address);
 
     let (over, served) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
@@ -53,7 +52,7 @@ async fn nobody_is_refused_while_it_is_restarted() {
         .collect();
     for _ in 0..RESTARTS {
         let before = served.load(Ordering::Relaxed);
-        let next = Running::of(activated(&house, &socket)).await;
+        let next = Running::of(activated(&house.command(), &socket)).await;
         running.signal("TERM");
         assert_eq!(running.daemon.ended().await.code(), Some(0));
         while served.load(Ordering::Relaxed) < before + CLIENTS {
@@ -73,7 +72,7 @@ async fn a_socket_that_no_listener_has_is_named_and_closed() {
     let house = House::build().await;
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     house.write(&house.config("one", ""));
-    let running = Running::of(activated(&house, &socket)).await;
+    let running = Running::of(activated(&house.command(), &socket)).await;
     let address = socket.local_addr().unwrap().to_string();
     running.daemon.line(|line| (line.contains("handed over") && line.contains(&address)).then_some(())).await;
     assert_eq!(running.status("/v2/").await, "200");

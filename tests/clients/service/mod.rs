@@ -6,6 +6,7 @@ mod broken;
 mod files;
 mod house;
 mod reload;
+mod soak;
 mod stop;
 mod told;
 mod watched;

@@ -20,12 +20,12 @@ async fn pulls_by_the_names_of_registries(scene: &Scene) {
     output(setup(scene, &["containerd", "--write", "--file"]).arg(&hosts)).await;
     assert!(hosts.join("ghcr.io/hosts.toml").is_file(), "well-known registries have their files");
 
-    let _containerd = start(scene).await;
+    let _containerd = start(scene.home()).await;
     for name in [format!("{NS}/toddysm/python:3.12"), "docker.io/library/python:3.12".to_owned()] {
-        let mut pull = ctr(scene);
+        let mut pull = ctr(scene.home());
         pull.args(["images", "pull", "--all-platforms", "--snapshotter=native", "--hosts-dir"]).arg(&hosts).arg(&name);
         output(&mut pull).await;
-        let images = stdout(ctr(scene).args(["images", "list"])).await;
+        let images = stdout(ctr(scene.home()).args(["images", "list"])).await;
         let image = images.lines().find(|line| line.starts_with(&name)).expect("the image in the list");
         assert_eq!(image.split_whitespace().nth(2), Some(&*scene.image.digest), "{name}");
     }
