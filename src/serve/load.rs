@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::build::{TlsByRegistry, read_tls};
 use super::doors::{self, ListenerTls, read_listeners};
 use super::files::Files;
+use super::secrets;
 use crate::config::Environment;
 use crate::config::load::{load_and, places};
 use crate::config::model::Config;
@@ -30,7 +31,9 @@ pub struct Loaded {
 impl Loaded {
     /// What works and yet is hardly meant.
     pub fn remarks(&self) -> Vec<Problem> {
-        doors::remarks(&self.config, &self.listener_tls)
+        let mut remarks = doors::remarks(&self.config, &self.listener_tls);
+        remarks.extend(secrets::remarks(&self.config));
+        remarks
     }
 }
 

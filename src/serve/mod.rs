@@ -8,6 +8,7 @@ pub mod load;
 mod notify;
 mod reload;
 mod run;
+mod secrets;
 mod signals;
 pub mod sockets;
 

@@ -4,5 +4,6 @@ mod activation;
 mod broken;
 mod house;
 mod reload;
+mod secrets;
 mod stop;
 mod watched;
