@@ -71,8 +71,12 @@ impl Authorizer {
                 }
                 // What changes something is never sent on a guess: the demand is asked for first. And what takes the
                 // login itself is challenged for it, which is not what the rest of the registry demands.
-                if self.learn(ask, &standing, &HeaderMap::new()).await?.is_none() {
-                    standing.answered_openly();
+                match self.learn(ask, &standing, &HeaderMap::new()).await? {
+                    Some(demand) => {
+                        let grant = self.meet(ask, &standing, &demand).await?;
+                        return Ok(Offer { grant, lesson: None });
+                    }
+                    None => standing.answered_openly(),
                 }
             }
         }
@@ -165,8 +169,13 @@ impl Authorizer {
     pub async fn greet(&self, ask: &Ask) -> Result<(), AuthError> {
         let standing = self.standing(ask.upstream.id);
         let _lesson = timeout(PATIENCE, standing.lesson()).await.ok().flatten();
-        if ask.upstream.is_strange() && self.learn(ask, &standing, &HeaderMap::new()).await?.is_none() {
-            standing.answered_openly();
+        if ask.upstream.is_strange() {
+            match self.learn(ask, &standing, &HeaderMap::new()).await? {
+                // Either this login can do without, or the request would only find out again.
+                Some(demand) if !demand.leads_somewhere() => drop(self.meet(ask, &standing, &demand).await?),
+                Some(_) => {}
+                None => standing.answered_openly(),
+            }
         }
         Ok(())
     }
@@ -174,19 +183,19 @@ impl Authorizer {
     /// Pins what an unauthenticated 401 demands. Without a usable challenge `/v2/` is asked for it.
     async fn learn(&self, ask: &Ask, standing: &Standing, head: &HeaderMap) -> Result<Option<Demand>, AuthError> {
         let challenges = Challenge::parse_all(head);
-        if let Some(demand) = Demand::read(&ask.upstream, &challenges)? {
+        if let Some(demand) = Demand::read(&ask.upstream, &challenges) {
             ask.upstream.recognise(&challenges, head);
             if let Some(real) = correction(ask, &challenges) {
                 standing.corrections.learn(ask, real);
             }
             // Somebody who asked at the same time may have learned first.
             let pinned = standing.demand().filter(|pinned| pinned.bearer().is_some());
-            return Ok(Some(pinned.unwrap_or_else(|| standing.pin(demand))));
+            return Ok(Some(pinned.unwrap_or_else(|| standing.pin_usable(demand))));
         }
         let head = self.ping(ask).await?;
         let challenges = Challenge::parse_all(&head);
         ask.upstream.recognise(&challenges, &head);
-        Ok(Demand::read(&ask.upstream, &challenges)?.map(|demand| standing.pin(demand)))
+        Ok(Demand::read(&ask.upstream, &challenges).map(|demand| standing.pin_usable(demand)))
     }
 
     /// Where tokens come from instead of `lost`, whose realm is gone. Asked by one request for all, and not again at
@@ -202,9 +211,9 @@ impl Authorizer {
             return None;
         }
         let head = timeout(ask.upstream.timeouts.token, self.ping(ask)).await.ok()?.ok()?;
-        let demand = Demand::read(&ask.upstream, &Challenge::parse_all(&head)).ok()??;
+        let demand = Demand::read(&ask.upstream, &Challenge::parse_all(&head))?;
         let is_elsewhere = !demand.bearer().is_some_and(|now| now.leads_where(lost));
-        is_elsewhere.then(|| standing.pin(demand))?.bearer().cloned()
+        is_elsewhere.then(|| standing.pin_usable(demand))?.bearer().cloned()
     }
 }
 

@@ -25,7 +25,8 @@ pub enum Demand {
 
 #[derive(Debug)]
 pub struct Bearer {
-    pub realm: TrustedRealm,
+    /// Or why no token service may be asked. A login that is a token itself needs none.
+    pub realm: Result<TrustedRealm, RealmRefused>,
     /// Absent for registries that name none (NGC, Artifact Registry).
     pub service: Option<Box<str>>,
     /// Whether the registry takes the login itself, too.
@@ -37,19 +38,24 @@ pub struct Bearer {
 impl Demand {
     /// Reads the challenges of a 401. Bearer is preferred, one without a realm counts for nothing, and one whose realm
     /// may not be called counts only where there is no Basic beside it.
-    pub fn read(upstream: &Upstream, challenges: &[Challenge]) -> Result<Option<Self>, RealmRefused> {
+    pub fn read(upstream: &Upstream, challenges: &[Challenge]) -> Option<Self> {
         let or_basic = challenges.iter().any(|challenge| challenge.scheme == "basic");
         let mut bearer = challenges.iter().filter(|challenge| challenge.scheme == "bearer");
         let Some((challenge, realm)) = bearer.find_map(|one| Some((one, one.param("realm")?))) else {
-            return Ok(or_basic.then_some(Self::Basic));
+            return or_basic.then_some(Self::Basic);
         };
-        let realm = match admit(upstream, realm) {
-            Err(_) if or_basic => return Ok(Some(Self::Basic)),
-            admitted => admitted?,
-        };
+        let realm = admit(upstream, realm);
+        if realm.is_err() && or_basic {
+            return Some(Self::Basic);
+        }
         let service = challenge.param("service").map(Into::into);
         let wants_get = AtomicBool::new(false);
-        Ok(Some(Self::Bearer(Arc::new(Bearer { realm, service, or_basic, wants_get }))))
+        Some(Self::Bearer(Arc::new(Bearer { realm, service, or_basic, wants_get })))
+    }
+
+    /// Whether it can be met by everybody. What asks for a token that nobody may fetch is pinned for those only who have one.
+    pub fn leads_somewhere(&self) -> bool {
+        self.bearer().is_none_or(|bearer| bearer.realm.is_ok())
     }
 
     pub fn bearer(&self) -> Option<&Arc<Bearer>> {
@@ -63,7 +69,7 @@ impl Demand {
 impl Bearer {
     /// Whether a login had better go to the registry itself: its token service may not see it.
     pub fn leaves_logins_to_basic(&self) -> bool {
-        self.or_basic && !self.realm.sees_credentials()
+        self.or_basic && !self.realm.as_ref().is_ok_and(TrustedRealm::sees_credentials)
     }
 
     /// Whether it is the same token service as `other`'s.
@@ -112,6 +118,11 @@ impl Standing {
     pub fn pin(&self, demand: Demand) -> Demand {
         self.demand.store(Some(Arc::new(demand.clone())));
         demand
+    }
+
+    /// Pins what leads somewhere, and only that.
+    pub fn pin_usable(&self, demand: Demand) -> Demand {
+        if demand.leads_somewhere() { self.pin(demand) } else { demand }
     }
 
     /// Pins what an answer without a challenge shows, unless more is known.

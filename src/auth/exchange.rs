@@ -38,8 +38,9 @@ pub async fn exchange(
     found: &Found,
     clock: WallClock,
 ) -> Result<Lease<Token>, AuthError> {
-    let realm = bearer.realm.url();
-    if found.credential != Credential::Anonymous && !bearer.realm.sees_credentials() {
+    let trusted = bearer.realm.clone()?;
+    let realm = trusted.url();
+    if found.credential != Credential::Anonymous && !trusted.sees_credentials() {
         let host = realm.origin.authority();
         return Err(AuthError::RealmSeesNoCredentials { realm: realm.clone(), host });
     }

@@ -29,7 +29,12 @@ impl Authorizer {
         let goes_itself = ask.wants == scopes::Login::Itself || matches!(found.credential, Credential::Bearer { .. });
         let has_login = found.credential != Credential::Anonymous;
         let takes_it = |bearer: &&Arc<Bearer>| !(goes_itself || has_login && bearer.leaves_logins_to_basic());
-        let Some(bearer) = demand.bearer().filter(takes_it) else { return Ok(direct(found)) };
+        let Some(bearer) = demand.bearer().filter(takes_it) else {
+            if !demand.leads_somewhere() {
+                standing.pin(demand.clone());
+            }
+            return Ok(direct(found));
+        };
         match self.token(ask, standing, bearer, &found).await {
             Err(error) if error.is_refusal() && found.credential != Credential::Anonymous => {
                 self.refused_login(ask, standing, bearer, found, error).await

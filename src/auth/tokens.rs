@@ -38,7 +38,7 @@ impl Authorizer {
         bearer: &Arc<Bearer>,
         found: &Found,
     ) -> Result<Grant, Arc<AuthError>> {
-        let realm = bearer.realm.url();
+        let realm = bearer.realm.as_ref().map_err(|refused| Arc::new(AuthError::Realm(refused.clone())))?.url();
         let group = TokenGroup {
             upstream: ask.upstream.id,
             credential: found.id,

@@ -15,6 +15,7 @@ use crate::config::problem::{Problem, Problems};
 use crate::config::{Environment, render};
 use crate::observe::log::LogFormat;
 use crate::serve::files::Files;
+use crate::serve::followed;
 use crate::serve::load::{self, Loaded, Reading};
 
 /// What is left to do.
@@ -97,7 +98,7 @@ fn judged<T>(
 /// What is in force, and what is hardly meant.
 fn check(loaded: &Loaded, log: LogFormat, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<()> {
     out.write_all(render::render(&loaded.config).as_bytes())?;
-    report::remarks(err, log, &loaded.remarks())
+    report::remarks(err, log, &[loaded.remarks(), followed::remarks(&loaded.config)].concat())
 }
 
 fn written(outcome: &io::Result<()>) -> ExitCode {

@@ -28,14 +28,6 @@ pub struct Timing {
     pub upstream: Duration,
 }
 
-/// The registry's answer, and whether it was asked with authorization.
-#[derive(Debug)]
-pub struct Answer {
-    pub response: Response<Incoming>,
-    /// The request's `Authorization`, for hops that stay at the registry's origin.
-    pub authorization: Option<http::HeaderValue>,
-}
-
 /// Sends `outbound`, meeting challenges. A 401 with fresh authorization is final and becomes a 403.
 pub async fn exchange(
     proxy: &Proxy,
@@ -43,7 +35,7 @@ pub async fn exchange(
     outbound: &Outbound,
     record: &mut Record,
     timing: &mut Timing,
-) -> Result<Answer, Failure> {
+) -> Result<Response<Incoming>, Failure> {
     let auth_failure = |error| Failure::auth(&error, call.registry());
     let registry = format!("the registry {}", call.registry());
     let begun = Instant::now();
@@ -71,7 +63,7 @@ pub async fn exchange(
             proxy.authorizer.accepted(&call.ask, &mut offer, response.status());
             let mut response = response;
             refusal::note_rejected(&mut response, &offer.grant);
-            return Ok(Answer { response, authorization: offer.grant.header().cloned() });
+            return Ok(response);
         }
         let (head, body) = response.into_parts();
         let denial = match expired.filter(|_| !asks) {

@@ -13,6 +13,7 @@ use crate::net::payload::Payload;
 use crate::oci::chunk::ContentRange;
 use crate::oci::media::{ALL_MANIFESTS, accepts_anything};
 use crate::oci::operation::{BodyClass, Operation};
+use crate::oci::reference::Digest;
 
 pub const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 pub const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
@@ -75,6 +76,9 @@ pub fn inbound(upstream: &HeaderMap) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in upstream {
         let word = name.as_str();
+        if *name == DOCKER_CONTENT_DIGEST && !is_digest(value) {
+            continue;
+        }
         let passes = RETURNED.contains(name)
             || is_limit(name)
             || word.starts_with("oci-")
@@ -95,6 +99,11 @@ pub fn of_refusal(upstream: &HeaderMap, status: StatusCode) -> impl Iterator<Ite
     };
     let kept = upstream.iter().filter(move |(name, _)| says_something(name));
     kept.map(|(name, value)| (name.clone(), value.clone()))
+}
+
+/// What is no digest names nothing: better found out than passed on.
+fn is_digest(value: &HeaderValue) -> bool {
+    value.to_str().is_ok_and(|text| Digest::parse(text).is_ok())
 }
 
 fn is_limit(name: &HeaderName) -> bool {

@@ -145,14 +145,14 @@ pub async fn fetch(
     record: &mut Record,
     timing: &mut Timing,
 ) -> Result<Landing, Failure> {
-    let answer = exchange(proxy, call, outbound, record, timing).await?;
-    match follow(call, outbound, answer, record, timing).await {
+    let response = exchange(proxy, call, outbound, record, timing).await?;
+    match follow(call, outbound, response, record, timing).await {
         Ok(landing) => return Ok(landing),
         Err(DeadEnd::Failed(failure)) => return Err(failure),
         Err(DeadEnd::Expired(_)) => {}
     }
-    let answer = exchange(proxy, call, outbound, record, timing).await?;
-    follow(call, outbound, answer, record, timing)
+    let response = exchange(proxy, call, outbound, record, timing).await?;
+    follow(call, outbound, response, record, timing)
         .await
         .map_err(|(DeadEnd::Expired(failure) | DeadEnd::Failed(failure))| failure)
 }

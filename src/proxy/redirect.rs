@@ -1,14 +1,14 @@
-//! Following a registry's redirects, with its credentials left behind at the first border.
+//! Following a registry's redirects, with its credentials left behind: where they lead carries its own authority.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, LOCATION, RANGE};
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_RANGE, LOCATION, RANGE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use hyper::body::Incoming;
 
 use super::call::Call;
-use super::exchange::{Answer, Timing};
+use super::exchange::Timing;
 use super::failure::Failure;
 use super::leg;
 use super::outbound::Outbound;
@@ -25,9 +25,9 @@ use crate::oci::operation::Operation;
 /// Where a chain of redirects ended.
 #[derive(Debug)]
 pub enum Landing {
-    /// At the registry itself.
+    /// Where it was asked.
     Registry(Response<Incoming>),
-    /// At the end of a chain that left the registry's origin.
+    /// At the end of a chain.
     Elsewhere(Response<Incoming>),
     /// Nowhere: the client is to follow by itself.
     HandedOn(Url),
@@ -51,7 +51,7 @@ impl From<Failure> for DeadEnd {
 pub async fn follow(
     call: &Call,
     outbound: &Outbound,
-    answer: Answer,
+    mut response: Response<Incoming>,
     record: &mut Record,
     timing: &mut Timing,
 ) -> Result<Landing, DeadEnd> {
@@ -60,11 +60,10 @@ pub async fn follow(
         Operation::ListReferrers(_, digest) => referrers::are_asked_for_at(headers, digest),
         _ => false,
     };
-    let Answer { mut response, authorization } = answer;
-    let mut hop = Hop { url: outbound.url.clone(), authorization, crossed: false, count: 0 };
+    let mut hop = Hop { url: outbound.url.clone(), crossed: false, count: 0 };
     while is_redirect(response.status()) && may_lead_on(response.headers()) {
         hop = hop.next(call, response.headers())?;
-        // Within the registry's origin the next hop wants our authorization, which the client does not have.
+        // Within the registry's origin the client is not sent on: it may know the registry by regpass alone.
         let hands_on = hop.crossed
             && call.routed.terms.redirects == Redirects::Pass
             && matches!(call.operation, Operation::ReadBlob(..))
@@ -76,7 +75,7 @@ pub async fn follow(
         record.hops += 1;
         response = hop.fetch(call, outbound, record, timing).await?;
     }
-    if !hop.crossed {
+    if hop.count == 0 {
         return Ok(Landing::Registry(if outbound.asks_by_get { as_head(response) } else { response }));
     }
     let reads_blob = matches!(call.operation, Operation::ReadBlob(..));
@@ -105,14 +104,13 @@ pub fn is_redirect(status: StatusCode) -> bool {
 #[derive(Debug)]
 struct Hop {
     url: Url,
-    /// Only as long as every hop stayed at the registry's origin.
-    authorization: Option<HeaderValue>,
+    /// Whether a hop was at another origin than the registry's.
     crossed: bool,
     count: u32,
 }
 
 impl Hop {
-    /// Where `Location` leads. What is dropped on the way stays dropped, also when the chain comes back.
+    /// Where `Location` leads. What has left the registry's origin stays abroad, also when the chain comes back.
     fn next(self, call: &Call, headers: &HeaderMap) -> Result<Self, Failure> {
         let location = headers.get(LOCATION).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         let Some(location) = location else { return Err(self.failure(call, "it redirects without saying where")) };
@@ -127,8 +125,7 @@ impl Hop {
             return Err(self.failure(call, &format!("it redirects more than {MOST_HOPS} times")));
         }
         let crossed = self.crossed || url.origin != self.url.origin;
-        let authorization = if crossed { None } else { self.authorization };
-        Ok(Self { url, authorization, crossed, count: self.count + 1 })
+        Ok(Self { url, crossed, count: self.count + 1 })
     }
 
     async fn fetch(
@@ -140,7 +137,7 @@ impl Hop {
     ) -> Result<Response<Incoming>, Failure> {
         let reads_blob = matches!(call.operation, Operation::ReadBlob(..));
         // A signed URL is signed for GET: a HEAD asks for the first byte instead and learns the size from it.
-        let sized_by_get = call.is_head() && self.crossed && reads_blob;
+        let sized_by_get = call.is_head() && reads_blob;
         let method = if sized_by_get { Method::GET } else { call.method.clone() };
         let mut headers = outbound.headers().clone();
         if sized_by_get {
@@ -149,11 +146,10 @@ impl Hop {
         // `Via` stays: the way back to regpass may lead over a redirect.
         if self.crossed {
             trace::forget(&mut headers);
-            if reads_blob {
-                headers.remove(ACCEPT);
-            }
         }
-        headers.extend(self.authorization.iter().map(|header| (AUTHORIZATION, header.clone())));
+        if reads_blob {
+            headers.remove(ACCEPT);
+        }
         let request = request::to(&self.url, method, headers, Bytes::new());
         let request = request.map_err(|why| self.failure(call, &why.to_string()))?;
         let who = format!("{}, where {} redirects to,", self.url.origin, call.registry());

@@ -1,7 +1,8 @@
 //! The files that are followed while a configuration is in force: secrets, docker's files, lists of users.
 //!
 //! Whoever uses one has it looked at. Here all of them are looked at every second besides, so that what is wrong with a
-//! file is told before a client hears of it, and what it said last is known even if nobody asked for it yet.
+//! file is told before a client hears of it, and what it said last is known even if nobody asked for it yet. `check`
+//! looks once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,13 +13,16 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
 use super::build::upload_keys;
-use super::listeners::Listeners;
+use crate::base::clock::WallClock;
 use crate::clients::Rule;
-use crate::config::model::Config;
+use crate::config::model::{ClientRule, Config};
+use crate::config::problem::Problem;
 use crate::credential::CredentialProvider;
+use crate::credential::environment::Environment;
 use crate::credential::secret::Reading;
 use crate::credential::sources::Sources;
 use crate::credential::watched::BadFile;
+use crate::net::dial::Network;
 use crate::observe::reloads::Unusable;
 use crate::proxy::Proxy;
 
@@ -31,7 +35,8 @@ pub(super) struct Followed {
 }
 
 impl Followed {
-    pub(super) fn of(config: &Config, sources: &Sources, listeners: &Listeners) -> Self {
+    /// `rules` are those of the configuration's listeners, as [`Listeners::rules`](super::listeners::Listeners::rules) has them.
+    pub(super) fn of(config: &Config, sources: &Sources, rules: impl Iterator<Item = (String, Arc<Rule>)>) -> Self {
         let mut followed = Self { upload_keys: upload_keys(config, sources), ..Self::default() };
         let of_registries = config.registries.iter().flat_map(|registry| {
             let table = format!("registry.\"{}\"", registry.pattern);
@@ -50,9 +55,9 @@ impl Followed {
                 followed.logins.push((key, login));
             }
         }
-        for (key, rule) in listeners.rules() {
-            if !followed.rules.iter().any(|(_, known)| Arc::ptr_eq(known, rule)) {
-                followed.rules.push((key, rule.clone()));
+        for (key, rule) in rules {
+            if !followed.rules.iter().any(|(_, known)| Arc::ptr_eq(known, &rule)) {
+                followed.rules.push((key, rule));
             }
         }
         followed
@@ -71,6 +76,37 @@ impl Followed {
 fn told(key: &str, troubles: impl IntoIterator<Item = BadFile>) -> Vec<Unusable> {
     let told = |BadFile { what, kept }| Unusable { key: key.into(), what: what.into(), kept };
     troubles.into_iter().map(told).collect()
+}
+
+/// What is wrong now with the files that would be followed; blocking.
+pub fn remarks(config: &Config) -> Vec<Problem> {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return Vec::new() };
+    let sources = Sources::new(Environment::process(), Network::Tcp, WallClock::System);
+    let rules = config.all_listeners().enumerate().filter_map(|(at, listener)| {
+        let rule = listener.clients.as_ref()?;
+        Some((key(rule, at >= config.listeners.len())?, Arc::new(Rule::new(rule))))
+    });
+    let unusable = runtime.block_on(Followed::of(config, &sources, rules).unusable());
+    let mut remarks: Vec<Problem> = Vec::new();
+    for Unusable { key, what, .. } in unusable {
+        let remark = Problem { file: config.file.clone(), key: key.into(), what: what.into(), ..Problem::default() };
+        // Listeners often share a rule.
+        if !remarks.contains(&remark) {
+            remarks.push(remark);
+        }
+    }
+    remarks
+}
+
+/// The key of a rule that follows files.
+pub(super) fn key(rule: &ClientRule, is_admin: bool) -> Option<String> {
+    let rule = match rule {
+        ClientRule::Htpasswd(_) => "htpasswd",
+        ClientRule::Bearer(_) => "bearer",
+        ClientRule::MutualTls(_) => return None,
+    };
+    let table = if is_admin { "admin" } else { "listener" };
+    Some(format!("{table}.clients.{rule}"))
 }
 
 /// Looks at the files of the configuration in force, and tells what is wrong with them, for as long as there is one.

@@ -10,10 +10,11 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use super::doors::ListenerTls;
+use super::followed;
 use super::sockets::{self, Inherited};
 use crate::admin;
 use crate::clients::{Door, Rule};
-use crate::config::model::{ClientRule, Config, Listener};
+use crate::config::model::{Config, Listener};
 use crate::net::listen::{self, Close, Handle, Service};
 use crate::net::server_tls::ServerTls;
 use crate::net::socket::{ListenAddress, Socket};
@@ -175,15 +176,10 @@ impl Listeners {
     }
 
     /// The rules that follow files, each with the key that names them.
-    pub fn rules(&self) -> impl Iterator<Item = (String, &Arc<Rule>)> {
+    pub fn rules(&self) -> impl Iterator<Item = (String, Arc<Rule>)> {
         self.open.iter().filter_map(|Open { ready, .. }| {
-            let table = if ready.kind.role == Role::Admin { "admin" } else { "listener" };
-            let rule = match ready.kind.listener.clients.as_ref()? {
-                ClientRule::Htpasswd(_) => "htpasswd",
-                ClientRule::Bearer(_) => "bearer",
-                ClientRule::MutualTls(_) => return None,
-            };
-            Some((format!("{table}.clients.{rule}"), ready.rule.as_ref()?))
+            let key = followed::key(ready.kind.listener.clients.as_ref()?, ready.kind.role == Role::Admin)?;
+            Some((key, ready.rule.clone()?))
         })
     }
 
@@ -196,7 +192,7 @@ impl Listeners {
     pub async fn close(mut self) {
         let (admin, proxies): (Vec<Open>, Vec<Open>) =
             self.open.drain(..).partition(|open| open.ready.kind.role == Role::Admin);
-        // Their sockets with them: who comes now is refused and may try elsewhere, instead of waiting for nothing.
+        // With their sockets: who comes now is refused at once, instead of waiting for the last connection to be over.
         drop(proxies);
         while self.serving.join_next().await.is_some() {}
         for open in &admin {

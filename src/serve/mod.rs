@@ -3,7 +3,7 @@
 pub mod build;
 pub mod doors;
 pub mod files;
-mod followed;
+pub mod followed;
 pub mod listeners;
 pub mod load;
 mod notify;

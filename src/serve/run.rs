@@ -84,7 +84,7 @@ impl Service {
         routes.status_page = listeners.status_page(&prepared);
         let proxy = Proxy::new(routes, WallClock::System, uploads);
         listeners.apply(prepared, &proxy);
-        let followed = watch::Sender::new(Arc::new(Followed::of(&loaded.config, &sources, &listeners)));
+        let followed = watch::Sender::new(Arc::new(Followed::of(&loaded.config, &sources, listeners.rules())));
         Ok(Self { sources, registries, proxy, listeners, followed })
     }
 
@@ -158,7 +158,7 @@ impl Service {
         let keys = build::upload_keys(&config, &self.sources);
         self.proxy.reconfigure(routes, keys, config.upload_spool);
         self.listeners.apply(prepared, &self.proxy);
-        self.followed.send_replace(Arc::new(Followed::of(&config, &self.sources, &self.listeners)));
+        self.followed.send_replace(Arc::new(Followed::of(&config, &self.sources, self.listeners.rules())));
         Ok(())
     }
 }

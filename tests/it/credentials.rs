@@ -9,8 +9,8 @@ use http::Method;
 use tempfile::TempDir;
 use tokio::time::advance;
 
-use crate::harness::{Regpass, only, table};
-use crate::sim::{Family, Image, Preset, Registry, Reply, Rule, Sim};
+use crate::harness::{Regpass, only, request, table};
+use crate::sim::{Family, Fault, Image, Preset, Registry, Reply, Rule, Sim};
 
 pub const APP: &str = "/v2/team/app/manifests/1";
 pub const TOOL: &str = "/v2/team/tool/manifests/1";
@@ -101,6 +101,37 @@ async fn an_identity_that_is_over_is_a_stale_login_whatever_post_says() {
         assert_eq!(regpass.metric("regpass_credential_rejected_total"), [REJECTED]);
         sim.finish();
     }
+}
+
+/// No token service is asked, so it does not matter that this one may not be.
+#[tokio::test(start_paused = true)]
+async fn a_fixed_token_goes_to_the_registry_itself_whatever_its_realm() {
+    let sim = Sim::memory();
+    sim.allow(Rule::UnknownBearer);
+    let registry = start(&sim, Preset::ghcr()).await;
+    let host = registry.authority();
+    let regpass = Regpass::start(
+        &sim,
+        &format!(
+            "default_registry = \"{host}\"\n[registry.\"{host}\"]\nurl = \"{}\"\nallow = [\"pull\", \"push\"]\n\
+             credential = {{ source = \"bearer\", token = \"{}\" }}\n",
+            registry.origin(),
+            BASE64_STANDARD.encode("wonderland")
+        ),
+    );
+    registry.keep("alice/app", "1", &Image::single("app", Family::Oci));
+    let elsewhere = Fault::challenge(&["Bearer realm=\"http://elsewhere.test/token\",service=\"x\""]);
+    let fault = registry.registry().inject(elsewhere.when(|entry| !entry.headers.contains_key("authorization")));
+    let begun = regpass.send(request(Method::POST, "/v2/alice/app/blobs/uploads/")).await;
+    assert_eq!(begun.status, 202, "{begun:?}");
+    sim.ledger()
+        .expect(&["registry GET /v2/ anonymous 401", "registry POST /v2/alice/app/blobs/uploads/ bearer#unknown 202"]);
+    for _ in 0..2 {
+        assert_eq!(regpass.get("/v2/alice/app/manifests/1").await.grant(), "direct");
+        sim.ledger().expect(&["registry GET /v2/alice/app/manifests/1 bearer#unknown 200"]);
+    }
+    fault.lift();
+    sim.finish();
 }
 
 #[tokio::test(start_paused = true)]

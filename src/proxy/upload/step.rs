@@ -91,9 +91,7 @@ impl Upload<'_> {
     /// With authorization at the registry's own origin, and without any elsewhere.
     async fn exchange(&mut self, outbound: &Outbound) -> Result<http::Response<hyper::body::Incoming>, Failure> {
         if outbound.url.origin == self.call.routed.upstream.origin {
-            return exchange(self.proxy, &self.call, outbound, self.record, self.timing)
-                .await
-                .map(|answer| answer.response);
+            return exchange(self.proxy, &self.call, outbound, self.record, self.timing).await;
         }
         let who = format!("{}, where {} takes uploads,", outbound.url.origin, self.call.registry());
         let to = (&outbound.url, outbound.allowance);

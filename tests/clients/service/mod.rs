@@ -6,6 +6,7 @@ mod broken;
 mod files;
 mod house;
 mod reload;
+mod secrets;
 mod soak;
 mod stop;
 mod told;

@@ -52,6 +52,25 @@ async fn documents_in_encodings_nobody_knows_are_no_answer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_no_digest_is_not_passed_on_as_one() {
+    let world = World::start("").await;
+    for told in ["latest", "sha256:12", "md5:d41d8cd98f00b204e9800998ecf8427e", ""] {
+        for target in [TAG, &world.by_digest()] {
+            let answer = sim::Reply::new(200)
+                .body(&world.image.top().media_type, world.manifest().clone())
+                .header("docker-content-digest", told);
+            let fault = world.registry.registry().inject(Fault::answer(answer));
+            for method in [Method::GET, Method::HEAD] {
+                let reply = world.regpass.send(request(method.clone(), target)).await;
+                let digest = reply.header("docker-content-digest");
+                assert_eq!((reply.status.as_u16(), digest), (200, Some(world.image.digest())), "{method} {told:?}");
+            }
+            fault.lift();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_missing_digest_is_computed_and_for_a_head_the_manifest_is_fetched() {
     let world = World::start("").await;
     world.registry.change(|preset| preset.pull.digest_header = false);

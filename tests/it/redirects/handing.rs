@@ -18,15 +18,15 @@ async fn pass_hands_the_client_the_url_and_follows_for_heads_and_manifests() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pass_hands_on_no_url_that_needs_our_token() {
+async fn pass_hands_on_no_url_of_the_registry_itself() {
     let world = World::start(&[Hop::new(307, Place::Here)], "redirects = \"pass\"").await;
     world.assert_whole(&world.regpass.get(&world.target).await);
-    world.expect(&[world.at_registry("GET", 307), world.signed("registry", "bearer#1", 200)]);
+    world.expect(&[world.at_registry("GET", 307), world.signed("registry", "anonymous", 200)]);
 
     let world = World::start(&[Hop::new(307, Place::Here), TO_BLOBS], "redirects = \"pass\"").await;
     let reply = world.regpass.get(&world.target).await;
     assert!(reply.header("location").unwrap().starts_with("http://blobs.distribution.test/signed/"), "{reply:?}");
-    world.expect(&[world.at_registry("GET", 307), world.hop(1, "registry", "bearer#1", 307)]);
+    world.expect(&[world.at_registry("GET", 307), world.hop(1, "registry", "anonymous", 307)]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -59,9 +59,6 @@ async fn rule_21_every_status_leads_on_relative_or_absolute() {
         for status in [301, 302, 303, 307, 308] {
             for to in [Place::Blobs, Place::Here] {
                 let preset = preset.clone().blob_hops(&[Hop::new(status, to)]);
-                // What a store makes of two authorities is about other origins.
-                let mut preset = preset;
-                preset.pull.doubly_authorized = preset.pull.doubly_authorized.filter(|_| to == Place::Blobs);
                 let world = World::of(profile, preset).await;
                 let got = world.get(&world.layer()).await;
                 let bytes = world.image.blobs[0].slice().to_bytes();

@@ -60,7 +60,6 @@ impl Preset {
             head_allowed: true,
         };
         preset.pull.heads_stay = true;
-        preset.pull.doubly_authorized = Some(ecr::one_mechanism());
         preset.lists.tags.link = LinkForm::Unprefixed;
         preset.can = Abilities {
             parts: 2..=usize::MAX,

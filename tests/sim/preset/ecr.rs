@@ -21,7 +21,6 @@ impl Preset {
             valid_for: Duration::from_secs(3600),
             head_allowed: true,
         };
-        preset.pull.doubly_authorized = Some(one_mechanism());
         let paging = Paging { most: Some(1000), too_many: TooMany::Refused(too_many), ..Paging::plain() };
         preset.lists.tags = paging;
         preset.lists.catalog = Some(paging);

@@ -38,7 +38,6 @@ impl Preset {
             valid_for: Duration::from_secs(3600),
             head_allowed: true,
         };
-        preset.pull.doubly_authorized = Some(ecr::one_mechanism());
         preset.lists.tags = ecr.lists.tags;
         preset.lists.catalog = None;
         preset.lists.referrers = Referrers::Index;

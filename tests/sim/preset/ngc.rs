@@ -40,7 +40,6 @@ impl Preset {
             head_allowed: false,
         };
         preset.pull.heads_stay = true;
-        preset.pull.doubly_authorized = Some(ecr::one_mechanism());
         preset.lists.tags.default = Some(100);
         preset.lists.catalog = None;
         preset.others = vec![Other { name: AUTHN, prefix: "", trusted: true, preset: authn(&preset) }];

@@ -9,7 +9,7 @@ use super::super::registry::{Ask, Policy, distribution_scopes};
 use super::super::reply::Reply;
 use super::{
     Abilities, Delivery, Gate, LinkForm, Lists, Mint, Paging, Preset, Pull, Push, Referrers, Signed, TokenField,
-    TokenPlace, Tokens, TooMany, Untyped, distribution,
+    TokenPlace, Tokens, TooMany, Untyped, distribution, ecr,
 };
 
 impl Preset {
@@ -61,7 +61,7 @@ impl Preset {
                 blobs: Delivery::Direct,
                 heads_stay: false,
                 signed: Signed::InQuery,
-                doubly_authorized: None,
+                doubly_authorized: Some(ecr::one_mechanism()),
                 digest_tags: false,
                 untyped: Untyped::Native,
                 missing_manifest: Arc::new(manifest_unknown),

@@ -56,14 +56,14 @@ impl Engine {
         let Delivery::Redirect { hops, head_allowed, .. } = &preset.pull.blobs else {
             return access_denied("NotSigned");
         };
-        if let Some((number, location)) = hop_of(&entry.path) {
-            let joint = if entry.query.is_empty() { "" } else { "?" };
-            return self.redirect(hops, number, &format!("{location}{joint}{}", entry.query));
-        }
         if let (Some(refusal), true) =
             (&preset.pull.doubly_authorized, entry.headers.contains_key(header::AUTHORIZATION))
         {
             return refusal.clone();
+        }
+        if let Some((number, location)) = hop_of(&entry.path) {
+            let joint = if entry.query.is_empty() { "" } else { "?" };
+            return self.redirect(hops, number, &format!("{location}{joint}{}", entry.query));
         }
         let (digest, parameters) = signed_parts(entry);
         let expires = query::value(&parameters, "expires").and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
