@@ -80,12 +80,13 @@ async fn htpasswd_users_are_checked_and_remembered_until_their_hash_changes() {
 #[tokio::test]
 async fn certificates_and_users_of_the_machine_are_named() {
     let certified = door(Some(&ClientRule::MutualTls("/ca".into())));
-    let shown = |name: Option<&str>| Peer { certificate: Some(Shown { name: name.map(Into::into) }), uid: None };
+    let shown =
+        |name: Option<&str>| Peer { certificate: Some(Shown { name: name.map(Into::into) }), ..Peer::default() };
     assert_eq!(told(&certified, &[], &shown(Some("ci"))).await, "ci");
     assert_eq!(told(&certified, &[], &shown(None)).await, "");
     assert_eq!(told(&certified, &["Bearer x"], &Peer::default()).await, "NoCertificate");
 
-    let peer = |uid| Peer { uid: Some(uid), certificate: None };
+    let peer = |uid| Peer { uid: Some(uid), ..Peer::default() };
     let mut listener = Listener::at(ListenAddress::Unix("/run/x".into()));
     let everybody = Door::new(&listener, None);
     assert_eq!(told(&everybody, &[], &peer(7)).await, "uid:7");

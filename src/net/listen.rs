@@ -23,6 +23,7 @@ use tracing::debug;
 
 use super::body::{BUFFER, StreamBody};
 use super::error::BoxError;
+use super::handshake;
 use super::peer::Peer;
 use super::server_tls::{Secured, ServerTls};
 use super::socket::Socket;
@@ -93,7 +94,8 @@ impl Service {
             let stream = WriteDeadline::new(stream, STALL_LIMIT);
             return Ok(http1_connection(stream, Handler { handle: self.handle, peer, closing }).await?);
         };
-        let Secured { stream, is_http2, shown } = tls.accept(WriteDeadline::new(stream, STALL_LIMIT)).await?;
+        let secured = tls.accept(WriteDeadline::new(stream, STALL_LIMIT)).await;
+        let Secured { stream, is_http2, shown } = secured.inspect_err(|error| handshake::tell(error, peer.address))?;
         let handler = Handler { handle: self.handle, peer: Peer { certificate: shown, ..peer }, closing };
         if is_http2 {
             return Ok(http2::connection(stream, handler).await?);

@@ -10,6 +10,7 @@ mod direct;
 pub mod error;
 #[cfg(test)]
 mod fixture;
+mod handshake;
 pub mod listen;
 pub mod pace;
 pub mod payload;

@@ -169,7 +169,8 @@ fn by_tcp(stream: TcpStream) -> (Stream, Peer) {
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "cannot set TCP_NODELAY");
     }
-    (Stream::Tcp(stream), Peer::default())
+    let peer = Peer { address: stream.peer_addr().ok(), ..Peer::default() };
+    (Stream::Tcp(stream), peer)
 }
 
 fn by_unix(stream: UnixStream) -> (Stream, Peer) {

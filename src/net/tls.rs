@@ -159,10 +159,12 @@ pub(super) fn describe(error: &rustls::Error) -> String {
     }
 }
 
-fn is_about_our_certificate(alert: AlertDescription) -> bool {
+pub(super) fn is_about_our_certificate(alert: AlertDescription) -> bool {
     use AlertDescription as Alert;
     let of_certificates = [
         Alert::BadCertificate,
+        // A signature is bad when an authority was made anew under its old name.
+        Alert::DecryptError,
         Alert::UnsupportedCertificate,
         Alert::CertificateRevoked,
         Alert::CertificateExpired,

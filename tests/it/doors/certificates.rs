@@ -183,9 +183,15 @@ async fn only_certificates_of_the_listeners_authority_are_believed() {
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(2021, 1, 1);
     };
-    assert!(ask(None).await.is_err(), "no certificate");
-    assert!(ask(Some(&client(&issuer, Some("alice"), &[], |_| {}))).await.is_err(), "of another authority");
-    assert!(ask(Some(&client(&clients, Some("alice"), &[], expired))).await.is_err(), "expired");
+    for (shown, why) in [
+        (None, "showed no certificate"),
+        (Some(client(&issuer, Some("alice"), &[], |_| {})), "of no authority in 'mtls_ca'"),
+        (Some(client(&clients, Some("alice"), &[], expired)), "has expired"),
+    ] {
+        assert!(ask(shown.as_ref()).await.is_err(), "{why}");
+        let told = log.lines(why);
+        assert!(told.len() == 1 && told[0].contains("WARN") && told[0].contains("from=127.0.0.1:"), "{why}: {told:?}");
+    }
     served.sim.ledger().expect(&[]);
     for (common, names, told) in [
         (Some("alice"), &["alice.example"][..], "client=alice "),
@@ -199,6 +205,23 @@ async fn only_certificates_of_the_listeners_authority_are_believed() {
     }
     let nameless = ask(Some(&client(&clients, None, &[], |_| {}))).await.unwrap();
     assert_eq!(nameless.status, 200, "good, and nobody in particular");
+}
+
+#[tokio::test]
+async fn who_cannot_agree_with_a_listener_is_told_of_with_the_reason() {
+    let (files, issuer, log) = (Files::new(), authority(), Log::listen());
+    let served = Served::start(&listener(&[&tls(&files, &issuer)])).await;
+    let distrusting = TlsClient::of(authority().der());
+    assert!(distrusting.send(served.tcp().await, get(TAGS, None)).await.is_err());
+    let mut plain = served.tcp().await;
+    plain.write_all(b"GET /v2/ HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    _ = plain.read_to_end(&mut Vec::new()).await;
+    // As a probe of the port does.
+    drop(served.tcp().await);
+    assert_eq!(TlsClient::of(issuer.der()).send(served.tcp().await, get(TAGS, None)).await.unwrap().status, 200);
+    assert_eq!(log.lines("does not believe the certificate in 'tls'").len(), 1, "{}", log.text());
+    assert_eq!(log.lines("does not speak TLS").len(), 1, "{}", log.text());
+    assert_eq!(log.lines("a TLS connection was not made").len(), 2, "{}", log.text());
 }
 
 #[tokio::test]

@@ -119,8 +119,8 @@ async fn a_refusal_of_one_is_no_refusal_of_another() {
 #[tokio::test(start_paused = true)]
 async fn the_bearer_users_of_the_machine_and_certificates_are_clients() {
     let (sim, registry) = registry().await;
-    let named = |name: &str| Peer { certificate: Some(Shown { name: Some(name.into()) }), uid: None };
-    let user = |uid| Peer { uid: Some(uid), certificate: None };
+    let named = |name: &str| Peer { certificate: Some(Shown { name: Some(name.into()) }), ..Peer::default() };
+    let user = |uid| Peer { uid: Some(uid), ..Peer::default() };
     let tls = "tls = { certificate = \"/c\", key = \"/k\" }\nclients = { mtls_ca = \"/ca\" }";
     let secret = "clients = { bearer = \"a secret\" }";
     for (address, keys, peer, header, login) in [
