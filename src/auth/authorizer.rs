@@ -33,6 +33,13 @@ pub struct Offer {
     lesson: Option<Lesson>,
 }
 
+impl Offer {
+    /// Whether nothing is known of the registry, and the answer to this offer is what everybody waits for.
+    pub fn is_first(&self) -> bool {
+        self.lesson.is_some()
+    }
+}
+
 #[derive(Debug)]
 pub struct Authorizer {
     standings: DashMap<UpstreamId, Arc<Standing>>,

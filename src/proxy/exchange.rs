@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::time::{Instant, sleep};
@@ -40,6 +41,14 @@ pub async fn exchange(
     let registry = format!("the registry {}", call.registry());
     let begun = Instant::now();
     let mut offer = proxy.authorizer.offer(&call.ask).await.map_err(auth_failure)?;
+    // To a HEAD such a registry would not say what it wants.
+    if call.is_head() && offer.is_first() && is_known_to_hide(call, &HeaderMap::new()) {
+        let told = told_to_get(call, outbound, (Step::Registry, &registry), record, timing).await?;
+        if told.status == StatusCode::UNAUTHORIZED {
+            let known = proxy.authorizer.answer(&call.ask, &mut offer, &told.headers).await.map_err(auth_failure)?;
+            offer = known.unwrap_or(offer);
+        }
+    }
     timing.auth += begun.elapsed();
     let mut waited = Waited::default();
     for tries_left in (0..MOST_TRIES).rev() {
@@ -89,15 +98,15 @@ pub async fn exchange(
         // Before a token is asked for in vain.
         let is_asked = hidden && offer.grant.header().is_none() && is_known_to_hide(call, &headers);
         if is_asked {
-            headers = told_to_get(call, outbound, to_registry, record, timing).await?;
+            headers = told_to_get(call, outbound, to_registry, record, timing).await?.headers;
         }
         let mut next = match tries_left {
             0 => None,
             _ => proxy.authorizer.answer(&call.ask, &mut offer, &headers).await.map_err(auth_failure)?,
         };
         if next.is_none() && hidden && !is_asked {
-            let headers = told_to_get(call, outbound, to_registry, record, timing).await?;
-            next = proxy.authorizer.answer(&call.ask, &mut offer, &headers).await.map_err(auth_failure)?;
+            let told = told_to_get(call, outbound, to_registry, record, timing).await?;
+            next = proxy.authorizer.answer(&call.ask, &mut offer, &told.headers).await.map_err(auth_failure)?;
         }
         timing.auth += begun.elapsed();
         let Some(next) = next else {
@@ -139,19 +148,20 @@ fn is_known_to_hide(call: &Call, headers: &HeaderMap) -> bool {
     profile.heads_hide_scope
 }
 
-/// What the registry tells an unauthorized GET of the same: Artifactory names the scope it wants there, and not to HEAD.
+/// What the registry tells an unauthorized GET of the same: Artifactory names the scope it wants there, and not to HEAD
+/// (rule 20).
 async fn told_to_get(
     call: &Call,
     outbound: &Outbound,
     to_registry: (Step, &str),
     record: &mut Record,
     timing: &mut Timing,
-) -> Result<HeaderMap, Failure> {
+) -> Result<Parts, Failure> {
     let probe = outbound.as_get();
     let to = (&probe.url, probe.allowance);
     let (head, body) = leg::send(call, probe.bare(), to, to_registry, record, timing).await?.into_parts();
     drain(body).await;
-    Ok(head.headers)
+    Ok(head)
 }
 
 const MOST_TRIES: u32 = 3;

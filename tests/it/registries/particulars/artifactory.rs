@@ -20,12 +20,17 @@ async fn a_cold_head_of_a_manifest_works() {
             let target = manifest_of(name);
             let head = scene.regpass.head(&target).await;
             assert_eq!((head.status.as_u16(), head.header("docker-content-digest")), (200, Some(scene.image.digest())));
-            scene.expect(&[
-                &format!("registry HEAD {target} anonymous 401"),
-                &format!("registry GET {target} anonymous 401"),
-                &format!("token GET /artifactory/api/docker/docker-local/v2/token?service={service}&scope=repository:{scope}:pull basic:acme 200"),
+            // What is not known for an Artifactory yet has to say so first.
+            let head = format!("registry HEAD {target} anonymous 401");
+            let steps = [
+                &*format!("registry GET {target} anonymous 401"),
+                &format!(
+                    "token GET /artifactory/api/docker/docker-local/v2/token?service={service}&scope=repository:{scope}:pull basic:acme 200"
+                ),
                 &format!("registry HEAD {target} bearer#1 200"),
-            ]);
+            ];
+            let unknown = profile.is_empty().then_some(&*head);
+            scene.expect(&unknown.into_iter().chain(steps).collect::<Vec<_>>());
             for method in [Method::GET, Method::HEAD] {
                 assert_eq!(scene.send(method.clone(), &target).await.status, 200, "{method}");
                 assert_eq!(scene.sim.ledger().take().len(), 1, "{method}");
