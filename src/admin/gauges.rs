@@ -155,5 +155,3 @@ fn lengths<L: Clone + Debug + Hash + Eq>(values: BTreeMap<L, Duration>) -> Famil
 fn whole(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
-
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -1,5 +1,6 @@
 //! The admin listener: is it alive, how does it do, and what has it been doing.
 
+mod exposition;
 pub mod gauges;
 mod health;
 mod page;
@@ -49,7 +50,10 @@ async fn answer(proxy: &Proxy, front: &Front, head: &request::Parts) -> Result<R
             let (status, kind, content) = health::ready(proxy, &head.headers);
             text(status, kind, content)
         }
-        "/metrics" => text(StatusCode::OK, gauges::CONTENT_TYPE, gauges::metrics(proxy)),
+        "/metrics" => {
+            let (kind, content) = exposition::of(gauges::metrics(proxy), &head.headers);
+            text(StatusCode::OK, kind, content)
+        }
         "/status.json" => {
             let content = serde_json::to_string(&snapshot::of(proxy)).unwrap_or_default();
             text(StatusCode::OK, "application/json", content)

@@ -1,11 +1,13 @@
 //! Who watches the process: alerts and dashboard ask for what it shows, and for nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
 
 use regpass::observe::blame::Blame;
 
 use super::house::House;
 use crate::package::{alerts, dashboard};
+use crate::process::{output, plain};
 
 /// Labels that Prometheus adds.
 const ADDED: [&str; 2] = ["instance", "job"];
@@ -88,6 +90,19 @@ async fn every_blame_that_is_asked_for_can_be_had() {
         }
     }
     assert!(asked > 3, "{asked}");
+}
+
+#[tokio::test]
+async fn prometheus_has_nothing_to_say_against_what_it_gets() {
+    let house = House::build().await;
+    let running = house.start(&house.config("one", "")).await;
+    assert_eq!(running.status("/v2/one/team/app/manifests/1").await, "200");
+    let page = running.admin_page("/metrics").await;
+    assert!(page.contains("\n# TYPE regpass_requests_total counter\n"), "{page}");
+    let file = house.home.path().join("metrics");
+    fs::write(&file, page).expect("the metrics");
+    let mut check = plain("promtool", house.home.path());
+    output(check.args(["check", "metrics"]).stdin(File::open(&file).expect("the metrics"))).await;
 }
 
 /// The names of the labels between the braces.

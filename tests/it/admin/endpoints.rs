@@ -13,7 +13,7 @@ const ENDPOINTS: [(&str, &str); 7] = [
     ("/status.json", "application/json"),
     ("/livez", "text/plain; charset=utf-8"),
     ("/readyz", "text/plain; charset=utf-8"),
-    ("/metrics", "application/openmetrics-text; version=1.0.0; charset=utf-8"),
+    ("/metrics", "text/plain; version=0.0.4; charset=utf-8"),
 ];
 
 #[tokio::test(start_paused = true)]
