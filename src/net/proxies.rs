@@ -18,6 +18,8 @@ pub struct Proxies {
     matcher: Matcher,
     /// Hosts of `NO_PROXY` with a port, which the matcher knows nothing of.
     direct: Vec<(Box<str>, u16)>,
+    /// What the variables say, for people, without logins.
+    told: String,
     /// Made on first use.
     over_tls: OnceLock<Result<HttpsConnector<Direct>, String>>,
 }
@@ -45,11 +47,16 @@ impl Proxies {
             return Ok(None);
         }
         let no = either("NO_PROXY").map(|(list, _)| list).unwrap_or_default();
+        let told = [("HTTPS_PROXY", &https), ("HTTP_PROXY", &http), ("ALL_PROXY", &all)]
+            .into_iter()
+            .filter_map(|(name, url)| Some(format!("{name}={}", without_login(url)?)))
+            .chain((!no.is_empty()).then(|| format!("NO_PROXY={no}")));
+        let told = told.collect::<Vec<_>>().join(" ");
         let entries = || no.split(',').map(|entry| bare_entry(entry.trim()));
         let direct = entries().filter_map(with_port).collect();
         let hosts: Vec<&str> = entries().filter(|entry| with_port(entry).is_none()).collect();
         let matcher = Matcher::builder().https(https).http(http).all(all).no(hosts.join(",")).build();
-        Ok(Some(Self { matcher, direct, over_tls: OnceLock::new() }))
+        Ok(Some(Self { matcher, direct, told, over_tls: OnceLock::new() }))
     }
 
     /// The proxy that leads to `target`; this machine needs none.
@@ -79,7 +86,13 @@ impl Proxies {
 
 impl fmt::Debug for Proxies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Proxies")
+        write!(f, "Proxies({self})")
+    }
+}
+
+impl fmt::Display for Proxies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.told)
     }
 }
 
@@ -95,6 +108,13 @@ fn checked(url: String) -> Result<String, &'static str> {
         Some(host) if !host.is_empty() => Ok(url),
         _ => Err("it names no host"),
     }
+}
+
+/// Where a proxy is; `None` where none is named.
+fn without_login(url: &str) -> Option<String> {
+    let url: Uri = url.parse().ok()?;
+    let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
+    Some(format!("{}://{}{port}", url.scheme_str()?, url.host()?))
 }
 
 /// `*.corp.example` as `.corp.example`, which Go programs take as well, and `[fd00::1]` as `fd00::1`.
@@ -163,6 +183,17 @@ mod tests {
             let found = proxies.towards(&target.parse().unwrap());
             assert_eq!(found.as_ref().and_then(|found| found.uri().host()), proxy, "{target}");
         }
+    }
+
+    #[test]
+    fn they_are_told_without_their_logins() {
+        let proxies = proxies(&[
+            ("https_proxy", "http://user:secret@secure.example:3128"),
+            ("ALL_PROXY", "socks5://user:secret@[fd00::1]"),
+            ("no_proxy", "direct.example"),
+        ]);
+        let told = "HTTPS_PROXY=http://secure.example:3128 ALL_PROXY=socks5://[fd00::1] NO_PROXY=direct.example";
+        assert_eq!(proxies.unwrap().unwrap().to_string(), told);
     }
 
     #[test]

@@ -3,11 +3,11 @@
 //! A listener that stays as it is configured, with files that hold what they held, is not touched. One that changes goes
 //! on accepting on the same socket: its connections finish the request they are at, and new ones meet the new rules.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::doors::ListenerTls;
 use super::followed;
@@ -125,7 +125,11 @@ impl Listeners {
                     let (address, rule) = (own.address()?, self.rule(&kind.listener, &prepared));
                     prepared.begin.push(Ready { kind, rule, sockets, address });
                 }
-                Err(error) if kind.listener.optional => warn!(%error, "an optional listener is not open"),
+                Err(error) if kind.listener.optional && error.kind() == ErrorKind::AddrInUse => {
+                    warn!(%error, "an optional listener is not open");
+                }
+                // A machine without IPv6 is no news.
+                Err(error) if kind.listener.optional => debug!(%error, "an optional listener is not open"),
                 Err(error) => return Err(error),
             }
         }

@@ -24,6 +24,7 @@ use crate::config::problem::Problem;
 use crate::credential::environment::Environment;
 use crate::credential::sources::Sources;
 use crate::net;
+use crate::net::dial::Network;
 use crate::proxy::Proxy;
 
 /// Serves until a signal ends it. Exit code 0 after a drained stop, 1 when it cannot begin.
@@ -70,6 +71,9 @@ impl Service {
     async fn begin(loaded: Loaded, mut inherited: Inherited) -> Result<Self, String> {
         warn_of(loaded.remarks());
         let network = loaded.network;
+        if let Network::Proxied(proxies) = &network {
+            info!("registries are reached by way of {proxies}");
+        }
         let sources = Arc::new(Sources::new(Environment::process(), network.clone(), WallClock::System));
         let registries = Registries::new(sources.clone(), network);
         let mut listeners = Listeners::default();

@@ -102,8 +102,8 @@ async fn both_loopbacks_are_listened_on_where_there_are_two() {
             assert_eq!(pong.stdout == b"{}", answers, "{address} {has_six}");
         }
         let log = regpass.stop().join("\n");
-        assert!(!log.contains("ERROR"), "{log}");
-        assert_eq!(log.contains("[::1]:5050") && !log.contains("not open"), has_six, "{log}");
+        assert!(!log.contains("ERROR") && !log.contains("WARN"), "a machine without IPv6 is no news: {log}");
+        assert_eq!(log.contains("[::1]:5050"), has_six, "{log}");
     }
 }
 

@@ -189,6 +189,8 @@ async fn a_login_that_is_missing_or_wrong_is_told_and_no_secret_is() {
         assert!(body.contains(&told) && body.contains("\"blame\":\"configuration\""), "{body}");
         let log = regpass.stop().join("\n");
         assert!(log.contains(words) && !log.contains("says-me"), "{log}");
+        let way = format!("registries are reached by way of HTTPS_PROXY=http://{}\"", proxy.address);
+        assert!(log.contains(&way), "{log}");
     }
 }
 
