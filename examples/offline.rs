@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use regpass::base::clock::WallClock;
 use regpass::clients::Door;
 use regpass::config::overrides::Overrides;
-use regpass::config::{self, Environment, model::Config};
+use regpass::config::{self, Variables, model::Config};
 use regpass::credential::{environment, sources::Sources};
 use regpass::net::listen::{self, Close, Closing};
 use regpass::net::{dial::Network, socket::Socket};
@@ -134,7 +134,7 @@ fn configuration(hub: &Registry, ghcr: &Registry) -> Result<Config, Box<dyn Erro
     let mut file = tempfile::NamedTempFile::new()?;
     file.write_all(text.as_bytes())?;
     let overrides = Overrides { config: Some(file.path().to_owned()), ..Overrides::default() };
-    config::load(&overrides, Environment::new(&|_| None)).map_err(|problems| problems.to_string().into())
+    config::load(&overrides, Variables::new(&|_| None)).map_err(|problems| problems.to_string().into())
 }
 
 /// regpass itself, as `regpass serve` wires it.

@@ -4,11 +4,11 @@ use std::io;
 use std::process::ExitCode;
 
 use regpass::cli::{self, Next, Serve};
-use regpass::config::Environment;
+use regpass::config::Variables;
 use regpass::{observe, serve};
 
 fn main() -> ExitCode {
-    let next = cli::run(std::env::args_os(), Environment::process(), &mut io::stdout(), &mut io::stderr());
+    let next = cli::run(std::env::args_os(), Variables::process(), &mut io::stdout(), &mut io::stderr());
     match next {
         Next::Exit(code) => code,
         Next::Serve(next) => {

@@ -1,7 +1,7 @@
 //! Which scopes an operation needs, and what to believe of a challenge's own.
 
 use crate::oci::name::RepositoryName;
-use crate::oci::operation::{Access, Operation, Start, Step};
+use crate::oci::operation::{Access, Operation, Start, UploadStep};
 use crate::oci::scope::{Action, Resource, ScopeSet};
 use crate::profile::{Catalog, Delete, Profile};
 
@@ -61,7 +61,9 @@ pub fn for_operation(profile: &Profile, operation: &Operation) -> Result<Require
         }
         Operation::DeleteManifest(name, _) | Operation::DeleteBlob(name, _) => delete(profile, name)?,
         // To give an upload up is a delete to the registry's scopes, and no more than a push to everybody else.
-        Operation::ContinueUpload(name, _, Step::Cancel) => delete(profile, name).unwrap_or_else(|_| pushing(name)),
+        Operation::ContinueUpload(name, _, UploadStep::Cancel) => {
+            delete(profile, name).unwrap_or_else(|_| pushing(name))
+        }
         Operation::WriteManifest(name, _) | Operation::StartUpload(name, _) | Operation::ContinueUpload(name, ..) => {
             pushing(name)
         }

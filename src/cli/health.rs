@@ -152,7 +152,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::config::Environment;
+    use crate::config::Variables;
     use crate::config::load::load;
     use crate::config::overrides::Overrides;
 
@@ -186,7 +186,7 @@ mod tests {
             ..Overrides::default()
         };
         // Without a file there is an admin listener that nobody asked for; it has a port that a test must not ask.
-        let mut config = load(&overrides, Environment::new(&|_| None)).unwrap();
+        let mut config = load(&overrides, Variables::new(&|_| None)).unwrap();
         config.admin = config.admin.filter(|_| admin.is_some());
         config
     }

@@ -12,7 +12,7 @@ use super::{health, manual, report, setup};
 use crate::config::load::load as config;
 use crate::config::overrides::Overrides;
 use crate::config::problem::{Problem, Problems};
-use crate::config::{Environment, render};
+use crate::config::{Variables, render};
 use crate::observe::log::LogFormat;
 use crate::serve::files::Files;
 use crate::serve::followed;
@@ -39,12 +39,12 @@ pub struct Serve {
 /// Results go to `out`, everything else to `err`.
 pub fn run(
     args: impl IntoIterator<Item = OsString>,
-    environment: Environment<'_>,
+    variables: Variables<'_>,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Next {
     let args: Vec<OsString> = args.into_iter().collect();
-    let variable = log_variable(environment);
+    let variable = log_variable(variables);
     let command_line = match CommandLine::parse_from(args.iter().cloned()) {
         Ok(command_line) => command_line,
         Err(error) => return Next::Exit(usage(&error, log_asked(&args).or(variable.ok().flatten()), out, err)),
@@ -57,18 +57,18 @@ pub fn run(
     let overrides = command_line.flags.overrides();
     let exit = match command_line.command.unwrap_or_default() {
         Command::Serve => {
-            let Reading { outcome, files } = load::read(&overrides, environment);
+            let Reading { outcome, files } = load::read(&overrides, variables);
             match judged(outcome, bad_log, log, err) {
                 Ok(loaded) => return Next::Serve(Box::new(Serve { overrides, loaded, files, log })),
                 Err(mistake) => mistake,
             }
         }
-        Command::Check => judged(load::read(&overrides, environment).outcome, bad_log, log, err)
+        Command::Check => judged(load::read(&overrides, variables).outcome, bad_log, log, err)
             .map_or_else(identity, |loaded| written(&check(&loaded, log, out, err))),
-        Command::Setup(asked) => judged(config(&overrides, environment), bad_log, log, err)
+        Command::Setup(asked) => judged(config(&overrides, variables), bad_log, log, err)
             .map_or_else(identity, |config| setup::run(&asked, &config, log, out, err)),
         // Who asks for health knows two answers.
-        Command::Health => judged(config(&overrides, environment), bad_log, log, err)
+        Command::Health => judged(config(&overrides, variables), bad_log, log, err)
             .map_or(ExitCode::FAILURE, |config| health::run(&config, log, out, err)),
         Command::Completions { shell } => written(&manual::completions(shell, out)),
         Command::Man => written(&manual::page(out)),
@@ -115,8 +115,8 @@ fn usage(error: &clap::Error, log: Option<LogFormat>, out: &mut dyn Write, err: 
 }
 
 /// What `REGPASS_LOG_FORMAT` says, or what is wrong with it.
-fn log_variable(environment: Environment<'_>) -> Result<Option<LogFormat>, String> {
-    let text = environment.text(LOG_VARIABLE).map_err(|why| why.to_string())?;
+fn log_variable(variables: Variables<'_>) -> Result<Option<LogFormat>, String> {
+    let text = variables.text(LOG_VARIABLE).map_err(|why| why.to_string())?;
     text.map(|text| LogFormat::from_str(&text, false).map_err(|_| "it is neither text nor json".to_owned())).transpose()
 }
 
@@ -145,7 +145,7 @@ mod tests {
     fn told(line: &str, variables: &[(&str, &str)]) -> (Option<ExitCode>, String, String) {
         let read = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| OsString::from(value));
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let next = run(line.split(' ').map(OsString::from), Environment::new(&read), &mut out, &mut err);
+        let next = run(line.split(' ').map(OsString::from), Variables::new(&read), &mut out, &mut err);
         let code = match next {
             Next::Exit(code) => Some(code),
             Next::Serve(_) => None,

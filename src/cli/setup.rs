@@ -213,13 +213,13 @@ mod tests {
 
     use super::*;
     use crate::cli::{Next, run};
-    use crate::config::Environment;
+    use crate::config::Variables;
 
     /// A system of its own, and what one command does there: its exit code, stdout and stderr.
     fn told(root: &TempDir, words: &str) -> (ExitCode, String, String) {
         let line = format!("regpass setup {words} --root {}", root.path().display());
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let next = run(line.split(' ').map(Into::into), Environment::new(&|_| None), &mut out, &mut err);
+        let next = run(line.split(' ').map(Into::into), Variables::new(&|_| None), &mut out, &mut err);
         let Next::Exit(code) = next else { panic!("{line} serves") };
         (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
     }

@@ -5,26 +5,26 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use super::decode;
-use super::environment::Environment;
 use super::lines::Lines;
 use super::model::Config;
 use super::overrides::Overrides;
 use super::problem::{Fault, Place, Problem, Problems};
+use super::variables::Variables;
 
 /// The configuration in force under these flags and variables, or everything that is wrong with them and the file.
-pub fn load(overrides: &Overrides, environment: Environment<'_>) -> Result<Config, Problems> {
-    load_and(overrides, environment, |_| Ok(())).map(|(config, ())| config)
+pub fn load(overrides: &Overrides, variables: Variables<'_>) -> Result<Config, Problems> {
+    load_and(overrides, variables, |_| Ok(())).map(|(config, ())| config)
 }
 
 /// As [`load`], with what `further` makes of the configuration, or finds wrong with it: also where there are problems
 /// already, so that all are told at once.
 pub fn load_and<T>(
     overrides: &Overrides,
-    environment: Environment<'_>,
+    variables: Variables<'_>,
     further: impl FnOnce(&Config) -> Result<T, Problems>,
 ) -> Result<(Config, T), Problems> {
-    let (choices, mut problems) = overrides.choices(environment);
-    let (file, text) = match find(overrides, environment) {
+    let (choices, mut problems) = overrides.choices(variables);
+    let (file, text) = match find(overrides, variables) {
         Ok(Some((file, text))) => (Some(file), text),
         Ok(None) => (None, String::new()),
         Err(problem) => {
@@ -32,7 +32,7 @@ pub fn load_and<T>(
             (None, String::new())
         }
     };
-    let (config, found) = decode::decode(&text, file.as_deref(), &choices, environment);
+    let (config, found) = decode::decode(&text, file.as_deref(), &choices, variables);
     problems.extend(found);
     match config.map(|config| (further(&config), config)) {
         Some((Ok(made), config)) if problems.is_empty() => return Ok((config, made)),
@@ -43,23 +43,23 @@ pub fn load_and<T>(
 }
 
 /// Where a configuration file is looked for: what was asked for, or the usual places.
-pub fn places(overrides: &Overrides, environment: Environment<'_>) -> Vec<PathBuf> {
-    match asked(overrides, environment) {
+pub fn places(overrides: &Overrides, variables: Variables<'_>) -> Vec<PathBuf> {
+    match asked(overrides, variables) {
         Some((_, file)) => vec![file],
-        None => usual_places(environment).collect(),
+        None => usual_places(variables).collect(),
     }
 }
 
 /// The file that was asked for, which has to be there, or the first of the usual ones that is.
-fn find(overrides: &Overrides, environment: Environment<'_>) -> Result<Option<(PathBuf, String)>, Box<Problem>> {
-    if let Some((setting, file)) = asked(overrides, environment) {
+fn find(overrides: &Overrides, variables: Variables<'_>) -> Result<Option<(PathBuf, String)>, Box<Problem>> {
+    if let Some((setting, file)) = asked(overrides, variables) {
         let Some(text) = read(&file)? else {
             let fault = Fault::new(format!("there is no file {}", file.display())).hint("name a file that is there");
             return Err(Box::new(Place::setting(setting).problem(fault)));
         };
         return Ok(Some((file, text)));
     }
-    for file in usual_places(environment) {
+    for file in usual_places(variables) {
         if let Some(text) = read(&file)? {
             return Ok(Some((file, text)));
         }
@@ -68,17 +68,17 @@ fn find(overrides: &Overrides, environment: Environment<'_>) -> Result<Option<(P
 }
 
 /// The file that was named, and by what.
-fn asked(overrides: &Overrides, environment: Environment<'_>) -> Option<(&'static str, PathBuf)> {
-    let by_variable = || environment.path("REGPASS_CONFIG").map(|file| ("REGPASS_CONFIG", file));
+fn asked(overrides: &Overrides, variables: Variables<'_>) -> Option<(&'static str, PathBuf)> {
+    let by_variable = || variables.path("REGPASS_CONFIG").map(|file| ("REGPASS_CONFIG", file));
     overrides.config.clone().map(|file| ("--config", file)).or_else(by_variable)
 }
 
-fn usual_places(environment: Environment<'_>) -> impl Iterator<Item = PathBuf> {
+fn usual_places(variables: Variables<'_>) -> impl Iterator<Item = PathBuf> {
     // The XDG base directory specification has relative paths ignored.
-    let home = environment
+    let home = variables
         .path("XDG_CONFIG_HOME")
         .filter(|folder| folder.is_absolute())
-        .or_else(|| environment.path("HOME").map(|home| home.join(".config")));
+        .or_else(|| variables.path("HOME").map(|home| home.join(".config")));
     home.map(|home| home.join("regpass/config.toml")).into_iter().chain([PathBuf::from("/etc/regpass/config.toml")])
 }
 
@@ -136,7 +136,7 @@ mod tests {
 
         fn load(&self, overrides: &Overrides) -> Result<Config, Problems> {
             let read = |name: &str| self.variables.iter().find(|(n, _)| *n == name).map(|(_, value)| value.clone());
-            load(overrides, Environment::new(&read))
+            load(overrides, Variables::new(&read))
         }
     }
 

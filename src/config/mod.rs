@@ -12,9 +12,9 @@ pub mod trusted_host;
 
 mod address;
 mod decode;
-mod environment;
 mod lines;
 mod values;
+mod variables;
 
-pub use environment::Environment;
 pub use load::{load, load_and};
+pub use variables::Variables;

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::address::{self, Bind};
-use super::environment::Environment;
 use super::model::CredentialSource;
 use super::problem::{Fault, Located, Place, Problem};
 use super::values;
+use super::variables::Variables;
 use crate::base::host::RegistryHost;
 use crate::net::socket::ListenAddress;
 use crate::oci::operation::Access;
@@ -42,8 +42,8 @@ pub(super) struct Choices {
 }
 
 impl Overrides {
-    pub(super) fn choices(&self, environment: Environment<'_>) -> (Choices, Vec<Problem>) {
-        let mut reader = Reader { environment, problems: Vec::new() };
+    pub(super) fn choices(&self, variables: Variables<'_>) -> (Choices, Vec<Problem>) {
+        let mut reader = Reader { variables, problems: Vec::new() };
         let choices = Choices {
             listen: reader.listen(&self.listen),
             admin: reader.setting(self.admin.as_ref(), "--admin", "REGPASS_ADMIN", address::parse_one),
@@ -59,7 +59,7 @@ impl Overrides {
 }
 
 struct Reader<'a> {
-    environment: Environment<'a>,
+    variables: Variables<'a>,
     problems: Vec<Problem>,
 }
 
@@ -99,7 +99,7 @@ impl Reader<'_> {
             Some(DockerCredentials::UsualPlaces) => None,
             Some(DockerCredentials::File(file)) => Some(file.clone()),
             None => {
-                let value = self.environment.path(VARIABLE)?;
+                let value = self.variables.path(VARIABLE)?;
                 match value.to_str() {
                     Some("1") => None,
                     // A person who writes such a word means a switch; it would be taken for a file that is not there.
@@ -127,7 +127,7 @@ impl Reader<'_> {
     }
 
     fn variable(&mut self, name: &str) -> Option<String> {
-        match self.environment.text(name) {
+        match self.variables.text(name) {
             Ok(text) => text,
             Err(why) => {
                 self.problems.push(Place::setting(name).problem(Fault::new(why.to_string())));
@@ -149,7 +149,7 @@ mod tests {
 
     fn choices(flags: &Overrides, variables: &[(&str, &str)]) -> (Choices, Vec<Problem>) {
         let read = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| OsString::from(value));
-        flags.choices(Environment::new(&read))
+        flags.choices(Variables::new(&read))
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub enum Operation {
     ReadBlob(RepositoryName, Digest),
     DeleteBlob(RepositoryName, Digest),
     StartUpload(RepositoryName, Start),
-    ContinueUpload(RepositoryName, Session, Step),
+    ContinueUpload(RepositoryName, Session, UploadStep),
 }
 
 /// What a `POST` to the uploads of a repository is to do.
@@ -40,7 +40,7 @@ pub struct Session(pub Box<str>);
 
 /// What a request to an upload session is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum UploadStep {
     Status,
     Chunk,
     Finish(Digest),
@@ -120,10 +120,10 @@ impl Operation {
             }
             [repository @ .., "blobs", "uploads", session] if !repository.is_empty() => {
                 let step = match *method {
-                    Method::GET => Step::Status,
-                    Method::PATCH => Step::Chunk,
-                    Method::PUT => Step::Finish(Digest::parse(&query.value("digest").unwrap_or_default())?),
-                    Method::DELETE => Step::Cancel,
+                    Method::GET => UploadStep::Status,
+                    Method::PATCH => UploadStep::Chunk,
+                    Method::PUT => UploadStep::Finish(Digest::parse(&query.value("digest").unwrap_or_default())?),
+                    Method::DELETE => UploadStep::Cancel,
                     _ => return Err(NotOci::Method { allow: "GET, PATCH, PUT, DELETE" }),
                 };
                 Ok(Self::ContinueUpload(name(repository)?, Session((*session).into()), step))
@@ -198,7 +198,7 @@ impl Operation {
             Self::ListReferrers(_, digest) | Self::ReadBlob(_, digest) | Self::DeleteBlob(_, digest) => {
                 Some(digest.as_str())
             }
-            Self::ContinueUpload(_, _, Step::Finish(digest))
+            Self::ContinueUpload(_, _, UploadStep::Finish(digest))
             | Self::StartUpload(_, Start::Whole(digest) | Start::Mount { digest, .. }) => Some(digest.as_str()),
             Self::Ping
             | Self::ListRepositories
@@ -233,9 +233,8 @@ impl Operation {
     pub fn body_class(&self) -> BodyClass {
         match self {
             Self::WriteManifest(..) => BodyClass::Document,
-            Self::StartUpload(_, Start::Whole(_)) | Self::ContinueUpload(_, _, Step::Chunk | Step::Finish(_)) => {
-                BodyClass::Bulk
-            }
+            Self::StartUpload(_, Start::Whole(_))
+            | Self::ContinueUpload(_, _, UploadStep::Chunk | UploadStep::Finish(_)) => BodyClass::Bulk,
             _ => BodyClass::Empty,
         }
     }
@@ -254,10 +253,10 @@ impl Operation {
             Self::DeleteBlob(..) => "delete-blob",
             Self::StartUpload(_, Start::Mount { .. }) => "mount-blob",
             Self::StartUpload(..) => "start-upload",
-            Self::ContinueUpload(_, _, Step::Status) => "upload-status",
-            Self::ContinueUpload(_, _, Step::Chunk) => "upload-chunk",
-            Self::ContinueUpload(_, _, Step::Finish(_)) => "finish-upload",
-            Self::ContinueUpload(_, _, Step::Cancel) => "cancel-upload",
+            Self::ContinueUpload(_, _, UploadStep::Status) => "upload-status",
+            Self::ContinueUpload(_, _, UploadStep::Chunk) => "upload-chunk",
+            Self::ContinueUpload(_, _, UploadStep::Finish(_)) => "finish-upload",
+            Self::ContinueUpload(_, _, UploadStep::Cancel) => "cancel-upload",
         }
     }
 }
@@ -368,11 +367,11 @@ mod tests {
         }
         let session = || Session("abc".into());
         for (method, query, step) in [
-            ("GET", String::new(), Ok(Step::Status)),
-            ("PATCH", String::new(), Ok(Step::Chunk)),
-            ("PUT", format!("?digest={digest}"), Ok(Step::Finish(whole.clone()))),
+            ("GET", String::new(), Ok(UploadStep::Status)),
+            ("PATCH", String::new(), Ok(UploadStep::Chunk)),
+            ("PUT", format!("?digest={digest}"), Ok(UploadStep::Finish(whole.clone()))),
             ("PUT", String::new(), Err(NotOci::Reference(BadReference::Digest))),
-            ("DELETE", String::new(), Ok(Step::Cancel)),
+            ("DELETE", String::new(), Ok(UploadStep::Cancel)),
         ] {
             let name = RepositoryName::parse("a/b").unwrap();
             let expected = step.map(|step| Operation::ContinueUpload(name, session(), step));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::build::{TlsByRegistry, read_tls};
 use super::doors::{self, ListenerTls, read_listeners};
 use super::files::Files;
-use crate::config::Environment;
+use crate::config::Variables;
 use crate::config::load::{load_and, places};
 use crate::config::model::Config;
 use crate::config::overrides::Overrides;
@@ -42,9 +42,9 @@ pub struct Reading {
 }
 
 /// As [`read`], after the first time: what can be read only once is not taken for empty.
-pub(super) fn read_again(overrides: &Overrides, environment: Environment<'_>) -> Reading {
+pub(super) fn read_again(overrides: &Overrides, variables: Variables<'_>) -> Reading {
     let is_spent = |path: &Path| metadata(path).is_ok_and(|metadata| !metadata.is_file());
-    let places = places(overrides, environment);
+    let places = places(overrides, variables);
     match places.iter().find(|path| is_spent(path)) {
         Some(file) => {
             let file = file.clone();
@@ -53,19 +53,19 @@ pub(super) fn read_again(overrides: &Overrides, environment: Environment<'_>) ->
             let problem = Problem { file: Some(file), what, hint, ..Problem::default() };
             Reading { outcome: Err(Problems(vec![problem])), files: Files::read(places) }
         }
-        None => read(overrides, environment),
+        None => read(overrides, variables),
     }
 }
 
 /// Reads what flags, variables and files say now; blocking.
 ///
 /// What was read is noted before it is judged: a file that changes meanwhile is seen to have changed.
-pub fn read(overrides: &Overrides, environment: Environment<'_>) -> Reading {
-    let places = Files::read(places(overrides, environment));
+pub fn read(overrides: &Overrides, variables: Variables<'_>) -> Reading {
+    let places = Files::read(places(overrides, variables));
     let mut named = Files::default();
-    let outcome = load_and(overrides, environment, |config| {
+    let outcome = load_and(overrides, variables, |config| {
         named = Files::read(config.files());
-        both(both(read_tls(config), read_listeners(config)), network(environment))
+        both(both(read_tls(config), read_listeners(config)), network(variables))
     });
     let loaded = outcome.map(|(config, ((tls, listener_tls), network))| Loaded { config, tls, listener_tls, network });
     Reading { outcome: loaded, files: places.and(named) }
@@ -82,8 +82,8 @@ fn both<A, B>(one: Result<A, Problems>, other: Result<B, Problems>) -> Result<(A
     }
 }
 
-fn network(environment: Environment<'_>) -> Result<Network, Problems> {
-    let proxies = Proxies::read(|name| environment.text(name).ok().flatten());
+fn network(variables: Variables<'_>) -> Result<Network, Problems> {
+    let proxies = Proxies::read(|name| variables.text(name).ok().flatten());
     let proxies = proxies.map_err(|BadProxy { variable, why }| {
         let hint =
             "write it like http://proxy.example:3128, with user:password@ in front of the host if it wants a login";

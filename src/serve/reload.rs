@@ -12,7 +12,7 @@ use tracing::info;
 use super::files::Files;
 use super::load::{self, Reading};
 use super::signals::Hangups;
-use crate::config::Environment;
+use crate::config::Variables;
 use crate::config::overrides::Overrides;
 use crate::proxy::Proxy;
 
@@ -69,7 +69,7 @@ async fn watch(
             }
         };
         let overrides = overrides.clone();
-        let Ok(reading) = spawn_blocking(move || load::read_again(&overrides, Environment::process())).await else {
+        let Ok(reading) = spawn_blocking(move || load::read_again(&overrides, Variables::process())).await else {
             continue;
         };
         files = reading.files.clone();

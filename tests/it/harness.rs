@@ -14,8 +14,8 @@ use regpass::admin;
 use regpass::base::clock::WallClock;
 use regpass::clients::{Door, Rule};
 use regpass::config::model::{Config, Listener};
-use regpass::config::{self, Environment, overrides::Overrides};
-use regpass::credential::{environment, sources::Sources};
+use regpass::config::{self, Variables, overrides::Overrides};
+use regpass::credential::{environment::Environment, sources::Sources};
 use regpass::net::dial::Network;
 use regpass::net::listen::{Handle, serve_stream};
 use regpass::observe::process::Listening;
@@ -48,25 +48,25 @@ pub struct Reply {
 impl Regpass {
     /// Starts with a configuration file's text, reaching registries over the simulation's network.
     pub fn start(sim: &Sim, text: &str) -> Self {
-        Self::start_in(sim, text, environment::Environment::default())
+        Self::start_in(sim, text, Environment::default())
     }
 
     /// As [`start`](Self::start), with these surroundings: a `PATH` with credential helpers, say.
-    pub fn start_in(sim: &Sim, text: &str, surroundings: environment::Environment) -> Self {
+    pub fn start_in(sim: &Sim, text: &str, surroundings: Environment) -> Self {
         Self::start_at(sim, text, surroundings, WallClock::tokio(sim.clock().since_1970()))
     }
 
     /// As [`start_in`](Self::start_in), with a clock of its own.
-    pub fn start_at(sim: &Sim, text: &str, surroundings: environment::Environment, clock: WallClock) -> Self {
+    pub fn start_at(sim: &Sim, text: &str, surroundings: Environment, clock: WallClock) -> Self {
         Self::assemble(&network_of(sim), clock, text, surroundings)
     }
 
     /// As [`start`](Self::start), over any network.
     pub fn over(network: &Network, clock: WallClock, text: &str) -> Self {
-        Self::assemble(network, clock, text, environment::Environment::default())
+        Self::assemble(network, clock, text, Environment::default())
     }
 
-    fn assemble(network: &Network, clock: WallClock, text: &str, surroundings: environment::Environment) -> Self {
+    fn assemble(network: &Network, clock: WallClock, text: &str, surroundings: Environment) -> Self {
         let config = load(text);
         let sources = Arc::new(Sources::new(surroundings, network.clone(), clock));
         let registries = Registries::new(sources.clone(), network.clone());
@@ -248,5 +248,5 @@ pub fn load(text: &str) -> Config {
     file.write_all(text.as_bytes()).unwrap();
     let overrides = Overrides { config: Some(file.path().to_owned()), ..Overrides::default() };
     let nothing = |_: &str| -> Option<OsString> { None };
-    config::load(&overrides, Environment::new(&nothing)).unwrap_or_else(|problems| panic!("{problems}"))
+    config::load(&overrides, Variables::new(&nothing)).unwrap_or_else(|problems| panic!("{problems}"))
 }

@@ -67,7 +67,7 @@ pub(super) fn secret(entry: &Entry<'_>) -> Option<SecretSource> {
 
 fn variable_value(entry: &Entry<'_>) -> Option<SecretSource> {
     let name = entry.parse(values::variable)?;
-    let fault = match entry.document.environment.text(&name) {
+    let fault = match entry.document.variables.text(&name) {
         Ok(Some(value)) => {
             return Some(SecretSource::Value { secret: Secret::new(value), origin: ValueOrigin::Variable(name) });
         }

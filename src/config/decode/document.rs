@@ -9,14 +9,14 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::key::{self, Keys};
-use crate::config::environment::Environment;
 use crate::config::lines::Lines;
 use crate::config::problem::{Fault, Place, Problem};
+use crate::config::variables::Variables;
 
 pub(super) struct Document<'a> {
     file: Option<&'a Path>,
     lines: Lines<'a>,
-    pub(super) environment: Environment<'a>,
+    pub(super) variables: Variables<'a>,
     /// Lines the parser could not make sense of. What it recovered from them is a guess, perhaps out of a secret's
     /// text: nothing further is said about them, and keys are not named any more.
     broken: BTreeSet<usize>,
@@ -44,11 +44,11 @@ impl<'a> Document<'a> {
     pub(super) fn new(
         text: &'a str,
         file: Option<&'a Path>,
-        environment: Environment<'a>,
+        variables: Variables<'a>,
         mut errors: Vec<toml::de::Error>,
     ) -> Self {
         let mut document =
-            Self { file, lines: Lines::new(text), environment, broken: BTreeSet::new(), problems: RefCell::default() };
+            Self { file, lines: Lines::new(text), variables, broken: BTreeSet::new(), problems: RefCell::default() };
         let start = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
         errors.sort_by_key(start);
         let mut told = "";

@@ -23,11 +23,11 @@ use toml::de::{DeTable, DeValue};
 
 use self::document::{Document, Entry, Section};
 use self::key::Keys;
-use super::environment::Environment;
 use super::model::{Config, CredentialSource, Defaults, Registry, Timeouts};
 use super::overrides::Choices;
 use super::problem::{Fault, Problem};
 use super::values;
+use super::variables::Variables;
 use crate::base::host::{HostPattern, RegistryHost};
 use crate::oci::operation::Access;
 use crate::profile;
@@ -37,11 +37,11 @@ pub(super) fn decode(
     text: &str,
     file: Option<&Path>,
     choices: &Choices,
-    environment: Environment<'_>,
+    variables: Variables<'_>,
 ) -> (Option<Config>, Vec<Problem>) {
     let (table, errors) = DeTable::parse_recoverable(text);
     let root = DeValue::Table(table.into_inner());
-    let document = Document::new(text, file, environment, errors);
+    let document = Document::new(text, file, variables, errors);
     let config = document.root(&root, TOP).map(|root| config(&root, file, choices));
     (config, document.into_problems())
 }

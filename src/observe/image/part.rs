@@ -3,7 +3,7 @@
 use http::Method;
 
 use super::Direction;
-use crate::oci::operation::{Operation, Start, Step};
+use crate::oci::operation::{Operation, Start, UploadStep};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -30,8 +30,10 @@ impl Part {
             Operation::ReadBlob(..) => Self::ReadBlob,
             Operation::WriteManifest(..) => Self::WriteManifest,
             Operation::StartUpload(_, Start::Mount { .. } | Start::Whole(_))
-            | Operation::ContinueUpload(_, _, Step::Finish(_)) => Self::WriteBlob,
-            Operation::StartUpload(..) | Operation::ContinueUpload(_, _, Step::Chunk | Step::Status) => Self::Upload,
+            | Operation::ContinueUpload(_, _, UploadStep::Finish(_)) => Self::WriteBlob,
+            Operation::StartUpload(..) | Operation::ContinueUpload(_, _, UploadStep::Chunk | UploadStep::Status) => {
+                Self::Upload
+            }
             _ => return None,
         })
     }

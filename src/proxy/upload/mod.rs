@@ -35,7 +35,7 @@ use crate::net::spool::{Spool, SpoolSpace};
 use crate::observe::blame::{Blame, Step};
 use crate::observe::record::Record;
 use crate::oci::error::ErrorCode;
-use crate::oci::operation::{BodyClass, Operation, Step as UploadStep};
+use crate::oci::operation::{BodyClass, Operation, UploadStep};
 use keep::Kept;
 use seal::Seal;
 

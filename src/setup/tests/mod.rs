@@ -5,7 +5,7 @@ mod k3s;
 mod podman;
 
 use super::*;
-use crate::config::Environment;
+use crate::config::Variables;
 use crate::config::load::load;
 use crate::config::overrides::Overrides;
 
@@ -14,7 +14,7 @@ fn view(config: &str, asked: &[&str]) -> Result<View, Refusal> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     std::io::Write::write_all(&mut file, config.as_bytes()).unwrap();
     let overrides = Overrides { config: Some(file.path().into()), ..Overrides::default() };
-    let config = load(&overrides, Environment::new(&|_| None)).unwrap();
+    let config = load(&overrides, Variables::new(&|_| None)).unwrap();
     View::of(&config, &asked.iter().map(ToString::to_string).collect::<Vec<_>>())
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use regpass::cli::{Next, run};
-use regpass::config::Environment;
+use regpass::config::Variables;
 use regpass::profile::{self, Profile, Sign};
 
 /// What stands below one heading.
@@ -122,7 +122,7 @@ fn check(text: &str) -> (ExitCode, String, String) {
     let is_secret = |name: &str| !name.starts_with("REGPASS_") && !name.to_ascii_uppercase().ends_with("_PROXY");
     let variables = |name: &str| is_secret(name).then(|| OsString::from("a secret"));
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let Next::Exit(code) = run(args, Environment::new(&variables), &mut out, &mut err) else {
+    let Next::Exit(code) = run(args, Variables::new(&variables), &mut out, &mut err) else {
         panic!("check does not serve");
     };
     (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())

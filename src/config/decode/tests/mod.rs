@@ -10,10 +10,10 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use super::decode;
-use crate::config::environment::Environment;
 use crate::config::model::Config;
 use crate::config::overrides::Choices;
 use crate::config::problem::Problem;
+use crate::config::variables::Variables;
 
 fn load_with(text: &str, file: Option<&str>, choices: &Choices) -> Result<Config, Vec<Problem>> {
     let read = |name: &str| match name {
@@ -21,7 +21,7 @@ fn load_with(text: &str, file: Option<&str>, choices: &Choices) -> Result<Config
         "EMPTY" => Some(OsString::new()),
         _ => None,
     };
-    let (config, problems) = decode(text, file.map(Path::new), choices, Environment::new(&read));
+    let (config, problems) = decode(text, file.map(Path::new), choices, Variables::new(&read));
     config.filter(|_| problems.is_empty()).ok_or(problems)
 }
 

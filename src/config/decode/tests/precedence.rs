@@ -1,12 +1,12 @@
 //! Flags against the file.
 
 use super::load_with;
-use crate::config::environment::Environment;
 use crate::config::overrides::{Choices, Overrides};
+use crate::config::variables::Variables;
 use crate::oci::operation::Access;
 
 fn choices(flags: &Overrides) -> Choices {
-    flags.choices(Environment::new(&|_| None)).0
+    flags.choices(Variables::new(&|_| None)).0
 }
 
 #[test]

@@ -8,18 +8,18 @@ use toml::de::{DeTable, DeValue};
 
 use crate::config::decode::key::Keys;
 use crate::config::decode::{TIMEOUTS, TOP, clients, credential, decode, identity, listener, registry};
-use crate::config::environment::Environment;
 use crate::config::model::Config;
 use crate::config::overrides::Choices;
 use crate::config::problem::Problem;
 use crate::config::render;
+use crate::config::variables::Variables;
 
 const REFERENCE: &str = include_str!("../../../../config/regpass.toml");
 
 fn load(text: &str) -> Result<Config, Vec<Problem>> {
     let read = |_: &str| Some(OsString::from("long enough for an upload key"));
     let file = Path::new("/etc/regpass/config.toml");
-    let (config, problems) = decode(text, Some(file), &Choices::default(), Environment::new(&read));
+    let (config, problems) = decode(text, Some(file), &Choices::default(), Variables::new(&read));
     config.filter(|_| problems.is_empty()).ok_or(problems)
 }
 

@@ -1,13 +1,13 @@
-//! Environment variables, read through a function so that tests need not touch the process's own.
+//! Variables variables, read through a function so that tests need not touch the process's own.
 
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
 #[derive(Clone, Copy)]
-pub struct Environment<'a>(&'a dyn Fn(&str) -> Option<OsString>);
+pub struct Variables<'a>(&'a dyn Fn(&str) -> Option<OsString>);
 
-impl<'a> Environment<'a> {
+impl<'a> Variables<'a> {
     pub fn new(read: &'a dyn Fn(&str) -> Option<OsString>) -> Self {
         Self(read)
     }
@@ -27,9 +27,9 @@ impl<'a> Environment<'a> {
     }
 }
 
-impl fmt::Debug for Environment<'_> {
+impl fmt::Debug for Variables<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Environment")
+        f.write_str("Variables")
     }
 }
 
