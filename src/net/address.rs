@@ -137,6 +137,38 @@ pub struct AddressRefused {
     rule: &'static str,
 }
 
+/// The address that `host` is, if it is no name. Resolvers, a proxy's as well, take IPv4 addresses in fewer numbers, hexadecimal
+/// and octal too (`inet_aton(3)`): `127.1` and `0x7f000001` are `127.0.0.1`.
+pub fn written_out(host: &str) -> Option<IpAddr> {
+    if let Ok(address) = host.parse() {
+        return Some(address);
+    }
+    let numbers: Option<Vec<u32>> = host.strip_suffix('.').unwrap_or(host).split('.').map(number).collect();
+    let numbers = numbers?;
+    let (last, first) = numbers.split_last()?;
+    let mut bytes = [0; 4];
+    for (byte, number) in bytes.iter_mut().zip(first) {
+        *byte = u8::try_from(*number).ok()?;
+    }
+    // The last number fills what the others leave.
+    let room = 4_usize.checked_sub(first.len()).filter(|room| *room > 0)?;
+    let last = last.to_be_bytes();
+    let (over, rest) = last.split_at(4 - room);
+    bytes[4 - room..].copy_from_slice(rest);
+    if over.iter().any(|byte| *byte != 0) {
+        return None;
+    }
+    Some(Ipv4Addr::from(bytes).into())
+}
+
+fn number(text: &str) -> Option<u32> {
+    match (text.strip_prefix("0x"), text.strip_prefix('0')) {
+        (Some(hexadecimal), _) => u32::from_str_radix(hexadecimal, 16).ok(),
+        (None, Some(octal)) if !octal.is_empty() => u32::from_str_radix(octal, 8).ok(),
+        _ => text.parse().ok(),
+    }
+}
+
 /// AWS, GCP and Azure (link-local anyway), Alibaba Cloud, Azure's wire server, Oracle Cloud.
 const METADATA_V4: [Ipv4Addr; 4] = [
     Ipv4Addr::new(169, 254, 169, 254),
@@ -171,6 +203,31 @@ mod tests {
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_address_is_one_however_it_is_written() {
+        for (host, address) in [
+            ("169.254.169.254", Some("169.254.169.254")),
+            ("169.254.169.254.", Some("169.254.169.254")),
+            ("2852039166", Some("169.254.169.254")),
+            ("0xa9fea9fe", Some("169.254.169.254")),
+            ("0xa9.0376.43518", Some("169.254.169.254")),
+            ("169.16689662", Some("169.254.169.254")),
+            ("127.1", Some("127.0.0.1")),
+            ("0", Some("0.0.0.0")),
+            ("::1", Some("::1")),
+            ("256.1", None),
+            ("1.2.3.256", None),
+            ("1.2.3.4.5", None),
+            ("4294967296", None),
+            ("1..2", None),
+            ("0x7f.example", None),
+            ("r1", None),
+            ("", None),
+        ] {
+            assert_eq!(written_out(host), address.map(ip), "{host}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
 use tower_service::Service;
 
-use super::address::Guard;
+use super::address::{Guard, written_out};
 use super::direct::Direct;
 use super::error::BoxError;
 use super::proxies::Proxies;
@@ -80,12 +80,18 @@ impl Service<Uri> for Dialer {
             && let Some(proxy) = proxies.towards(&uri)
         {
             // Names are the proxy's to look up; what is written out is judged here.
-            if let Some(Err(refused)) = bare_host(&uri).parse().ok().map(|literal| self.guard.permits(literal)) {
+            let address = written_out(bare_host(&uri));
+            if let Some(Err(refused)) = address.map(|address| self.guard.permits(address)) {
                 return Box::pin(async move { Err(refused.into()) });
             }
             // Begins here, and so ends before the deadline around it, which knows of no proxy.
             let tunnel = tunnel::through(proxies.clone(), proxy, uri, self.limit);
-            return Box::pin(async move { Ok(watched(Stream::Tunnel(tunnel.await?))) });
+            let guard = self.guard.clone();
+            return Box::pin(async move {
+                let stream = tunnel.await?;
+                address.inspect(|address| guard.reached(*address));
+                Ok(watched(Stream::Tunnel(stream)))
+            });
         }
         let connecting = Direct::guarded(self.guard.clone()).call(uri);
         Box::pin(async move { Ok(watched(Stream::Tcp(connecting.await?.into_inner()))) })

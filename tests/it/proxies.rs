@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::harness::Regpass;
-use crate::sim::{Family, Image, Preset, Registry, Rule, Sim};
+use crate::sim::{Family, Fault, Image, Preset, Registry, Rule, Sim};
 
 const LOGIN: &str = "proxy-authorization: Basic bWU6b3BlbiBzZXNhbWU=";
 
@@ -211,6 +211,50 @@ async fn socks_is_asked_for_names() {
     let reply = regpass.get(APP).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     assert_eq!(world.proxy.asked(), ["SOCKS registry.corp.example:80", "SOCKS tokens.corp.example:80"]);
+}
+
+/// An address is no name, however it is written: the proxy would read it as this machine's resolver does.
+#[tokio::test]
+async fn no_proxy_is_asked_for_an_address_that_may_not_be_dialled() {
+    let world = World::of(Kind::Connect).await;
+    let proxy = format!("http://me:open%20sesame@{}", world.proxy.address);
+    let regpass = World::regpass(&[("ALL_PROXY", proxy)]);
+    assert_eq!(regpass.get(APP).await.status, 200);
+    world.proxy.asked();
+    for host in ["169.254.169.254", "2852039166", "0xa9fea9fe", "0251.0376.0251.0376", "169.254.43518", "127.1", "10.1"]
+    {
+        let to = Fault::redirect(307, &format!("http://{host}/latest/meta-data/"));
+        let fault = world.registry.registry().inject(to);
+        let reply = regpass.get(APP).await;
+        let asked = world.proxy.asked();
+        assert!(asked.is_empty(), "{host}: {asked:?}");
+        assert!(reply.error().1.contains("its address is"), "{host}: {reply:?}");
+        fault.lift();
+    }
+}
+
+/// A registry whose private address is written out is there itself, whoever connects to it.
+#[tokio::test]
+async fn a_registry_at_a_private_address_has_neighbours_behind_a_proxy_too() {
+    let sim = Sim::loopback();
+    sim.allow(Rule::ForeignHost);
+    let registry = sim.start(Preset::generic().realm("http://10.9.8.7:81/token")).await;
+    registry.user("alice", "secret");
+    registry.keep("team/app", "1", &Image::single("app", Family::Oci));
+    let hosts = HashMap::from([
+        ("10.9.8.7:80".to_owned(), registry.authority().to_owned()),
+        ("10.9.8.7:81".to_owned(), registry.token().authority().to_owned()),
+    ]);
+    let proxy = Proxy::start(Kind::Connect, hosts).await;
+    let url = format!("http://me:open%20sesame@{}", proxy.address);
+    let proxies = Proxies::read(|name| (name == "ALL_PROXY").then(|| url.clone())).unwrap().unwrap();
+    let text = "default_registry = \"registry.corp.example\"\n[registry.\"registry.corp.example\"]\n\
+        url = \"http://10.9.8.7\"\nrealm_hosts = [\"http://10.9.8.7:81\"]\n\
+        credential = { source = \"password\", username = \"alice\", password = \"secret\" }";
+    let regpass = Regpass::over(&Network::Proxied(Arc::new(proxies)), WallClock::System, text);
+    let reply = regpass.get(APP).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    assert_eq!(proxy.asked(), ["CONNECT 10.9.8.7:80 HTTP/1.1 with", "CONNECT 10.9.8.7:81 HTTP/1.1 with"]);
 }
 
 #[tokio::test]
