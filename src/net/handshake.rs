@@ -4,16 +4,31 @@ use std::io;
 use std::net::SocketAddr;
 
 use rustls::{CertificateError, Error};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::error::cause;
-use super::tls::is_about_our_certificate;
+use super::sparing::Sparing;
+use super::tls::{in_short, is_about_our_certificate};
 
-/// Logs it where somebody has something to mend: not where a client only left or was slow, as probes do.
-pub(super) fn tell(error: &io::Error, client: Option<SocketAddr>) {
-    if let Some(why) = cause::<Error>(error) {
+/// The handshakes of one listener that failed. Whoever reaches it can fail as often as they like.
+#[derive(Debug)]
+pub(super) struct Failures(Sparing);
+
+impl Failures {
+    pub(super) fn new() -> Self {
+        Self(Sparing::lines_a_minute(MOST_LINES))
+    }
+
+    /// Logs it where somebody has something to mend: not where a client only left or was slow, as probes do.
+    pub(super) fn tell(&self, error: &io::Error, client: Option<SocketAddr>) {
+        let Some(why) = cause::<Error>(error) else { return };
         let from = client.map(tracing::field::display);
-        warn!(blame = "client", from, "a TLS connection was not made: {}", describe(why));
+        if let Some(untold) = self.0.untold() {
+            let untold = (untold > 0).then_some(untold);
+            warn!(blame = "client", from, untold, "a TLS connection was not made: {}", describe(why));
+        } else {
+            debug!(from, "a TLS connection was not made: {}", describe(why));
+        }
     }
 }
 
@@ -33,7 +48,8 @@ fn describe(error: &Error) -> String {
         }
         Error::InvalidCertificate(other) => {
             format!(
-                "the client's certificate cannot be used ({other}); it has to be of X.509 version 3, for client authentication"
+                "the client's certificate cannot be used ({}); it has to be of X.509 version 3, for client authentication",
+                in_short(other)
             )
         }
         Error::AlertReceived(alert) if is_about_our_certificate(*alert) => {
@@ -42,6 +58,9 @@ fn describe(error: &Error) -> String {
             )
         }
         Error::InvalidMessage(_) => "the client does not speak TLS; it should come by https://".to_owned(),
-        other => other.to_string(),
+        other => in_short(other),
     }
 }
+
+/// In a minute.
+const MOST_LINES: u32 = 10;

@@ -19,14 +19,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::body::{BUFFER, StreamBody};
 use super::error::BoxError;
-use super::handshake;
 use super::peer::Peer;
 use super::server_tls::{Secured, ServerTls};
 use super::socket::Socket;
+use super::sparing::Sparing;
 use super::stall::WriteDeadline;
 
 /// Answers one request; never fails, because every failure has become a response.
@@ -95,7 +95,8 @@ impl Service {
             return Ok(http1_connection(stream, Handler { handle: self.handle, peer, closing }).await?);
         };
         let secured = tls.accept(WriteDeadline::new(stream, STALL_LIMIT)).await;
-        let Secured { stream, is_http2, shown } = secured.inspect_err(|error| handshake::tell(error, peer.address))?;
+        let Secured { stream, is_http2, shown } =
+            secured.inspect_err(|error| tls.failures.tell(error, peer.address))?;
         let handler = Handler { handle: self.handle, peer: Peer { certificate: shown, ..peer }, closing };
         if is_http2 {
             return Ok(http2::connection(stream, handler).await?);
@@ -119,6 +120,7 @@ pub async fn serve(mut socket: Arc<Socket>, service: impl Into<Service>, closing
     let permits = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let mut connections = JoinSet::new();
     let mut stop = closing.clone();
+    let failures = Sparing::lines_a_minute(1);
     loop {
         // The permit comes before the connection: what is too many waits in the backlog.
         let accepting = async {
@@ -134,7 +136,12 @@ pub async fn serve(mut socket: Arc<Socket>, service: impl Into<Service>, closing
             Ok((permit, accepted)) => drop(connections.spawn(serving(permit, accepted))),
             Err(error) => {
                 // Out of file descriptors, or a connection gone before it was taken.
-                debug!(%error, "cannot accept a connection");
+                if error.kind() == io::ErrorKind::ConnectionAborted {
+                    debug!(%error, "a connection was gone before it was accepted");
+                } else if let Some(untold) = failures.untold() {
+                    let untold = (untold > 0).then_some(untold);
+                    warn!(%error, untold, "cannot accept connections; is the limit of open files too low?");
+                }
                 sleep(Duration::from_millis(50)).await;
             }
         }

@@ -22,6 +22,7 @@ mod race;
 pub mod request;
 pub mod server_tls;
 pub mod socket;
+mod sparing;
 pub mod spool;
 mod stall;
 mod stream;

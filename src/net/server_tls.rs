@@ -18,6 +18,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::time::ASN1Time;
 
+use super::handshake::Failures;
 use super::peer::Shown;
 use super::tls::{BadTlsFile, bad, certificates, key_problem, pem_problem, provider};
 use crate::base::clock::WallClock;
@@ -26,6 +27,7 @@ use crate::base::clock::WallClock;
 pub struct ServerTls {
     files: Files,
     acceptor: TlsAcceptor,
+    pub(super) failures: Failures,
 }
 
 #[derive(PartialEq, Eq)]
@@ -73,7 +75,7 @@ impl ServerTls {
             config.session_storage = Arc::new(NoServerSessionStorage {});
             config.send_tls13_tickets = 0;
         }
-        Ok(Self { files, acceptor: TlsAcceptor::from(Arc::new(config)) })
+        Ok(Self { files, acceptor: TlsAcceptor::from(Arc::new(config)), failures: Failures::new() })
     }
 
     /// What clients will not like about the certificate, though it can be used.

@@ -155,9 +155,21 @@ pub(super) fn describe(error: &rustls::Error) -> String {
         rustls::Error::InvalidMessage(_) => {
             "it does not speak TLS on this port; for a plain http registry set its 'url' to http://…".to_owned()
         }
-        other => format!("TLS failed: {other}"),
+        other => format!("TLS failed: {}", in_short(other)),
     }
 }
+
+/// In the library's words, of which some repeat what a certificate lists, as much as it may be.
+pub(super) fn in_short(error: &impl ToString) -> String {
+    let mut words = error.to_string();
+    if let Some((cut, _)) = words.char_indices().nth(MOST_WORDS) {
+        words.replace_range(cut.., "…");
+    }
+    words
+}
+
+/// In characters: more than any of the library's own sentences has.
+const MOST_WORDS: usize = 240;
 
 pub(super) fn is_about_our_certificate(alert: AlertDescription) -> bool {
     use AlertDescription as Alert;
@@ -269,5 +281,23 @@ pub(super) fn pem_problem(error: &rustls::pki_types::pem::Error) -> String {
         rustls::pki_types::pem::Error::Io(io) => io.to_string(),
         rustls::pki_types::pem::Error::NoItemsFound => "it holds no PEM block of the expected kind".to_owned(),
         _ => "it is no valid PEM file".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::{Error, ExtendedKeyPurpose};
+
+    use super::*;
+
+    #[test]
+    fn what_a_certificate_lists_is_cut_short() {
+        let presented = vec![ExtendedKeyPurpose::Other(vec![1, 3, 6, 1, 4, 1, 99999]); 5000];
+        let long = CertificateError::InvalidPurposeContext { required: ExtendedKeyPurpose::ServerAuth, presented };
+        let told = describe(&Error::InvalidCertificate(long));
+        assert!(told.contains("does not allow extended key usage for server authentication"), "{told}");
+        assert!(told.ends_with('…') && told.len() < 300, "{}", told.len());
+        let short = describe(&Error::InvalidCertificate(CertificateError::Revoked));
+        assert_eq!(short, "TLS failed: invalid peer certificate: Revoked");
     }
 }

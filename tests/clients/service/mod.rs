@@ -3,6 +3,7 @@
 mod activation;
 mod addresses;
 mod broken;
+mod descriptors;
 mod files;
 mod house;
 mod reload;

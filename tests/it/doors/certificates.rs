@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use http::Method;
 use http_body_util::{BodyExt, Full};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, date_time_ymd,
+};
 use regpass::net::listen::{Service, serve_stream_as};
 use regpass::net::peer::Peer;
 use regpass::net::server_tls::ServerTls;
@@ -222,6 +224,26 @@ async fn who_cannot_agree_with_a_listener_is_told_of_with_the_reason() {
     assert_eq!(log.lines("does not believe the certificate in 'tls'").len(), 1, "{}", log.text());
     assert_eq!(log.lines("does not speak TLS").len(), 1, "{}", log.text());
     assert_eq!(log.lines("a TLS connection was not made").len(), 2, "{}", log.text());
+}
+
+/// Whoever reaches a listener can fail there as often, and with as long a certificate, as they like.
+#[tokio::test]
+async fn who_fails_again_and_again_does_not_fill_the_log() {
+    let (files, issuer, clients, log) = (Files::new(), authority(), authority(), Log::listen());
+    let served = Served::start(&listener(&[&tls(&files, &issuer), &mtls(&files, &clients)])).await;
+    let purposes = |params: &mut CertificateParams| {
+        let other = |number| ExtendedKeyUsagePurpose::Other(vec![1, 3, 6, 1, 4, 1, 99999, number]);
+        params.extended_key_usages = (0..2000).map(other).collect();
+    };
+    let (certificate, key) = client(&issuer, Some("mallory"), &[], purposes);
+    let mallory = TlsClient::of(issuer.der()).showing(&certificate, &key);
+    for _ in 0..15 {
+        assert!(mallory.send(served.tcp().await, get(TAGS, None)).await.is_err());
+    }
+    let told = log.lines("WARN");
+    assert!(told.iter().all(|line| line.len() < 600), "{}", told[0].len());
+    assert!(told[0].contains("does not allow extended key usage for client authentication"), "{}", told[0]);
+    assert_eq!(told.len(), 10, "{told:?}");
 }
 
 #[tokio::test]
