@@ -72,6 +72,8 @@ impl Ready {
 pub struct Prepared {
     stay: Vec<Kind>,
     begin: Vec<Ready>,
+    /// Why optional ones will not be open.
+    lacking: Vec<io::Error>,
 }
 
 #[derive(Debug, Default)]
@@ -86,7 +88,7 @@ pub struct Listeners {
 impl Listeners {
     /// Opens what a configuration names and is not open yet. Changes nothing that clients could notice.
     pub async fn prepare(&self, config: &Config, tls: ListenerTls, inherited: &mut Inherited) -> io::Result<Prepared> {
-        let mut prepared = Prepared { stay: Vec::new(), begin: Vec::new() };
+        let mut prepared = Prepared { stay: Vec::new(), begin: Vec::new(), lacking: Vec::new() };
         let mut open: Vec<&Ready> = self.open.iter().map(|open| &open.ready).collect();
         let mut changed = Vec::new();
         for (at, (listener, tls)) in config.all_listeners().zip(tls).enumerate() {
@@ -126,7 +128,7 @@ impl Listeners {
                     prepared.begin.push(Ready { kind, rule, sockets, address });
                 }
                 Err(error) if kind.listener.optional && error.kind() == ErrorKind::AddrInUse => {
-                    warn!(%error, "an optional listener is not open");
+                    prepared.lacking.push(error);
                 }
                 // A machine without IPv6 is no news.
                 Err(error) if kind.listener.optional => debug!(%error, "an optional listener is not open"),
@@ -148,6 +150,10 @@ impl Listeners {
                 info!(address = %open.ready.address, "closed: the configuration no longer has this listener");
             }
             // Dropping its end of the channel ends the accept loop.
+        }
+        // Not before: what cannot be put in force is tried again and again.
+        for error in prepared.lacking {
+            warn!(%error, "an optional listener is not open");
         }
         for ready in prepared.begin {
             let Ready { kind: Kind { role, listener, tls }, rule, sockets, address } = &ready;

@@ -5,10 +5,12 @@ use http_body_util::Full;
 use rcgen::{CertificateParams, date_time_ymd};
 use regpass::base::clock::WallClock;
 use regpass::net::server_tls::ServerTls;
+use tokio::net::TcpListener;
 
 use super::certificates::{authority, certificate, tls};
 use super::network::{Served, TlsClient, absolute, exchange, http2, whole};
 use super::{Files, PASSWORD, TAGS, basic, get};
+use crate::log::Log;
 
 /// The system chooses the port once; an address that stays as it is written keeps its socket.
 fn listener(keys: &str) -> String {
@@ -96,6 +98,23 @@ async fn one_of_two_changes_and_the_other_is_not_touched() {
         let stream = tokio::net::TcpStream::connect(address).await.unwrap();
         assert_eq!(exchange(stream, request, false).await.status, 200, "{host}");
     }
+}
+
+/// What cannot be put in force is tried again every few seconds.
+#[tokio::test]
+async fn an_optional_address_that_is_taken_is_told_of_once_the_rest_is_open() {
+    let log = Log::listen();
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let optional = TcpListener::bind("[::1]:0").await.unwrap();
+    let both = format!("[[listener]]\naddress = \"localhost:{}\"\n", optional.local_addr().unwrap().port());
+    let refused = format!("{both}[[listener]]\naddress = \"{}\"\n", taken.local_addr().unwrap());
+    let mut served = Served::start(&listener("")).await;
+    for _ in 0..3 {
+        served.listen(&refused).await.unwrap_err();
+    }
+    assert_eq!(log.count("WARN", "an optional listener is not open"), 0, "{}", log.text());
+    served.listen(&both).await.unwrap();
+    assert_eq!(log.count("WARN", "an optional listener is not open"), 1, "{}", log.text());
 }
 
 #[test]
