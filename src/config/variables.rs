@@ -1,4 +1,4 @@
-//! Variables variables, read through a function so that tests need not touch the process's own.
+//! Environment variables, read through a function so that tests need not touch the process's own.
 
 use std::ffi::OsString;
 use std::fmt;

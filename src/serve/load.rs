@@ -83,11 +83,28 @@ fn both<A, B>(one: Result<A, Problems>, other: Result<B, Problems>) -> Result<(A
 }
 
 fn network(variables: Variables<'_>) -> Result<Network, Problems> {
-    let proxies = Proxies::read(|name| variables.text(name).ok().flatten());
+    // What is no text names no proxy: to go without one would be to go past it.
+    let proxies = Proxies::read(|name| variables.path(name).map(|value| value.to_string_lossy().into_owned()));
     let proxies = proxies.map_err(|BadProxy { variable, why }| {
         let hint =
             "write it like http://proxy.example:3128, with user:password@ in front of the host if it wants a login";
         Problems(vec![Problem { key: variable, what: why.to_owned(), hint: hint.to_owned(), ..Problem::default() }])
     })?;
     Ok(proxies.map_or(Network::Tcp, |proxies| Network::Proxied(Arc::new(proxies))))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+
+    use super::*;
+
+    #[test]
+    fn a_proxy_that_is_no_text_is_not_taken_for_none() {
+        let variable =
+            |name: &str| (name == "HTTPS_PROXY").then(|| OsString::from_vec(b"http://me:p\xff@proxy.example".to_vec()));
+        let problems = read(&Overrides::default(), Variables::new(&variable)).outcome.unwrap_err().to_string();
+        assert!(problems.contains("HTTPS_PROXY") && !problems.contains("me:"), "{problems}");
+    }
 }
