@@ -87,8 +87,22 @@ impl Authorizer {
                 }
             }
         }
-        let grant = self.meet_known(ask, &standing).await?.unwrap_or_else(|| Grant::nothing(None));
-        Ok(Offer { grant, lesson: None })
+        let grant = if self.may_be_answered_openly(ask, &standing).await? {
+            None
+        } else {
+            self.meet_known(ask, &standing).await?
+        };
+        Ok(Offer { grant: grant.unwrap_or_else(|| Grant::nothing(None)), lesson: None })
+    }
+
+    /// What leads nowhere is pinned for those who have a token. To others the registry may show what is public: where it
+    /// does not, its answer tells them what is wrong.
+    async fn may_be_answered_openly(&self, ask: &Ask, standing: &Standing) -> Result<bool, AuthError> {
+        let is_bare_read = ask.access == Access::Pull && ask.wants != Login::Itself;
+        if !is_bare_read || standing.demand().is_none_or(|demand| demand.leads_somewhere()) {
+            return Ok(false);
+        }
+        Ok(!matches!(self.credential(ask).await?.credential, Credential::Bearer { .. }))
     }
 
     /// Notes that a registry answered a request that carried no authorization, so that nobody waits to learn it.

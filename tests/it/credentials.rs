@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::time::advance;
 
 use crate::harness::{Regpass, only, request, table};
-use crate::sim::{Family, Fault, Image, Preset, Registry, Reply, Rule, Sim};
+use crate::sim::{Entry, Family, Fault, Image, Preset, Registry, Reply, Rule, Sim};
 
 pub const APP: &str = "/v2/team/app/manifests/1";
 pub const TOOL: &str = "/v2/team/tool/manifests/1";
@@ -131,6 +131,42 @@ async fn a_fixed_token_goes_to_the_registry_itself_whatever_its_realm() {
         sim.ledger().expect(&["registry GET /v2/alice/app/manifests/1 bearer#unknown 200"]);
     }
     fault.lift();
+    sim.finish();
+}
+
+/// What its owner learned of the realm is no reason to keep from others what the registry shows to everybody.
+#[tokio::test(start_paused = true)]
+async fn a_fixed_token_leaves_others_what_is_public() {
+    let sim = Sim::memory();
+    sim.allow(Rule::UnknownBearer);
+    let registry = start(&sim, Preset::ghcr()).await;
+    let host = registry.authority();
+    let token = BASE64_STANDARD.encode("wonderland");
+    let text = format!(
+        "default_registry = \"{host}\"\n[registry.\"{host}\"]\nurl = \"{}\"\ncredential = {{ source = \"anonymous\" }}\n\
+         [[registry.\"{host}\".identity]]\nrepositories = [\"alice/*\"]\n\
+         credential = {{ source = \"bearer\", token = \"{token}\" }}\n",
+        registry.origin(),
+    );
+    let regpass = Regpass::start(&sim, &text);
+    registry.keep("alice/app", "1", &Image::single("app", Family::Oci));
+    let is_bare = |entry: &Entry| !entry.headers.contains_key("authorization");
+    let is_public = |entry: &Entry| entry.path.contains("/public/");
+    let elsewhere = Fault::challenge(&["Bearer realm=\"http://elsewhere.test/token\",service=\"x\""]);
+    registry.registry().inject(elsewhere.when(move |entry| is_bare(entry) && !is_public(entry)));
+    let shown = Fault::text(200, "{\"name\":\"public/app\",\"tags\":[]}");
+    registry.registry().inject(shown.when(move |entry| is_bare(entry) && is_public(entry)));
+    for learned in [false, true] {
+        let reply = regpass.get("/v2/alice/app/manifests/1").await;
+        assert_eq!((reply.status.as_u16(), reply.grant()), (200, "direct"), "{reply:?}");
+        assert_eq!(sim.ledger().take().len(), if learned { 1 } else { 2 });
+        let reply = regpass.get("/v2/public/app/tags/list").await;
+        assert_eq!((reply.status.as_u16(), reply.grant()), (200, "none"), "{reply:?}");
+        sim.ledger().expect(&["registry GET /v2/public/app/tags/list anonymous 200"]);
+    }
+    let reply = regpass.get("/v2/bob/app/manifests/1").await;
+    assert!(reply.error().1.contains("http://elsewhere.test"), "{reply:?}");
+    sim.ledger().take();
     sim.finish();
 }
 
