@@ -162,7 +162,7 @@ pub fn written_out(host: &str) -> Option<IpAddr> {
 }
 
 fn number(text: &str) -> Option<u32> {
-    match (text.strip_prefix("0x"), text.strip_prefix('0')) {
+    match (text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")), text.strip_prefix('0')) {
         (Some(hexadecimal), _) => u32::from_str_radix(hexadecimal, 16).ok(),
         (None, Some(octal)) if !octal.is_empty() => u32::from_str_radix(octal, 8).ok(),
         _ => text.parse().ok(),
@@ -212,6 +212,7 @@ mod tests {
             ("169.254.169.254.", Some("169.254.169.254")),
             ("2852039166", Some("169.254.169.254")),
             ("0xa9fea9fe", Some("169.254.169.254")),
+            ("0XA9FEA9FE", Some("169.254.169.254")),
             ("0xa9.0376.43518", Some("169.254.169.254")),
             ("169.16689662", Some("169.254.169.254")),
             ("127.1", Some("127.0.0.1")),
