@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use http::HeaderMap;
-use http::header::ACCEPT;
+
+use super::accepts;
 
 /// The content type and the text that a scraper understands, from a text in `OpenMetrics`.
 pub(super) fn of(open_metrics: String, headers: &HeaderMap) -> (&'static str, String) {
-    let mut accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    if accepted.any(|value| value.to_ascii_lowercase().contains("application/openmetrics-text")) {
+    if accepts(headers, "application/openmetrics-text") {
         return (OPEN_METRICS, open_metrics);
     }
     (PLAIN, plain(&open_metrics))
@@ -44,6 +44,8 @@ const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 #[cfg(test)]
 mod tests {
+    use http::header::ACCEPT;
+
     use super::*;
 
     #[test]

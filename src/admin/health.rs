@@ -1,11 +1,10 @@
 //! `/livez` and `/readyz`: is the process alive, may it be sent requests, and what it knows of the registries.
 
-use http::header::ACCEPT;
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
-use super::snapshot;
 use super::status::{Configuration, Registry, State, Status};
+use super::{accepts, snapshot};
 use crate::observe::process::Stage;
 use crate::proxy::Proxy;
 
@@ -31,7 +30,7 @@ pub(super) fn ready(proxy: &Proxy, headers: &HeaderMap) -> (StatusCode, &'static
     let stage = proxy.process.stage();
     let status = if stage == Stage::Serving { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let now = snapshot::of(proxy);
-    if wants_json(headers) {
+    if accepts(headers, "application/json") {
         let readiness = Readiness {
             ready: stage == Stage::Serving,
             stage: stage.as_str(),
@@ -67,9 +66,4 @@ fn text(word: &str, status: &Status) -> String {
 fn summary(registry: Registry) -> Summary {
     let troubles = registry.troubles.into_iter().map(|trouble| trouble.message).collect();
     Summary { host: registry.host, state: registry.state, troubles }
-}
-
-fn wants_json(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    accepted.flat_map(|value| value.split(',')).any(|kind| kind.trim().starts_with("application/json"))
 }

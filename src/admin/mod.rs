@@ -8,9 +8,9 @@ mod registry;
 pub mod snapshot;
 pub mod status;
 
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY};
+use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY};
 use http::header::{X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
-use http::{HeaderValue, Method, Request, Response, StatusCode, request};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request};
 use hyper::body::Incoming;
 
 use crate::net::body::{self, StreamBody};
@@ -71,6 +71,12 @@ async fn admitted(front: &Front, head: &request::Parts) -> Result<(), Failure> {
         "/livez" | "/readyz" => identify_user(front, head),
         _ => identify(front, head).await.map(drop),
     }
+}
+
+/// Whether a client names this media type among those it takes.
+fn accepts(headers: &HeaderMap, kind: &str) -> bool {
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted.flat_map(|value| value.split(',')).any(|one| one.trim().to_ascii_lowercase().starts_with(kind))
 }
 
 fn text(status: StatusCode, kind: &'static str, content: String) -> Response<StreamBody> {

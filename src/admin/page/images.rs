@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::super::status::{Image, Status};
+use super::folded::folded;
 use super::words::{ago, shortened, size, time, took};
 
 pub(super) fn section(status: &Status) -> Markup {
@@ -10,14 +11,7 @@ pub(super) fn section(status: &Status) -> Markup {
         section #images aria-labelledby="images-title" {
             @if !status.images.is_empty() {
                 h2 #images-title { "Images" }
-                @let (first, older) = status.images.split_at(status.images.len().min(SHOWN));
-                (table(first, status.at))
-                @if !older.is_empty() {
-                    details.older #older-images {
-                        summary { (older.len()) " older" }
-                        (table(older, status.at))
-                    }
-                }
+                (folded("older-images", &status.images, SHOWN, |images| table(images, status.at)))
             }
         }
     }

@@ -2,6 +2,7 @@
 //! puts what is new in place.
 
 mod bars;
+mod folded;
 mod images;
 mod registries;
 mod requests;

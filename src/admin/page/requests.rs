@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::super::status::{Request, Status};
 use super::bars;
+use super::folded::folded;
 use super::words::{ago, shortened, size, time, took};
 
 /// What went wrong lately, and what to do about it. Repetitions in a row are told once.
@@ -13,14 +14,9 @@ pub(super) fn errors(status: &Status) -> Markup {
         section #errors aria-labelledby="errors-title" {
             @if !groups.is_empty() {
                 h2 #errors-title { "Errors" }
-                @let (first, older) = groups.split_at(groups.len().min(SHOWN_ERRORS));
-                ol.errors { @for group in first { (error(group, status.at)) } }
-                @if !older.is_empty() {
-                    details.older #older-errors {
-                        summary { (older.len()) " older" }
-                        ol.errors { @for group in older { (error(group, status.at)) } }
-                    }
-                }
+                (folded("older-errors", &groups, SHOWN_ERRORS, |groups| html! {
+                    ol.errors { @for group in groups { (error(group, status.at)) } }
+                }))
             }
         }
     }
