@@ -15,6 +15,7 @@ pub mod listen;
 pub mod pace;
 pub mod payload;
 pub mod peer;
+pub mod pem;
 pub mod pieces;
 pub mod progress;
 pub mod proxies;

@@ -6,10 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::pki_types::pem::PemObject;
+use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
-use rustls::{RootCertStore, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -20,7 +19,8 @@ use x509_parser::time::ASN1Time;
 
 use super::handshake::Failures;
 use super::peer::Shown;
-use super::tls::{BadTlsFile, bad, certificates, key_problem, pem_problem, provider};
+use super::pem::{self, BadTlsFile, bad, certificates};
+use super::tls::provider;
 use crate::base::clock::WallClock;
 
 /// The TLS of one listener, read, checked and ready. Equal when the files held the same.
@@ -51,7 +51,7 @@ impl ServerTls {
         let authorities = authorities.map(|file| Ok((file, certificates(file)?))).transpose()?;
         let files = Files {
             chain: certificates(certificate)?,
-            key: PrivateKeyDer::from_pem_file(key).map_err(|why| bad(key, pem_problem(&why)))?,
+            key: pem::key(key)?,
             authorities: authorities.as_ref().map(|(_, authorities)| authorities.clone()),
         };
         let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
@@ -59,16 +59,13 @@ impl ServerTls {
         let builder = match authorities {
             None => builder.with_no_client_auth(),
             Some((file, authorities)) => {
-                let mut roots = RootCertStore::empty();
-                for authority in authorities {
-                    roots.add(authority).map_err(|error| bad(file, error.to_string()))?;
-                }
+                let roots = pem::roots(file, &authorities)?;
                 let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build();
                 builder.with_client_cert_verifier(verifier.map_err(|error| bad(file, error.to_string()))?)
             }
         };
         let config = builder.with_single_cert(files.chain.clone(), files.key.clone_key());
-        let mut config = config.map_err(|error| bad(key, key_problem(&error)))?;
+        let mut config = config.map_err(|error| pem::unfit(key, &error))?;
         config.alpn_protocols = vec![HTTP2.to_vec(), b"http/1.1".to_vec()];
         if files.authorities.is_some() {
             // A session that is taken up again brings the certificate along unseen: it may have expired since.

@@ -7,7 +7,6 @@ use std::sync::{Arc, LazyLock};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
@@ -16,6 +15,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::pem::{self, BadTlsFile};
+
 /// The files of one registry's TLS, read and checked.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct TlsFiles {
@@ -23,29 +24,19 @@ pub struct TlsFiles {
     identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
 }
 
-/// A file that cannot be used, and why.
-#[derive(Debug, thiserror::Error)]
-#[error("{file}: {why}")]
-pub struct BadTlsFile {
-    pub file: String,
-    pub why: String,
-}
-
 impl TlsFiles {
     pub fn with_authorities(mut self, file: &Path) -> Result<Self, BadTlsFile> {
-        self.authorities = certificates(file)?;
-        let mut roots = RootCertStore::empty();
-        for authority in &self.authorities {
-            roots.add(authority.clone()).map_err(|error| bad(file, error.to_string()))?;
-        }
+        self.authorities = pem::certificates(file)?;
+        // The system's roots are not read yet: this only tells whether they can be joined.
+        pem::roots(file, &self.authorities)?;
         Ok(self)
     }
 
     pub fn with_identity(mut self, certificate: &Path, key: &Path) -> Result<Self, BadTlsFile> {
-        let chain = certificates(certificate)?;
-        let secret = PrivateKeyDer::from_pem_file(key).map_err(|why| bad(key, pem_problem(&why)))?;
+        let chain = pem::certificates(certificate)?;
+        let secret = pem::key(key)?;
         CertifiedKey::from_der(chain.clone(), secret.clone_key(), &provider())
-            .map_err(|error| bad(key, key_problem(&error)))?;
+            .map_err(|error| pem::unfit(key, &error))?;
         self.identity = Some((chain, secret));
         Ok(self)
     }
@@ -256,33 +247,6 @@ static SYSTEM_ROOTS: LazyLock<RootCertStore> = LazyLock::new(|| {
     }
     roots
 });
-
-pub(super) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, BadTlsFile> {
-    let pem = CertificateDer::pem_file_iter(file).map_err(|error| bad(file, pem_problem(&error)))?;
-    let all = pem.collect::<Result<Vec<_>, _>>().map_err(|error| bad(file, pem_problem(&error)))?;
-    if all.is_empty() { Err(bad(file, "it holds no PEM certificate".to_owned())) } else { Ok(all) }
-}
-
-pub(super) fn bad(file: &Path, why: String) -> BadTlsFile {
-    BadTlsFile { file: file.display().to_string(), why }
-}
-
-/// Why a key cannot be used with its certificate.
-pub(super) fn key_problem(error: &rustls::Error) -> String {
-    match error {
-        rustls::Error::InconsistentKeys(_) => "it is not the key of the certificate".to_owned(),
-        error => error.to_string(),
-    }
-}
-
-/// The parser's errors quote what they could not read; of a key file nothing is repeated.
-pub(super) fn pem_problem(error: &rustls::pki_types::pem::Error) -> String {
-    match error {
-        rustls::pki_types::pem::Error::Io(io) => io.to_string(),
-        rustls::pki_types::pem::Error::NoItemsFound => "it holds no PEM block of the expected kind".to_owned(),
-        _ => "it is no valid PEM file".to_owned(),
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -74,7 +74,7 @@ pub fn remarks(config: &Config, tls: &ListenerTls) -> Vec<Problem> {
     remarks
 }
 
-fn tls_of(listener: &Listener) -> Option<Result<ServerTls, crate::net::tls::BadTlsFile>> {
+fn tls_of(listener: &Listener) -> Option<Result<ServerTls, crate::net::pem::BadTlsFile>> {
     let ServerCertificate { certificate, key } = listener.tls.as_ref()?;
     let authorities = match &listener.clients {
         Some(ClientRule::MutualTls(authorities)) => Some(authorities.as_path()),
