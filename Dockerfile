@@ -1,22 +1,22 @@
-# The image of regpass: one static binary and its configuration, nothing else. Needs neither BuildKit nor buildx.
+# The image of regpass: one static binary and its configuration. Builds without BuildKit and buildx.
 #
 #   docker build --tag regpass .
 #   docker run --rm -p 127.0.0.1:5050:5050 regpass
 #   docker run --rm -p 127.0.0.1:5050:5050 --read-only --cap-drop ALL --security-opt no-new-privileges --tmpfs /tmp regpass
 #
-# Behind mirrors, everything that is fetched can be fetched elsewhere; no Debian package is needed beside the builder's:
-#   --build-arg BUILDER=mirror.example/library/rust:1.95-slim-bookworm      an image with cargo, cc and libc's static part
-#   --build-arg CARGO_REGISTRY=sparse+https://mirror.example/crates/        in place of crates.io
-#   --build-arg EXTRA_CA="$(cat corporate-ca.pem)"                          further roots for both the above and HTTPS_PROXY
-#   --build-arg HTTPS_PROXY=http://proxy.example:3128                       docker knows these by itself
+# All downloads can come from mirrors; no Debian packages are installed in addition to those of the builder image:
+#   --build-arg BUILDER=mirror.example/library/rust:1.95-slim-bookworm      an image with cargo, cc and the static libc
+#   --build-arg CARGO_REGISTRY=sparse+https://mirror.example/crates/        replaces crates.io
+#   --build-arg EXTRA_CA="$(cat corporate-ca.pem)"                          more certificate authorities to trust, for downloads and HTTPS_PROXY
+#   --build-arg HTTPS_PROXY=http://proxy.example:3128                       a predefined build argument of docker
 #
-# amd64 is built and tested. `--platform linux/arm64` builds from the same lines (on such a machine or by emulation), but
-# nobody has done it yet.
+# Built and tested on amd64. `--platform linux/arm64` should build on an arm64 machine or by emulation, but is untested.
 
 ARG BUILDER=docker.io/library/rust:1.95-slim-bookworm
 FROM ${BUILDER} AS build
 WORKDIR /build
-# Static, C library included: the target has to be named, or else macros would be built that way as well, which fails.
+# Static, including the C library. The builds below name a target, because without one these flags also apply to
+# procedural macros, which cannot be static.
 ENV RUSTFLAGS="-C target-feature=+crt-static" CARGO_TERM_COLOR=never
 
 ARG EXTRA_CA
@@ -29,23 +29,23 @@ RUN set -eu; \
             >>"$home/config.toml"; \
     fi
 
-# The dependencies take most of the time and change rarely: they are a layer of their own.
+# The dependencies have a layer of their own, because they take most of the build time and change rarely.
 COPY Cargo.toml Cargo.lock ./
 RUN set -eu; \
     mkdir src; echo 'fn main() {}' >src/main.rs; : >src/lib.rs; \
     cargo build --locked --release --target "$(rustc -vV | sed -n 's/^host: //p')"; \
     rm -r src
 
-# Files that are older than the build above would pass for built.
+# `touch`, because cargo does not rebuild files that are older than the build above.
 COPY src src
 RUN set -eu; \
     find src -name '*.rs' -exec touch {} +; \
     target=$(rustc -vV | sed -n 's/^host: //p'); \
     cargo build --locked --release --target "$target"; \
     install -D -m 0755 "target/$target/release/regpass" /image/regpass; \
-    # A temporary directory, for spools: a read-only container mounts its own there.
+    # For upload bodies; a read-only container mounts a tmpfs here.
     install -d -m 1777 /image/tmp; \
-    # An image without a loader runs no other binary.
+    # The image has no dynamic loader, so the binary must be static.
     if ldd /image/regpass | grep -F '=>'; then echo 'the binary is not static' >&2; exit 1; fi
 COPY config/container.toml /image/etc/regpass/config.toml
 
@@ -60,7 +60,7 @@ LABEL org.opencontainers.image.title="regpass" \
 COPY --from=build /image/ /
 USER 65532:65532
 EXPOSE 5050 5051
-# Exec form: there is no shell in here.
+# Exec form, because the image has no shell.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=2s CMD ["/regpass", "health"]
 ENTRYPOINT ["/regpass"]
 CMD ["serve"]

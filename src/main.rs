@@ -1,4 +1,4 @@
-//! Parse, run, exit.
+//! The regpass binary: handles the command line, then serves or exits.
 
 use std::io;
 use std::process::ExitCode;

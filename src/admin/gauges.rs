@@ -1,4 +1,4 @@
-//! `/metrics`: what was counted, and behind it what is looked up when somebody asks.
+//! `/metrics`: the counters and histograms that requests update, and gauges that are computed at each scrape.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -15,10 +15,10 @@ use prometheus_client::registry::{Registry, Unit};
 use tokio::time::Instant;
 
 use super::registry::is_current;
-use crate::credential::chain::Said;
+use crate::credential::registry_credentials::LastOutcome;
 use crate::observe::process::Stage;
 use crate::proxy::Proxy;
-use crate::proxy::route::Configured;
+use crate::proxy::routes::ConfiguredRegistry;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
 struct RegistryLabel {
@@ -31,35 +31,40 @@ struct SourceLabels {
     source: &'static str,
 }
 
-/// `identity` is where a login was found, or `anonymous`: never who logged in.
+/// The labels of rate limits. `identity` is the source of a credential, or `anonymous`; never a user name.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
 struct IdentityLabels {
     registry: String,
     identity: String,
 }
 
-/// Everything there is to measure at this moment, in the text format of `OpenMetrics`. Asks nobody anything.
+/// All metrics at this moment, in the `OpenMetrics` text format, from memory only: sends no request.
 pub fn metrics(proxy: &Proxy) -> String {
     let mut text = String::new();
     proxy.metrics.encode(&mut text);
-    // Writing into a String cannot fail.
+    // Writing to a `String` cannot fail.
     let _ = encode(&mut text, &gauges(proxy));
     text
 }
 
 fn gauges(proxy: &Proxy) -> Registry {
     let mut root = Registry::default();
-    let since: Gauge<f64, AtomicU64> = Gauge::default();
-    since.set(proxy.process.since().as_secs_f64());
-    root.register_with_unit("process_start_time", "When the process began, since 1970", Unit::Seconds, since);
+    let start: Gauge<f64, AtomicU64> = Gauge::default();
+    start.set(proxy.process.started_at().as_secs_f64());
+    root.register_with_unit(
+        "process_start_time",
+        "Start time of the process since the Unix epoch",
+        Unit::Seconds,
+        start,
+    );
     let own = root.sub_registry_with_prefix("regpass");
-    own.register("build", "What is running", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+    own.register("build", "Version of regpass", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
     let ready: Gauge = Gauge::default();
     ready.set((proxy.process.stage() == Stage::Serving).into());
     own.register("ready", "1 while the process serves, 0 while it starts or drains", ready);
     let spooled: Gauge = Gauge::default();
-    spooled.set(whole(proxy.uploads.spooled()));
-    own.register_with_unit("upload_spool", "Bodies of uploads in temporary files", Unit::Bytes, spooled);
+    spooled.set(to_i64(proxy.uploads.spooled()));
+    own.register_with_unit("upload_spool", "Upload bodies in temporary files", Unit::Bytes, spooled);
     let registries = proxy.routes.load().registries();
     requests(own, proxy, &registries);
     lifetimes(own, proxy, &registries);
@@ -67,7 +72,7 @@ fn gauges(proxy: &Proxy) -> Registry {
     root
 }
 
-fn requests(own: &mut Registry, proxy: &Proxy, registries: &[Configured]) {
+fn requests(own: &mut Registry, proxy: &Proxy, registries: &[ConfiguredRegistry]) {
     let mut open = BTreeMap::new();
     let mut in_flight = BTreeMap::new();
     for registry in registries {
@@ -77,62 +82,72 @@ fn requests(own: &mut Registry, proxy: &Proxy, registries: &[Configured]) {
         *open.entry(label(registry)).or_insert(0) |= i64::from(is_open);
         in_flight.entry(label(registry)).or_insert(0);
     }
-    for activity in proxy.seen.health.all() {
-        *in_flight.entry(RegistryLabel { registry: activity.label.into() }).or_insert(0) += whole(activity.in_flight);
+    for activity in proxy.activity.health.registries() {
+        *in_flight.entry(RegistryLabel { registry: activity.label.into() }).or_insert(0) += to_i64(activity.in_flight);
     }
-    own.register("circuit_open", "1 while a host of the registry is not asked because it is down", family(open));
-    own.register("requests_in_flight", "Client requests that are not over yet", family(in_flight));
+    own.register(
+        "circuit_open",
+        "1 while the circuit of a host of the registry is open: it did not answer and gets no requests",
+        family(open),
+    );
+    own.register("requests_in_flight", "Client requests in flight", family(in_flight));
 }
 
-fn lifetimes(own: &mut Registry, proxy: &Proxy, registries: &[Configured]) {
+fn lifetimes(own: &mut Registry, proxy: &Proxy, registries: &[ConfiguredRegistry]) {
     let mut counts = BTreeMap::new();
     let mut tokens = BTreeMap::new();
-    let mut logins = BTreeMap::new();
+    let mut credentials = BTreeMap::new();
     let now = Instant::now();
-    let all = proxy.authorizer.held();
+    let all = proxy.authorizer.token_snapshots();
     for registry in registries {
-        let of_it: Vec<_> = all.iter().filter(|token| token.upstream == registry.upstream.id).collect();
-        *counts.entry(label(registry)).or_insert(0) += whole(of_it.len() as u64);
-        for token in of_it {
-            soonest(&mut tokens, label(registry), token.expires_in);
+        let own: Vec<_> = all.iter().filter(|token| token.upstream == registry.upstream.id).collect();
+        *counts.entry(label(registry)).or_insert(0) += to_i64(own.len() as u64);
+        for token in own {
+            keep_shortest(&mut tokens, label(registry), token.expires_in);
         }
-        for (_, login) in registry.terms.credentials.all() {
-            let Some(Said::Found { expires: Some(end), .. }) = login.said() else { continue };
-            let labels = SourceLabels { registry: label(registry).registry, source: login.source() };
-            soonest(&mut logins, labels, end.saturating_duration_since(now));
+        for (_, credential) in registry.policy.credentials.all() {
+            let Some(LastOutcome::Credential { expires: Some(end), .. }) = credential.last_outcome() else { continue };
+            let labels = SourceLabels { registry: label(registry).registry, source: credential.source() };
+            keep_shortest(&mut credentials, labels, end.saturating_duration_since(now));
         }
     }
-    own.register("tokens_held", "Tokens that can be used now", family(counts));
-    own.register_with_unit("token_expiry", "Until the first of the tokens held ends", Unit::Seconds, lengths(tokens));
-    let help = "Until the login ends, where whoever lent it told; 0 when it is over";
-    own.register_with_unit("credential_expiry", help, Unit::Seconds, lengths(logins));
+    own.register("tokens_held", "Usable tokens in the cache", family(counts));
+    own.register_with_unit(
+        "token_expiry",
+        "Time until the first token in the cache expires",
+        Unit::Seconds,
+        duration_family(tokens),
+    );
+    let help = "Time until the credential expires, if its source reports an expiry; 0 once it has expired";
+    own.register_with_unit("credential_expiry", help, Unit::Seconds, duration_family(credentials));
 }
 
 fn rate_limits(own: &mut Registry, proxy: &Proxy) {
     let mut limits = BTreeMap::new();
     let mut remaining = BTreeMap::new();
-    let now = proxy.seen.now();
-    for activity in proxy.seen.health.all() {
-        for told in activity.rate_limits.iter().filter(|told| is_current(told, now)) {
-            let labels = IdentityLabels { registry: activity.label.to_string(), identity: told.identity.to_string() };
-            for (all, value) in [(&mut limits, told.limit), (&mut remaining, told.remaining)] {
-                let Some(value) = value.map(whole) else { continue };
+    let now = proxy.activity.now();
+    for activity in proxy.activity.health.registries() {
+        for rate_limit in activity.rate_limits.iter().filter(|limit| is_current(limit, now)) {
+            let labels =
+                IdentityLabels { registry: activity.label.to_string(), identity: rate_limit.identity.to_string() };
+            for (all, value) in [(&mut limits, rate_limit.limit), (&mut remaining, rate_limit.remaining)] {
+                let Some(value) = value.map(to_i64) else { continue };
                 let least = all.entry(labels.clone()).or_insert(value);
                 *least = value.min(*least);
             }
         }
     }
-    own.register("rate_limit", "Requests the registry allows in its window", family(limits));
-    own.register("rate_limit_remaining", "Requests that are left of it", family(remaining));
+    own.register("rate_limit", "Requests the registry allows per window", family(limits));
+    own.register("rate_limit_remaining", "Requests left in the current window", family(remaining));
 }
 
-fn label(registry: &Configured) -> RegistryLabel {
+fn label(registry: &ConfiguredRegistry) -> RegistryLabel {
     RegistryLabel { registry: registry.upstream.label.to_string() }
 }
 
-fn soonest<L: Ord>(all: &mut BTreeMap<L, Duration>, labels: L, end: Duration) {
-    let least = all.entry(labels).or_insert(end);
-    *least = end.min(*least);
+fn keep_shortest<L: Ord>(all: &mut BTreeMap<L, Duration>, labels: L, time: Duration) {
+    let shortest = all.entry(labels).or_insert(time);
+    *shortest = time.min(*shortest);
 }
 
 fn family<L: Clone + Debug + Hash + Eq>(values: BTreeMap<L, i64>) -> Family<L, Gauge> {
@@ -143,7 +158,7 @@ fn family<L: Clone + Debug + Hash + Eq>(values: BTreeMap<L, i64>) -> Family<L, G
     family
 }
 
-fn lengths<L: Clone + Debug + Hash + Eq>(values: BTreeMap<L, Duration>) -> Family<L, Gauge<f64, AtomicU64>> {
+fn duration_family<L: Clone + Debug + Hash + Eq>(values: BTreeMap<L, Duration>) -> Family<L, Gauge<f64, AtomicU64>> {
     let family: Family<L, Gauge<f64, AtomicU64>> = Family::default();
     for (labels, value) in values {
         family.get_or_create(&labels).set(value.as_secs_f64());
@@ -151,7 +166,7 @@ fn lengths<L: Clone + Debug + Hash + Eq>(values: BTreeMap<L, Duration>) -> Famil
     family
 }
 
-/// No counter here comes near the end of an `i64`.
-fn whole(value: u64) -> i64 {
+/// Converts to `i64`, the type of a gauge. A larger value, which no metric here reaches, becomes `i64::MAX`.
+fn to_i64(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }

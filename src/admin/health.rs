@@ -1,4 +1,4 @@
-//! `/livez` and `/readyz`: is the process alive, may it be sent requests, and what it knows of the registries.
+//! `/readyz`: the readiness of the process, with the state of its configuration and registries.
 
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
@@ -8,7 +8,7 @@ use super::{accepts, snapshot};
 use crate::observe::process::Stage;
 use crate::proxy::Proxy;
 
-/// What `/readyz` says in JSON.
+/// The answer of `/readyz` as JSON.
 #[derive(Debug, Serialize)]
 struct Readiness {
     ready: bool,
@@ -24,32 +24,33 @@ struct Summary {
     troubles: Vec<String>,
 }
 
-/// The state of the process itself, with the registries as a detail: a sick one is no reason to send requests for the
-/// others elsewhere. Status, content type and body.
+/// Answers `/readyz`: status, content type and body. Readiness is about the process only. The states of registries are
+/// details in the body, because one failing registry is no reason to stop sending regpass requests for the others.
 pub(super) fn ready(proxy: &Proxy, headers: &HeaderMap) -> (StatusCode, &'static str, String) {
     let stage = proxy.process.stage();
     let status = if stage == Stage::Serving { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let now = snapshot::of(proxy);
+    let snapshot = snapshot::of(proxy);
     if accepts(headers, "application/json") {
         let readiness = Readiness {
             ready: stage == Stage::Serving,
             stage: stage.as_str(),
-            configuration: now.configuration,
-            registries: now.registries.into_iter().map(summary).collect(),
+            configuration: snapshot.configuration,
+            registries: snapshot.registries.into_iter().map(summary).collect(),
         };
         let body = serde_json::to_string(&readiness).unwrap_or_default();
         return (status, "application/json", body);
     }
     let word = if stage == Stage::Serving { "ok" } else { stage.as_str() };
-    (status, "text/plain; charset=utf-8", text(word, &now))
+    (status, "text/plain; charset=utf-8", text(word, &snapshot))
 }
 
-/// First the one word that counts, then a line for whatever is known.
+/// The text form: `ok` or the stage, then a rejected configuration, unusable files, and each registry with its
+/// problems.
 fn text(word: &str, status: &Status) -> String {
     let mut lines = vec![word.to_owned()];
-    if let Some(refused) = &status.configuration.refused {
-        lines.push("configuration refused, the one before it is in force:".to_owned());
-        lines.extend(refused.problems.lines().map(|line| format!("  {line}")));
+    if let Some(rejected) = &status.configuration.refused {
+        lines.push("configuration rejected, the previous one stays active:".to_owned());
+        lines.extend(rejected.problems.lines().map(|line| format!("  {line}")));
     }
     for trouble in &status.configuration.troubles {
         lines.push(format!("a file cannot be used; {}:", trouble.consequence()));

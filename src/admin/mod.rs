@@ -1,4 +1,4 @@
-//! The admin listener: is it alive, how does it do, and what has it been doing.
+//! The admin listener: liveness, readiness, metrics, the status as JSON and its page.
 
 mod exposition;
 pub mod gauges;
@@ -17,79 +17,86 @@ use crate::net::body::{self, StreamBody};
 use crate::observe::blame::{Blame, Step};
 use crate::oci::error::ErrorCode;
 use crate::proxy::Proxy;
-use crate::proxy::admit::{Front, admit, identify, identify_user};
-use crate::proxy::failure::Failure;
+use crate::proxy::error_response::ErrorResponse;
+use crate::proxy::host_check::check_host;
+use crate::proxy::listener::{ListenerContext, authenticate, check_uid};
 
-/// Answers one request of the admin listener, under the same rules as every listener. Probes have no login and need none.
-pub async fn handle(proxy: &Proxy, front: &Front, request: Request<Incoming>) -> Response<StreamBody> {
+/// Answers one request to the admin listener. `Host`, `Origin` and client authentication are checked as on every
+/// listener, except that `/livez` and `/readyz` need no client credential, because probes have none.
+pub async fn handle(proxy: &Proxy, listener: &ListenerContext, request: Request<Incoming>) -> Response<StreamBody> {
     let (head, _body) = request.into_parts();
-    let answer = answer(proxy, front, &head).await;
-    let mut response = answer.unwrap_or_else(|failure| failure.response(None));
-    for (name, value) in ALWAYS {
+    let outcome = answer(proxy, listener, &head).await;
+    let mut response = outcome.unwrap_or_else(|error| error.to_response(None));
+    for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
 }
 
-async fn answer(proxy: &Proxy, front: &Front, head: &request::Parts) -> Result<Response<StreamBody>, Failure> {
-    admitted(front, head).await?;
-    let failed = |status, code, message: &str| Failure::new(status, code, Blame::Client, Step::Route, message);
+async fn answer(
+    proxy: &Proxy,
+    listener: &ListenerContext,
+    head: &request::Parts,
+) -> Result<Response<StreamBody>, ErrorResponse> {
+    check_access(listener, head).await?;
+    let error = |status, code, message: &str| ErrorResponse::new(status, code, Blame::Client, Step::Route, message);
     let path = head.uri.path();
     if !ENDPOINTS.contains(&path) && !page::is_part(path) {
-        let message = format!("the admin listener has {}", ENDPOINTS.join(", "));
-        return Err(failed(StatusCode::NOT_FOUND, ErrorCode::Unsupported, &message));
+        let message = format!("not found: the admin listener serves {}", ENDPOINTS.join(", "));
+        return Err(error(StatusCode::NOT_FOUND, ErrorCode::Unsupported, &message));
     }
     if !matches!(head.method, Method::GET | Method::HEAD) {
-        let failure =
-            failed(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported, "the endpoint takes GET, HEAD only");
-        return Err(failure.with_header(ALLOW, "GET, HEAD"));
+        let message = "this endpoint allows only GET and HEAD";
+        let error = error(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported, message);
+        return Err(error.with_header(ALLOW, "GET, HEAD"));
     }
     Ok(match path {
-        "/livez" => text(StatusCode::OK, "text/plain; charset=utf-8", "ok\n".to_owned()),
+        "/livez" => respond(StatusCode::OK, "text/plain; charset=utf-8", "ok\n".to_owned()),
         "/readyz" => {
-            let (status, kind, content) = health::ready(proxy, &head.headers);
-            text(status, kind, content)
+            let (status, content_type, content) = health::ready(proxy, &head.headers);
+            respond(status, content_type, content)
         }
         "/metrics" => {
-            let (kind, content) = exposition::of(gauges::metrics(proxy), &head.headers);
-            text(StatusCode::OK, kind, content)
+            let (content_type, content) = exposition::negotiate(gauges::metrics(proxy), &head.headers);
+            respond(StatusCode::OK, content_type, content)
         }
         "/status.json" => {
             let content = serde_json::to_string(&snapshot::of(proxy)).unwrap_or_default();
-            text(StatusCode::OK, "application/json", content)
+            respond(StatusCode::OK, "application/json", content)
         }
         _ => {
-            let (kind, content) = page::part(path, proxy);
-            text(StatusCode::OK, kind, content)
+            let (content_type, content) = page::part(path, proxy);
+            respond(StatusCode::OK, content_type, content)
         }
     })
 }
 
-async fn admitted(front: &Front, head: &request::Parts) -> Result<(), Failure> {
-    admit(front, head, |_| false)?;
+async fn check_access(listener: &ListenerContext, head: &request::Parts) -> Result<(), ErrorResponse> {
+    check_host(listener, head, |_| false)?;
     match head.uri.path() {
-        "/livez" | "/readyz" => identify_user(front, head),
-        _ => identify(front, head).await.map(drop),
+        "/livez" | "/readyz" => check_uid(listener, head),
+        _ => authenticate(listener, head).await.map(drop),
     }
 }
 
-/// Whether a client names this media type among those it takes.
-fn accepts(headers: &HeaderMap, kind: &str) -> bool {
+/// Whether the `Accept` header names this media type. Wildcards and quality values are ignored.
+fn accepts(headers: &HeaderMap, content_type: &str) -> bool {
     let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    accepted.flat_map(|value| value.split(',')).any(|one| one.trim().to_ascii_lowercase().starts_with(kind))
+    accepted.flat_map(|value| value.split(',')).any(|range| range.trim().to_ascii_lowercase().starts_with(content_type))
 }
 
-fn text(status: StatusCode, kind: &'static str, content: String) -> Response<StreamBody> {
+fn respond(status: StatusCode, content_type: &'static str, content: String) -> Response<StreamBody> {
     let mut response = Response::new(body::full(content));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 
 const ENDPOINTS: [&str; 5] = ["/", "/livez", "/metrics", "/readyz", "/status.json"];
 
-/// What every answer carries: nothing is kept, nothing is guessed, and a page runs and loads what is its own.
-const ALWAYS: [(HeaderName, &str); 5] = [
+/// Headers of every response: it must not be cached, sniffed or framed, and the page loads only its own script and
+/// style.
+const HEADERS: [(HeaderName, &str); 5] = [
     (CACHE_CONTROL, "no-store"),
     (
         CONTENT_SECURITY_POLICY,

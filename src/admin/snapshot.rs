@@ -1,21 +1,21 @@
-//! Takes the status of a running proxy.
+//! Takes a snapshot of the status of the running proxy.
 
 use std::time::Duration;
 
 use super::registry;
-use super::status::{Configuration, Failure, FileTrouble, Image, Listener, Refused, Request, Status, Totals};
+use super::status::{Configuration, FileTrouble, Image, Listener, Refused, Request, Status, Totals, seconds};
 use crate::observe::image::{Outcome, Summary};
-use crate::observe::recent::{self, Finished};
-use crate::observe::reloads::{Trouble, Unusable};
+use crate::observe::recent_requests::FinishedRequest;
+use crate::observe::reloads::{FileProblem, UnusableFile};
 use crate::proxy::Proxy;
 
-/// The status at this moment. Asks nobody anything.
+/// The status at this moment, from memory only: sends no request and reads no file.
 pub fn of(proxy: &Proxy) -> Status {
-    let held = proxy.authorizer.held();
-    let stale = proxy.authorizer.stale_logins();
+    let tokens = proxy.authorizer.token_snapshots();
+    let rejected = proxy.authorizer.rejected_credentials();
     let routes = proxy.routes.load();
     let registries = routes.registries();
-    let totals = proxy.seen.totals();
+    let totals = proxy.activity.totals();
     let listeners = proxy.process.listeners().into_iter().map(|listener| Listener {
         address: listener.address.into(),
         admin: listener.admin,
@@ -24,8 +24,8 @@ pub fn of(proxy: &Proxy) -> Status {
     Status {
         version: env!("CARGO_PKG_VERSION"),
         instance: proxy.instance().to_owned(),
-        at: seconds(proxy.seen.now()),
-        since: seconds(proxy.process.since()),
+        at: seconds(proxy.activity.now()),
+        since: seconds(proxy.process.started_at()),
         uptime_seconds: seconds(proxy.process.uptime()),
         stage: proxy.process.stage().as_str(),
         listeners: listeners.collect(),
@@ -36,32 +36,35 @@ pub fn of(proxy: &Proxy) -> Status {
             failed: totals.failed,
             sent_bytes: totals.sent,
             received_bytes: totals.bytes,
-            tokens_held: held.len(),
+            tokens_held: tokens.len(),
         },
-        registries: registries.iter().map(|registry| registry::of(registry, &proxy.seen, &held, &stale)).collect(),
-        images: proxy.seen.images.last().into_iter().map(image).collect(),
-        requests: proxy.seen.recent.requests().into_iter().map(request).collect(),
-        errors: proxy.seen.recent.failures().into_iter().map(request).collect(),
+        registries: registries
+            .iter()
+            .map(|registry| registry::of(registry, &proxy.activity, &tokens, &rejected))
+            .collect(),
+        images: proxy.activity.images.recent().into_iter().map(image).collect(),
+        requests: proxy.activity.recent.requests().into_iter().map(request).collect(),
+        errors: proxy.activity.recent.failures().into_iter().map(request).collect(),
     }
 }
 
-pub fn configuration(proxy: &Proxy) -> Configuration {
-    let standing = proxy.reloads.standing();
+fn configuration(proxy: &Proxy) -> Configuration {
+    let state = proxy.reloads.state();
     let routes = proxy.routes.load();
     Configuration {
         file: routes.file.as_ref().map(|file| file.display().to_string()),
-        since: seconds(standing.since),
-        replaced: standing.replaced,
+        since: seconds(state.active_since),
+        replaced: state.times_replaced,
         patterns: routes.patterns.iter().map(ToString::to_string).collect(),
-        refused: standing
-            .refused
-            .map(|refused| Refused { since: seconds(refused.since), problems: refused.problems.into() }),
-        troubles: standing.troubles.into_iter().map(trouble).collect(),
+        refused: state
+            .rejected
+            .map(|rejected| Refused { since: seconds(rejected.since), problems: rejected.problems.into() }),
+        troubles: state.file_problems.into_iter().map(trouble).collect(),
     }
 }
 
-fn trouble(Trouble { since, file: Unusable { key, what, kept } }: Trouble) -> FileTrouble {
-    FileTrouble { since: seconds(since), key: key.into(), message: what.into(), kept }
+fn trouble(FileProblem { since, file: UnusableFile { key, message, has_last_good } }: FileProblem) -> FileTrouble {
+    FileTrouble { since: seconds(since), key: key.into(), message: message.into(), kept: has_last_good }
 }
 
 fn image(summary: Summary) -> Image {
@@ -81,13 +84,13 @@ fn image(summary: Summary) -> Image {
         total_ms: milliseconds(summary.time),
         other_tags: summary.other_tags,
         failure: match &summary.outcome {
-            Outcome::Failed(why) => Some(failure(why)),
+            Outcome::Failed(failure) => Some(failure.into()),
             Outcome::Ok | Outcome::Unfinished => None,
         },
     }
 }
 
-fn request(finished: Finished) -> Request {
+fn request(finished: FinishedRequest) -> Request {
     Request {
         number: finished.number,
         at: seconds(finished.at),
@@ -101,30 +104,16 @@ fn request(finished: Finished) -> Request {
         attempts: finished.attempts,
         sent_bytes: finished.sent,
         received_bytes: finished.bytes,
-        whole: finished.whole,
+        whole: finished.is_complete,
         auth_ms: milliseconds(finished.time.auth),
         upstream_ms: milliseconds(finished.time.upstream),
         transfer_ms: milliseconds(finished.time.transfer()),
-        total_ms: milliseconds(finished.time.whole),
-        failure: finished.failure.as_ref().map(failure),
+        total_ms: milliseconds(finished.time.total),
+        failure: finished.failure.as_ref().map(Into::into),
     }
 }
 
-pub fn failure(failure: &recent::Failure) -> Failure {
-    Failure {
-        step: failure.step.as_str(),
-        blame: failure.blame.as_str(),
-        message: failure.message.to_string(),
-        advice: failure.advice(),
-    }
-}
-
-/// To the millisecond.
-pub fn seconds(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1e3).round() / 1e3
-}
-
-/// To the tenth.
+/// A length of time in milliseconds, rounded to a tenth.
 fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e4).round() / 1e1
 }

@@ -1,11 +1,14 @@
-//! The model of `/status.json` and of the status page. `docs/status.md` says what each field means; a test keeps the
-//! two together.
+//! The model of `/status.json` and of the status page. `docs/status.md` describes each field; a test compares the two.
 //!
-//! Times (`at`, `since`, `last_success`) are seconds since 1970, `…_seconds` and `…_ms` are lengths of time.
+//! Points in time (`at`, `since`, `last_success`) are Unix timestamps in seconds; `…_seconds` and `…_ms` are durations.
+
+use std::time::Duration;
 
 use serde::Serialize;
 
-/// Everything regpass tells about itself. Holds no secret.
+use crate::observe::recent_requests;
+
+/// The whole status. Contains no secret.
 #[derive(Clone, Debug, Serialize)]
 pub struct Status {
     pub version: &'static str,
@@ -56,9 +59,9 @@ pub struct FileTrouble {
 }
 
 impl FileTrouble {
-    /// What becomes of it, for people.
+    /// What the unusable file means for regpass, as a clause for display.
     pub fn consequence(&self) -> &'static str {
-        if self.kept { "what was last read from it stays in force" } else { "nothing was ever read from it" }
+        if self.kept { "its last valid content stays in use" } else { "it has never been read successfully" }
     }
 }
 
@@ -94,18 +97,19 @@ pub struct Registry {
     pub tokens: Vec<Token>,
 }
 
-/// How a registry does, from best to worst.
+/// The state of a registry; the order is from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// Nobody asked for it yet.
+    /// No request to it has succeeded or failed yet.
     Unused,
     Healthy,
-    /// It works, though not as configured: a login is missing or refused.
+    /// It works, but a credential cannot be read, is rejected, or made the last request fail.
     Degraded,
-    /// The last request failed, and not by the client's doing.
+    /// The last request failed, and neither the client nor a credential was to blame; or the circuit of one of its
+    /// other hosts is open.
     Failing,
-    /// It does not answer, and is given a pause.
+    /// Its API does not answer: the circuit of its own address is open.
     Down,
 }
 
@@ -121,7 +125,7 @@ impl State {
     }
 }
 
-/// Something that is wrong now, and what to do about it.
+/// A current problem of a registry, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Trouble {
     pub message: String,
@@ -142,6 +146,17 @@ pub struct Failure {
     pub blame: &'static str,
     pub message: String,
     pub advice: &'static str,
+}
+
+impl From<&recent_requests::Failure> for Failure {
+    fn from(failure: &recent_requests::Failure) -> Self {
+        Self {
+            step: failure.step.as_str(),
+            blame: failure.blame.as_str(),
+            message: failure.message.to_string(),
+            advice: failure.advice(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -182,7 +197,7 @@ pub struct Token {
     pub uses: u64,
 }
 
-/// A pull or a push that is over, of whatever requests the client made for it.
+/// A finished pull or push of an image, put together from the client's requests.
 #[derive(Clone, Debug, Serialize)]
 pub struct Image {
     pub number: u64,
@@ -222,4 +237,9 @@ pub struct Request {
     pub transfer_ms: f64,
     pub total_ms: f64,
     pub failure: Option<Failure>,
+}
+
+/// A length of time or a Unix timestamp in seconds, rounded to the millisecond.
+pub(super) fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e3).round() / 1e3
 }

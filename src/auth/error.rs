@@ -1,87 +1,104 @@
-//! Why there is no authorization: whose fault, in words for people.
+//! Why a request has no authorization.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
 
-use super::realm::RealmRefused;
+use super::realm::RealmRejected;
 use crate::base::host::RegistryHost;
-use crate::base::lease_cache::{Abandoned, FetchError};
+use crate::base::lease_cache::{FetchAborted, FetchError};
 use crate::base::origin::Url;
 use crate::credential::CredentialError;
 use crate::net::error::TransportError;
 use crate::oci::scope::ScopeSet;
-use crate::oci::token::BadReply;
+use crate::oci::token::InvalidTokenResponse;
 
+/// Failed authorization of a request. Messages follow the registry's name and a colon, so "its" means the registry's.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
-    #[error("the token request was given up")]
-    Abandoned,
-    #[error("the stored login cannot be had: {error}")]
+    /// The task that fetched the token panicked, or the upstream was replaced meanwhile.
+    #[error("regpass abandoned the token request (internal error or configuration reload); try again")]
+    FetchAborted,
+    #[error("cannot get the credential: {error}")]
     Credential { error: CredentialError },
-    #[error("it does this for logins only, and none is configured; add 'credential' of [registry.\"{registry}\"]")]
-    NoLogin { registry: RegistryHost },
+    #[error("this operation needs a credential and none is configured; add `credential` to [registry.\"{registry}\"]")]
+    NoCredential { registry: RegistryHost },
     #[error("{0}")]
-    Realm(#[from] RealmRefused),
-    #[error("its realm {realm} may not see a login; add '{host}' to the registry's 'realm_hosts' if you trust it")]
-    RealmSeesNoCredentials { realm: Url, host: String },
+    Realm(#[from] RealmRejected),
     #[error(
-        "the token service {realm} granted {} where {asked} was asked, with {source_name}; it takes a login that may do this, see 'credential'",
+        "its realm {realm} is not trusted with credentials; add `{host}` to the registry's `realm_hosts` if you trust it"
+    )]
+    UntrustedRealm { realm: Url, host: String },
+    #[error(
+        "the token service {realm} granted {} instead of {requested} with {source_name}; configure a `credential` that may do this",
         or_nothing(granted)
     )]
-    NotGranted { realm: Url, asked: ScopeSet, granted: ScopeSet, source_name: Box<str> },
-    #[error("the token service {realm} refused {source_name} ({status}){}", said(.message.as_deref()))]
+    NotGranted { realm: Url, requested: ScopeSet, granted: ScopeSet, source_name: Box<str> },
+    #[error("the token service {realm} refused a token with {source_name} ({status}){}", after_colon(.message.as_deref()))]
     TokenRefused { realm: Url, status: StatusCode, message: Option<String>, source_name: Box<str> },
-    #[error("the token service {realm} is busy ({status}){}", said(.message.as_deref()))]
+    #[error("the token service {realm} is busy ({status}){}", after_colon(.message.as_deref()))]
     TokenBusy { realm: Url, status: StatusCode, message: Option<String>, retry_after: Option<Duration> },
-    #[error("the token service {realm} answered {status}{}", said(.message.as_deref()))]
+    #[error("the token service {realm} answered {status}{}", after_colon(.message.as_deref()))]
     TokenStatus { realm: Url, status: StatusCode, message: Option<String> },
-    #[error("the token service {realm} gave no token: {why}")]
-    TokenReply { realm: Url, why: BadReply },
-    #[error("the answer of the token service {realm} cannot be read: {why}")]
+    #[error("the token service {realm} returned no token: {why}")]
+    TokenResponse { realm: Url, why: InvalidTokenResponse },
+    #[error("cannot read the response of the token service {realm}: {why}")]
     TokenBody { realm: Url, why: String },
     #[error("the token service {realm} cannot be reached: {why}")]
     TokenTransport { realm: Url, why: TransportError },
-    #[error("the token service {realm} gave no answer within {} s", .limit.as_secs())]
+    #[error("the token service {realm} did not answer within {} s", .limit.as_secs())]
     TokenTimeout { realm: Url, limit: Duration },
     #[error("{0}")]
     Tls(String),
-    #[error("the registry cannot be asked what it demands: {0}")]
-    Ping(TransportError),
-    #[error("the registry cannot be asked what it demands: it answered {status}")]
-    PingStatus { status: StatusCode, retry_after: Option<Duration> },
+    #[error("the request for the registry's challenge (GET /v2/) failed: {0}")]
+    Probe(TransportError),
+    #[error("the request for the registry's challenge (GET /v2/) was answered with {status}")]
+    ProbeStatus { status: StatusCode, retry_after: Option<Duration> },
+    /// The registry refused the same request in the last 5 s; the message is the one of that refusal.
     #[error("{0}")]
-    Remembered(String),
-    /// What became of a request that went without the login there is.
-    #[error("{error}; it was asked anonymously, after the login from {login} was rejected")]
-    WithoutLogin { error: Arc<AuthError>, login: Box<str> },
+    RecentlyDenied(String),
+    /// The failure of an anonymous attempt after the configured credential was rejected.
+    #[error(
+        "{error}; the request was anonymous, because the credential from {source_name} had been rejected before; replace it"
+    )]
+    AnonymousFallback { error: Arc<AuthError>, source_name: Box<str> },
     /// The outcome of a fetch that several requests waited for.
     #[error("{0}")]
     Shared(Arc<AuthError>),
 }
 
 impl AuthError {
-    /// The error itself, however many share it.
+    /// Takes an error out of the token cache, which shares it with every request that waited for it.
+    pub(super) fn from_shared(error: Arc<Self>) -> Self {
+        Arc::try_unwrap(error).unwrap_or_else(Self::Shared)
+    }
+
+    /// The original error, without the wrappers around it.
     pub fn inner(&self) -> &Self {
         match self {
-            Self::Shared(error) | Self::WithoutLogin { error, .. } => error.inner(),
+            Self::Shared(error) | Self::AnonymousFallback { error, .. } => error.inner(),
             error => error,
         }
     }
 
-    /// Whether the token service said no, as opposed to not answering properly.
+    /// Whether the token service refused the request, instead of being busy, broken or missing.
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::TokenRefused { .. })
     }
 
-    /// Whether the token service said no for another reason than the login.
-    pub fn is_about_scopes(&self) -> bool {
-        matches!(self, Self::TokenRefused { status, .. } if *status != StatusCode::UNAUTHORIZED)
+    /// Whether the token service refused the credential itself (401), whatever the scopes.
+    pub fn is_credential_refusal(&self) -> bool {
+        matches!(self, Self::TokenRefused { status: StatusCode::UNAUTHORIZED, .. })
     }
 
-    /// Whether the realm itself seems to be gone, so that what is known of the registry's demand is worth a new look.
-    pub fn is_lost_realm(&self) -> bool {
+    /// Whether the token service refused with another status than 401, so that the reason may be the scopes.
+    pub fn is_scope_refusal(&self) -> bool {
+        self.is_refusal() && !self.is_credential_refusal()
+    }
+
+    /// Whether the realm no longer seems to be a token service, so that the registry's challenge is worth another look.
+    pub fn is_realm_gone(&self) -> bool {
         match self {
             Self::TokenTransport { why, .. } => why.is_outage(),
             Self::TokenStatus { status, .. } => *status == StatusCode::NOT_FOUND || *status == StatusCode::GONE,
@@ -90,18 +107,18 @@ impl AuthError {
     }
 }
 
-impl From<Abandoned> for AuthError {
-    fn from(_: Abandoned) -> Self {
-        Self::Abandoned
+impl From<FetchAborted> for AuthError {
+    fn from(_: FetchAborted) -> Self {
+        Self::FetchAborted
     }
 }
 
 impl FetchError for AuthError {
-    fn remembered_for(&self) -> Option<Duration> {
+    fn negative_ttl(&self) -> Option<Duration> {
         self.is_refusal().then_some(REFUSAL_MEMORY)
     }
 
-    fn put_off_for(&self) -> Option<Duration> {
+    fn min_renewal_delay(&self) -> Option<Duration> {
         match self {
             Self::TokenBusy { retry_after, .. } => *retry_after,
             _ => None,
@@ -109,7 +126,7 @@ impl FetchError for AuthError {
     }
 }
 
-fn said(message: Option<&str>) -> String {
+fn after_colon(message: Option<&str>) -> String {
     message.map(|message| format!(": {message}")).unwrap_or_default()
 }
 
@@ -117,5 +134,5 @@ fn or_nothing(granted: &ScopeSet) -> String {
     if granted.is_empty() { "nothing".to_owned() } else { granted.to_string() }
 }
 
-/// How long a refusal is believed without asking again.
+/// How long a refusal by the registry or its token service is remembered before the same request is sent again.
 pub(super) const REFUSAL_MEMORY: Duration = Duration::from_secs(5);

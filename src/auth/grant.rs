@@ -1,4 +1,4 @@
-//! What goes into `Authorization` for one request.
+//! The authorization of one request: what goes into its `Authorization` header.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,126 +8,175 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 
 use crate::base::lease::Lease;
+use crate::base::origin::Url;
 use crate::base::secret::Secret;
-use crate::credential::{Credential, CredentialId, Found};
+use crate::credential::{Credential, CredentialId, ResolvedCredential};
 use crate::oci::scope::ScopeSet;
+use crate::upstream::UpstreamId;
 
-/// A token, ready to be sent.
-#[derive(Debug)]
-pub struct Token {
-    pub header: HeaderValue,
-    /// What it says it grants, when it says so.
-    pub granted: Option<ScopeSet>,
-    /// Who it was had as: [`Found::identity`].
-    pub identity: Box<str>,
-    used: AtomicU64,
-    is_counted: AtomicBool,
-}
-
-impl Token {
-    pub fn new(header: HeaderValue, granted: Option<ScopeSet>, identity: &str) -> Self {
-        Self { header, granted, identity: identity.into(), used: AtomicU64::new(0), is_counted: AtomicBool::new(false) }
-    }
-
-    /// Another request has it.
-    pub(super) fn note_use(&self) {
-        self.used.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// How many requests had it.
-    pub fn uses(&self) -> u64 {
-        self.used.load(Ordering::Relaxed)
-    }
-}
-
-/// The authorization of one request, and how it came about.
+/// The authorization of one request, and where it came from.
 #[derive(Debug)]
 pub struct Grant {
-    pub(super) how: How,
-    /// The credential behind it.
-    pub(super) found: Found,
-    /// Where the login came from that the registry refused before, when this grant goes on without it.
+    pub(super) authorization: Authorization,
+    /// The credential that the authorization is based on.
+    pub(super) resolved: ResolvedCredential,
+    /// The source of the credential that was rejected before, if this grant replaces it with an anonymous one.
     pub fell_back_from: Option<Box<str>>,
 }
 
 #[derive(Debug)]
-pub(super) enum How {
-    /// No header: nothing is demanded, or there is nothing to offer.
-    Nothing,
-    /// The credential itself.
+pub(super) enum Authorization {
+    /// No header: the registry wants none, its scheme is not known yet, or there is no credential to send.
+    None,
+    /// The credential itself, in a Basic or Bearer header.
     Direct(HeaderValue),
     Token {
         lease: Arc<Lease<Token>>,
-        group: super::tokens::TokenGroup,
-        asked: ScopeSet,
-        fresh: bool,
+        group: TokenGroup,
+        /// The scopes that the token was requested for.
+        requested: ScopeSet,
+        /// Whether this request waited for the token to be fetched, instead of finding it in the cache.
+        is_fresh: bool,
     },
 }
 
+/// A token in the form in which it is sent, and what is known about it.
+#[derive(Debug)]
+pub struct Token {
+    pub header: HeaderValue,
+    /// The scopes that the token grants; `None` unless it is a JWT that names them.
+    pub granted: Option<ScopeSet>,
+    /// The [`ResolvedCredential::identity`] that the token was issued to.
+    pub identity: Box<str>,
+    uses: AtomicU64,
+    /// Whether a request's record already counts the fetch of this token.
+    is_fetch_claimed: AtomicBool,
+}
+
+/// The cache key shared by tokens that can serve each other's requests if their scopes suffice: those for the same
+/// upstream, credential and token service.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TokenGroup {
+    pub(super) upstream: UpstreamId,
+    pub(super) credential: CredentialId,
+    realm: Box<str>,
+    service: Option<Box<str>>,
+}
+
 impl Grant {
-    pub(super) fn nothing(fell_back_from: Option<Box<str>>) -> Self {
-        Self { how: How::Nothing, found: Found::anonymous(), fell_back_from }
+    pub(super) fn new(authorization: Authorization, resolved: ResolvedCredential) -> Self {
+        Self { authorization, resolved, fell_back_from: None }
+    }
+
+    /// No authorization, possibly after a credential was rejected.
+    pub(super) fn none(fell_back_from: Option<Box<str>>) -> Self {
+        Self { fell_back_from, ..Self::new(Authorization::None, ResolvedCredential::anonymous()) }
+    }
+
+    /// The credential itself, without a token. No authorization for [`Credential::Anonymous`].
+    pub(super) fn direct(resolved: ResolvedCredential) -> Self {
+        let header = match &resolved.credential {
+            Credential::Bearer { token } => bearer_header(token),
+            other => basic_header(other),
+        };
+        Self::new(header.map_or(Authorization::None, Authorization::Direct), resolved)
+    }
+
+    pub(super) fn is_none(&self) -> bool {
+        matches!(self.authorization, Authorization::None)
     }
 
     pub fn header(&self) -> Option<&HeaderValue> {
-        match &self.how {
-            How::Nothing => None,
-            How::Direct(header) => Some(header),
-            How::Token { lease, .. } => Some(&lease.value.header),
+        match &self.authorization {
+            Authorization::None => None,
+            Authorization::Direct(header) => Some(header),
+            Authorization::Token { lease, .. } => Some(&lease.value.header),
         }
     }
 
-    /// For the `Server-Timing` header and the log: how the authorization was had.
+    /// How the request was authorized, in the words of the `Server-Timing` header and the log.
     pub fn describe(&self) -> &'static str {
-        match (&self.how, &self.fell_back_from) {
-            (How::Nothing, None) => "none",
-            (How::Nothing, Some(_)) => "login rejected, none",
-            (How::Direct(_), _) => "direct",
-            (How::Token { .. }, Some(_)) => "login rejected, anonymous",
-            (How::Token { fresh: true, .. }, None) => "fetched",
-            (How::Token { fresh: false, .. }, None) => "cached",
+        match (&self.authorization, &self.fell_back_from) {
+            (Authorization::None, None) => "none",
+            (Authorization::None, Some(_)) => "login rejected, none",
+            (Authorization::Direct(_), _) => "direct",
+            (Authorization::Token { .. }, Some(_)) => "login rejected, anonymous",
+            (Authorization::Token { is_fresh: true, .. }, None) => "fetched",
+            (Authorization::Token { is_fresh: false, .. }, None) => "cached",
         }
     }
 
-    /// Whether a token was fetched for it. Many may wait for one: only the first of them says yes, and says it once.
-    pub fn counts_as_fetch(&self) -> bool {
-        match &self.how {
-            How::Token { lease, fresh: true, .. } => !lease.value.is_counted.swap(true, Ordering::Relaxed),
+    /// Whether this request's record counts the token fetch. Of the requests that waited for the same fetch only the
+    /// first caller gets `true`.
+    pub fn claim_fetch(&self) -> bool {
+        match &self.authorization {
+            Authorization::Token { lease, is_fresh: true, .. } => {
+                !lease.value.is_fetch_claimed.swap(true, Ordering::Relaxed)
+            }
             _ => false,
         }
     }
 
-    /// Where the credential behind it comes from.
+    /// As [`ResolvedCredential::source`].
     pub fn source(&self) -> &str {
-        &self.found.source
+        &self.resolved.source
     }
 
-    /// Who the registry takes the request for: where the login comes from, or `anonymous`.
+    /// The identity under which the registry sees the request: the source of the credential, or `anonymous`.
     pub fn identity(&self) -> &str {
-        self.found.identity()
+        self.resolved.identity()
     }
 
     pub fn credential_id(&self) -> CredentialId {
-        self.found.id
+        self.resolved.id
     }
 }
 
-/// `Basic` for a password; an identity token goes under docker's conventional user name.
-pub(super) fn basic(credential: &Credential) -> Option<HeaderValue> {
+impl Token {
+    pub fn new(header: HeaderValue, granted: Option<ScopeSet>, identity: &str) -> Self {
+        let (uses, is_fetch_claimed) = (AtomicU64::new(0), AtomicBool::new(false));
+        Self { header, granted, identity: identity.into(), uses, is_fetch_claimed }
+    }
+
+    pub(super) fn count_use(&self) {
+        self.uses.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The number of requests that used the token.
+    pub fn uses(&self) -> u64 {
+        self.uses.load(Ordering::Relaxed)
+    }
+}
+
+impl TokenGroup {
+    pub(super) fn new(upstream: UpstreamId, credential: CredentialId, realm: &Url, service: Option<Box<str>>) -> Self {
+        Self { upstream, credential, realm: format!("{}{}", realm.origin, realm.target()).into(), service }
+    }
+
+    /// The token service's URL without its query.
+    pub(super) fn realm_without_query(&self) -> &str {
+        self.realm.split('?').next().unwrap_or_default()
+    }
+}
+
+/// The `Basic` header of a password or an identity token; the latter under docker's conventional user name. `None` for
+/// other credentials.
+pub(super) fn basic_header(credential: &Credential) -> Option<HeaderValue> {
     let (user, secret) = match credential {
         Credential::Password { username, password } => (&**username, password),
         Credential::Identity { username, token } => (username.as_deref().unwrap_or("<token>"), token),
         Credential::Anonymous | Credential::Bearer { .. } => return None,
     };
     let pair = Secret::new(STANDARD.encode(Secret::new(format!("{user}:{}", secret.expose())).expose()));
-    sensitive("Basic", &pair)
+    sensitive_header("Basic", &pair)
 }
 
-pub(super) fn bearer(token: &Secret) -> Option<HeaderValue> {
-    sensitive("Bearer", token)
+/// The `Bearer` header of a token. `None` if the token has characters that no header can carry.
+pub(super) fn bearer_header(token: &Secret) -> Option<HeaderValue> {
+    sensitive_header("Bearer", token)
 }
 
-fn sensitive(scheme: &str, secret: &Secret) -> Option<HeaderValue> {
+fn sensitive_header(scheme: &str, secret: &Secret) -> Option<HeaderValue> {
     let line = Secret::new(format!("{scheme} {}", secret.expose()));
     let mut value = HeaderValue::from_str(line.expose()).ok()?;
     value.set_sensitive(true);

@@ -1,17 +1,22 @@
-//! From what a registry demands to what is put into `Authorization`.
+//! Authorization of requests to registries, from the challenge to the `Authorization` header.
+//!
+//! Read it from the top: [`authorizer`] is what the request path calls, with an [`ask`] whose scopes come from
+//! [`requirements`]. `discovery` finds out and remembers the [`scheme`] a registry wants, `selection` chooses the
+//! credential and the [`grant`], `token_cache` caches what the [`token_service`] issues, and [`denials`] remembers
+//! refusals.
 
 pub mod ask;
 pub mod authorizer;
-mod corrections;
-pub mod demand;
-pub mod echo;
+pub mod denials;
+mod discovery;
 pub mod error;
-pub mod exchange;
 pub mod grant;
-pub mod held;
-mod meeting;
-pub mod memory;
-mod ping;
+mod probe;
 pub mod realm;
-pub mod scopes;
-pub mod tokens;
+pub mod requirements;
+pub mod scheme;
+mod scopes;
+mod selection;
+pub mod snapshot;
+pub mod token_service;
+mod token_cache;

@@ -1,10 +1,10 @@
-//! The decision who may see a credential, and its receipt.
+//! Which token services may be called, and which of them with a credential.
 
 use crate::base::origin::{BadUrl, Scheme, Url};
 use crate::upstream::Upstream;
 
-/// A token service that passed [`admit`]. There is no other constructor, so no code path can send a credential to an
-/// address that a registry merely asked for.
+/// A token service that passed [`check_realm`]. There is no other constructor, so a credential cannot be sent to an
+/// address only because a registry named it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TrustedRealm {
     url: Url,
@@ -16,39 +16,41 @@ impl TrustedRealm {
         &self.url
     }
 
-    /// Whether a credential may be shown there, or anonymous calls only.
+    /// Whether a credential may be sent there. Otherwise only anonymous calls are allowed.
     pub fn sees_credentials(&self) -> bool {
         self.sees_credentials
     }
 }
 
-/// Why a realm is not called at all.
+/// Why a realm is not called at all, not even anonymously.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RealmRefused {
-    #[error("its realm is no usable URL: {0}")]
+pub enum RealmRejected {
+    #[error("its realm is not a usable URL: {0}")]
     BadUrl(#[from] BadUrl),
-    #[error("its realm {realm} is plain http while the registry is https")]
+    #[error(
+        "its realm {realm} is plain http, but the registry uses https, so regpass requests no token there; correct the realm in the registry's configuration"
+    )]
     Plaintext { realm: Url },
     #[error(
-        "its realm {realm} is not the registry's own origin; add '{host}' to the registry's 'realm_hosts' if you trust it"
+        "its realm {realm} is plain http and not the registry's own origin; add `{host}` to the registry's `realm_hosts` if you trust it"
     )]
     Unlisted { realm: Url, host: String },
 }
 
-/// Judges the realm of a challenge.
+/// Checks the realm of a challenge.
 ///
-/// Credentials go to the registry's own origin and to hosts that the profile or the operator listed. Guessing is
-/// unsafe both ways: "same domain" needs a list of public suffixes, and GitLab's realm is on another host. Anonymous
-/// calls may also go to any https realm; that it is on a public address is checked when it is dialled.
-pub fn admit(upstream: &Upstream, realm: &str) -> Result<TrustedRealm, RealmRefused> {
+/// Credentials go to the registry's own origin and to hosts that the profile or the operator listed. Inferring trust
+/// does not work: "same domain" needs a list of public suffixes, and GitLab's realm is on another host. Anonymous calls
+/// may also go to any https realm; that its address is public is checked when it is dialled.
+pub fn check_realm(upstream: &Upstream, realm: &str) -> Result<TrustedRealm, RealmRejected> {
     let url = upstream.url("/", None).join(realm)?;
     if upstream.origin.scheme == Scheme::Https && url.origin.scheme == Scheme::Http {
-        return Err(RealmRefused::Plaintext { realm: url });
+        return Err(RealmRejected::Plaintext { realm: url });
     }
     let sees_credentials = url.origin == upstream.origin || is_listed(upstream, &url);
     if !sees_credentials && url.origin.scheme == Scheme::Http {
         let host = url.origin.authority();
-        return Err(RealmRefused::Unlisted { realm: url, host });
+        return Err(RealmRejected::Unlisted { realm: url, host });
     }
     Ok(TrustedRealm { url, sees_credentials })
 }
@@ -71,9 +73,11 @@ mod tests {
     use crate::config::model::Timeouts;
     use crate::config::trusted_host::TrustedHost;
     use crate::net::dial::Network;
-    use crate::net::pace::Pace;
     use crate::profile;
-    use crate::upstream::{Reach, Told, UpstreamId};
+    use crate::upstream::UpstreamId;
+    use crate::upstream::connector::Connector;
+    use crate::upstream::profile_choice::ProfileChoice;
+    use crate::upstream::upload_rate::UploadRate;
     use tokio::sync::Semaphore;
 
     fn upstream(url: &str, profile: &str, realm_hosts: &[(&str, Option<u16>)]) -> Upstream {
@@ -85,24 +89,24 @@ mod tests {
             host: RegistryHost::parse("registry.example").unwrap(),
             label: "registry.example".into(),
             origin,
-            told: Told::Already(profile::by_name(profile).unwrap()),
+            profile_choice: ProfileChoice::Known(profile::by_name(profile).unwrap()),
             realm_hosts: realm_hosts.iter().map(realm_host).collect(),
             hub_remotes: Vec::new(),
             upload_hosts: Vec::new(),
             timeouts: Timeouts::default(),
-            pace: Pace::default(),
-            cutters: Semaphore::new(1),
-            reach: Reach::new(Network::Tcp, Arc::default(), false),
+            upload_rate: UploadRate::default(),
+            chunking_slots: Semaphore::new(1),
+            connector: Connector::new(Network::Tcp, Arc::default(), false),
         }
     }
 
-    /// `Some(whether it sees credentials)`, or `None` for a realm that is not called at all.
-    fn verdict(upstream: &Upstream, realm: &str) -> Option<bool> {
-        admit(upstream, realm).ok().map(|realm| realm.sees_credentials())
+    /// `Some(whether it sees credentials)`, or `None` for a rejected realm.
+    fn checked(upstream: &Upstream, realm: &str) -> Option<bool> {
+        check_realm(upstream, realm).ok().map(|realm| realm.sees_credentials())
     }
 
     #[test]
-    fn a_tls_registry_trusts_itself_and_what_was_named() {
+    fn https_registry_trusts_its_own_origin_and_listed_hosts() {
         let upstream = upstream("https://r.example", "docker-hub", &[("t.example", None), ("p.example", Some(8443))]);
         for (realm, expected) in [
             ("https://r.example/token", Some(true)),
@@ -131,12 +135,12 @@ mod tests {
             ("https://", None),
             ("ftp://r.example/", None),
         ] {
-            assert_eq!(verdict(&upstream, realm), expected, "{realm}");
+            assert_eq!(checked(&upstream, realm), expected, "{realm}");
         }
     }
 
     #[test]
-    fn a_plain_registry_calls_only_what_was_named_or_tls() {
+    fn http_registry_calls_only_listed_hosts_or_https_realms() {
         let upstream = upstream("http://r.example:5000", "generic", &[("t.example", Some(80))]);
         for (realm, expected) in [
             ("http://r.example:5000/token", Some(true)),
@@ -148,15 +152,15 @@ mod tests {
             ("https://auth.docker.io/token", Some(false)),
             ("https://r.example:5000/token", Some(false)),
         ] {
-            assert_eq!(verdict(&upstream, realm), expected, "{realm}");
+            assert_eq!(checked(&upstream, realm), expected, "{realm}");
         }
     }
 
     #[test]
-    fn a_refusal_names_what_to_add() {
+    fn rejection_names_the_host_to_add_and_no_secret() {
         let upstream = upstream("http://r.example:5000", "generic", &[]);
-        let refused = admit(&upstream, "http://t.example:8080/token?x=secret").unwrap_err().to_string();
-        assert!(refused.contains("add 't.example:8080' to the registry's 'realm_hosts'"), "{refused}");
-        assert!(!refused.contains("secret"), "{refused}");
+        let rejection = check_realm(&upstream, "http://t.example:8080/token?x=secret").unwrap_err().to_string();
+        assert!(rejection.contains("add `t.example:8080` to the registry's `realm_hosts`"), "{rejection}");
+        assert!(!rejection.contains("secret"), "{rejection}");
     }
 }

@@ -1,21 +1,22 @@
-//! Who a client of regpass is.
+//! The identity of a client of regpass.
 
 use std::fmt;
 
-/// The name that a listener's rule gives to whoever it lets in. Only what was proved makes one: a password, a
-/// certificate, a secret, or the kernel's word on the other end of a unix socket.
+/// The name under which a listener authenticated a client: by a password, a certificate, a bearer secret, or the user
+/// of a unix socket's peer as the kernel reports it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ClientName {
     /// A user of an htpasswd file, or the name in a certificate.
     Named(Box<str>),
-    /// Whoever has the listener's bearer secret.
+    /// A client with the listener's bearer secret.
     Bearer,
-    /// A user of this machine, by number.
+    /// A client on a unix socket, by the user ID of its process.
     Uid(u32),
 }
 
 impl ClientName {
-    /// As a configuration writes it: `alice`, `bearer`, `uid:1000`. A name is never empty, and `uid:` takes a number.
+    /// Parses the configuration's form: `alice`, `bearer`, `uid:1000`. `None` for an empty name and for `uid:` without
+    /// a number.
     pub fn parse(text: &str) -> Option<Self> {
         match text.strip_prefix("uid:") {
             Some(uid) => uid.parse().ok().map(Self::Uid),
@@ -40,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_read_as_they_are_written() {
+    fn parsing_and_display_agree() {
         for (text, name) in [
             ("alice", Some(ClientName::Named("alice".into()))),
             ("bearer", Some(ClientName::Bearer)),
@@ -57,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_cannot_call_itself_somebody_else() {
+    fn a_certificate_name_never_equals_a_uid_or_bearer_client() {
         assert_ne!(Some(ClientName::Named("uid:0".into())), ClientName::parse("uid:0"));
         assert_ne!(Some(ClientName::Named("bearer".into())), ClientName::parse("bearer"));
     }

@@ -1,22 +1,20 @@
-//! Wall time, for comparing with the dates that token services write into tokens.
+//! Wall time, for comparison with dates that servers send.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-/// Where "now" comes from when a foreign date has to be judged.
-///
-/// Lifetimes never come from here: they are counted on tokio's monotonic clock.
+/// The source of the current date. Lifetimes are measured with tokio's monotonic clock instead.
 #[derive(Clone, Copy, Debug)]
 pub enum WallClock {
     /// The system's clock.
     System,
-    /// A clock that moves with tokio's, so that a paused test sees one time only.
+    /// A clock that advances with tokio's, for tests with a paused clock.
     Tokio { epoch: Duration, since: Instant },
 }
 
 impl WallClock {
-    /// A clock that reads `epoch` (since 1970) now and advances with tokio's clock.
+    /// Creates a clock that reads `epoch` (since 1970) now and advances with tokio's clock.
     pub fn tokio(epoch: Duration) -> Self {
         Self::Tokio { epoch, since: Instant::now() }
     }

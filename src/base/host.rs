@@ -1,10 +1,11 @@
-//! Names of registries and patterns over them.
+//! Registry hosts and patterns that match them.
 
 use std::fmt;
 
 use super::origin::{BadUrl, Origin};
 
-/// A registry as people name it: `ghcr.io`, `localhost:5000`. Lower case, without the port that `https` implies.
+/// The host of a registry as in image names: `ghcr.io`, `localhost:5000`. Lower case, without the default port of
+/// https.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RegistryHost(Box<str>);
 
@@ -27,14 +28,14 @@ impl fmt::Display for RegistryHost {
     }
 }
 
-/// Which registries a row of the configuration or of the profile table speaks of. Ordered by precedence.
+/// The registries that an entry of the configuration applies to. Ordered by precedence: an exact host first, `*` last.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum HostPattern {
     /// One registry.
     Exact(RegistryHost),
-    /// `*.azurecr.io`: every host below a domain, by whole labels.
-    Family(Box<str>),
-    /// `*`: any host at all.
+    /// `*.azurecr.io`: every subdomain at any depth, but not `azurecr.io` itself.
+    Subdomains(Box<str>),
+    /// `*`: every host.
     Any,
 }
 
@@ -42,7 +43,7 @@ impl HostPattern {
     pub fn parse(text: &str) -> Result<Self, BadUrl> {
         match text.strip_prefix("*.") {
             _ if text == "*" => Ok(Self::Any),
-            Some(domain) => RegistryHost::parse(domain).map(|domain| Self::Family(domain.as_str().into())),
+            Some(domain) => RegistryHost::parse(domain).map(|domain| Self::Subdomains(domain.as_str().into())),
             None => RegistryHost::parse(text).map(Self::Exact),
         }
     }
@@ -50,7 +51,7 @@ impl HostPattern {
     pub fn matches(&self, host: &RegistryHost) -> bool {
         match self {
             Self::Exact(exact) => exact == host,
-            Self::Family(domain) => host
+            Self::Subdomains(domain) => host
                 .as_str()
                 .strip_suffix(&**domain)
                 .and_then(|rest| rest.strip_suffix('.'))
@@ -64,7 +65,7 @@ impl fmt::Display for HostPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exact(host) => host.fmt(f),
-            Self::Family(domain) => write!(f, "*.{domain}"),
+            Self::Subdomains(domain) => write!(f, "*.{domain}"),
             Self::Any => f.write_str("*"),
         }
     }
@@ -75,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_have_one_spelling() {
+    fn hosts_are_normalized() {
         for (text, canonical) in [
             ("GHCR.io", "ghcr.io"),
             ("ghcr.io:443", "ghcr.io"),
@@ -90,12 +91,12 @@ mod tests {
     }
 
     #[test]
-    fn families_match_by_whole_labels() {
+    fn subdomain_patterns_match_whole_labels() {
         let host = |text| RegistryHost::parse(text).unwrap();
-        let family = HostPattern::parse("*.azurecr.io").unwrap();
-        assert!(family.matches(&host("team.azurecr.io")) && family.matches(&host("a.b.azurecr.io")));
+        let pattern = HostPattern::parse("*.azurecr.io").unwrap();
+        assert!(pattern.matches(&host("team.azurecr.io")) && pattern.matches(&host("a.b.azurecr.io")));
         for other in ["azurecr.io", "evilazurecr.io", "team.azurecr.io.evil.com", "team.azurecr.io:8443"] {
-            assert!(!family.matches(&host(other)), "{other}");
+            assert!(!pattern.matches(&host(other)), "{other}");
         }
         assert!(HostPattern::parse("*").unwrap().matches(&host("any.example")));
         assert!(HostPattern::parse("a.*.io").is_err());

@@ -1,13 +1,13 @@
-//! A value with a lifetime: a token, or a credential that somebody lent us.
+//! A value that expires: a token or a temporary credential.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A value that may be used for a while.
+/// A value with a lifetime.
 ///
-/// The lifetime is counted from *before* the request that fetched the value left, so that a slow or skewed
-/// issuer only makes us early.
+/// The lifetime counts from *before* the request for the value was sent, so a slow response can only make the lease
+/// expire early.
 #[derive(Debug)]
 pub struct Lease<V> {
     pub value: V,
@@ -15,6 +15,7 @@ pub struct Lease<V> {
     lifetime: Duration,
 }
 
+/// What may be done with a lease now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
     /// Use it.
@@ -26,9 +27,9 @@ pub enum Freshness {
 }
 
 impl<V> Lease<V> {
-    /// Lifetimes above a day are cut to a day: nothing is gained by believing in longer ones.
+    /// Creates a lease. Lifetimes above a day are cut to a day.
     pub fn new(value: V, obtained: Instant, lifetime: Duration) -> Self {
-        Self { value, obtained, lifetime: lifetime.min(LONGEST) }
+        Self { value, obtained, lifetime: lifetime.min(MAX_LIFETIME) }
     }
 
     pub fn freshness(&self, now: Instant) -> Freshness {
@@ -41,28 +42,30 @@ impl<V> Lease<V> {
         }
     }
 
-    /// When the successor should be fetched. In proportion to the lifetime: a fixed window would make
-    /// short-lived tokens due at birth.
+    /// When the successor should be fetched: at three quarters of the lifetime. A fixed time before expiry would make
+    /// short-lived tokens due at once.
     pub fn due(&self) -> Instant {
         self.obtained + self.lifetime.mul_f64(0.75)
     }
 
-    /// When it must not be used any more: the end of its life, less a margin for the way to the registry.
+    /// When the value must not be used any more: the end of the lifetime minus a margin of a tenth, at most 30 s, for
+    /// the time a request takes.
     pub fn expires(&self) -> Instant {
-        self.obtained + self.lifetime - self.lifetime.mul_f64(0.1).min(LARGEST_MARGIN)
+        self.obtained + self.lifetime - self.lifetime.mul_f64(0.1).min(MAX_MARGIN)
     }
 
-    /// Whether it will outlast something that takes `needed` from now, or is as new as leases of its kind get.
+    /// Whether the lease is valid for `needed` from now on, or so new that a renewal would hardly be valid for longer.
     pub fn outlasts(&self, needed: Duration, now: Instant) -> bool {
         self.is_new(now) || now + needed < self.expires()
     }
 
-    /// Whether it is in the first tenth of its life, too early to be over for any reason but an error about its end.
+    /// Whether the lease is in the first tenth of its lifetime. If a server rejects the value that early, it has
+    /// another reason than expiry.
     pub fn is_new(&self, now: Instant) -> bool {
         now < self.obtained + self.lifetime.mul_f64(0.1)
     }
 
-    /// How long ago it was asked for.
+    /// Time since the value was requested.
     pub fn age(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.obtained)
     }
@@ -72,8 +75,8 @@ impl<V> Lease<V> {
     }
 }
 
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
-const LARGEST_MARGIN: Duration = Duration::from_secs(30);
+const MAX_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+const MAX_MARGIN: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {
@@ -83,13 +86,13 @@ mod tests {
     async fn freshness_is_proportional_to_the_lifetime() {
         for lifetime in [1, 60, 300, 3600, 43200] {
             let whole = Duration::from_secs(lifetime);
-            let born = Instant::now();
-            let lease = Lease::new((), born, whole);
-            assert_eq!(lease.freshness(born), Freshness::Fresh, "{lifetime} s: born");
-            assert_eq!(lease.freshness(born + whole.mul_f64(0.74)), Freshness::Fresh, "{lifetime} s: at 74 %");
-            assert_eq!(lease.freshness(born + whole.mul_f64(0.76)), Freshness::Due, "{lifetime} s: at 76 %");
-            assert_eq!(lease.freshness(born + whole), Freshness::Expired, "{lifetime} s: at its end");
-            assert!(lease.due() < lease.expires() && lease.expires() < born + whole, "{lifetime} s: order");
+            let start = Instant::now();
+            let lease = Lease::new((), start, whole);
+            assert_eq!(lease.freshness(start), Freshness::Fresh, "{lifetime} s: at the start");
+            assert_eq!(lease.freshness(start + whole.mul_f64(0.74)), Freshness::Fresh, "{lifetime} s: at 74 %");
+            assert_eq!(lease.freshness(start + whole.mul_f64(0.76)), Freshness::Due, "{lifetime} s: at 76 %");
+            assert_eq!(lease.freshness(start + whole), Freshness::Expired, "{lifetime} s: at the end");
+            assert!(lease.due() < lease.expires() && lease.expires() < start + whole, "{lifetime} s: order");
         }
     }
 }

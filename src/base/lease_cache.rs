@@ -1,123 +1,124 @@
-//! One fetch, many waiters, no hostages: a cache of leases with single flight and renewal ahead of expiry.
+//! A single-flight cache of values that expire. It renews those in use in the background before they do.
 //!
-//! Leases stand in groups (all tokens of one registry, credential and realm), and within a group a lease is found
-//! by *covering*: a token for `pull,push` serves a `pull`. Every fetch runs on its own task, so a caller that goes
-//! away takes nothing with it. Each held lease has a keeper task that fetches its successor when it falls due and
-//! was used, and drops it at its end.
+//! Leases are grouped (for example, all tokens of one registry, credential and realm). Within a group a lease also
+//! serves requests that its key *covers*: a token for `pull,push` serves a `pull`. Every fetch runs on a task of its
+//! own, so cancelling one caller does not cancel the fetch that other callers wait for. The task of a lease renews it
+//! when it is due and in use, and removes it when it expires.
 
-mod keeper;
+mod renewal;
+mod renewal_control;
 mod slot;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::hash::Hash;
-use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use dashmap::DashMap;
-use futures_util::FutureExt;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
-use super::lease::{Freshness, Lease};
-use keeper::{Keeper, Kept};
+use super::lease::Lease;
+use renewal_control::RenewalControl;
 use slot::{Slot, evict_one, find};
 
-/// Says which leases can stand in for which.
-pub trait Covers {
-    /// Whether a lease fetched for `self` serves a caller who asked for `wanted`. Reflexive.
-    fn covers(&self, wanted: &Self) -> bool;
+/// A key that says what its lease permits, so that one lease can serve several keys.
+pub trait Covers: Clone + Eq + Hash + Send + Sync + 'static {
+    /// Whether a lease fetched for `self` also serves a request for `requested`. Reflexive.
+    fn covers(&self, requested: &Self) -> bool;
 }
 
-/// What a failed fetch must tell the cache.
-pub trait FetchError: From<Abandoned> {
-    /// How long later callers get this failure without a new fetch. `None` for anything but a deliberate refusal:
-    /// a hiccup is shared with those who already wait for it, and with nobody after.
-    fn remembered_for(&self) -> Option<Duration>;
+/// The error of a failed fetch, as far as the cache needs it.
+pub trait FetchError: From<FetchAborted> + Send + Sync + 'static {
+    /// How long the cache answers later callers with this error, without a new fetch. `None` for every error but a
+    /// denial: a transient error reaches only the callers that are already waiting.
+    fn negative_ttl(&self) -> Option<Duration>;
 
-    /// How long whoever was asked wants to be left alone with renewals.
-    fn put_off_for(&self) -> Option<Duration> {
+    /// Minimum time until the next renewal attempt, as the server's `Retry-After` asked.
+    fn min_renewal_delay(&self) -> Option<Duration> {
         None
     }
 }
 
-/// The fetching task died without an answer.
+/// A fetch that panicked or was dropped without an outcome.
 #[derive(Clone, Copy, Debug)]
-pub struct Abandoned;
+pub struct FetchAborted;
 
-/// A lease, and whether it was fetched for this caller rather than found.
+/// A lease from the cache.
 #[derive(Debug)]
 pub struct Obtained<V> {
     pub lease: Arc<Lease<V>>,
-    pub fresh: bool,
+    /// Whether the caller waited for the first fetch of the key. `false` for a cached lease, also when the caller
+    /// waited for its renewal.
+    pub is_newly_fetched: bool,
 }
 
 type Outcome<V, E> = Result<Arc<Lease<V>>, Arc<E>>;
 type Fetching<V, E> = Pin<Box<dyn Future<Output = Result<Lease<V>, E>> + Send>>;
 type Fetch<V, E> = Arc<dyn Fn() -> Fetching<V, E> + Send + Sync>;
 
+/// A cache of leases with values `V` by group `G` and key `K`. `E` is the error of a fetch.
 pub struct LeaseCache<G, K, V, E> {
     groups: DashMap<G, HashMap<K, Slot<V, E>>>,
-    group_cap: usize,
-    slot_cap: usize,
+    max_groups: usize,
+    max_per_group: usize,
 }
 
-impl<G, K, V, E> LeaseCache<G, K, V, E>
+impl<G, K: Covers, V, E: FetchError> LeaseCache<G, K, V, E>
 where
     G: Clone + Eq + Hash + Send + Sync + 'static,
-    K: Clone + Covers + Eq + Hash + Send + Sync + 'static,
     V: Send + Sync + 'static,
-    E: FetchError + Send + Sync + 'static,
 {
-    /// A cache of at most `group_cap` groups with `slot_cap` leases each.
-    pub fn new(group_cap: usize, slot_cap: usize) -> Arc<Self> {
-        Arc::new(Self { groups: DashMap::new(), group_cap, slot_cap })
+    /// Creates a cache of at most `max_groups` groups with `max_per_group` leases each.
+    pub fn new(max_groups: usize, max_per_group: usize) -> Arc<Self> {
+        Arc::new(Self { groups: DashMap::new(), max_groups, max_per_group })
     }
 
-    /// The lease for `key`, or one that covers it, or the outcome of fetching it.
+    /// Returns a lease for `key` or for a key that covers it; fetches one if there is none. Concurrent callers share
+    /// one fetch. While a denial is cached, returns that error.
     ///
-    /// `fetch` is kept for renewals as long as the lease is in use.
+    /// The cache keeps `fetch` to renew the lease while it is in use.
     pub async fn get_or_fetch<F, R>(self: &Arc<Self>, group: &G, key: &K, fetch: F) -> Result<Obtained<V>, Arc<E>>
     where
         F: Fn() -> R + Send + Sync + 'static,
         R: Future<Output = Result<Lease<V>, E>> + Send + 'static,
     {
-        self.make_room(group);
-        // The shard lock lives in this block and no await does.
-        let mut told = {
+        self.evict_groups_for(group);
+        // The block releases the lock of the map before the await below.
+        let mut outcome = {
             let mut slots = self.groups.entry(group.clone()).or_default();
             let now = Instant::now();
             if let Some(lease) = find(&slots, key, now) {
-                return Ok(Obtained { lease, fresh: false });
+                return Ok(Obtained { lease, is_newly_fetched: false });
             }
             match slots.get(key) {
-                Some(Slot::Fetching(told)) => told.clone(),
-                Some(Slot::Refused { error, until }) if now < *until => return Err(error.clone()),
+                Some(Slot::Fetching(outcome)) => outcome.clone(),
+                Some(Slot::Denied { error, until }) if now < *until => return Err(error.clone()),
                 _ => {
-                    if slots.len() >= self.slot_cap {
+                    if slots.len() >= self.max_per_group {
                         evict_one(&mut slots, now);
                     }
-                    let (tell, told) = watch::channel(None);
-                    slots.insert(key.clone(), Slot::Fetching(told.clone()));
+                    let (sender, outcome) = watch::channel(None);
+                    slots.insert(key.clone(), Slot::Fetching(outcome.clone()));
                     let fetch: Fetch<V, E> = Arc::new(move || Box::pin(fetch()));
-                    tokio::spawn(self.clone().fetch_first(group.clone(), key.clone(), fetch, tell));
-                    told
+                    tokio::spawn(self.clone().fetch_first(group.clone(), key.clone(), fetch, sender));
+                    outcome
                 }
             }
         };
-        match told.wait_for(Option::is_some).await.map(|outcome| (*outcome).clone()) {
-            Ok(Some(Ok(lease))) => Ok(Obtained { lease, fresh: true }),
+        match outcome.wait_for(Option::is_some).await.map(|outcome| (*outcome).clone()) {
+            Ok(Some(Ok(lease))) => Ok(Obtained { lease, is_newly_fetched: true }),
             Ok(Some(Err(error))) => Err(error),
-            Ok(None) | Err(_) => Err(Arc::new(E::from(Abandoned))),
+            Ok(None) | Err(_) => Err(Arc::new(E::from(FetchAborted))),
         }
     }
 
-    /// As [`get_or_fetch`](Self::get_or_fetch), for something that takes `needed`: a held lease that ends before is
-    /// renewed first. When renewing fails or is no use, what is held has to do.
-    pub async fn get_or_fetch_lasting<F, R>(
+    /// As [`get_or_fetch`](Self::get_or_fetch), for a use that takes `needed`: a cached lease that expires earlier
+    /// is renewed first. If the renewal fails or takes more than 15 s, returns the cached one.
+    pub async fn get_or_fetch_valid_for<F, R>(
         self: &Arc<Self>,
         group: &G,
         key: &K,
@@ -129,14 +130,14 @@ where
         R: Future<Output = Result<Lease<V>, E>> + Send + 'static,
     {
         let obtained = self.get_or_fetch(group, key, fetch.clone()).await?;
-        if obtained.fresh || obtained.lease.outlasts(needed, Instant::now()) {
+        if obtained.is_newly_fetched || obtained.lease.outlasts(needed, Instant::now()) {
             return Ok(obtained);
         }
         self.get_or_fetch_newer(group, key, &obtained.lease, fetch).await
     }
 
-    /// As [`get_or_fetch`](Self::get_or_fetch), with the successor of `old` if there is one or can be one: what is held
-    /// has to do otherwise.
+    /// As [`get_or_fetch`](Self::get_or_fetch), but renews `old` first if it is still cached. If the renewal fails or
+    /// takes more than 15 s, returns `old` while it is valid.
     pub async fn get_or_fetch_newer<F, R>(
         self: &Arc<Self>,
         group: &G,
@@ -148,36 +149,36 @@ where
         F: Fn() -> R + Send + Sync + 'static,
         R: Future<Output = Result<Lease<V>, E>> + Send + 'static,
     {
-        if let Some(keeper) = self.keeper_of(group, old) {
-            let mut attempts = keeper.attempts.subscribe();
-            keeper.hurry.notify_one();
-            _ = timeout(HURRY, attempts.changed()).await;
+        if let Some(control) = self.control_of(group, old) {
+            let mut attempts = control.attempts.subscribe();
+            control.renew_now.notify_one();
+            _ = timeout(RENEWAL_WAIT, attempts.changed()).await;
         }
         self.get_or_fetch(group, key, fetch).await
     }
 
-    fn keeper_of(&self, group: &G, lease: &Arc<Lease<V>>) -> Option<Arc<Keeper>> {
+    fn control_of(&self, group: &G, wanted: &Arc<Lease<V>>) -> Option<Arc<RenewalControl>> {
         let slots = self.groups.get(group)?;
         slots.values().find_map(|slot| match slot {
-            Slot::Held { lease: held, keeper } if Arc::ptr_eq(held, lease) => Some(keeper.0.clone()),
+            Slot::Held { lease, renewal } if Arc::ptr_eq(lease, wanted) => Some(renewal.0.clone()),
             _ => None,
         })
     }
 
-    /// The upstream refused this very lease: forget it. A newer one, put there meanwhile, stays.
-    pub fn reject(&self, group: &G, refused: &Arc<Lease<V>>) {
+    /// Removes this lease after the upstream rejected it. A successor that has replaced it meanwhile stays.
+    pub fn reject(&self, group: &G, rejected: &Arc<Lease<V>>) {
         if let Some(mut slots) = self.groups.get_mut(group) {
-            slots.retain(|_, slot| !matches!(slot, Slot::Held { lease, .. } if Arc::ptr_eq(lease, refused)));
+            slots.retain(|_, slot| !matches!(slot, Slot::Held { lease, .. } if Arc::ptr_eq(lease, rejected)));
         }
     }
 
-    /// Forgets the groups that are not to be kept, with all their leases.
+    /// Removes the groups for which `keep` is false, with all their leases.
     pub fn retain(&self, keep: impl Fn(&G) -> bool) {
         self.groups.retain(|group, _| keep(group));
     }
 
-    /// Every lease held now, for people to look at.
-    pub fn held(&self) -> Vec<(G, K, Arc<Lease<V>>)> {
+    /// All cached leases with their groups and keys.
+    pub fn snapshot(&self) -> Vec<(G, K, Arc<Lease<V>>)> {
         let mut all = Vec::new();
         for group in &self.groups {
             for (key, slot) in group.value() {
@@ -189,138 +190,10 @@ where
         all
     }
 
-    async fn fetch_first(
-        self: Arc<Self>,
-        group: G,
-        key: K,
-        fetch: Fetch<V, E>,
-        tell: watch::Sender<Option<Outcome<V, E>>>,
-    ) {
-        let outcome = run(&fetch).await;
-        let now = Instant::now();
-        let mut kept = None;
-        if let Some(mut slots) = self.groups.get_mut(&group) {
-            match &outcome {
-                // A lease that is over at birth serves those who wait for it and nobody else.
-                Ok(lease) if lease.freshness(now) != Freshness::Expired => {
-                    let keeper = Arc::new(Keeper::new(now));
-                    slots.insert(key.clone(), Slot::Held { lease: lease.clone(), keeper: Kept(keeper.clone()) });
-                    kept = Some((lease.clone(), keeper));
-                }
-                Ok(_) => drop(slots.remove(&key)),
-                Err(error) => match error.remembered_for() {
-                    Some(pause) => {
-                        slots.insert(key.clone(), Slot::Refused { error: error.clone(), until: now + pause });
-                    }
-                    None => drop(slots.remove(&key)),
-                },
-            }
-        }
-        tell.send_replace(Some(outcome));
-        if let Some((lease, keeper)) = kept {
-            self.keep(group, key, fetch, lease, keeper).await;
-        }
-    }
-
-    /// Looks after one slot until its lease ends unused, is rejected or is replaced by somebody else.
-    ///
-    /// A lease is renewed when it is in use, also when that was a moment before it came: who comes every minute finds a
-    /// token of 60 s, though it is renewed more often than that.
-    async fn keep(
-        self: Arc<Self>,
-        group: G,
-        key: K,
-        fetch: Fetch<V, E>,
-        mut lease: Arc<Lease<V>>,
-        keeper: Arc<Keeper>,
-    ) {
-        let mut came = keeper.born;
-        loop {
-            let hurried = tokio::select! {
-                () = keeper.gone.notified() => return,
-                () = keeper.hurry.notified() => true,
-                () = sleep_until(lease.due()) => false,
-            };
-            if !hurried && !keeper.is_in_use(&lease, came, Instant::now()) {
-                tokio::select! {
-                    () = keeper.gone.notified() => return,
-                    () = sleep_until(lease.expires()) => {}
-                    () = keeper.used_while_due.notified() => {}
-                    () = keeper.hurry.notified() => {}
-                }
-            }
-            match self.renew(&group, &key, &fetch, &lease, &keeper).await {
-                Some(successor) => (lease, came) = (successor, Instant::now()),
-                None => return self.forget(&group, &key, &keeper),
-            }
-        }
-    }
-
-    /// Fetches the successor of `lease`, trying again until the lease ends; after a refusal only when somebody needs it.
-    async fn renew(
-        &self,
-        group: &G,
-        key: &K,
-        fetch: &Fetch<V, E>,
-        lease: &Lease<V>,
-        keeper: &Arc<Keeper>,
-    ) -> Option<Arc<Lease<V>>> {
-        loop {
-            let now = Instant::now();
-            if lease.freshness(now) == Freshness::Expired || !self.is_kept_by(group, key, keeper) {
-                return None;
-            }
-            let outcome = run(fetch).await;
-            let now = Instant::now();
-            let put_off = outcome.as_ref().err().and_then(|error| error.put_off_for()).unwrap_or_default();
-            if let Ok(successor) = &outcome
-                && successor.freshness(now) != Freshness::Expired
-            {
-                let mut slots = self.groups.get_mut(group)?;
-                let Some(Slot::Held { lease, keeper: theirs }) = slots.get_mut(key) else { return None };
-                if !Arc::ptr_eq(&theirs.0, keeper) {
-                    return None;
-                }
-                *lease = successor.clone();
-                keeper.attempts.send_modify(|attempts| *attempts += 1);
-                // Whoever used the old lease meanwhile did not wish for the successor's successor.
-                _ = keeper.used_while_due.notified().now_or_never();
-                return Some(successor.clone());
-            }
-            keeper.attempts.send_modify(|attempts| *attempts += 1);
-            let left = lease.expires().saturating_duration_since(now);
-            // Who said no to a login says no to it again, and may count how often it was shown.
-            let is_refused = outcome.is_err_and(|error| error.remembered_for().is_some());
-            let pause = if is_refused { left } else { left / 4 };
-            // A quarter of a long life is long for somebody who needs the successor.
-            // And nobody waits for longer than the lease lives.
-            let shortest = SHORTEST_PAUSE.max(put_off.min(left));
-            let hurried = async {
-                sleep_until(now + shortest).await;
-                keeper.hurry.notified().await;
-            };
-            _ = timeout_at(now + pause.max(shortest), hurried).await;
-        }
-    }
-
-    fn is_kept_by(&self, group: &G, key: &K, keeper: &Arc<Keeper>) -> bool {
-        self.groups.get(group).is_some_and(
-            |slots| matches!(slots.get(key), Some(Slot::Held { keeper: theirs, .. }) if Arc::ptr_eq(&theirs.0, keeper)),
-        )
-    }
-
-    fn forget(&self, group: &G, key: &K, keeper: &Arc<Keeper>) {
-        if let Some(mut slots) = self.groups.get_mut(group)
-            && matches!(slots.get(key), Some(Slot::Held { keeper: theirs, .. }) if Arc::ptr_eq(&theirs.0, keeper))
-        {
-            slots.remove(key);
-        }
-        self.groups.remove_if(group, |_, slots| slots.is_empty());
-    }
-
-    /// Keeps the number of groups bounded. Runs before the entry is taken: dashmap's locks do not nest.
-    fn make_room(&self, group: &G) {
-        if self.groups.len() < self.group_cap || self.groups.contains_key(group) {
+    /// Makes room for `group` if the cache is full: removes expired entries, else an arbitrary group. Runs before the
+    /// caller locks its group, because dashmap's locks do not nest.
+    fn evict_groups_for(&self, group: &G) {
+        if self.groups.len() < self.max_groups || self.groups.contains_key(group) {
             return;
         }
         let now = Instant::now();
@@ -328,7 +201,7 @@ where
             slots.retain(|_, slot| slot.is_worth_keeping(now));
             !slots.is_empty()
         });
-        if self.groups.len() >= self.group_cap {
+        if self.groups.len() >= self.max_groups {
             let victim = self.groups.iter().next().map(|entry| entry.key().clone());
             if let Some(victim) = victim {
                 self.groups.remove(&victim);
@@ -343,17 +216,8 @@ impl<G, K, V, E> fmt::Debug for LeaseCache<G, K, V, E> {
     }
 }
 
-async fn run<V, E: FetchError>(fetch: &Fetch<V, E>) -> Outcome<V, E> {
-    match AssertUnwindSafe(fetch()).catch_unwind().await {
-        Ok(Ok(lease)) => Ok(Arc::new(lease)),
-        Ok(Err(error)) => Err(Arc::new(error)),
-        Err(_panic) => Err(Arc::new(E::from(Abandoned))),
-    }
-}
-
-/// How long one waits for a longer life.
-const HURRY: Duration = Duration::from_secs(15);
-const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
+/// How long to wait for a renewal before using the old lease.
+const RENEWAL_WAIT: Duration = Duration::from_secs(15);
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! What every floor above may lean on: secrets, origins, clocks and leases. Owes nothing to anyone.
+//! Basic types without dependencies on other modules: secrets, origins, clocks, leases and their cache.
 
 pub mod client_name;
 pub mod clock;
@@ -6,5 +6,9 @@ pub mod host;
 pub mod lease;
 pub mod lease_cache;
 pub mod origin;
+pub mod redaction;
 pub mod secret;
-pub mod sent;
+pub mod watched_file;
+
+#[cfg(test)]
+pub(crate) mod tests;

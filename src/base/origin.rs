@@ -1,4 +1,4 @@
-//! Scheme, host and port: the unit of trust. A credential belongs to an origin, never to a name.
+//! Origins and URLs. Credentials are bound to an origin: scheme, host and port.
 
 use std::fmt;
 
@@ -35,7 +35,7 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// The origin of `https://<authority>`, as an image name's first component means it.
+    /// The origin of `https://<authority>`, which is how the first component of an image name is read.
     pub fn https(authority: &str) -> Result<Self, BadUrl> {
         Url::parse(&format!("https://{authority}/")).map(|url| url.origin)
     }
@@ -44,7 +44,7 @@ impl Origin {
         self.port == self.scheme.default_port()
     }
 
-    /// `host`, or `host:port` when the port is not the scheme's own: what goes into a `Host` header.
+    /// The value of a `Host` header: `host`, or `host:port` if the port is not the scheme's default.
     pub fn authority(&self) -> String {
         if self.has_default_port() { self.host.to_string() } else { format!("{}:{}", self.host, self.port) }
     }
@@ -56,9 +56,9 @@ impl fmt::Display for Origin {
     }
 }
 
-/// An absolute `http` or `https` URL without user information and fragment.
+/// An absolute `http` or `https` URL without user information or fragment.
 ///
-/// `Display` leaves out the query: redirect targets carry their signature there, and a signed URL is a secret.
+/// `Display` omits the query, because signed URLs of redirects carry their signature there, which is a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Url {
     pub origin: Origin,
@@ -68,7 +68,8 @@ pub struct Url {
 }
 
 impl Url {
-    /// Parses an absolute URL (RFC 3986). Userinfo, other schemes, missing hosts and port 0 are refused.
+    /// Parses an absolute URL (RFC 3986) and drops its fragment. User information, other schemes, a missing host and
+    /// port 0 are errors.
     pub fn parse(text: &str) -> Result<Self, BadUrl> {
         let text = text.trim();
         let (scheme, rest) = text.split_once("://").ok_or(BadUrl::NotAbsolute)?;
@@ -110,17 +111,17 @@ impl Url {
         let (path, query) = if path.is_empty() {
             (self.path.to_string(), query.or_else(|| self.query.clone()))
         } else if path.starts_with('/') {
-            (without_dots(path), query)
+            (remove_dot_segments(path), query)
         } else {
-            let folder = self.path.rfind('/').map_or("/", |at| &self.path[..=at]);
-            (without_dots(&format!("{folder}{path}")), query)
+            let directory = self.path.rfind('/').map_or("/", |at| &self.path[..=at]);
+            (remove_dot_segments(&format!("{directory}{path}")), query)
         };
         let url = Self { origin: self.origin.clone(), path: path.into(), query };
         url.uri()?;
         Ok(url)
     }
 
-    /// Path and query, as a request line names them.
+    /// Path and query, as in a request line.
     pub fn target(&self) -> String {
         match &self.query {
             Some(query) => format!("{}?{query}", self.path),
@@ -144,12 +145,12 @@ impl fmt::Display for Url {
     }
 }
 
-/// Why a text is not a URL we are ready to send something to.
+/// Why a text is not a URL that regpass can send a request to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadUrl {
-    #[error("it has characters that no URL may have")]
+    #[error("it contains characters that are not allowed in a URL")]
     Characters,
-    #[error("it names no host")]
+    #[error("it has no host")]
     Host,
     #[error("it is not an absolute URL")]
     NotAbsolute,
@@ -157,7 +158,7 @@ pub enum BadUrl {
     Port,
     #[error("its scheme is neither http nor https")]
     Scheme,
-    #[error("it carries user information before the host")]
+    #[error("it contains user information before the host")]
     UserInfo,
 }
 
@@ -183,25 +184,25 @@ fn split_authority(authority: &str, scheme: Scheme) -> Result<(Box<str>, u16), B
     Ok((host.to_ascii_lowercase().into(), port))
 }
 
-/// RFC 3986, section 5.2.4, on a path that starts with `/`.
-fn without_dots(path: &str) -> String {
-    let mut kept: Vec<&str> = Vec::new();
+/// Removes dot segments from a path that starts with `/` (RFC 3986, section 5.2.4).
+fn remove_dot_segments(path: &str) -> String {
+    let mut output: Vec<&str> = Vec::new();
     let mut segments = path.split('/').skip(1).peekable();
     while let Some(segment) = segments.next() {
-        let last = segments.peek().is_none();
+        let is_last = segments.peek().is_none();
         match segment {
-            "." if last => kept.push(""),
+            "." if is_last => output.push(""),
             "." => {}
             ".." => {
-                kept.pop();
-                if last {
-                    kept.push("");
+                output.pop();
+                if is_last {
+                    output.push("");
                 }
             }
-            _ => kept.push(segment),
+            _ => output.push(segment),
         }
     }
-    format!("/{}", kept.join("/"))
+    format!("/{}", output.join("/"))
 }
 
 #[cfg(test)]
@@ -221,20 +222,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_usable_url_is_refused() {
-        for (text, why) in [
-            ("token", BadUrl::NotAbsolute),
-            ("//host/x", BadUrl::NotAbsolute),
-            ("ftp://a.io/", BadUrl::Scheme),
-            ("https://user:pw@a.io/", BadUrl::UserInfo),
-            ("https:///x", BadUrl::Host),
-            ("https://a.io:99999/", BadUrl::Port),
-            ("https://a.io:/", BadUrl::Port),
-            ("https://a b/", BadUrl::Characters),
-            ("https://a.io/a b", BadUrl::Characters),
-            ("https://[::1/", BadUrl::Characters),
+    fn unusable_urls_are_rejected_with_the_reason() {
+        for (why, texts) in [
+            (BadUrl::NotAbsolute, &["token", "//host/x"][..]),
+            (BadUrl::Scheme, &["ftp://a.io/"]),
+            (BadUrl::UserInfo, &["https://user:pw@a.io/"]),
+            (BadUrl::Host, &["https:///x"]),
+            (BadUrl::Port, &["https://a.io:99999/", "https://a.io:/"]),
+            (BadUrl::Characters, &["https://a b/", "https://a.io/a b", "https://[::1/"]),
         ] {
-            assert_eq!(Url::parse(text), Err(why), "{text}");
+            for text in texts {
+                assert_eq!(Url::parse(text), Err(why), "{text}");
+            }
         }
     }
 
@@ -258,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn display_hides_the_query() {
+    fn display_omits_the_query() {
         assert_eq!(Url::parse("https://cdn.io/x?sig=secret").unwrap().to_string(), "https://cdn.io/x");
     }
 }

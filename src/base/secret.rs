@@ -1,4 +1,4 @@
-//! A value that cannot be printed.
+//! Secrets that cannot be printed by accident.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use zeroize::Zeroizing;
 
 /// A password, identity token or bearer token.
 ///
-/// `Debug` is redacted, there is no `Display`, and the memory is wiped on drop. [`Secret::expose`] is the one way
-/// out, so that `grep expose` lists every place where a secret leaves its type.
+/// `Debug` prints a placeholder, there is no `Display`, and the memory is wiped on drop. Only [`Secret::expose`]
+/// returns the text, so `grep expose` lists every place that uses it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
@@ -16,7 +16,7 @@ impl Secret {
         Self(Zeroizing::new(value.into()))
     }
 
-    /// The secret in the clear, for a wire format or a fingerprint and nothing else.
+    /// The secret as text, only to send it, to hash it, or to find it in text that must not show it.
     pub fn expose(&self) -> &str {
         &self.0
     }

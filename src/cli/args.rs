@@ -12,7 +12,7 @@ use crate::setup::Client;
 
 /// A local authenticating reverse proxy for OCI registries
 ///
-/// Plain clients talk to it without credentials; it logs in to the registries for them.
+/// Clients send plain requests without credentials; regpass authenticates to the registries for them.
 #[derive(Debug, Parser)]
 #[command(name = "regpass", version, disable_help_subcommand = true)]
 pub(super) struct CommandLine {
@@ -27,11 +27,11 @@ pub(super) enum Command {
     /// Run the proxy (the default)
     #[default]
     Serve,
-    /// Print the configuration in force, secrets redacted, or everything that is wrong with it
+    /// Print the effective configuration, secrets redacted, or every problem in it
     Check,
-    /// Print what a client needs to pull through this proxy, or write it into the client's files
+    /// Print the configuration a client needs to use this proxy, or write it to the client's files
     Setup(Setup),
-    /// Ask the running proxy whether it is well; the exit code says it
+    /// Check the health of the running proxy; the exit code is 0 if it is healthy
     Health,
     /// Print completions for a shell
     Completions { shell: Shell },
@@ -42,25 +42,25 @@ pub(super) enum Command {
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub(super) struct Setup {
     pub(super) client: Client,
-    /// Hosts or aliases; every registry that is configured or well-known without any
+    /// Registry hosts or aliases [default: every configured and well-known registry]
     #[arg(value_name = "REGISTRY", conflicts_with = "undo")]
     pub(super) registries: Vec<String>,
-    /// Merge it into the client's files, and keep what is there
+    /// Merge the configuration into the client's files, keeping their other content
     #[arg(long, conflicts_with = "undo")]
     pub(super) write: bool,
-    /// Take back what --write wrote
+    /// Remove what --write added
     #[arg(long)]
     pub(super) undo: bool,
-    /// The client's file, or folder of files, when it is not in its usual place
+    /// The client's configuration file or folder, if it is not at the default path
     #[arg(long, value_name = "PATH")]
     pub(super) file: Option<PathBuf>,
-    /// Where the system is whose client is meant: an image, another machine's disk
+    /// Root folder of the system to configure, such as an image or another machine's disk
     #[arg(long, value_name = "FOLDER", conflicts_with = "file")]
     pub(super) root: Option<PathBuf>,
 }
 
-// The variables are read by the configuration, which treats an empty one as unset and names a bad one; help only
-// mentions them.
+// Help only mentions the variables. The configuration reads them: it treats an empty one as unset and reports an
+// invalid one by name.
 #[expect(clippy::doc_markdown, reason = "the comments are help texts, where backticks would show")]
 #[derive(Debug, Args)]
 pub(super) struct Flags {
@@ -73,19 +73,19 @@ pub(super) struct Flags {
     /// Address of the admin listener [variable: REGPASS_ADMIN]
     #[arg(long, global = true, value_name = "ADDRESS")]
     admin: Option<String>,
-    /// Serve this one registry [variable: REGPASS_REGISTRY]
+    /// Serve only this registry [variable: REGPASS_REGISTRY]
     #[arg(long, global = true, value_name = "HOST")]
     registry: Option<String>,
-    /// What registries may be asked to do unless they say otherwise: pull,push,delete [variable: REGPASS_ALLOW]
+    /// Actions allowed at registries without an allow list of their own: pull,push,delete [variable: REGPASS_ALLOW]
     #[arg(long, global = true, value_name = "ACTIONS")]
     allow: Option<String>,
-    /// Use docker's or podman's logins and helpers, from PATH or the usual places [variable: REGPASS_DOCKER_CREDENTIALS]
+    /// Use docker's or podman's credentials and helpers, from PATH or the default paths [variable: REGPASS_DOCKER_CREDENTIALS]
     #[arg(long, global = true, value_name = "PATH", num_args = 0..=1, require_equals = true, default_missing_value = "1")]
     docker_credentials: Option<PathBuf>,
-    /// Let other machines reach listeners without logging in [variable: REGPASS_INSECURE_OPEN=1]
+    /// Let other machines use listeners without authentication [variable: REGPASS_INSECURE_OPEN=1]
     #[arg(long, global = true)]
     insecure_open: bool,
-    /// Format of the log [variable: REGPASS_LOG_FORMAT] [default: text]
+    /// Log format [variable: REGPASS_LOG_FORMAT] [default: text]
     #[arg(long, global = true, value_name = "FORMAT")]
     pub(super) log: Option<LogFormat>,
 }
@@ -101,7 +101,7 @@ impl CommandLine {
 impl Flags {
     pub(super) fn overrides(self) -> Overrides {
         let docker_credentials = self.docker_credentials.map(|path| match path.to_str() {
-            Some("1") => DockerCredentials::UsualPlaces,
+            Some("1") => DockerCredentials::DefaultPaths,
             _ => DockerCredentials::File(path),
         });
         Overrides {
@@ -116,8 +116,9 @@ impl Flags {
     }
 }
 
-/// Ties the optional value of `--docker-credentials` to its flag, since clap would take a command for it:
-/// `--docker-credentials a.json serve` becomes `--docker-credentials=a.json serve`, `--docker-credentials serve` stays.
+/// Joins the optional value of `--docker-credentials` to its flag, because clap cannot tell a value from a command:
+/// `--docker-credentials a.json serve` becomes `--docker-credentials=a.json serve`; `--docker-credentials serve` stays
+/// as it is.
 fn bind_docker_credentials(args: impl IntoIterator<Item = OsString>, commands: &[&str]) -> Vec<OsString> {
     const FLAG: &str = "--docker-credentials";
     let is_value = |arg: &OsStr| {
@@ -142,20 +143,20 @@ fn bind_docker_credentials(args: impl IntoIterator<Item = OsString>, commands: &
     bound
 }
 
-/// Moves the command before the flags. clap keeps one side only of a flag that stands on both sides of the command:
-/// of `--listen A serve --listen B`, A would be lost without a word.
+/// Moves the command before the flags. When a flag is given on both sides of the command, clap keeps one side only: for
+/// `--listen A serve --listen B` it would silently drop A.
 fn command_first(mut args: Vec<OsString>, commands: &clap::Command) -> Vec<OsString> {
-    let takes_next = |arg: &OsStr| {
+    let takes_value = |arg: &OsStr| {
         let name = arg.to_str().and_then(|arg| arg.strip_prefix("--"));
-        let known = name.and_then(|name| commands.get_arguments().find(|known| known.get_long() == Some(name)));
-        known.is_some_and(|known| known.get_action().takes_values() && !known.is_require_equals_set())
+        let flag = name.and_then(|name| commands.get_arguments().find(|flag| flag.get_long() == Some(name)));
+        flag.is_some_and(|flag| flag.get_action().takes_values() && !flag.is_require_equals_set())
     };
-    let mut at = 1;
-    while let Some(arg) = args.get(at).filter(|arg| arg.as_encoded_bytes().starts_with(b"-") && *arg != "--") {
-        at += if takes_next(arg) { 2 } else { 1 };
+    let mut index = 1;
+    while let Some(arg) = args.get(index).filter(|arg| arg.as_encoded_bytes().starts_with(b"-") && *arg != "--") {
+        index += if takes_value(arg) { 2 } else { 1 };
     }
-    if args.get(at).is_some_and(|arg| commands.get_subcommands().any(|command| command.get_name() == arg)) {
-        let command = args.remove(at);
+    if args.get(index).is_some_and(|arg| commands.get_subcommands().any(|command| command.get_name() == arg)) {
+        let command = args.remove(index);
         args.insert(1, command);
     }
     args
@@ -165,12 +166,12 @@ fn command_first(mut args: Vec<OsString>, commands: &clap::Command) -> Vec<OsStr
 mod tests {
     use super::*;
 
-    fn words(line: &str) -> Vec<OsString> {
+    fn split_args(line: &str) -> Vec<OsString> {
         line.split(' ').map(OsString::from).collect()
     }
 
     #[test]
-    fn docker_credentials_takes_a_path_but_no_command() {
+    fn docker_credentials_takes_a_path_but_not_a_command() {
         for (line, bound) in [
             ("regpass", "regpass"),
             ("regpass --docker-credentials", "regpass --docker-credentials"),
@@ -181,23 +182,23 @@ mod tests {
             ("regpass --docker-credentials --log json", "regpass --docker-credentials --log json"),
             ("regpass -- --docker-credentials a", "regpass -- --docker-credentials a"),
         ] {
-            assert_eq!(bind_docker_credentials(words(line), &["serve", "check"]), words(bound), "{line}");
+            assert_eq!(bind_docker_credentials(split_args(line), &["serve", "check"]), split_args(bound), "{line}");
         }
     }
 
     #[test]
-    fn flags_stand_before_or_after_the_command() {
+    fn flags_are_accepted_before_and_after_the_command() {
         for line in [
             "regpass --config a.toml --allow pull,push --docker-credentials check --log json",
             "regpass check --log=json --docker-credentials --allow pull,push --config a.toml",
         ] {
-            let command_line = CommandLine::parse_from(words(line)).unwrap();
+            let command_line = CommandLine::parse_from(split_args(line)).unwrap();
             assert_eq!(command_line.command, Some(Command::Check), "{line}");
             assert_eq!(command_line.flags.log, Some(LogFormat::Json), "{line}");
             let expected = Overrides {
                 config: Some("a.toml".into()),
                 allow: Some("pull,push".to_owned()),
-                docker_credentials: Some(DockerCredentials::UsualPlaces),
+                docker_credentials: Some(DockerCredentials::DefaultPaths),
                 ..Overrides::default()
             };
             assert_eq!(command_line.flags.overrides(), expected, "{line}");
@@ -205,29 +206,29 @@ mod tests {
     }
 
     #[test]
-    fn flags_on_both_sides_of_the_command_count_together() {
+    fn flags_on_both_sides_of_the_command_are_combined() {
         let line = "regpass --docker-credentials --listen 127.0.0.1:1 --log=json check --listen 127.0.0.1:2";
-        let command_line = CommandLine::parse_from(words(line)).unwrap();
+        let command_line = CommandLine::parse_from(split_args(line)).unwrap();
         assert_eq!(command_line.command, Some(Command::Check));
         assert_eq!(command_line.flags.overrides().listen, ["127.0.0.1:1", "127.0.0.1:2"]);
-        let twice = CommandLine::parse_from(words("regpass --allow pull check --allow push"));
-        assert!(twice.is_err(), "a flag that does not repeat is refused on both sides as on one");
-        let named = CommandLine::parse_from(words("regpass --config serve check --insecure-open")).unwrap();
+        let repeated = CommandLine::parse_from(split_args("regpass --allow pull check --allow push"));
+        assert!(repeated.is_err(), "a flag that is not repeatable is rejected when it is on both sides of the command");
+        let named = CommandLine::parse_from(split_args("regpass --config serve check --insecure-open")).unwrap();
         assert_eq!(named.command, Some(Command::Check));
         assert_eq!(named.flags.overrides().config, Some("serve".into()));
     }
 
     #[test]
-    fn listen_repeats_and_docker_credentials_take_a_path() {
+    fn listen_is_repeatable_and_docker_credentials_take_a_path() {
         let line = "regpass --listen 127.0.0.1:1 --listen [::1]:1 --docker-credentials /c.json --insecure-open serve";
-        let overrides = CommandLine::parse_from(words(line)).unwrap().flags.overrides();
+        let overrides = CommandLine::parse_from(split_args(line)).unwrap().flags.overrides();
         assert_eq!(overrides.listen, ["127.0.0.1:1", "[::1]:1"]);
         assert_eq!(overrides.docker_credentials, Some(DockerCredentials::File("/c.json".into())));
         assert!(overrides.insecure_open);
     }
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn command_line_definition_is_valid() {
         CommandLine::command().debug_assert();
     }
 }

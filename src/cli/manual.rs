@@ -1,4 +1,4 @@
-//! `regpass completions` and `regpass man`.
+//! `regpass completions` and `regpass man`: the shell completions and the manual page.
 
 use std::io::{self, Write};
 
@@ -15,7 +15,7 @@ pub(super) fn completions(shell: Shell, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(&script)
 }
 
-/// The manual page in the `man` macros of roff.
+/// Writes the manual page in roff's `man` macros.
 pub(super) fn page(out: &mut dyn Write) -> io::Result<()> {
     let mut commands = CommandLine::command();
     commands.build();
@@ -25,22 +25,23 @@ pub(super) fn page(out: &mut dyn Write) -> io::Result<()> {
     man.render_name_section(&mut page)?;
     man.render_synopsis_section(&mut page)?;
     man.render_description_section(&mut page)?;
-    sections(&commands).to_writer(&mut page)?;
+    commands_section(&commands).to_writer(&mut page)?;
     man.render_options_section(&mut page)?;
     further_sections().to_writer(&mut page)?;
     out.write_all(&page)
 }
 
-/// Each command with its arguments: there are no pages of their own.
-fn sections(commands: &clap::Command) -> Roff {
+/// The section on the commands and their arguments. The commands have no manual pages of their own.
+fn commands_section(commands: &clap::Command) -> Roff {
     let mut roff = Roff::new();
     roff.control("SH", ["COMMANDS"]);
     for command in commands.get_subcommands() {
         roff.control("TP", []);
         roff.text([bold(format!("regpass {}", usage(command)))]);
         roff.text([roman(command.get_about().map(ToString::to_string).unwrap_or_default())]);
-        let own = command.get_arguments().filter(|argument| !argument.is_global_set() && argument.get_id() != "help");
-        for argument in own {
+        let arguments =
+            command.get_arguments().filter(|argument| !argument.is_global_set() && argument.get_id() != "help");
+        for argument in arguments {
             let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
             let values: Vec<String> =
                 argument.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
@@ -57,7 +58,7 @@ fn sections(commands: &clap::Command) -> Roff {
     roff
 }
 
-/// A command with what may follow it, flags of all commands apart.
+/// A command's name with its positional arguments.
 fn usage(command: &clap::Command) -> String {
     let positional = command.get_positionals().map(|argument| format!(" {argument}"));
     command.get_name().to_owned() + &positional.collect::<String>()
@@ -85,16 +86,16 @@ const SECTIONS: &[Section] = &[
         &[
             (
                 "REGPASS_CONFIG, REGPASS_LISTEN, REGPASS_ADMIN, REGPASS_REGISTRY, REGPASS_ALLOW",
-                "Stand for the flags of these names; a flag beats its variable, a variable beats the file. Addresses of REGPASS_LISTEN are separated by commas.",
+                "The same as the flags of these names. A flag overrides its variable, a variable overrides the file. Addresses in REGPASS_LISTEN are separated by commas.",
             ),
             (
                 "REGPASS_DOCKER_CREDENTIALS",
-                "1 for docker's and podman's logins in the usual places, or the path of a config.json.",
+                "1 to use docker's and podman's credentials from the default paths, or the path of a config.json.",
             ),
-            ("REGPASS_INSECURE_OPEN", "1 lets other machines reach listeners without logging in."),
+            ("REGPASS_INSECURE_OPEN", "1 lets other machines use listeners without authentication."),
             ("REGPASS_LOG_FORMAT", "text or json."),
-            ("RUST_LOG", "Which lines are logged: info, debug, regpass=debug."),
-            ("SSL_CERT_FILE", "Roots to trust instead of the system's."),
+            ("RUST_LOG", "Log level or filter: info, debug, regpass=debug."),
+            ("SSL_CERT_FILE", "A PEM file of certificate authorities to trust instead of the system's."),
         ],
     ),
     (
@@ -102,30 +103,33 @@ const SECTIONS: &[Section] = &[
         &[
             (
                 "$XDG_CONFIG_HOME/regpass/config.toml, /etc/regpass/config.toml",
-                "The configuration, where neither --config nor REGPASS_CONFIG names one: the first that is there. Without any, regpass listens on 127.0.0.1:5050 and [::1]:5050 and serves public registries anonymously, for pulls. A changed file is in force within seconds; a bad one leaves the one before in force.",
+                "The configuration file, if neither --config nor REGPASS_CONFIG names one: the first of these that exists. Without a file, regpass listens on 127.0.0.1:5050 and [::1]:5050 and allows anonymous pulls from public registries. A changed file is loaded within seconds; if it is invalid, the previous configuration stays active.",
             ),
             (
                 "~/.docker/config.json, $XDG_RUNTIME_DIR/containers/auth.json",
-                "Logins of docker and podman, when they are asked for.",
+                "Credentials of docker and podman, read only if --docker-credentials or a credential source asks for them.",
             ),
         ],
     ),
     (
         "SIGNALS",
         &[
-            ("SIGTERM, SIGINT", "No new connections; open requests may finish. A second one ends regpass at once."),
-            ("SIGHUP", "Reads the configuration again. Nothing is dropped."),
+            (
+                "SIGTERM, SIGINT",
+                "Stop accepting connections, wait up to 30 seconds for open requests, and exit. A second signal exits at once.",
+            ),
+            ("SIGHUP", "Reload the configuration. Open connections are kept."),
         ],
     ),
     (
         "EXIT STATUS",
         &[
-            ("0", "It is done; the running proxy is well."),
+            ("0", "Success; for health, the running proxy is healthy."),
             (
                 "1",
-                "It could not be done: an address is taken, a file cannot be written or understood, the running proxy is not well.",
+                "Failure: an address is already in use, a file cannot be read, parsed or written, or the running proxy is not healthy.",
             ),
-            ("2", "The command line or the configuration is wrong; stderr says all that is."),
+            ("2", "The command line or the configuration is invalid; stderr lists every problem."),
         ],
     ),
 ];

@@ -1,9 +1,9 @@
-//! Words on the command line: what was asked for, and how its outcome is told.
+//! The command line: parses arguments, runs the commands, and reports results and problems.
 
 mod args;
+mod client_file;
 mod health;
 mod manual;
-mod replace;
 mod report;
 mod run;
 mod setup;

@@ -1,4 +1,4 @@
-//! How problems are told on stderr: to people as paragraphs, to machines as one JSON object a line.
+//! Reports problems on stderr: as paragraphs with the log format `text`, as one JSON object per line with `json`.
 
 use std::io::{self, Write};
 use std::time::UNIX_EPOCH;
@@ -9,7 +9,7 @@ use crate::base::clock::WallClock;
 use crate::config::problem::{Problem, Problems};
 use crate::observe::log::LogFormat;
 
-/// Everything wrong with the configuration.
+/// Reports the problems in the configuration.
 pub(super) fn problems(err: &mut dyn Write, format: LogFormat, problems: &Problems) -> io::Result<()> {
     match format {
         LogFormat::Text => {
@@ -21,7 +21,7 @@ pub(super) fn problems(err: &mut dyn Write, format: LogFormat, problems: &Proble
     }
 }
 
-/// One thing wrong that is not in the configuration.
+/// Reports one problem that is not in the configuration.
 pub(super) fn problem(err: &mut dyn Write, format: LogFormat, problem: &Problem) -> io::Result<()> {
     match format {
         LogFormat::Text => writeln!(err, "regpass: {problem}"),
@@ -29,7 +29,7 @@ pub(super) fn problem(err: &mut dyn Write, format: LogFormat, problem: &Problem)
     }
 }
 
-/// Something to know beside a result.
+/// Reports a note that accompanies a result.
 pub(super) fn note(err: &mut dyn Write, format: LogFormat, message: &str) -> io::Result<()> {
     match format {
         LogFormat::Text => writeln!(err, "{message}"),
@@ -37,15 +37,15 @@ pub(super) fn note(err: &mut dyn Write, format: LogFormat, message: &str) -> io:
     }
 }
 
-/// What works and yet is hardly meant.
-pub(super) fn remarks(err: &mut dyn Write, format: LogFormat, remarks: &[Problem]) -> io::Result<()> {
-    remarks.iter().try_for_each(|remark| match format {
-        LogFormat::Text => writeln!(err, "regpass: warning: {remark}"),
-        LogFormat::Json => write_record(err, Record { level: "WARN", ..Record::from(remark) }),
+/// Reports warnings: settings that work but are probably not intended.
+pub(super) fn warnings(err: &mut dyn Write, format: LogFormat, warnings: &[Problem]) -> io::Result<()> {
+    warnings.iter().try_for_each(|warning| match format {
+        LogFormat::Text => writeln!(err, "regpass: warning: {warning}"),
+        LogFormat::Json => write_record(err, Record { level: "WARN", ..Record::from(warning) }),
     })
 }
 
-/// What clap has to say about the command line.
+/// Reports what clap found wrong with the command line.
 pub(super) fn usage(err: &mut dyn Write, format: LogFormat, error: &clap::Error) -> io::Result<()> {
     match format {
         LogFormat::Text => write!(err, "{error}"),
@@ -56,6 +56,9 @@ pub(super) fn usage(err: &mut dyn Write, format: LogFormat, error: &clap::Error)
         }
     }
 }
+
+/// Exit code for an invalid command line or configuration.
+pub(super) const EXIT_INVALID: u8 = 2;
 
 #[derive(Default, Serialize)]
 struct Record<'a> {

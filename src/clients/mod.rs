@@ -1,10 +1,10 @@
-//! Who may use a listener: its rule, judged by what a request brings along.
+//! Authentication of regpass's own clients at a listener.
 //!
-//! Whoever is let in uses the logins behind the listener. What a client shows here is for regpass alone and goes no
-//! further.
+//! For the requests of an accepted client regpass uses the registries' credentials. The client's own credential is
+//! never forwarded.
 
-pub mod htpasswd;
-mod logins;
+pub mod htpasswd_file;
+mod password_verifier;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -18,170 +18,178 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use sha2::{Digest, Sha256};
 
-use self::htpasswd::Users;
-use self::logins::Logins;
+use self::htpasswd_file::Users;
+use self::password_verifier::PasswordVerifier;
 use crate::base::client_name::ClientName;
 use crate::base::secret::Secret;
+use crate::base::watched_file::{FileProblem, WatchedFile};
 use crate::config::model::{ClientRule, Listener};
 use crate::credential::CredentialError;
-use crate::credential::secret::Reading;
-use crate::credential::watched::{BadFile, Watched};
-use crate::net::peer::Peer;
+use crate::credential::secret_reader::SecretReader;
+use crate::listen::peer::Peer;
 
-/// What a listener demands of those who come in by it.
+/// How one listener authenticates its clients.
 #[derive(Clone, Debug, Default)]
-pub struct Door {
+pub struct ClientAuth {
+    /// Ids of the users that may connect to a Unix socket; `None` allows all.
     uids: Option<BTreeSet<u32>>,
-    rule: Option<Arc<Rule>>,
+    /// `None` accepts every client without a credential.
+    method: Option<Arc<AuthMethod>>,
 }
 
-/// Who may use a listener. Follows the files it is made from; what they said last stays in force when they break.
+/// How a client proves its identity. Files are read again when they change; a file's last valid content stays in use
+/// while the file is unusable.
 #[derive(Debug)]
-pub enum Rule {
+pub enum AuthMethod {
     Htpasswd {
-        users: Watched<Users>,
-        logins: Logins,
+        users: WatchedFile<Users>,
+        verifier: PasswordVerifier,
     },
-    Bearer(Reading),
-    /// Seen to where TLS is agreed on.
+    Bearer(SecretReader),
+    /// The TLS handshake has verified the certificate.
     Certificate,
 }
 
-/// Why somebody is not let in.
+/// Why a client is rejected.
 #[derive(Clone, Debug)]
-pub enum Refused {
-    /// No login, or a kind that the rule does not take.
-    NoLogin,
-    WrongLogin,
+pub enum AuthRejection {
+    /// No credential, several, or one in a form that the method does not accept.
+    NoCredential,
+    WrongCredential,
     NoCertificate,
-    /// A user of this machine that is not listed, if the kernel tells who.
+    /// A user of this machine that is not in `uids`; `None` if the user is unknown.
     Uid(Option<u32>),
-    /// More logins are waiting to be checked than can be in reasonable time.
+    /// The password could not be checked in time because too many others are being checked.
     Busy,
-    /// The rule's file was never readable.
+    /// The method's file was never read successfully.
     Unreadable(CredentialError),
 }
 
-/// What a client shows.
-enum Login {
+/// The credential in a request's `Authorization` header.
+enum SentCredential {
     Basic { user: Secret, password: Secret },
     Bearer(Secret),
 }
 
-impl Rule {
+impl AuthMethod {
     pub fn new(rule: &ClientRule) -> Self {
         match rule {
             ClientRule::Htpasswd(file) => {
-                let users = Watched::new(PathBuf::clone(file), htpasswd::parse);
-                Self::Htpasswd { users, logins: Logins::default() }
+                let users = WatchedFile::new(PathBuf::clone(file), htpasswd_file::parse);
+                Self::Htpasswd { users, verifier: PasswordVerifier::default() }
             }
-            ClientRule::Bearer(source) => Self::Bearer(Reading::new(source)),
+            ClientRule::Bearer(source) => Self::Bearer(SecretReader::new(source)),
             ClientRule::MutualTls(_) => Self::Certificate,
         }
     }
 
-    /// What is wrong with its file now. What was read so stays in force when the file breaks before its first use.
-    pub async fn trouble(&self) -> Option<BadFile> {
+    /// The problem with the method's file, if there is one. Reads the file, so that a valid content is known if the
+    /// file becomes unusable before the first client connects.
+    pub async fn problem(&self) -> Option<FileProblem> {
         match self {
-            Self::Htpasswd { users, .. } => users.trouble(true).await,
-            Self::Bearer(secret) => secret.trouble().await,
+            Self::Htpasswd { users, .. } => users.problem(true).await,
+            Self::Bearer(secret) => secret.problem().await,
             Self::Certificate => None,
         }
     }
 
-    async fn admit(&self, headers: &HeaderMap, peer: &Peer) -> Result<Option<ClientName>, Refused> {
+    async fn authenticate(&self, headers: &HeaderMap, peer: &Peer) -> Result<Option<ClientName>, AuthRejection> {
         match self {
-            Self::Htpasswd { users, logins } => {
-                let Some(Login::Basic { user, password }) = Login::of(headers) else { return Err(Refused::NoLogin) };
-                let users = users.required().await.map_err(Refused::Unreadable)?;
-                if logins.are_good(&users, &user, &password).await? {
+            Self::Htpasswd { users, verifier } => {
+                let Some(SentCredential::Basic { user, password }) = SentCredential::of(headers) else {
+                    return Err(AuthRejection::NoCredential);
+                };
+                let users = users.current().await.map_err(|error| AuthRejection::Unreadable(error.into()))?;
+                if verifier.verify(&users, &user, &password).await? {
                     Ok(Some(ClientName::Named(user.expose().into())))
                 } else {
-                    Err(Refused::WrongLogin)
+                    Err(AuthRejection::WrongCredential)
                 }
             }
             Self::Bearer(secret) => {
-                // Who can only send Basic, as docker can, sends it as the password of anybody.
-                let (Login::Bearer(shown) | Login::Basic { password: shown, .. }) =
-                    Login::of(headers).ok_or(Refused::NoLogin)?;
-                let secret = secret.current().await.map_err(Refused::Unreadable)?;
-                if is_same(&shown, &secret) { Ok(Some(ClientName::Bearer)) } else { Err(Refused::WrongLogin) }
+                // Clients that can only send Basic, such as docker, send the secret as the password of any user.
+                let (SentCredential::Bearer(sent) | SentCredential::Basic { password: sent, .. }) =
+                    SentCredential::of(headers).ok_or(AuthRejection::NoCredential)?;
+                let secret = secret.current().await.map_err(AuthRejection::Unreadable)?;
+                if is_same(&sent, &secret) { Ok(Some(ClientName::Bearer)) } else { Err(AuthRejection::WrongCredential) }
             }
             Self::Certificate => {
-                let certificate = peer.certificate.as_ref().ok_or(Refused::NoCertificate)?;
+                let certificate = peer.certificate.as_ref().ok_or(AuthRejection::NoCertificate)?;
                 Ok(certificate.name.clone().map(ClientName::Named))
             }
         }
     }
 }
 
-impl Door {
-    pub fn new(listener: &Listener, rule: Option<Arc<Rule>>) -> Self {
-        Self { uids: listener.uids.clone(), rule }
+impl ClientAuth {
+    pub fn new(listener: &Listener, method: Option<Arc<AuthMethod>>) -> Self {
+        Self { uids: listener.uids.clone(), method }
     }
 
-    /// Lets a request in, and says whose it is as far as that is known.
-    pub async fn admit(&self, headers: &HeaderMap, peer: &Peer) -> Result<Option<ClientName>, Refused> {
-        self.admit_user(peer)?;
-        match &self.rule {
-            Some(rule) => rule.admit(headers, peer).await,
+    /// Authenticates the client of a request. Returns its name, if it has one.
+    pub async fn authenticate(&self, headers: &HeaderMap, peer: &Peer) -> Result<Option<ClientName>, AuthRejection> {
+        self.check_uid(peer)?;
+        match &self.method {
+            Some(method) => method.authenticate(headers, peer).await,
             None => Ok(peer.uid.map(ClientName::Uid)),
         }
     }
 
-    /// As [`admit`](Self::admit), as far as the connection is concerned: for those who carry no login.
-    pub fn admit_user(&self, peer: &Peer) -> Result<(), Refused> {
+    /// Checks only the user of the connection, for requests that need no credential.
+    pub fn check_uid(&self, peer: &Peer) -> Result<(), AuthRejection> {
         match &self.uids {
-            Some(uids) if !peer.uid.is_some_and(|uid| uids.contains(&uid)) => Err(Refused::Uid(peer.uid)),
+            Some(uids) if !peer.uid.is_some_and(|uid| uids.contains(&uid)) => Err(AuthRejection::Uid(peer.uid)),
             _ => Ok(()),
         }
     }
 }
 
-impl Login {
-    /// The one login of a request: of two nobody knows which is meant.
+impl SentCredential {
+    /// The credential of a request. `None` without one, if it is malformed, and if there are several: it is unclear
+    /// which one counts.
     fn of(headers: &HeaderMap) -> Option<Self> {
-        let mut shown = headers.get_all(AUTHORIZATION).iter();
-        let (Some(header), None) = (shown.next(), shown.next()) else { return None };
-        let (scheme, word) = header.to_str().ok()?.split_once(' ')?;
-        let word = word.trim();
+        let mut values = headers.get_all(AUTHORIZATION).iter();
+        let (Some(header), None) = (values.next(), values.next()) else { return None };
+        let (scheme, value) = header.to_str().ok()?.split_once(' ')?;
+        let value = value.trim();
         if scheme.eq_ignore_ascii_case("bearer") {
-            return Some(Self::Bearer(Secret::new(word)));
+            return Some(Self::Bearer(Secret::new(value)));
         }
         if !scheme.eq_ignore_ascii_case("basic") {
             return None;
         }
-        let pair = Secret::new(String::from_utf8(STANDARD.decode(word).ok()?).ok()?);
+        let pair = Secret::new(String::from_utf8(STANDARD.decode(value).ok()?).ok()?);
         let (user, password) = pair.expose().split_once(':')?;
         Some(Self::Basic { user: Secret::new(user), password: Secret::new(password) })
     }
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for AuthRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoLogin => f.write_str("this listener wants a login; ask whoever runs regpass for one"),
-            Self::WrongLogin => f.write_str("the login is not one that this listener knows"),
-            Self::NoCertificate => f.write_str("this listener wants a client certificate"),
-            Self::Uid(Some(uid)) => {
-                write!(
-                    f,
-                    "the user with the number {uid} may not use this listener; add it to the listener's 'uids' if it should"
-                )
+            Self::NoCredential => {
+                f.write_str("this listener requires a credential; ask the operator of regpass for one")
             }
-            Self::Uid(None) => f.write_str("the system does not tell which user this is, and the listener has 'uids'"),
-            Self::Busy => f.write_str("too many logins wait to be checked; try again in a moment"),
+            Self::WrongCredential => f.write_str("this listener does not accept the client's credential"),
+            Self::NoCertificate => f.write_str("this listener requires a client certificate"),
+            Self::Uid(Some(uid)) => {
+                write!(f, "the user id {uid} may not use this listener; to allow it, add it to the listener's `uids`")
+            }
+            Self::Uid(None) => {
+                f.write_str("the client's user id is unknown, and this listener only accepts the ones in its `uids`")
+            }
+            Self::Busy => f.write_str("too many passwords are being checked; retry in some seconds"),
             Self::Unreadable(_) => {
-                f.write_str("the listener's list of clients cannot be read; the log of regpass says why")
+                f.write_str("regpass cannot read the file with this listener's client credentials; see its log")
             }
         }
     }
 }
 
-/// Without telling by the time it takes how much of it was right.
-fn is_same(shown: &Secret, secret: &Secret) -> bool {
+/// Compares two secrets in constant time.
+fn is_same(sent: &Secret, secret: &Secret) -> bool {
     let digest = |secret: &Secret| Sha256::digest(secret.expose());
-    verify_slices_are_equal(&digest(shown), &digest(secret)).is_ok()
+    verify_slices_are_equal(&digest(sent), &digest(secret)).is_ok()
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@ use std::io::Write as _;
 use http::HeaderValue;
 
 use super::*;
-use crate::net::peer::Shown;
-use crate::net::socket::ListenAddress;
+use crate::listen::address::ListenAddress;
+use crate::listen::peer::ClientCertificate;
 
 fn headers(lines: &[&str]) -> HeaderMap {
     lines.iter().map(|line| (AUTHORIZATION, HeaderValue::from_str(line).unwrap())).collect()
@@ -14,90 +14,95 @@ fn basic(pair: &str) -> String {
     format!("Basic {}", STANDARD.encode(pair))
 }
 
-/// What became of it: the client's name, or the refusal's.
-async fn told(door: &Door, lines: &[&str], peer: &Peer) -> String {
-    match door.admit(&headers(lines), peer).await {
+/// The client's name, or the rejection.
+async fn outcome(auth: &ClientAuth, lines: &[&str], peer: &Peer) -> String {
+    match auth.authenticate(&headers(lines), peer).await {
         Ok(client) => client.map(|client| client.to_string()).unwrap_or_default(),
-        Err(refused) => format!("{refused:?}"),
+        Err(rejection) => format!("{rejection:?}"),
     }
 }
 
-fn door(rule: Option<&ClientRule>) -> Door {
+fn client_auth(rule: Option<&ClientRule>) -> ClientAuth {
     let listener = Listener::at(ListenAddress::Tcp("127.0.0.1:1".parse().unwrap()));
-    Door::new(&listener, rule.map(|rule| Arc::new(Rule::new(rule))))
+    ClientAuth::new(&listener, rule.map(|rule| Arc::new(AuthMethod::new(rule))))
 }
 
 #[tokio::test]
-async fn a_bearer_secret_comes_as_token_or_as_password() {
+async fn bearer_secret_is_accepted_as_token_or_as_password() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(b"the secret\n").unwrap();
-    let door = door(Some(&ClientRule::Bearer(crate::config::model::SecretSource::File(file.path().into()))));
-    for (line, told_as) in [
+    let auth = client_auth(Some(&ClientRule::Bearer(crate::config::model::SecretSource::File(file.path().into()))));
+    for (line, expected) in [
         ("Bearer the secret", "bearer"),
         ("bearer the secret", "bearer"),
         (&basic("anybody:the secret"), "bearer"),
         (&basic(":the secret"), "bearer"),
-        ("Bearer the secre", "WrongLogin"),
-        ("Bearer the secret!", "WrongLogin"),
-        ("Bearer ", "WrongLogin"),
-        (&basic("the secret:"), "WrongLogin"),
-        (&basic("the secret"), "NoLogin"),
-        ("Basic !!!", "NoLogin"),
-        ("the secret", "NoLogin"),
-        ("Digest the secret", "NoLogin"),
+        ("Bearer the secre", "WrongCredential"),
+        ("Bearer the secret!", "WrongCredential"),
+        ("Bearer ", "WrongCredential"),
+        (&basic("the secret:"), "WrongCredential"),
+        (&basic("the secret"), "NoCredential"),
+        ("Basic !!!", "NoCredential"),
+        ("the secret", "NoCredential"),
+        ("Digest the secret", "NoCredential"),
     ] {
-        assert_eq!(told(&door, &[line], &Peer::default()).await, told_as, "{line}");
+        assert_eq!(outcome(&auth, &[line], &Peer::default()).await, expected, "{line}");
     }
-    assert_eq!(told(&door, &[], &Peer::default()).await, "NoLogin");
-    assert_eq!(told(&door, &["Bearer the secret", "Bearer the secret"], &Peer::default()).await, "NoLogin");
+    assert_eq!(outcome(&auth, &[], &Peer::default()).await, "NoCredential");
+    assert_eq!(outcome(&auth, &["Bearer the secret", "Bearer the secret"], &Peer::default()).await, "NoCredential");
 }
 
 #[tokio::test]
-async fn htpasswd_users_are_checked_and_remembered_until_their_hash_changes() {
+async fn htpasswd_password_is_remembered_until_its_hash_changes() {
     let hash = |password: &str| bcrypt::hash_with_salt(password, 4, [7; 16]).unwrap().to_string();
-    let users = |text: String| htpasswd::parse(std::path::Path::new("/f"), text.as_bytes()).unwrap();
+    let users = |text: String| htpasswd_file::parse(std::path::Path::new("/f"), text.as_bytes()).unwrap();
     let file = users(format!("alice:{}\nbob:{}", hash("one"), hash("two")));
-    let logins = Logins::default();
+    let verifier = PasswordVerifier::default();
     let (alice, one) = (Secret::new("alice"), Secret::new("one"));
-    for (user, password, good) in [
-        ("alice", "one", true),
-        ("alice", "two", false),
-        ("bob", "two", true),
-        ("carol", "one", false),
-        ("", "", false),
-    ] {
-        let is_good = logins.are_good(&file, &Secret::new(user), &Secret::new(password)).await.unwrap();
-        assert_eq!(is_good, good, "{user}");
+    let is_correct = async |user: &str, password: &str| {
+        verifier.verify(&file, &Secret::new(user), &Secret::new(password)).await.unwrap()
+    };
+    for (user, password) in [("alice", "one"), ("bob", "two")] {
+        assert!(is_correct(user, password).await, "{user}");
     }
-    assert!(logins.are_good(&file, &alice, &one).await.unwrap(), "remembered");
-    assert_eq!(format!("{logins:?}"), "Logins { known: 2, .. }", "what is wrong is not remembered");
+    for (user, password) in [("alice", "two"), ("carol", "one"), ("", "")] {
+        assert!(!is_correct(user, password).await, "{user}");
+    }
+    assert!(verifier.verify(&file, &alice, &one).await.unwrap(), "a verified password is accepted again");
+    assert_eq!(format!("{verifier:?}"), "PasswordVerifier { verified: 2, .. }", "wrong passwords are not remembered");
     let changed = users(format!("alice:{}", hash("three")));
-    assert!(!logins.are_good(&changed, &alice, &one).await.unwrap());
+    assert!(!verifier.verify(&changed, &alice, &one).await.unwrap());
     let gone = users(format!("bob:{}", hash("two")));
-    assert!(!logins.are_good(&gone, &alice, &one).await.unwrap());
+    assert!(!verifier.verify(&gone, &alice, &one).await.unwrap());
 }
 
 #[tokio::test]
-async fn certificates_and_users_of_the_machine_are_named() {
-    let certified = door(Some(&ClientRule::MutualTls("/ca".into())));
-    let shown =
-        |name: Option<&str>| Peer { certificate: Some(Shown { name: name.map(Into::into) }), ..Peer::default() };
-    assert_eq!(told(&certified, &[], &shown(Some("ci"))).await, "ci");
-    assert_eq!(told(&certified, &[], &shown(None)).await, "");
-    assert_eq!(told(&certified, &["Bearer x"], &Peer::default()).await, "NoCertificate");
+async fn client_is_named_after_its_certificate_or_user_id() {
+    let by_certificate = client_auth(Some(&ClientRule::MutualTls("/ca".into())));
+    let with_certificate = |name: Option<&str>| Peer {
+        certificate: Some(ClientCertificate { name: name.map(Into::into) }),
+        ..Peer::default()
+    };
+    assert_eq!(outcome(&by_certificate, &[], &with_certificate(Some("ci"))).await, "ci");
+    assert_eq!(outcome(&by_certificate, &[], &with_certificate(None)).await, "");
+    assert_eq!(outcome(&by_certificate, &["Bearer x"], &Peer::default()).await, "NoCertificate");
 
     let peer = |uid| Peer { uid: Some(uid), ..Peer::default() };
     let mut listener = Listener::at(ListenAddress::Unix("/run/x".into()));
-    let everybody = Door::new(&listener, None);
-    assert_eq!(told(&everybody, &[], &peer(7)).await, "uid:7");
-    assert_eq!(told(&everybody, &[], &Peer::default()).await, "");
+    let any_user = ClientAuth::new(&listener, None);
+    assert_eq!(outcome(&any_user, &[], &peer(7)).await, "uid:7");
+    assert_eq!(outcome(&any_user, &[], &Peer::default()).await, "");
     listener.uids = Some(BTreeSet::from([0, 1000]));
-    let some = Door::new(&listener, None);
-    assert_eq!(told(&some, &[], &peer(1000)).await, "uid:1000");
-    assert_eq!(told(&some, &[], &peer(1001)).await, "Uid(Some(1001))");
-    assert_eq!(told(&some, &[], &Peer::default()).await, "Uid(None)");
+    let listed_users = ClientAuth::new(&listener, None);
+    assert_eq!(outcome(&listed_users, &[], &peer(1000)).await, "uid:1000");
+    assert_eq!(outcome(&listed_users, &[], &peer(1001)).await, "Uid(Some(1001))");
+    assert_eq!(outcome(&listed_users, &[], &Peer::default()).await, "Uid(None)");
     let bearer = ClientRule::Bearer(crate::config::model::SecretSource::File("/nowhere".into()));
-    let both = Door::new(&listener, Some(Arc::new(Rule::new(&bearer))));
-    assert_eq!(told(&both, &["Bearer x"], &peer(1001)).await, "Uid(Some(1001))", "the user before the login");
-    assert!(told(&both, &["Bearer x"], &peer(0)).await.starts_with("Unreadable"));
+    let both = ClientAuth::new(&listener, Some(Arc::new(AuthMethod::new(&bearer))));
+    assert_eq!(
+        outcome(&both, &["Bearer x"], &peer(1001)).await,
+        "Uid(Some(1001))",
+        "the user id is checked before the credential"
+    );
+    assert!(outcome(&both, &["Bearer x"], &peer(0)).await.starts_with("Unreadable"));
 }

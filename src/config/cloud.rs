@@ -1,8 +1,9 @@
-//! Logins that a cloud lends: which cloud, and what the operator says about them.
+//! Settings of credentials that a cloud issues.
 
 use std::path::PathBuf;
 
-/// A cloud that lends logins, and what was said about whose. What is not said is found as the cloud's own tools find it.
+/// A cloud that issues credentials, with the settings of the identity they are issued to. A setting that is `None` is
+/// looked up where the cloud's own tools look it up; without a `role` no role is assumed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cloud {
     Azure { tenant: Option<Box<str>>, client_id: Option<Box<str>> },
@@ -11,7 +12,7 @@ pub enum Cloud {
 }
 
 impl Cloud {
-    /// The word for `source`.
+    /// The value of `source` in the configuration.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Azure { .. } => "azure",
@@ -20,7 +21,7 @@ impl Cloud {
         }
     }
 
-    /// The profiles of the registries that its logins are for; no other registry gets to see one.
+    /// The profiles of the registries that the credentials are for. Registries with other profiles get no credential.
     pub fn profiles(&self) -> &'static [&'static str] {
         match self {
             Self::Azure { .. } => &["acr"],
@@ -29,7 +30,7 @@ impl Cloud {
         }
     }
 
-    /// The keys beside `source`, as they are in force.
+    /// The keys beside `source` that are set, with their values.
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         let text = |value: &Option<Box<str>>| value.as_deref().map(str::to_owned);
         let settings = match self {
@@ -45,9 +46,9 @@ impl Cloud {
     }
 }
 
-/// A region becomes a part of a host's name, so it is held to its grammar.
+/// Whether `text` has the form of an AWS region. A region becomes part of a host name, so nothing else is allowed.
 pub fn is_aws_region(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let has_word_ends = !text.starts_with('-') && !text.ends_with('-');
-    (3..=64).contains(&text.len()) && text.bytes().all(is_plain) && has_word_ends
+    let has_plain_ends = !text.starts_with('-') && !text.ends_with('-');
+    (3..=64).contains(&text.len()) && text.bytes().all(is_plain) && has_plain_ends
 }

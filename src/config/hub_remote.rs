@@ -1,11 +1,11 @@
-//! Registries, or parts of them, that stand for Docker Hub.
+//! Registries, or parts of them, that mirror Docker Hub.
 
 use std::fmt;
 
-use crate::oci::name::{BadName, RepositoryName};
+use crate::oci::name::{InvalidRepositoryName, RepositoryName};
 
-/// Where a registry keeps what it fetches from Docker Hub: below a name, as Harbor's proxy projects and Artifactory's
-/// remote repositories do, or everywhere.
+/// The part of a registry that mirrors Docker Hub: the repositories below a name, as with the proxy projects of Harbor
+/// and the remote repositories of Artifactory, or all repositories.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HubRemote {
     Everywhere,
@@ -13,13 +13,14 @@ pub enum HubRemote {
 }
 
 impl HubRemote {
-    /// Reads `/` or a name.
-    pub fn parse(text: &str) -> Result<Self, BadName> {
+    /// Parses `/`, for the whole registry, or a name.
+    pub fn parse(text: &str) -> Result<Self, InvalidRepositoryName> {
         if text == "/" { Ok(Self::Everywhere) } else { RepositoryName::parse(text).map(Self::Below) }
     }
 
-    /// What `name` is called there, once `at_hub` has said what Docker Hub itself calls it; `None` outside.
-    pub fn place(
+    /// The registry's own name for a repository that a client calls `name`; `None` where `name` is not part of the
+    /// mirror. `at_hub` turns a short name into the full name at Docker Hub (`python` into `library/python`).
+    pub fn full_repository_name(
         &self,
         name: &RepositoryName,
         at_hub: impl Fn(RepositoryName) -> RepositoryName,
@@ -28,8 +29,8 @@ impl HubRemote {
             Self::Everywhere => Some(at_hub(name.clone())),
             Self::Below(remote) => {
                 let rest = name.as_str().strip_prefix(remote.as_str())?.strip_prefix('/')?;
-                let placed = at_hub(RepositoryName::parse(rest).ok()?);
-                RepositoryName::parse(&format!("{remote}/{placed}")).ok()
+                let full_name = at_hub(RepositoryName::parse(rest).ok()?);
+                RepositoryName::parse(&format!("{remote}/{full_name}")).ok()
             }
         }
     }
@@ -49,8 +50,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_short_names_within_the_remote_are_moved() {
-        for (remote, name, placed) in [
+    fn short_names_in_the_mirror_get_the_library_namespace() {
+        for (remote, name, full_name) in [
             ("hubproxy", "hubproxy/python", Some("hubproxy/library/python")),
             ("hubproxy", "hubproxy/toddysm/python", Some("hubproxy/toddysm/python")),
             ("hubproxy", "hubproxy", None),
@@ -62,8 +63,9 @@ mod tests {
             ("/", "toddysm/python", Some("toddysm/python")),
         ] {
             let remote = HubRemote::parse(remote).unwrap();
-            let got = remote.place(&RepositoryName::parse(name).unwrap(), |name| name.in_namespace(Some("library")));
-            assert_eq!(got.as_ref().map(RepositoryName::as_str), placed, "{name} at {remote}");
+            let got = remote
+                .full_repository_name(&RepositoryName::parse(name).unwrap(), |name| name.in_namespace(Some("library")));
+            assert_eq!(got.as_ref().map(RepositoryName::as_str), full_name, "{name} at {remote}");
         }
         assert!(HubRemote::parse("/hubproxy").is_err() && HubRemote::parse("").is_err());
     }

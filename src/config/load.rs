@@ -1,30 +1,29 @@
-//! The one place that reads: finds the file and hands its text on.
+//! Finds and reads the configuration file, and decodes it together with flags and environment variables.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use super::decode;
-use super::lines::Lines;
 use super::model::Config;
 use super::overrides::Overrides;
-use super::problem::{Fault, Place, Problem, Problems};
+use super::problem::{Fault, LineIndex, Location, Problem, Problems};
 use super::variables::Variables;
 
-/// The configuration in force under these flags and variables, or everything that is wrong with them and the file.
+/// Loads the configuration, or returns every problem of the file, the flags and the variables.
 pub fn load(overrides: &Overrides, variables: Variables<'_>) -> Result<Config, Problems> {
-    load_and(overrides, variables, |_| Ok(())).map(|(config, ())| config)
+    load_and_build(overrides, variables, |_| Ok(())).map(|(config, ())| config)
 }
 
-/// As [`load`], with what `further` makes of the configuration, or finds wrong with it: also where there are problems
-/// already, so that all are told at once.
-pub fn load_and<T>(
+/// Loads the configuration like [`load`], and passes it to `build`. `build` runs even when there are problems already,
+/// so that the problems it finds are reported together with those.
+pub fn load_and_build<T>(
     overrides: &Overrides,
     variables: Variables<'_>,
-    further: impl FnOnce(&Config) -> Result<T, Problems>,
+    build: impl FnOnce(&Config) -> Result<T, Problems>,
 ) -> Result<(Config, T), Problems> {
-    let (choices, mut problems) = overrides.choices(variables);
-    let (file, text) = match find(overrides, variables) {
+    let (choices, mut problems) = overrides.parse(variables);
+    let (file, text) = match find_file(overrides, variables) {
         Ok(Some((file, text))) => (Some(file), text),
         Ok(None) => (None, String::new()),
         Err(problem) => {
@@ -34,32 +33,34 @@ pub fn load_and<T>(
     };
     let (config, found) = decode::decode(&text, file.as_deref(), &choices, variables);
     problems.extend(found);
-    match config.map(|config| (further(&config), config)) {
-        Some((Ok(made), config)) if problems.is_empty() => return Ok((config, made)),
-        Some((Err(more), _)) => problems.extend(more.0),
+    match config.map(|config| (build(&config), config)) {
+        Some((Ok(value), config)) if problems.is_empty() => return Ok((config, value)),
+        Some((Err(found), _)) => problems.extend(found.0),
         _ => {}
     }
     Err(Problems::new(problems))
 }
 
-/// Where a configuration file is looked for: what was asked for, or the usual places.
-pub fn places(overrides: &Overrides, variables: Variables<'_>) -> Vec<PathBuf> {
-    match asked(overrides, variables) {
+/// The paths at which regpass looks for a configuration file: the one that is named explicitly, else the default paths.
+pub fn search_paths(overrides: &Overrides, variables: Variables<'_>) -> Vec<PathBuf> {
+    match explicit_path(overrides, variables) {
         Some((_, file)) => vec![file],
-        None => usual_places(variables).collect(),
+        None => default_paths(variables).collect(),
     }
 }
 
-/// The file that was asked for, which has to be there, or the first of the usual ones that is.
-fn find(overrides: &Overrides, variables: Variables<'_>) -> Result<Option<(PathBuf, String)>, Box<Problem>> {
-    if let Some((setting, file)) = asked(overrides, variables) {
+/// Path and text of the configuration file: the one that is named explicitly, which must exist, else the first of the
+/// default paths that exists.
+fn find_file(overrides: &Overrides, variables: Variables<'_>) -> Result<Option<(PathBuf, String)>, Box<Problem>> {
+    if let Some((setting, file)) = explicit_path(overrides, variables) {
         let Some(text) = read(&file)? else {
-            let fault = Fault::new(format!("there is no file {}", file.display())).hint("name a file that is there");
-            return Err(Box::new(Place::setting(setting).problem(fault)));
+            let fault = Fault::new(format!("the configuration file `{}` does not exist", file.display()))
+                .hint("name an existing file");
+            return Err(Box::new(Location::setting(setting).problem(fault)));
         };
         return Ok(Some((file, text)));
     }
-    for file in usual_places(variables) {
+    for file in default_paths(variables) {
         if let Some(text) = read(&file)? {
             return Ok(Some((file, text)));
         }
@@ -67,29 +68,30 @@ fn find(overrides: &Overrides, variables: Variables<'_>) -> Result<Option<(PathB
     Ok(None)
 }
 
-/// The file that was named, and by what.
-fn asked(overrides: &Overrides, variables: Variables<'_>) -> Option<(&'static str, PathBuf)> {
-    let by_variable = || variables.path("REGPASS_CONFIG").map(|file| ("REGPASS_CONFIG", file));
-    overrides.config.clone().map(|file| ("--config", file)).or_else(by_variable)
+/// The path that a flag or a variable names, with the name of that flag or variable.
+fn explicit_path(overrides: &Overrides, variables: Variables<'_>) -> Option<(&'static str, PathBuf)> {
+    let from_variable = || variables.path("REGPASS_CONFIG").map(|file| ("REGPASS_CONFIG", file));
+    overrides.config.clone().map(|file| ("--config", file)).or_else(from_variable)
 }
 
-fn usual_places(variables: Variables<'_>) -> impl Iterator<Item = PathBuf> {
-    // The XDG base directory specification has relative paths ignored.
-    let home = variables
+fn default_paths(variables: Variables<'_>) -> impl Iterator<Item = PathBuf> {
+    // The XDG Base Directory Specification requires relative paths to be ignored.
+    let config_home = variables
         .path("XDG_CONFIG_HOME")
         .filter(|folder| folder.is_absolute())
         .or_else(|| variables.path("HOME").map(|home| home.join(".config")));
-    home.map(|home| home.join("regpass/config.toml")).into_iter().chain([PathBuf::from("/etc/regpass/config.toml")])
+    let own = config_home.map(|folder| folder.join("regpass/config.toml"));
+    own.into_iter().chain([PathBuf::from("/etc/regpass/config.toml")])
 }
 
-/// `None` where there is no such file.
+/// The text of a file; `None` where it does not exist.
 fn read(path: &Path) -> Result<Option<String>, Box<Problem>> {
     let problem = |fault: Fault, position| {
-        Box::new(Place { file: Some(path.to_owned()), position, key: String::new() }.problem(fault))
+        Box::new(Location { file: Some(path.to_owned()), position, key: String::new() }.problem(fault))
     };
     let unreadable = |error: std::io::Error| match error.kind() {
-        ErrorKind::IsADirectory => problem(Fault::new("it is a directory, not a file"), None),
-        kind => problem(Fault::new(format!("it cannot be read: {kind}")), None),
+        ErrorKind::IsADirectory => problem(Fault::new("the path is a directory, not a file"), None),
+        kind => problem(Fault::new(format!("cannot read the file: {kind}")), None),
     };
     let file = match File::open(path) {
         Ok(file) => file,
@@ -97,17 +99,21 @@ fn read(path: &Path) -> Result<Option<String>, Box<Problem>> {
         Err(error) => return Err(unreadable(error)),
     };
     let mut bytes = Vec::new();
-    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(problem(Fault::new("it is larger than 1 MiB, which no configuration is"), None));
+    file.take(MAX_SIZE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_SIZE {
+        return Err(problem(Fault::new("the file is larger than 1 MiB, the most that is allowed"), None));
     }
     String::from_utf8(bytes).map(Some).map_err(|error| {
-        let good = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]).into_owned();
-        problem(Fault::new("it is not UTF-8 text from here on"), Some(Lines::new(&good).position(good.len())))
+        let valid = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]).into_owned();
+        problem(
+            Fault::new("the file is not UTF-8 text from here on"),
+            Some(LineIndex::new(&valid).position(valid.len())),
+        )
     })
 }
 
-const LARGEST: u64 = 1024 * 1024;
+/// Largest configuration file, in bytes.
+const MAX_SIZE: u64 = 1024 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -115,12 +121,12 @@ mod tests {
 
     use super::*;
 
-    struct Machine {
+    struct Environment {
         home: tempfile::TempDir,
         variables: Vec<(&'static str, OsString)>,
     }
 
-    impl Machine {
+    impl Environment {
         fn new() -> Self {
             let home = tempfile::tempdir().unwrap();
             let variables = vec![("XDG_CONFIG_HOME", home.path().into())];
@@ -140,7 +146,7 @@ mod tests {
         }
     }
 
-    fn asked(path: &Path) -> Overrides {
+    fn with_file(path: &Path) -> Overrides {
         Overrides { config: Some(path.to_owned()), ..Overrides::default() }
     }
 
@@ -149,63 +155,63 @@ mod tests {
     }
 
     #[test]
-    fn the_first_file_of_the_search_is_taken() {
-        let mut machine = Machine::new();
-        assert_eq!(machine.load(&Overrides::default()).unwrap().file, None);
+    fn a_flag_beats_the_variable_and_the_variable_beats_the_default_paths() {
+        let mut environment = Environment::new();
+        assert_eq!(environment.load(&Overrides::default()).unwrap().file, None);
 
-        machine.write("regpass/config.toml", b"default_registry = 'quay.io'");
-        assert_eq!(default_registry(&machine.load(&Overrides::default()).unwrap()), "quay.io");
+        environment.write("regpass/config.toml", b"default_registry = 'quay.io'");
+        assert_eq!(default_registry(&environment.load(&Overrides::default()).unwrap()), "quay.io");
 
-        let from_variable = machine.write("variable.toml", b"default_registry = 'gcr.io'");
-        machine.variables.push(("REGPASS_CONFIG", from_variable.into()));
-        assert_eq!(default_registry(&machine.load(&Overrides::default()).unwrap()), "gcr.io");
+        let from_variable = environment.write("variable.toml", b"default_registry = 'gcr.io'");
+        environment.variables.push(("REGPASS_CONFIG", from_variable.into()));
+        assert_eq!(default_registry(&environment.load(&Overrides::default()).unwrap()), "gcr.io");
 
-        let from_flag = machine.write("flag.toml", b"default_registry = 'ghcr.io'");
-        let config = machine.load(&asked(&from_flag)).unwrap();
+        let from_flag = environment.write("flag.toml", b"default_registry = 'ghcr.io'");
+        let config = environment.load(&with_file(&from_flag)).unwrap();
         assert_eq!((default_registry(&config), config.file.as_deref()), ("ghcr.io", Some(from_flag.as_path())));
     }
 
     #[test]
-    fn home_stands_in_for_xdg_and_relative_xdg_is_ignored() {
-        let mut machine = Machine::new();
-        let file = machine.write(".config/regpass/config.toml", b"");
-        machine.variables = vec![("XDG_CONFIG_HOME", "relative".into()), ("HOME", machine.home.path().into())];
-        assert_eq!(machine.load(&Overrides::default()).unwrap().file, Some(file));
+    fn a_relative_xdg_folder_is_ignored_and_home_is_used() {
+        let mut environment = Environment::new();
+        let file = environment.write(".config/regpass/config.toml", b"");
+        environment.variables = vec![("XDG_CONFIG_HOME", "relative".into()), ("HOME", environment.home.path().into())];
+        assert_eq!(environment.load(&Overrides::default()).unwrap().file, Some(file));
     }
 
     #[test]
-    fn a_file_that_was_asked_for_has_to_be_there() {
-        let mut machine = Machine::new();
-        let missing = machine.home.path().join("missing.toml");
-        let problems = machine.load(&asked(&missing)).unwrap_err().0;
+    fn a_missing_file_that_is_named_explicitly_is_a_problem() {
+        let mut environment = Environment::new();
+        let missing = environment.home.path().join("missing.toml");
+        let problems = environment.load(&with_file(&missing)).unwrap_err().0;
         assert_eq!((problems[0].key.as_str(), problems.len()), ("--config", 1));
-        machine.variables.push(("REGPASS_CONFIG", missing.into()));
-        assert_eq!(machine.load(&Overrides::default()).unwrap_err().0[0].key, "REGPASS_CONFIG");
+        environment.variables.push(("REGPASS_CONFIG", missing.into()));
+        assert_eq!(environment.load(&Overrides::default()).unwrap_err().0[0].key, "REGPASS_CONFIG");
     }
 
     #[test]
-    fn what_cannot_be_read_as_text_says_so() {
-        let machine = Machine::new();
+    fn a_file_that_is_no_utf_8_text_is_reported() {
+        let environment = Environment::new();
         let large = vec![b'#'; 1024 * 1024 + 1];
         for (bytes, what, line) in
             [(&b"a = 1\nb = '\xff'"[..], "not UTF-8", Some(2)), (large.as_slice(), "larger than 1 MiB", None)]
         {
-            let file = machine.write("bad.toml", bytes);
-            let problem = machine.load(&asked(&file)).unwrap_err().0.remove(0);
+            let file = environment.write("bad.toml", bytes);
+            let problem = environment.load(&with_file(&file)).unwrap_err().0.remove(0);
             assert!(problem.what.contains(what), "{problem}");
             assert_eq!((problem.file, problem.line), (Some(file), line));
         }
-        let problem = machine.load(&asked(machine.home.path())).unwrap_err().0.remove(0);
+        let problem = environment.load(&with_file(environment.home.path())).unwrap_err().0.remove(0);
         assert!(problem.what.contains("directory"), "{problem}");
     }
 
     #[test]
-    fn flags_variables_and_the_file_are_judged_together() {
-        let mut machine = Machine::new();
-        machine.variables.push(("REGPASS_ALLOW", "write".into()));
-        let file = machine.write("bad.toml", b"default_registri = 'ghcr.io'");
-        let overrides = Overrides { listen: vec!["5050".to_owned()], ..asked(&file) };
-        let problems = machine.load(&overrides).unwrap_err().0;
+    fn problems_of_flags_variables_and_file_are_reported_together() {
+        let mut environment = Environment::new();
+        environment.variables.push(("REGPASS_ALLOW", "write".into()));
+        let file = environment.write("bad.toml", b"default_registri = 'ghcr.io'");
+        let overrides = Overrides { listen: vec!["5050".to_owned()], ..with_file(&file) };
+        let problems = environment.load(&overrides).unwrap_err().0;
         let keys: Vec<&str> = problems.iter().map(|problem| problem.key.as_str()).collect();
         assert_eq!(keys, ["--listen", "REGPASS_ALLOW", "default_registri"]);
     }

@@ -1,4 +1,5 @@
-//! From a file, flags and variables to values. Reads the file and nothing else: no socket, no helper, no secret file.
+//! The configuration: parses file, flags and environment variables into values. It reads the configuration file only:
+//! no secret files, and it opens no sockets and runs no credential helpers.
 
 pub mod cloud;
 pub mod hub_remote;
@@ -12,9 +13,8 @@ pub mod trusted_host;
 
 mod address;
 mod decode;
-mod lines;
 mod values;
 mod variables;
 
-pub use load::{load, load_and};
+pub use load::{load, load_and_build};
 pub use variables::Variables;

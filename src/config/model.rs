@@ -1,4 +1,4 @@
-//! The configuration in its final form: every default applied, nothing left to decide.
+//! The decoded configuration, with every default applied.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -12,67 +12,73 @@ use crate::base::client_name::ClientName;
 use crate::base::host::{HostPattern, RegistryHost};
 use crate::base::origin::Origin;
 use crate::base::secret::Secret;
-use crate::net::socket::ListenAddress;
+use crate::listen::address::ListenAddress;
 use crate::oci::operation::Access;
 use crate::profile::Profile;
 
+/// The whole configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The file it came from.
+    /// The file that the configuration was read from; `None` without a file.
     pub file: Option<PathBuf>,
     pub listeners: Vec<Listener>,
     pub admin: Option<Admin>,
     pub default_registry: RegistryHost,
-    /// What applies to a well-known registry that has no entry of its own.
+    /// Settings of registries whose table does not set them, and of well-known registries without a table.
     pub defaults: Defaults,
-    /// Most specific first: exact hosts, families (longest domain first), `*`.
+    /// Most specific first: exact hosts, domains (longest domain first), `*`.
     pub registries: Vec<Registry>,
     pub timeouts: Timeouts,
-    /// What upload locations are signed with: the first signs, all verify. Empty: a random key for each process.
+    /// The keys that encrypt and authenticate upload URLs: the first one is used for new uploads, all are accepted.
+    /// Empty: each process makes a random key.
     pub upload_keys: Vec<SecretSource>,
-    /// How many bytes of one streamed upload are kept for sending it again. The first few are in memory, whatever this
-    /// says; the rest goes into a file.
+    /// Bytes of one streamed upload that are kept in a file, so that the upload can be sent again. The first 128 KiB do
+    /// not count: they are kept in memory, even when this is zero.
     pub upload_spool: u64,
 }
 
 impl Config {
-    /// The files it names that are read together with it: what is wrong with them is wrong with the configuration.
+    /// The files that are read together with the configuration (certificates and keys). An error in one of them is an
+    /// error of the configuration.
     pub fn files(&self) -> Vec<PathBuf> {
-        let of = |registry: &Registry| {
-            let identity = registry.client_certificate.clone();
-            let identity = identity.into_iter().flat_map(|identity| [identity.certificate, identity.key]);
-            registry.ca.clone().into_iter().chain(identity)
+        let files_of = |registry: &Registry| {
+            let client =
+                registry.client_certificate.clone().into_iter().flat_map(|files| [files.certificate, files.key]);
+            registry.ca.clone().into_iter().chain(client)
         };
-        self.registries.iter().flat_map(of).chain(self.all_listeners().flat_map(Listener::files)).collect()
+        self.registries.iter().flat_map(files_of).chain(self.all_listeners().flat_map(Listener::files)).collect()
     }
 
-    /// The admin listener among them, as the last.
+    /// The listeners for clients, followed by the admin listener.
     pub fn all_listeners(&self) -> impl Iterator<Item = &Listener> {
         self.listeners.iter().chain(self.admin.iter().map(|admin| &admin.listener))
     }
 }
 
+/// A listener, for clients or for the admin endpoints.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
     pub address: ListenAddress,
-    /// Of the file of a unix socket.
+    /// File mode of a unix socket.
     pub mode: u32,
-    /// The users of this machine that may use a unix socket; `None`: whoever can connect.
+    /// User ids of this machine that may use a unix socket; `None`: every user that can connect.
     pub uids: Option<BTreeSet<u32>>,
-    pub tls: Option<ServerCertificate>,
-    /// Who may use it; `None`: whoever reaches it.
+    pub tls: Option<CertificateFiles>,
+    /// How clients authenticate; `None`: not at all.
     pub clients: Option<ClientRule>,
-    /// The one registry this listener serves.
+    /// The only registry that this listener serves; `None`: all of them.
     pub registry: Option<RegistryHost>,
-    /// Further `Host` names it answers to, without port, lower case.
+    /// Further names that the listener accepts in `Host`, without port, in lower case.
     pub hosts: BTreeSet<Box<str>>,
+    /// Whether other machines may use the listener without authentication.
     pub insecure_open: bool,
-    /// Whether the process goes on without it when the address is taken or not there (the default addresses).
+    /// Whether regpass runs without this listener when its address cannot be bound. True for the IPv6 address of
+    /// `localhost` and for the admin listener that exists without any configuration.
     pub optional: bool,
 }
 
 impl Listener {
-    /// An address and nothing else said.
+    /// A listener with default settings.
     pub fn at(address: ListenAddress) -> Self {
         Self {
             address,
@@ -87,19 +93,21 @@ impl Listener {
         }
     }
 
-    /// Whether `Host` is checked: where web pages could get by a name that somebody pointed here, which is on this
-    /// machine and wherever nobody has to log in. No page reaches a unix socket.
+    /// Whether the listener checks `Host`, so that a web page cannot reach it through a DNS name that points to it (DNS
+    /// rebinding). True on loopback addresses and with `insecure_open`. A unix socket needs no check: web pages cannot
+    /// connect to it.
     pub fn checks_host(&self) -> bool {
         !self.address.is_unix() && (self.address.is_local() || self.insecure_open)
     }
 
-    /// Whether logins of its clients cross a network for all to read.
-    pub fn shows_logins(&self) -> bool {
-        let by_login = matches!(self.clients, Some(ClientRule::Htpasswd(_) | ClientRule::Bearer(_)));
-        by_login && self.tls.is_none() && !self.address.is_local()
+    /// Whether clients send passwords or tokens to this listener over a network without TLS.
+    pub fn has_unencrypted_credentials(&self) -> bool {
+        let has_client_credentials = matches!(self.clients, Some(ClientRule::Htpasswd(_) | ClientRule::Bearer(_)));
+        has_client_credentials && self.tls.is_none() && !self.address.is_local()
     }
 
-    /// What is read together with the configuration. Lists of users and bearer secrets are looked at when they are used.
+    /// The files that are read together with the configuration. htpasswd files and bearer tokens are not among them:
+    /// they are read when they are used.
     fn files(&self) -> Vec<PathBuf> {
         let authorities = match &self.clients {
             Some(ClientRule::MutualTls(authorities)) => Some(authorities.clone()),
@@ -110,67 +118,69 @@ impl Listener {
     }
 }
 
-/// Who may use a listener.
+/// How clients of a listener authenticate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientRule {
-    /// The users of a file as `htpasswd -B` writes it.
+    /// By Basic, as a user of this file in the format of `htpasswd -B`.
     Htpasswd(PathBuf),
-    /// Whoever has the secret.
+    /// By Bearer, with this token.
     Bearer(SecretSource),
-    /// Whoever shows a certificate of these authorities.
+    /// By a TLS client certificate of one of the authorities in this file.
     MutualTls(PathBuf),
 }
 
-/// What a listener shows.
+/// The PEM files of a certificate chain and of its private key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServerCertificate {
+pub struct CertificateFiles {
     pub certificate: PathBuf,
     pub key: PathBuf,
 }
 
-/// Of a unix socket: for the user that regpass runs as.
+/// Default file mode of a unix socket: only the user that runs regpass may connect.
 pub const DEFAULT_MODE: u32 = 0o600;
 
+/// The admin listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admin {
     pub listener: Listener,
 }
 
+/// Settings of registries that do not set them in a table of their own.
 #[derive(Clone, Debug)]
 pub struct Defaults {
     pub allow: BTreeSet<Access>,
     pub credential: CredentialSource,
 }
 
+/// The settings of one registry, or of all registries that `pattern` matches.
 #[derive(Clone, Debug)]
 pub struct Registry {
     pub pattern: HostPattern,
-    /// API origin, when it is neither the profile's nor `https://<host>`.
+    /// Origin of the API, if it differs from the profile's and from `https://<host>`.
     pub url: Option<Origin>,
     pub alias: Option<Box<str>>,
-    /// When the file names one; otherwise the host decides.
+    /// The profile that the file names; `None`: it is looked up by host or detected from the registry's answers.
     pub profile: Option<&'static Profile>,
     pub allow: BTreeSet<Access>,
-    /// `None`: every repository.
     pub repositories: RepositoryRules,
-    /// Virtual hosts that mean this registry, without port, lower case.
+    /// Virtual hosts that select this registry, without port, in lower case.
     pub hosts: BTreeSet<Box<str>>,
     pub credential: CredentialSource,
     pub redirects: Redirects,
-    /// Token services that may see the credential.
+    /// Hosts of token services that the credential may be sent to, besides the profile's and the registry's own origin.
     pub realm_hosts: Vec<TrustedHost>,
-    /// Where its upload locations may lead beside its own origin.
+    /// Hosts that upload locations may be on, besides the registry's own origin.
     pub upload_hosts: Vec<TrustedHost>,
-    /// Where it stands for Docker Hub.
+    /// The parts of the registry that mirror Docker Hub.
     pub hub_remotes: Vec<HubRemote>,
     pub ca: Option<PathBuf>,
-    pub client_certificate: Option<ClientCertificate>,
+    pub client_certificate: Option<CertificateFiles>,
     pub identities: Vec<Identity>,
 }
 
 impl Registry {
-    /// An entry that says nothing but which registry it is.
-    pub fn plain(pattern: HostPattern, defaults: &Defaults) -> Self {
+    /// A registry with default settings.
+    pub fn with_defaults(pattern: HostPattern, defaults: &Defaults) -> Self {
         Self {
             pattern,
             url: None,
@@ -191,31 +201,28 @@ impl Registry {
     }
 }
 
-/// The allow-lists by action; an action without an entry may touch every repository.
+/// The repositories that each action is allowed for. An action without an entry is allowed for every repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RepositoryRules(pub BTreeMap<Access, RepositoryPatterns>);
 
+/// A credential for some repositories or clients of a registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// `None`: all, and what concerns none.
+    /// `None`: every repository, and requests that concern no repository.
     pub repositories: Option<RepositoryPatterns>,
-    /// The clients it is for; empty: all.
+    /// The clients that the identity is for; empty: all.
     pub clients: BTreeSet<ClientName>,
     pub credential: CredentialSource,
 }
 
+/// What regpass does with a redirect to a blob store: follow it, or pass it on to the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Redirects {
     Follow,
     Pass,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientCertificate {
-    pub certificate: PathBuf,
-    pub key: PathBuf,
-}
-
+/// Where the credential of a registry comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CredentialSource {
     Anonymous,
@@ -230,11 +237,11 @@ pub enum CredentialSource {
     Bearer {
         token: SecretSource,
     },
-    /// docker's or podman's file; `None` for the usual places.
+    /// A configuration file of docker or podman; `None`: the files at their default paths.
     Docker {
         file: Option<PathBuf>,
     },
-    /// `docker-credential-<name>`.
+    /// The program `docker-credential-<name>`.
     Helper {
         name: Box<str>,
         timeout: Duration,
@@ -243,7 +250,7 @@ pub enum CredentialSource {
 }
 
 impl CredentialSource {
-    /// The word for `source`.
+    /// The value of `source` in the configuration.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Anonymous => "anonymous",
@@ -257,33 +264,34 @@ impl CredentialSource {
     }
 }
 
-/// Where a secret text comes from. A variable is read when the configuration is, a file whenever it changes.
+/// Where a secret comes from. A variable is read with the configuration, a file whenever it changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretSource {
-    Value { secret: Secret, origin: ValueOrigin },
+    Value { secret: Secret, source: ValueSource },
     File(PathBuf),
 }
 
-/// In bytes. Who guesses the key makes regpass send an upload, and the login with it, along a path of their choice.
-pub const SHORTEST_UPLOAD_KEY: usize = 16;
+/// Shortest upload key, in bytes. With a guessed key a client could make regpass send requests of an upload, and the
+/// credential with them, to any path of the registry.
+pub const MIN_UPLOAD_KEY_LENGTH: usize = 16;
 
-/// For `check`: how the operator wrote it.
+/// How the configuration gives a secret value. `regpass check` shows the variable instead of the secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ValueOrigin {
+pub enum ValueSource {
     Literal,
     Variable(Box<str>),
 }
 
-/// How long each step may take.
+/// Time limits of the steps of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     /// Name lookup, TCP and TLS handshake together.
     pub connect: Duration,
-    /// One call of a token service.
+    /// Fetching one token, with all retries.
     pub token: Duration,
-    /// From the request's end to the response's head.
+    /// From the last piece of the request sent to the head of the response.
     pub response_head: Duration,
-    /// Between two pieces of a body, either way.
+    /// Idle timeout: between two pieces of a body, in either direction.
     pub body_idle: Duration,
 }
 

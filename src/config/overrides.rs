@@ -1,18 +1,19 @@
-//! What flags and variables say, which beats the file.
+//! Flags and environment variables, which take precedence over the file.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::address::{self, Bind};
+use super::address::{self, BindAddress};
 use super::model::CredentialSource;
-use super::problem::{Fault, Located, Place, Problem};
+use super::problem::{Fault, Located, Location, Problem};
 use super::values;
 use super::variables::Variables;
 use crate::base::host::RegistryHost;
-use crate::net::socket::ListenAddress;
+use crate::listen::address::ListenAddress;
 use crate::oci::operation::Access;
 
-/// The flags as they were given. Kept for the life of the process: a reload applies them again.
+/// The flags of the command line, unparsed. They are kept for the life of the process, because a reload applies them
+/// again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
     pub config: Option<PathBuf>,
@@ -24,16 +25,17 @@ pub struct Overrides {
     pub insecure_open: bool,
 }
 
+/// The value of `--docker-credentials`: read the files at docker's and podman's default paths, or one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DockerCredentials {
-    UsualPlaces,
+    DefaultPaths,
     File(PathBuf),
 }
 
-/// Flags and variables together, understood.
+/// Flags and environment variables combined and parsed; `None` where neither is set.
 #[derive(Debug, Default)]
-pub(super) struct Choices {
-    pub(super) listen: Option<Vec<Located<Bind>>>,
+pub(super) struct ParsedOverrides {
+    pub(super) listen: Option<Vec<Located<BindAddress>>>,
     pub(super) admin: Option<Located<ListenAddress>>,
     pub(super) registry: Option<Located<RegistryHost>>,
     pub(super) allow: Option<BTreeSet<Access>>,
@@ -42,28 +44,30 @@ pub(super) struct Choices {
 }
 
 impl Overrides {
-    pub(super) fn choices(&self, variables: Variables<'_>) -> (Choices, Vec<Problem>) {
-        let mut reader = Reader { variables, problems: Vec::new() };
-        let choices = Choices {
-            listen: reader.listen(&self.listen),
-            admin: reader.setting(self.admin.as_ref(), "--admin", "REGPASS_ADMIN", address::parse_one),
-            registry: reader.setting(self.registry.as_ref(), "--registry", "REGPASS_REGISTRY", values::registry),
-            allow: reader
+    /// Parses the flags, and the environment variables of settings without a flag; returns every problem found.
+    pub(super) fn parse(&self, variables: Variables<'_>) -> (ParsedOverrides, Vec<Problem>) {
+        let mut parser = Parser { variables, problems: Vec::new() };
+        let parsed = ParsedOverrides {
+            listen: parser.listen(&self.listen),
+            admin: parser.setting(self.admin.as_ref(), "--admin", "REGPASS_ADMIN", address::parse_one),
+            registry: parser.setting(self.registry.as_ref(), "--registry", "REGPASS_REGISTRY", values::registry),
+            allow: parser
                 .setting(self.allow.as_ref(), "--allow", "REGPASS_ALLOW", values::access_list)
                 .map(|allow| allow.value),
-            credential: reader.docker_credentials(self.docker_credentials.as_ref()),
-            insecure_open: reader.insecure_open(self.insecure_open),
+            credential: parser.docker_credentials(self.docker_credentials.as_ref()),
+            insecure_open: parser.insecure_open(self.insecure_open),
         };
-        (choices, reader.problems)
+        (parsed, parser.problems)
     }
 }
 
-struct Reader<'a> {
+struct Parser<'a> {
     variables: Variables<'a>,
     problems: Vec<Problem>,
 }
 
-impl Reader<'_> {
+impl Parser<'_> {
+    /// The value of a flag, else of its environment variable.
     fn setting<T>(
         &mut self,
         flag: Option<&String>,
@@ -75,12 +79,12 @@ impl Reader<'_> {
             Some(text) => (flag_name, text.clone()),
             None => (variable, self.variable(variable)?),
         };
-        let place = Place::setting(name);
-        let value = self.parsed(&place, &text, parse)?;
-        Some(Located { value, place })
+        let location = Location::setting(name);
+        let value = self.parse_value(&location, &text, parse)?;
+        Some(Located { value, location })
     }
 
-    fn listen(&mut self, flags: &[String]) -> Option<Vec<Located<Bind>>> {
+    fn listen(&mut self, flags: &[String]) -> Option<Vec<Located<BindAddress>>> {
         let (name, texts) = match flags {
             [] => {
                 let text = self.variable("REGPASS_LISTEN")?;
@@ -88,25 +92,26 @@ impl Reader<'_> {
             }
             flags => ("--listen", flags.to_vec()),
         };
-        let place = Place::setting(name);
-        let binds = texts.iter().filter_map(|text| self.parsed(&place, text, address::parse)).flatten();
-        Some(binds.map(|value| Located { value, place: place.clone() }).collect())
+        let location = Location::setting(name);
+        let binds = texts.iter().filter_map(|text| self.parse_value(&location, text, address::parse)).flatten();
+        Some(binds.map(|value| Located { value, location: location.clone() }).collect())
     }
 
     fn docker_credentials(&mut self, flag: Option<&DockerCredentials>) -> Option<CredentialSource> {
         const VARIABLE: &str = "REGPASS_DOCKER_CREDENTIALS";
         let file = match flag {
-            Some(DockerCredentials::UsualPlaces) => None,
+            Some(DockerCredentials::DefaultPaths) => None,
             Some(DockerCredentials::File(file)) => Some(file.clone()),
             None => {
                 let value = self.variables.path(VARIABLE)?;
                 match value.to_str() {
                     Some("1") => None,
-                    // A person who writes such a word means a switch; it would be taken for a file that is not there.
+                    // These words are meant as a switch; as a path they would name a file that does not exist.
                     Some("0" | "false" | "no" | "true" | "yes") => {
-                        let fault = Fault::new("it is neither 1 nor a path")
-                            .hint("write 1 for the usual places, or the path of a config.json, or leave it unset");
-                        self.problems.push(Place::setting(VARIABLE).problem(fault));
+                        let fault = Fault::new("expected `1` or a path").hint(
+                            "write `1` for the default paths, or the path of a `config.json`, or unset the variable",
+                        );
+                        self.problems.push(Location::setting(VARIABLE).problem(fault));
                         return None;
                     }
                     _ => Some(value),
@@ -121,7 +126,7 @@ impl Reader<'_> {
         let switch = |text: &str| match text {
             "1" | "true" => Ok(true),
             "0" | "false" => Ok(false),
-            _ => Err(Fault::new("it is neither 1 nor 0").hint("write 1, or leave it unset")),
+            _ => Err(Fault::new("expected `1` or `0`").hint("write `1`, or unset the variable")),
         };
         flag || self.setting(None, "--insecure-open", VARIABLE, switch).is_some_and(|open| open.value)
     }
@@ -129,15 +134,20 @@ impl Reader<'_> {
     fn variable(&mut self, name: &str) -> Option<String> {
         match self.variables.text(name) {
             Ok(text) => text,
-            Err(why) => {
-                self.problems.push(Place::setting(name).problem(Fault::new(why.to_string())));
+            Err(error) => {
+                self.problems.push(Location::setting(name).problem(Fault::new(error.to_string())));
                 None
             }
         }
     }
 
-    fn parsed<T>(&mut self, place: &Place, text: &str, parse: impl Fn(&str) -> Result<T, Fault>) -> Option<T> {
-        parse(text).map_err(|fault| self.problems.push(place.problem(fault))).ok()
+    fn parse_value<T>(
+        &mut self,
+        location: &Location,
+        text: &str,
+        parse: impl Fn(&str) -> Result<T, Fault>,
+    ) -> Option<T> {
+        parse(text).map_err(|fault| self.problems.push(location.problem(fault))).ok()
     }
 }
 
@@ -147,9 +157,9 @@ mod tests {
 
     use super::*;
 
-    fn choices(flags: &Overrides, variables: &[(&str, &str)]) -> (Choices, Vec<Problem>) {
+    fn parse(flags: &Overrides, variables: &[(&str, &str)]) -> (ParsedOverrides, Vec<Problem>) {
         let read = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| OsString::from(value));
-        flags.choices(Variables::new(&read))
+        flags.parse(Variables::new(&read))
     }
 
     #[test]
@@ -162,7 +172,7 @@ mod tests {
             ("REGPASS_DOCKER_CREDENTIALS", "/c.json"),
             ("REGPASS_INSECURE_OPEN", "1"),
         ];
-        let (from_variables, problems) = choices(&Overrides::default(), &variables);
+        let (from_variables, problems) = parse(&Overrides::default(), &variables);
         assert_eq!(problems, []);
         let listen: Vec<String> =
             from_variables.listen.unwrap().iter().map(|bind| bind.value.address.to_string()).collect();
@@ -178,10 +188,10 @@ mod tests {
             admin: Some("[::1]:8".to_owned()),
             registry: Some("ghcr.io".to_owned()),
             allow: Some("pull".to_owned()),
-            docker_credentials: Some(DockerCredentials::UsualPlaces),
+            docker_credentials: Some(DockerCredentials::DefaultPaths),
             ..Overrides::default()
         };
-        let (from_flags, problems) = choices(&flags, &variables);
+        let (from_flags, problems) = parse(&flags, &variables);
         assert_eq!(problems, []);
         assert_eq!(from_flags.listen.unwrap()[0].value.address.to_string(), "127.0.0.1:9");
         assert_eq!(from_flags.admin.unwrap().value.to_string(), "[::1]:8");
@@ -190,13 +200,13 @@ mod tests {
         assert_eq!(from_flags.credential, Some(CredentialSource::Docker { file: None }));
 
         let empty: Vec<(&str, &str)> = variables.iter().map(|(name, _)| (*name, "")).collect();
-        let (nothing, problems) = choices(&Overrides::default(), &empty);
+        let (nothing, problems) = parse(&Overrides::default(), &empty);
         assert_eq!(problems, []);
         assert!(nothing.listen.is_none() && nothing.credential.is_none() && !nothing.insecure_open);
     }
 
     #[test]
-    fn every_bad_flag_and_variable_is_named() {
+    fn every_invalid_flag_and_variable_is_reported() {
         let flags = Overrides { listen: vec!["5050".to_owned(), "x".to_owned()], ..Overrides::default() };
         let variables = [
             ("REGPASS_ADMIN", "unix:x"),
@@ -205,7 +215,7 @@ mod tests {
             ("REGPASS_DOCKER_CREDENTIALS", "true"),
             ("REGPASS_INSECURE_OPEN", "maybe"),
         ];
-        let (_, problems) = choices(&flags, &variables);
+        let (_, problems) = parse(&flags, &variables);
         let keys: Vec<&str> = problems.iter().map(|problem| problem.key.as_str()).collect();
         assert_eq!(
             keys,

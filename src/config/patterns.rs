@@ -1,22 +1,21 @@
-//! Repository patterns: globs by whole path segments.
+//! Repository patterns: globs that match whole path segments.
 
 use std::fmt;
 
 use crate::oci::name::RepositoryName;
 
-/// A list of patterns; a repository matches the list when it matches one of them.
+/// A list of patterns. It matches a repository when one of the patterns does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RepositoryPatterns(Vec<RepositoryPattern>);
 
-/// `acme/app`, `acme/*` (one segment), `acme/app-*` (within a segment), `acme/**` (any number, also none).
+/// A glob for repository names: `acme/app`, `acme/*` (one segment), `acme/app-*` (within a segment), `acme/**` (any
+/// number of segments, including none).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RepositoryPattern(Box<[Box<str>]>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a pattern is path segments of lower-case letters, digits, '.', '_', '-' and '*', with '**' as a whole segment"
-)]
-pub struct BadPattern;
+#[error("path segments have lower-case letters, digits, `.`, `_`, `-` and `*`; `**` stands alone in its segment")]
+pub struct InvalidPattern;
 
 impl RepositoryPatterns {
     pub fn new(patterns: Vec<RepositoryPattern>) -> Self {
@@ -27,7 +26,8 @@ impl RepositoryPatterns {
         self.specificity(name).is_some()
     }
 
-    /// How closely the list names `name`: the most literal bytes among its matching patterns.
+    /// How specifically the list matches `name`: the number of literal bytes in the most specific pattern that matches;
+    /// `None` where no pattern matches.
     pub fn specificity(&self, name: &RepositoryName) -> Option<usize> {
         self.0.iter().filter(|pattern| pattern.matches(name)).map(RepositoryPattern::literal_bytes).max()
     }
@@ -38,13 +38,13 @@ impl RepositoryPatterns {
 }
 
 impl RepositoryPattern {
-    pub fn parse(text: &str) -> Result<Self, BadPattern> {
-        let fits = |segment: &str| {
-            let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-*".contains(&b);
-            segment == "**" || (!segment.is_empty() && segment.bytes().all(letter) && !segment.contains("**"))
+    pub fn parse(text: &str) -> Result<Self, InvalidPattern> {
+        let is_valid = |segment: &str| {
+            let is_allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-*".contains(&b);
+            segment == "**" || (!segment.is_empty() && segment.bytes().all(is_allowed) && !segment.contains("**"))
         };
         let segments: Vec<Box<str>> = text.split('/').map(Into::into).collect();
-        if segments.iter().all(|segment| fits(segment)) { Ok(Self(segments.into())) } else { Err(BadPattern) }
+        if segments.iter().all(|segment| is_valid(segment)) { Ok(Self(segments.into())) } else { Err(InvalidPattern) }
     }
 
     fn matches(&self, name: &RepositoryName) -> bool {
@@ -91,40 +91,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patterns_match_by_whole_segments() {
-        for (pattern, name, matches) in [
-            ("toddysm/**", "toddysm/python", true),
-            ("toddysm/**", "toddysm/a/b", true),
-            ("toddysm/**", "toddysm", true),
-            ("toddysm/**", "toddysm2/python", false),
-            ("acme/*", "acme/app", true),
-            ("acme/*", "acme/app/x", false),
-            ("acme/*", "acme", false),
-            ("acme/app-*", "acme/app-1", true),
-            ("acme/app-*", "acme/app", false),
-            ("**", "a/b/c", true),
-            ("**/base", "a/b/base", true),
-            ("**/base", "base", true),
-            ("a/**/z", "a/b/c/z", true),
-            ("a/**/z", "a/z", true),
-            ("acme/app", "acme/app", true),
-            ("acme/app", "acme/apps", false),
+    fn patterns_match_whole_segments() {
+        for (pattern, matching, other) in [
+            ("toddysm/**", &["toddysm/python", "toddysm/a/b", "toddysm"][..], &["toddysm2/python"][..]),
+            ("acme/*", &["acme/app"], &["acme/app/x", "acme"]),
+            ("acme/app-*", &["acme/app-1"], &["acme/app"]),
+            ("**", &["a/b/c"], &[]),
+            ("**/base", &["a/b/base", "base"], &[]),
+            ("a/**/z", &["a/b/c/z", "a/z"], &[]),
+            ("acme/app", &["acme/app"], &["acme/apps"]),
         ] {
             let pattern = RepositoryPatterns::new(vec![RepositoryPattern::parse(pattern).unwrap()]);
-            assert_eq!(pattern.matches(&RepositoryName::parse(name).unwrap()), matches, "{pattern:?} {name}");
+            let matches = |name: &str| pattern.matches(&RepositoryName::parse(name).unwrap());
+            for name in matching {
+                assert!(matches(name), "{pattern:?} matches {name}");
+            }
+            for name in other {
+                assert!(!matches(name), "{pattern:?} does not match {name}");
+            }
         }
         for bad in ["", "/", "a//b", "A/b", "a/***", "a/b**", "a b"] {
-            assert_eq!(RepositoryPattern::parse(bad), Err(BadPattern), "{bad}");
+            assert_eq!(RepositoryPattern::parse(bad), Err(InvalidPattern), "{bad}");
         }
     }
 
     #[test]
-    fn the_more_literal_pattern_is_closer() {
+    fn the_pattern_with_more_literal_bytes_is_more_specific() {
         let name = RepositoryName::parse("acme/app/web").unwrap();
-        let closeness =
+        let specificity =
             |text| RepositoryPatterns::new(vec![RepositoryPattern::parse(text).unwrap()]).specificity(&name);
-        assert!(closeness("acme/app/**") > closeness("acme/**"));
-        assert!(closeness("acme/app/web") > closeness("acme/app/*"));
-        assert_eq!(closeness("other/**"), None);
+        assert!(specificity("acme/app/**") > specificity("acme/**"));
+        assert!(specificity("acme/app/web") > specificity("acme/app/*"));
+        assert_eq!(specificity("other/**"), None);
     }
 }

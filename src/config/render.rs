@@ -1,4 +1,4 @@
-//! The configuration as a file would say it, for people to read: every default written out, no secret shown.
+//! Renders the configuration as TOML for `regpass check`: with every default, and with secrets redacted.
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
@@ -7,25 +7,25 @@ use std::path::Path;
 use bytesize::ByteSize;
 
 use super::model::{
-    ClientRule, Config, CredentialSource, Identity, Listener, Redirects, Registry, RepositoryRules, SecretSource,
-    ServerCertificate, Timeouts, ValueOrigin,
+    CertificateFiles, ClientRule, Config, CredentialSource, Identity, Listener, Redirects, Registry, RepositoryRules,
+    SecretSource, Timeouts, ValueSource,
 };
 use super::patterns::RepositoryPatterns;
 use crate::base::host::HostPattern;
 use crate::oci::operation::Access;
 use crate::profile;
 
-/// TOML that means the same configuration again, but for the secrets written into it.
+/// The configuration as TOML. Decoded again it gives the same configuration, except for literal secrets.
 pub fn render(config: &Config) -> String {
     let mut out = String::new();
-    write_config(&mut out, config).expect("a String takes everything");
+    write_config(&mut out, config).expect("writing to a String does not fail");
     out
 }
 
 fn write_config(out: &mut String, config: &Config) -> fmt::Result {
     match &config.file {
-        Some(file) => writeln!(out, "# from {}", file.display().to_string().escape_debug())?,
-        None => writeln!(out, "# no file: built-in defaults, flags and variables")?,
+        Some(file) => writeln!(out, "# configuration file: {}", file.display().to_string().escape_debug())?,
+        None => writeln!(out, "# no configuration file: defaults, flags and environment variables")?,
     }
     writeln!(out, "default_registry = {}", quoted(config.default_registry.as_str()))?;
     writeln!(out, "credential = {}", credential(&config.defaults.credential))?;
@@ -47,7 +47,7 @@ fn write_upload(out: &mut String, config: &Config) -> fmt::Result {
     if config.upload_keys.is_empty() {
         writeln!(
             out,
-            "# upload_key is unset: uploads begun through one process cannot go on through another, nor after a restart"
+            "# upload_key is unset: uploads begun in one process cannot continue in another, nor after a restart"
         )?;
     } else {
         let keys: Vec<String> = config.upload_keys.iter().map(secret).collect();
@@ -70,7 +70,7 @@ fn write_timeouts(out: &mut String, timeouts: &Timeouts) -> fmt::Result {
 }
 
 fn write_listener(out: &mut String, listener: &Listener) -> fmt::Result {
-    let optional = if listener.optional { " # left out where it cannot be had" } else { "" };
+    let optional = if listener.optional { " # optional: skipped when the address cannot be used" } else { "" };
     writeln!(out, "address = {}{optional}", quoted(&listener.address.to_string()))?;
     if listener.address.is_unix() {
         writeln!(out, "mode = \"{:04o}\"", listener.mode)?;
@@ -79,7 +79,7 @@ fn write_listener(out: &mut String, listener: &Listener) -> fmt::Result {
         let uids: Vec<String> = uids.iter().map(u32::to_string).collect();
         writeln!(out, "uids = [{}]", uids.join(", "))?;
     }
-    if let Some(ServerCertificate { certificate, key }) = &listener.tls {
+    if let Some(CertificateFiles { certificate, key }) = &listener.tls {
         writeln!(out, "tls = {{ certificate = {}, key = {} }}", path(certificate), path(key))?;
     }
     match &listener.clients {
@@ -107,7 +107,7 @@ fn write_registry(out: &mut String, registry: &Registry) -> fmt::Result {
     let profile = match (&registry.profile, &registry.pattern) {
         (Some(profile), _) => Some(profile.name),
         (None, HostPattern::Exact(host)) => profile::by_host(host).map(|profile| profile.name),
-        (None, HostPattern::Family(_) | HostPattern::Any) => None,
+        (None, HostPattern::Subdomains(_) | HostPattern::Any) => None,
     };
     if let Some(profile) = profile {
         writeln!(out, "profile = {}", quoted(profile))?;
@@ -202,13 +202,13 @@ fn credential(source: &CredentialSource) -> String {
 
 fn secret(source: &SecretSource) -> String {
     match source {
-        SecretSource::Value { origin: ValueOrigin::Literal, .. } => "\"[redacted]\"".to_owned(),
-        SecretSource::Value { origin: ValueOrigin::Variable(name), .. } => format!("{{ env = {} }}", quoted(name)),
+        SecretSource::Value { source: ValueSource::Literal, .. } => "\"[redacted]\"".to_owned(),
+        SecretSource::Value { source: ValueSource::Variable(name), .. } => format!("{{ env = {} }}", quoted(name)),
         SecretSource::File(file) => format!("{{ file = {} }}", path(file)),
     }
 }
 
-/// With a unit where that is exact.
+/// A size with its unit if that is exact, else the number of bytes.
 fn size(bytes: u64) -> String {
     let text = ByteSize(bytes).to_string();
     if text.parse() == Ok(ByteSize(bytes)) { quoted(&text) } else { bytes.to_string() }
@@ -231,13 +231,13 @@ fn list<T: AsRef<str>>(items: impl IntoIterator<Item = T>) -> String {
     format!("[{}]", items.join(", "))
 }
 
-/// A basic string (TOML 1.0, "String").
+/// Encodes a basic string (TOML 1.0, "String").
 fn quoted(text: &str) -> String {
     let mut out = String::from('"');
     for c in text.chars() {
         match c {
             '"' | '\\' => out.extend(['\\', c]),
-            c if c.is_control() => write!(out, "\\u{:04X}", u32::from(c)).expect("a String takes everything"),
+            c if c.is_control() => write!(out, "\\u{:04X}", u32::from(c)).expect("writing to a String does not fail"),
             c => out.push(c),
         }
     }

@@ -1,17 +1,17 @@
-//! Whom the operator trusts beside a registry itself.
+//! Hosts that the operator trusts with a registry's credentials or uploads.
 
 use std::fmt;
 
 use crate::base::origin::{Origin, Scheme};
 
-/// A host at any port, a host at one port, or one origin.
+/// A trusted host: at any port, at one port, or as one origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrustedHost {
-    /// `None`: either.
+    /// `None`: both http and https.
     pub scheme: Option<Scheme>,
     /// Lower case; an IPv6 literal keeps its brackets.
     pub host: Box<str>,
-    /// `None`: any. Where there is a scheme, a port that was not written is the scheme's own.
+    /// `None`: any port. With a scheme it is never `None`: the default is the port of the scheme.
     pub port: Option<u16>,
 }
 
@@ -42,7 +42,7 @@ mod tests {
     use crate::config::values;
 
     #[test]
-    fn what_is_left_open_matches_everything() {
+    fn a_missing_scheme_or_port_matches_any() {
         let origins = [
             "https://a.io",
             "https://a.io:8443",
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_written_as_it_is_read() {
+    fn the_displayed_form_parses_to_the_same_host() {
         for text in ["a.io", "a.io:443", "[::1]:80", "https://a.io", "http://a.io:443", "https://[::1]:8443"] {
             assert_eq!(values::trusted_host(text).unwrap().to_string(), text);
         }

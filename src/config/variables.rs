@@ -1,9 +1,10 @@
-//! Environment variables, read through a function so that tests need not touch the process's own.
+//! Environment variables, read through a function, so that tests need not change those of the process.
 
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
+/// Access to environment variables by name.
 #[derive(Clone, Copy)]
 pub struct Variables<'a>(&'a dyn Fn(&str) -> Option<OsString>);
 
@@ -12,18 +13,19 @@ impl<'a> Variables<'a> {
         Self(read)
     }
 
-    /// The process's own.
+    /// The environment variables of this process.
     pub fn process() -> Self {
         Self(&|name| std::env::var_os(name))
     }
 
-    /// An empty variable counts as unset: that is how compose files and unit files spell "not this time".
+    /// The variable as a path. An empty variable counts as unset: compose and unit files often leave variables empty.
     pub fn path(self, name: &str) -> Option<PathBuf> {
         (self.0)(name).filter(|value| !value.is_empty()).map(PathBuf::from)
     }
 
-    pub fn text(self, name: &str) -> Result<Option<String>, NotText> {
-        self.path(name).map(|value| value.into_os_string().into_string().map_err(|_| NotText)).transpose()
+    /// The variable as text. An empty variable counts as unset.
+    pub fn text(self, name: &str) -> Result<Option<String>, NotUtf8> {
+        self.path(name).map(|value| value.into_os_string().into_string().map_err(|_| NotUtf8)).transpose()
     }
 }
 
@@ -33,6 +35,7 @@ impl fmt::Debug for Variables<'_> {
     }
 }
 
+/// The value of a variable is not UTF-8 text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it is not UTF-8 text")]
-pub struct NotText;
+#[error("the value is not UTF-8 text")]
+pub struct NotUtf8;

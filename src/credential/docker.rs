@@ -1,4 +1,4 @@
-//! The logins that docker and podman keep: in their files, or with a helper that the file names.
+//! The credentials that docker and podman store: in their configuration files, or in a credential helper named there.
 
 pub mod file;
 mod key;
@@ -11,137 +11,146 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tracing::warn;
 
-use self::file::{Ask, DockerFile, Lookup};
+use self::file::{DockerFile, HelperEntry, Lookup};
 use super::environment::Environment;
-use super::helper::{Helpers, Question};
-use super::watched::{Lacking, Watched};
-use super::{CredentialError, CredentialId, CredentialProvider, Fetch, Found, Troubles, Wanted};
+use super::helper::{HelperQuery, Helpers};
+use super::{
+    CredentialError, CredentialFuture, CredentialId, CredentialProvider, CredentialRequest, FileProblems,
+    ResolvedCredential,
+};
 use crate::base::host::RegistryHost;
+use crate::base::watched_file::{FileError, WatchedFile};
 
-/// docker's or podman's configuration.
-///
-/// The first file that has a login for the registry is the one that counts.
+/// The provider for docker's and podman's configuration files. The first file with a credential for the registry is
+/// used.
 #[derive(Debug)]
-pub struct Docker {
-    files: Vec<Place>,
-    /// Whether the operator named the file: then it has to be there.
-    named: bool,
+pub struct DockerProvider {
+    files: Vec<ConfigFile>,
+    /// Whether the file has to exist, because the operator named it.
+    is_required: bool,
     helpers: Arc<Helpers>,
-    /// What was last said about a store that fails, for each registry it failed for.
-    complaints: Mutex<HashMap<RegistryHost, String>>,
+    /// The last logged error of the credential store, for each registry.
+    logged_errors: Mutex<HashMap<RegistryHost, String>>,
 }
 
 #[derive(Debug)]
-struct Place {
-    file: Watched<DockerFile>,
-    /// What was in the file when it was last used.
+struct ConfigFile {
+    file: WatchedFile<DockerFile>,
+    /// The content at the latest use.
     used: Mutex<Weak<DockerFile>>,
 }
 
-impl Place {
+impl ConfigFile {
     fn new(path: PathBuf) -> Self {
-        Self { file: Watched::new(path, DockerFile::parse), used: Mutex::default() }
+        Self { file: WatchedFile::new(path, DockerFile::parse), used: Mutex::default() }
     }
 
-    /// Whether the file was written since it was last used.
-    fn is_new(&self, file: &Arc<DockerFile>) -> bool {
+    /// Whether the file was written since the latest use; false at the first use. Notes this use.
+    fn has_changed(&self, file: &Arc<DockerFile>) -> bool {
         let (unused, now) = (Weak::new(), Arc::downgrade(file));
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_new = !used.ptr_eq(&now) && !used.ptr_eq(&unused);
+        let has_changed = !used.ptr_eq(&now) && !used.ptr_eq(&unused);
         *used = now;
-        is_new
+        has_changed
     }
 }
 
-impl Docker {
-    /// The file at `path`.
+impl DockerProvider {
+    /// Uses the file at `path` only.
     pub fn file(path: PathBuf, helpers: Arc<Helpers>) -> Self {
-        Self { files: vec![Place::new(path)], named: true, helpers, complaints: Mutex::default() }
+        Self { files: vec![ConfigFile::new(path)], is_required: true, helpers, logged_errors: Mutex::default() }
     }
 
-    /// The files at the usual places, as far as they are there.
-    pub fn usual_places(environment: &Environment, helpers: Arc<Helpers>) -> Self {
-        let files = environment.docker_files().into_iter().map(Place::new).collect();
-        Self { files, named: false, helpers, complaints: Mutex::default() }
+    /// Uses the files of [`Environment::docker_files`] that exist.
+    pub fn default_files(environment: &Environment, helpers: Arc<Helpers>) -> Self {
+        let files = environment.docker_files().into_iter().map(ConfigFile::new).collect();
+        Self { files, is_required: false, helpers, logged_errors: Mutex::default() }
     }
 
-    async fn find(&self, wanted: &Wanted<'_>) -> Result<Found, CredentialError> {
-        for place in &self.files {
-            let file = match place.file.current().await {
+    async fn resolve(&self, request: &CredentialRequest<'_>) -> Result<ResolvedCredential, CredentialError> {
+        for config_file in &self.files {
+            let file = match config_file.file.current().await {
                 Ok(file) => file,
-                Err(Lacking::Missing) if !self.named => continue,
-                Err(Lacking::Missing) => place.file.required().await?,
-                Err(Lacking::Failed(error)) => return Err(error),
+                Err(FileError::Missing(_)) if !self.is_required => continue,
+                Err(error) => return Err(error.into()),
             };
-            // A login writes the file, also when it goes into a store.
-            if place.is_new(&file) {
+            // `docker login` writes the file even if it stores the credential in a helper, whose cached answer is now
+            // outdated.
+            if config_file.has_changed(&file) {
                 file.helpers().for_each(|helper| self.helpers.forget(helper));
             }
-            match file.lookup(wanted) {
-                Lookup::Login(found) => return Ok(found.clone()),
-                Lookup::Broken(error) => return Err(error.clone()),
-                Lookup::Ask(ask) => {
-                    let found = self.ask(&ask, wanted).await?;
-                    if !found.is_anonymous() {
-                        return Ok(found);
+            match file.lookup(request) {
+                Lookup::Credential(credential) => return Ok(credential.clone()),
+                Lookup::Invalid(error) => return Err(error.clone()),
+                Lookup::Helper(entry) => {
+                    let answer = self.query_helper(&entry, request).await?;
+                    if !answer.is_anonymous() {
+                        return Ok(answer);
                     }
                 }
-                Lookup::Nothing => {}
+                Lookup::None => {}
             }
         }
-        Ok(Found::anonymous())
+        Ok(ResolvedCredential::anonymous())
     }
 
-    /// A store that is broken matters only where the file says that it has the login: docker leaves an empty entry
-    /// there. Otherwise it would stand in the way of everything that needs no login.
-    async fn ask(&self, ask: &Ask<'_>, wanted: &Wanted<'_>) -> Result<Found, CredentialError> {
-        let question = Question { helper: ask.helper, key: ask.key, deadline: DEADLINE };
-        let answer = self.helpers.ask(&question, wanted).await;
-        if ask.key.is_some() {
+    /// Queries the helper of an entry. An error counts only if the file has an entry for the registry, as docker writes
+    /// one with each login. Otherwise the registry probably needs no credential, and a broken store must not block it.
+    async fn query_helper(
+        &self,
+        entry: &HelperEntry<'_>,
+        request: &CredentialRequest<'_>,
+    ) -> Result<ResolvedCredential, CredentialError> {
+        let query = HelperQuery { helper: entry.helper, key: entry.key, timeout: HELPER_TIMEOUT };
+        let answer = self.helpers.query(&query, request).await;
+        if entry.key.is_some() {
             return answer;
         }
-        let what = answer.as_ref().err().map_or("", |error| &error.what);
-        if self.is_news(wanted.registry, what) {
+        let error = answer.as_ref().err().map_or("", |error| &error.message);
+        if self.is_new_error(request.registry, error) {
             warn!(
-                upstream = %wanted.registry,
+                upstream = %request.registry,
                 blame = "credential",
-                error = what,
-                "the credential store fails; the file names no login for this registry, so it goes on without"
+                error,
+                "the credential store failed; docker's file has no entry for this registry, so requests go on without a credential"
             );
         }
-        Ok(answer.unwrap_or_else(|_| Found::anonymous()))
+        Ok(answer.unwrap_or_else(|_| ResolvedCredential::anonymous()))
     }
 
-    fn is_news(&self, registry: &RegistryHost, complaint: &str) -> bool {
-        let mut complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
-        if complaint.is_empty() {
-            complaints.remove(registry);
+    /// Whether the store's error for a registry differs from the last one. An empty `error` means success, and makes
+    /// the next error a new one.
+    fn is_new_error(&self, registry: &RegistryHost, error: &str) -> bool {
+        let mut logged = self.logged_errors.lock().unwrap_or_else(PoisonError::into_inner);
+        if error.is_empty() {
+            logged.remove(registry);
             return false;
         }
-        if complaints.len() >= REMEMBERED {
-            complaints.clear();
+        if logged.len() >= MAX_LOGGED_ERRORS {
+            logged.clear();
         }
-        complaints.insert(registry.clone(), complaint.to_owned()).is_none_or(|before| before != complaint)
+        logged.insert(registry.clone(), error.to_owned()).is_none_or(|before| before != error)
     }
 }
 
-impl CredentialProvider for Docker {
-    fn fetch<'a>(&'a self, wanted: &'a Wanted<'a>) -> Fetch<'a> {
-        Box::pin(self.find(wanted))
+impl CredentialProvider for DockerProvider {
+    fn fetch<'a>(&'a self, request: &'a CredentialRequest<'a>) -> CredentialFuture<'a> {
+        Box::pin(self.resolve(request))
     }
 
-    fn refused(&self, id: CredentialId) {
-        self.helpers.refused(id);
+    fn note_rejected(&self, id: CredentialId) {
+        self.helpers.note_rejected(id);
     }
 
-    fn troubles(&self) -> Troubles<'_> {
-        let looks = self.files.iter().map(|place| place.file.trouble(self.named));
-        Box::pin(async { join_all(looks).await.into_iter().flatten().collect() })
+    fn file_problems(&self) -> FileProblems<'_> {
+        let checks = self.files.iter().map(|config_file| config_file.file.problem(self.is_required));
+        Box::pin(async { join_all(checks).await.into_iter().flatten().collect() })
     }
 }
 
-const DEADLINE: Duration = Duration::from_secs(10);
-const REMEMBERED: usize = 256;
+/// Limit for one call of a helper named in docker's file.
+const HELPER_TIMEOUT: Duration = Duration::from_secs(10);
+const MAX_LOGGED_ERRORS: usize = 256;
 
 #[cfg(test)]
 mod tests;

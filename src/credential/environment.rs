@@ -1,4 +1,4 @@
-//! What the surroundings say about where credentials are: read once, so that a running process has one opinion.
+//! The process's environment variables and user, read once at start.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -6,10 +6,10 @@ use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::cloud;
 use crate::base::secret::Secret;
 
-/// The environment variables that docker, podman, their helpers and clouds go by. Empty ones count as unset.
+/// A snapshot of the environment variables, so that the whole process works with the same values. Empty variables count
+/// as unset.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     home: Option<PathBuf>,
@@ -18,42 +18,47 @@ pub struct Environment {
     runtime_dir: Option<PathBuf>,
     config_home: Option<PathBuf>,
     path: Option<OsString>,
-    /// Whose process this is: podman's folder where there is no `XDG_RUNTIME_DIR` is named after it.
-    user: Option<u32>,
-    /// What clouds and their tools go by. Some of it is secret.
-    clouds: BTreeMap<&'static str, Secret>,
+    /// The uid of this process. Without `XDG_RUNTIME_DIR`, podman's folder is named after it.
+    uid: Option<u32>,
+    /// All variables that are UTF-8. Some of them are secrets.
+    variables: BTreeMap<String, Secret>,
 }
 
 impl Environment {
-    pub fn read(variable: impl Fn(&str) -> Option<OsString>) -> Self {
-        let text = |name| variable(name).filter(|value| !value.is_empty());
-        let path = |name| text(name).map(PathBuf::from);
+    /// Takes the variables as pairs of name and value. If a name occurs twice, the first pair counts.
+    pub fn new<N: Into<String>, V: Into<OsString>>(variables: impl IntoIterator<Item = (N, V)>) -> Self {
+        let mut all: BTreeMap<String, OsString> = BTreeMap::new();
+        for (name, value) in variables {
+            all.entry(name.into()).or_insert_with(|| value.into());
+        }
+        all.retain(|_, value| !value.is_empty());
+        let path = |name| all.get(name).map(PathBuf::from);
         Self {
             home: path("HOME"),
             docker_config: path("DOCKER_CONFIG"),
             registry_auth_file: path("REGISTRY_AUTH_FILE"),
             runtime_dir: path("XDG_RUNTIME_DIR"),
             config_home: path("XDG_CONFIG_HOME"),
-            path: text("PATH"),
-            user: None,
-            clouds: cloud::VARIABLES
-                .iter()
-                .flat_map(|names| names.iter())
-                .filter_map(|name| Some((*name, Secret::new(text(name)?.into_string().ok()?))))
+            path: all.get("PATH").cloned(),
+            uid: None,
+            variables: all
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, Secret::new(value.into_string().ok()?))))
                 .collect(),
         }
     }
 
-    /// The process's own.
+    /// The environment and the user of this process.
     pub fn process() -> Self {
-        let user = std::fs::metadata("/proc/self").ok().map(|process| process.uid());
-        Self { user, ..Self::read(|name| env::var_os(name)) }
+        let uid = std::fs::metadata("/proc/self").ok().map(|process| process.uid());
+        let variables = env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+        Self { uid, ..Self::new(variables) }
     }
 
-    /// Where docker and podman keep logins, in the order of precedence.
+    /// The files in which docker and podman keep credentials, in order of precedence.
     ///
-    /// A variable that names a place stands for all the usual ones: who points docker elsewhere does not want the
-    /// logins at home.
+    /// If `REGISTRY_AUTH_FILE` or `DOCKER_CONFIG` is set, only the files it names are used: a user who points docker to
+    /// another file does not want the credentials in the home folder.
     pub fn docker_files(&self) -> Vec<PathBuf> {
         let docker = self.docker_config.as_ref().map(|folder| folder.join("config.json"));
         let named: Vec<PathBuf> = self.registry_auth_file.clone().into_iter().chain(docker).collect();
@@ -61,7 +66,7 @@ impl Environment {
             return named;
         }
         let under = |folder: Option<PathBuf>, file: &str| folder.map(|folder| folder.join(file));
-        let without_runtime_dir = || self.user.map(|user| format!("/run/containers/{user}/auth.json").into());
+        let without_runtime_dir = || self.uid.map(|uid| format!("/run/containers/{uid}/auth.json").into());
         let config_home = self.config_home.clone().or_else(|| under(self.home.clone(), ".config"));
         [
             under(self.home.clone(), ".docker/config.json"),
@@ -73,34 +78,35 @@ impl Environment {
         .collect()
     }
 
-    /// A variable that a cloud goes by: one of [`cloud::VARIABLES`].
+    /// The value of a variable, if it is UTF-8. It may be a secret.
     pub fn variable(&self, name: &str) -> Option<&Secret> {
-        self.clouds.get(name)
+        self.variables.get(name)
     }
 
     pub fn home(&self) -> Option<&Path> {
         self.home.as_deref()
     }
 
-    /// The folders of `PATH`, without those that depend on the working directory.
+    /// The absolute folders of `PATH`, so that a program in the working directory is never run by accident.
     pub fn program_folders(&self) -> Vec<PathBuf> {
-        let path = self.path.clone().unwrap_or_else(|| USUAL_PATH.into());
+        let path = self.path.clone().unwrap_or_else(|| DEFAULT_PATH.into());
         env::split_paths(&path).filter(|folder| folder.is_absolute()).collect()
     }
 }
 
-const USUAL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// Used without `PATH`.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn environment(variables: &[(&str, &str)]) -> Environment {
-        Environment::read(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()))
+        Environment::new(variables.iter().copied())
     }
 
     #[test]
-    fn logins_are_looked_for_where_docker_and_podman_put_them() {
+    fn docker_files_are_those_of_docker_and_podman() {
         for (variables, files) in [
             (vec![], vec![]),
             (vec![("HOME", "")], vec![]),
@@ -121,15 +127,15 @@ mod tests {
     }
 
     #[test]
-    fn podman_without_a_runtime_folder_goes_by_the_user() {
-        let root = |variables| Environment { user: Some(0), ..environment(variables) };
+    fn without_a_runtime_folder_podmans_file_is_named_after_the_uid() {
+        let root = |variables| Environment { uid: Some(0), ..environment(variables) };
         assert_eq!(root(&[]).docker_files(), [PathBuf::from("/run/containers/0/auth.json")]);
         assert_eq!(root(&[("XDG_RUNTIME_DIR", "/r")]).docker_files(), [PathBuf::from("/r/containers/auth.json")]);
         assert!(root(&[("DOCKER_CONFIG", "/d")]).docker_files().iter().all(|file| !file.starts_with("/run")));
     }
 
     #[test]
-    fn programs_are_never_looked_for_in_the_working_directory() {
+    fn relative_folders_of_path_are_left_out() {
         let folders = environment(&[("PATH", "/a::bin:.:/b")]).program_folders();
         assert_eq!(folders, [PathBuf::from("/a"), PathBuf::from("/b")]);
         assert!(!environment(&[]).program_folders().is_empty());

@@ -1,6 +1,6 @@
-//! Logins that a `docker-credential-*` program keeps (docker/docker-credential-helpers, README, "Development").
+//! Credentials from `docker-credential-*` programs (docker/docker-credential-helpers, README, "Development").
 
-mod answers;
+mod answer_cache;
 mod process;
 pub mod protocol;
 
@@ -8,103 +8,112 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::answers::Answers;
+use self::answer_cache::AnswerCache;
 use super::environment::Environment;
-use super::{CredentialError, CredentialId, CredentialProvider, Fetch, Found, Wanted};
+use super::{
+    CredentialError, CredentialFuture, CredentialId, CredentialProvider, CredentialRequest, ResolvedCredential,
+};
 
-/// One helper that the configuration names.
+/// The provider for one helper that the configuration names.
 #[derive(Debug)]
-pub struct Helper {
+pub struct HelperProvider {
     name: Box<str>,
-    deadline: Duration,
+    timeout: Duration,
     helpers: Arc<Helpers>,
 }
 
-impl Helper {
-    /// `name` is what follows `docker-credential-`; the whole file name is understood too.
-    pub fn new(name: &str, deadline: Duration, helpers: Arc<Helpers>) -> Self {
+impl HelperProvider {
+    /// `name` is the program's name with or without `docker-credential-`. `timeout` is for one call.
+    pub fn new(name: &str, timeout: Duration, helpers: Arc<Helpers>) -> Self {
         let name = name.strip_prefix("docker-credential-").unwrap_or(name);
-        Self { name: name.into(), deadline, helpers }
+        Self { name: name.into(), timeout, helpers }
     }
 }
 
-impl CredentialProvider for Helper {
-    fn fetch<'a>(&'a self, wanted: &'a Wanted<'a>) -> Fetch<'a> {
+impl CredentialProvider for HelperProvider {
+    fn fetch<'a>(&'a self, request: &'a CredentialRequest<'a>) -> CredentialFuture<'a> {
         Box::pin(async {
-            let question = Question { helper: &self.name, key: None, deadline: self.deadline };
-            self.helpers.ask(&question, wanted).await
+            let query = HelperQuery { helper: &self.name, key: None, timeout: self.timeout };
+            self.helpers.query(&query, request).await
         })
     }
 
-    fn refused(&self, id: CredentialId) {
-        self.helpers.refused(id);
+    fn note_rejected(&self, id: CredentialId) {
+        self.helpers.note_rejected(id);
     }
 }
 
-/// All helpers, whoever names them, and what they answered: each is asked once for each login.
+/// All helper programs and their cached answers. Every provider shares them, so that each helper is called once for
+/// each key.
 #[derive(Debug)]
 pub struct Helpers {
     folders: Arc<[PathBuf]>,
-    answers: Answers,
+    answers: AnswerCache,
 }
 
-/// Whom to ask, and how.
+/// A query to one helper.
 #[derive(Debug)]
-pub(super) struct Question<'a> {
+pub(super) struct HelperQuery<'a> {
     pub(super) helper: &'a str,
-    /// A further key that the login may be kept under.
+    /// An additional key under which the helper may store the credential.
     pub(super) key: Option<&'a str>,
-    pub(super) deadline: Duration,
+    pub(super) timeout: Duration,
 }
 
 impl Helpers {
     pub fn new(environment: &Environment) -> Arc<Self> {
-        Arc::new(Self { folders: environment.program_folders().into(), answers: Answers::new() })
+        Arc::new(Self { folders: environment.program_folders().into(), answers: AnswerCache::new() })
     }
 
-    /// The first login among the keys that it may be kept under: legacy keys, the host, a file's own spelling.
-    pub(super) async fn ask(&self, question: &Question<'_>, wanted: &Wanted<'_>) -> Result<Found, CredentialError> {
-        let mut servers: Vec<&str> = wanted.legacy_keys.to_vec();
-        let key = question.key.filter(|key| key.bytes().all(is_plain));
-        for server in [Some(wanted.registry.as_str()), key].into_iter().flatten() {
+    /// Calls the helper with the request's legacy keys, then with the host, then with the query's key, until it has a
+    /// credential.
+    pub(super) async fn query(
+        &self,
+        query: &HelperQuery<'_>,
+        request: &CredentialRequest<'_>,
+    ) -> Result<ResolvedCredential, CredentialError> {
+        let mut servers: Vec<&str> = request.legacy_keys.to_vec();
+        let key = query.key.filter(|key| key.bytes().all(is_safe));
+        for server in [Some(request.registry.as_str()), key].into_iter().flatten() {
             if !servers.contains(&server) {
                 servers.push(server);
             }
         }
         for server in servers {
-            let found = self.ask_for(question, server).await?;
-            if !found.is_anonymous() {
-                return Ok(found);
+            let resolved = self.query_server(query, server).await?;
+            if !resolved.is_anonymous() {
+                return Ok(resolved);
             }
         }
-        Ok(Found::anonymous())
+        Ok(ResolvedCredential::anonymous())
     }
 
-    async fn ask_for(&self, question: &Question<'_>, server: &str) -> Result<Found, CredentialError> {
-        let (folders, deadline) = (self.folders.clone(), question.deadline);
-        let (name, asked): (Arc<str>, Arc<str>) = (question.helper.into(), server.into());
-        let ask = move || {
-            let (folders, name, asked) = (folders.clone(), name.clone(), asked.clone());
+    async fn query_server(&self, query: &HelperQuery<'_>, server: &str) -> Result<ResolvedCredential, CredentialError> {
+        let (folders, timeout) = (self.folders.clone(), query.timeout);
+        let (name, server_url): (Arc<str>, Arc<str>) = (query.helper.into(), server.into());
+        let call = move || {
+            let (folders, name, server) = (folders.clone(), name.clone(), server_url.clone());
             async move {
-                let credential = process::ask(&folders, &name, &asked, deadline).await?;
-                Ok(Found::new(credential, format!("docker-credential-{name}")))
+                let credential = process::get(&folders, &name, &server, timeout).await?;
+                Ok(ResolvedCredential::new(credential, format!("docker-credential-{name}")))
             }
         };
-        self.answers.get(question.helper, server, ask).await
+        self.answers.get(query.helper, server, call).await
     }
 
-    pub(super) fn refused(&self, id: CredentialId) {
-        self.answers.refused(id);
+    pub(super) fn note_rejected(&self, id: CredentialId) {
+        self.answers.note_rejected(id);
     }
 
-    /// Makes the next use of a helper ask it again.
+    /// Drops a helper's cached answers, so that the next query calls it.
     pub(super) fn forget(&self, helper: &str) {
         self.answers.forget(helper);
     }
 }
 
-/// The protocol is one line of text, and errors show it within a command to run.
-fn is_plain(byte: u8) -> bool {
+/// Whether a byte may be in a key passed to a helper: the protocol is one line of text, and error messages suggest a
+/// shell command that contains the key.
+fn is_safe(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._:/[]".contains(&byte)
 }
 

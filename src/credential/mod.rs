@@ -1,18 +1,19 @@
-//! Where secrets come from: the configuration, files, docker's configuration, credential helpers, clouds.
+//! The credentials that regpass sends to registries and token services, and their sources: the configuration, files,
+//! docker's configuration, credential helpers and clouds.
 //!
-//! [`sources::Sources`] builds one provider for each source in use, [`chain::Credentials`] chooses among the providers
-//! of one registry; a [`secret::Reading`] is one secret alone. Helpers and clouds are asked while requests come in and never otherwise, files
-//! are looked at all the time; what they said last stays in force when they fail.
+//! [`sources::Sources`] builds one [`CredentialProvider`] for each source in use, and
+//! [`registry_credentials::RegistryCredentials`] selects among those of one registry. Files are checked while they are
+//! in use, helpers and clouds are called only for requests. If a source fails, its last good credential is used until
+//! it expires.
 
-pub mod chain;
 pub mod cloud;
+pub mod configured;
 pub mod docker;
 pub mod environment;
-pub mod fixed;
 pub mod helper;
-pub mod secret;
+pub mod registry_credentials;
+pub mod secret_reader;
 pub mod sources;
-pub mod watched;
 
 use std::fmt;
 use std::future::Future;
@@ -23,14 +24,14 @@ use futures_util::future::BoxFuture;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use self::watched::BadFile;
 use crate::base::host::RegistryHost;
 use crate::base::origin::Origin;
 use crate::base::secret::Secret;
-use crate::net::client::Client;
+use crate::base::watched_file::{FileError, FileProblem};
+use crate::net::client::HttpClient;
 use crate::oci::name::RepositoryName;
 
-/// What regpass may show to a registry or to its token service.
+/// A credential for a registry or its token service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
     Anonymous,
@@ -38,21 +39,21 @@ pub enum Credential {
         username: Box<str>,
         password: Secret,
     },
-    /// A refresh token ("identity token" in docker's words), good at token services only.
+    /// A refresh token, which docker calls an identity token. It is meant for token services.
     Identity {
         username: Option<Box<str>>,
         token: Secret,
     },
-    /// A token the registry takes as it is.
+    /// A token that is sent to the registry itself, as `Authorization: Bearer`.
     Bearer {
         token: Secret,
     },
 }
 
 impl Credential {
-    /// What docker's files and helpers mean by a user name and a secret: a special user name marks the secret as an
-    /// identity token (docker/docker-credential-helpers, README, "Development").
-    pub fn from_login(username: String, secret: Secret) -> Self {
+    /// The credential in a user name and secret of docker's files and helpers: the user name `<token>` marks the secret
+    /// as an identity token (docker/docker-credential-helpers, README, "Development").
+    pub fn from_username_and_secret(username: String, secret: Secret) -> Self {
         if username == "<token>" {
             Self::Identity { username: None, token: secret }
         } else {
@@ -61,22 +62,23 @@ impl Credential {
     }
 }
 
-/// Tells credentials apart without holding them: equal for equal credentials, within this process only.
+/// Identifies a credential without containing it. Equal credentials have equal ids within one process.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CredentialId([u8; 16]);
 
-/// A credential in use: what it is, and where a person finds it.
+/// A credential with its source.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct ResolvedCredential {
     pub credential: Credential,
     pub id: CredentialId,
-    /// For messages: `password in the configuration`, `~/.docker/config.json`, `docker-credential-pass`.
+    /// Where an operator finds the credential, for messages: `password in the configuration`, `~/.docker/config.json`,
+    /// `docker-credential-pass`.
     pub source: Box<str>,
-    /// When it ends, where whoever lent it told.
+    /// When the credential expires, if the source says.
     pub expires: Option<Instant>,
 }
 
-impl Found {
+impl ResolvedCredential {
     pub fn new(credential: Credential, source: impl Into<Box<str>>) -> Self {
         let id = CredentialId::of(&credential);
         Self { credential, id, source: source.into(), expires: None }
@@ -86,13 +88,13 @@ impl Found {
         Self::new(Credential::Anonymous, "no credential")
     }
 
-    /// Who a registry takes a request with it for: where the login comes from, or `anonymous`.
+    /// The identity of requests with this credential, for logs and the status: its source, or `anonymous`.
     pub fn identity(&self) -> &str {
         if self.is_anonymous() { "anonymous" } else { &self.source }
     }
 
-    /// The same, good until then.
-    pub fn until(self, expires: Instant) -> Self {
+    /// Sets when the credential expires.
+    pub fn with_expiry(self, expires: Instant) -> Self {
         Self { expires: Some(expires), ..self }
     }
 
@@ -102,7 +104,7 @@ impl Found {
 }
 
 impl CredentialId {
-    /// Salted per process, so that the id is worth nothing outside it.
+    /// Salted per process, so that an id reveals nothing outside it.
     fn of(credential: &Credential) -> Self {
         static SALT: LazyLock<[u8; 32]> = LazyLock::new(|| std::array::from_fn(|_| fastrand::u8(..)));
         let (kind, user, secret) = match credential {
@@ -129,62 +131,70 @@ impl fmt::Debug for CredentialId {
     }
 }
 
-/// For what a credential is wanted.
+/// What a credential is needed for.
 #[derive(Clone, Debug)]
-pub struct Wanted<'a> {
+pub struct CredentialRequest<'a> {
     pub registry: &'a RegistryHost,
-    /// Further keys under which the registry's login may be kept, such as `https://index.docker.io/v1/`.
+    /// Additional keys under which docker's files and helpers may store the registry's credential, such as
+    /// `https://index.docker.io/v1/`.
     pub legacy_keys: &'a [&'a str],
     pub repository: Option<&'a RepositoryName>,
-    /// By name. A source that is for one kind of registry has nothing for the others.
+    /// The name of the registry's profile. A cloud has credentials for its own profiles only.
     pub profile: &'static str,
-    /// Where the registry's API is, and the way there, for a source that has to ask the registry itself.
+    /// The registry's origin and client, for a source that sends a request to the registry itself.
     pub origin: &'a Origin,
-    pub client: &'a Arc<Client>,
+    pub client: &'a Arc<HttpClient>,
 }
 
 /// Why there is no credential although one is configured.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{what}")]
+#[error("{message}")]
 pub struct CredentialError {
-    /// What failed, where, and what to do; never a secret, never a helper's raw output.
-    pub what: String,
+    /// What failed, where, and what to do. Contains no secret and no raw output of a helper.
+    pub message: String,
 }
 
 impl CredentialError {
-    pub fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into() }
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into() }
     }
 }
 
-pub type Fetch<'a> = Pin<Box<dyn Future<Output = Result<Found, CredentialError>> + Send + 'a>>;
+impl From<FileError> for CredentialError {
+    fn from(error: FileError) -> Self {
+        Self::new(error.to_string())
+    }
+}
 
-/// What is wrong with the files of a source.
-pub type Troubles<'a> = BoxFuture<'a, Vec<BadFile>>;
+/// The future of [`CredentialProvider::fetch`].
+pub type CredentialFuture<'a> = Pin<Box<dyn Future<Output = Result<ResolvedCredential, CredentialError>> + Send + 'a>>;
+
+/// The future of [`CredentialProvider::file_problems`].
+pub type FileProblems<'a> = BoxFuture<'a, Vec<FileProblem>>;
 
 /// A source of credentials.
 pub trait CredentialProvider: fmt::Debug + Send + Sync {
-    /// The credential in force now; [`Credential::Anonymous`] when the source has none for this registry.
+    /// The current credential; [`Credential::Anonymous`] if the source has none for this registry.
     ///
-    /// Called for every request: an implementation answers from memory and looks at the outside (files, helpers)
-    /// only when it must.
-    fn fetch<'a>(&'a self, wanted: &'a Wanted<'a>) -> Fetch<'a>;
+    /// Called for every request, so implementations answer from a cache and read files or call helpers only when
+    /// needed.
+    fn fetch<'a>(&'a self, request: &'a CredentialRequest<'a>) -> CredentialFuture<'a>;
 
-    /// The registry refused `id`: a source that keeps answers for a while asks anew next time.
+    /// Reports that the registry rejected the credential `id`, so that a source that caches credentials renews it.
     ///
-    /// To be called for every refusal, also of an answer that was refused before: it is for the source to see that
-    /// nobody is asked too often. Files need no such word, they are looked at all the time.
-    fn refused(&self, id: CredentialId);
+    /// Callers report every rejection, also repeated ones: the source limits how often it renews. Sources that only
+    /// read files ignore it, because they notice a changed file anyway.
+    fn note_rejected(&self, id: CredentialId);
 
-    /// The registry refused something, and `id` may be the reason or not: a source that knows how old its answers are
-    /// takes it for a refusal of those only that are not new.
-    fn doubted(&self, id: CredentialId) {
-        self.refused(id);
+    /// Reports a rejection that may have another reason than the credential `id`. A source that knows the age of its
+    /// credentials ignores the report for new ones.
+    fn note_suspect(&self, id: CredentialId) {
+        self.note_rejected(id);
     }
 
-    /// Looks at the files it follows and says what is wrong with them, whether or not somebody wants a credential. What
-    /// was read so stays in force when a file breaks before its first use.
-    fn troubles(&self) -> Troubles<'_> {
+    /// Checks the source's files and returns what is wrong with them. This also loads them, so that a file that breaks
+    /// before its first use has a last good content.
+    fn file_problems(&self) -> FileProblems<'_> {
         Box::pin(std::future::ready(Vec::new()))
     }
 }

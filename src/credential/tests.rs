@@ -1,10 +1,7 @@
-//! What the tests of this floor share, and what holds for all its types.
+//! What the unit tests of credentials share, and tests about all sources.
 
-use std::ffi::OsString;
-use std::io::{self, Write};
 use std::path::Path;
 use std::process::Command;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use super::docker::file::DockerFile;
@@ -13,9 +10,9 @@ use super::sources::Sources;
 use super::*;
 use crate::base::clock::WallClock;
 use crate::base::secret::Secret;
-use crate::config::model::{CredentialSource, SecretSource, ValueOrigin};
-use crate::net::address::{Guard, Home};
-use crate::net::client::Limits;
+use crate::config::model::{CredentialSource, SecretSource, ValueSource};
+use crate::net::address_policy::{AddressPolicy, ReachedAddresses};
+use crate::net::client::RequestTimeouts;
 use crate::net::dial::Network;
 use crate::net::tls::TlsFiles;
 use crate::profile;
@@ -26,21 +23,24 @@ pub(super) fn host(text: &str) -> RegistryHost {
     RegistryHost::parse(text).unwrap()
 }
 
-/// What `provider` has for `registry`, or for `registry/repository`.
-pub(super) async fn fetch(provider: &dyn CredentialProvider, image: &str) -> Result<Found, CredentialError> {
+/// The credential that `provider` has for an image `registry` or `registry/repository`.
+pub(super) async fn fetch(
+    provider: &dyn CredentialProvider,
+    image: &str,
+) -> Result<ResolvedCredential, CredentialError> {
     let (registry, repository) = image.split_once('/').unwrap_or((image, ""));
-    provider.fetch(&Asker::new(registry, repository).wanted()).await
+    provider.fetch(&RequestContext::new(registry, repository).request()).await
 }
 
-/// Somebody who wants a login.
-pub(super) struct Asker {
+/// The owned parts of a [`CredentialRequest`].
+pub(super) struct RequestContext {
     pub(super) registry: RegistryHost,
     pub(super) repository: Option<RepositoryName>,
     pub(super) profile: &'static str,
     pub(super) origin: Origin,
 }
 
-impl Asker {
+impl RequestContext {
     pub(super) fn new(registry: &str, repository: &str) -> Self {
         Self {
             registry: host(registry),
@@ -50,13 +50,13 @@ impl Asker {
         }
     }
 
-    pub(super) fn wanted(&self) -> Wanted<'_> {
-        static CLIENT: LazyLock<Arc<Client>> = LazyLock::new(|| {
+    pub(super) fn request(&self) -> CredentialRequest<'_> {
+        static CLIENT: LazyLock<Arc<HttpClient>> = LazyLock::new(|| {
             let tls = TlsFiles::default().client_config(false).unwrap();
-            let limits = Limits { connect: Duration::from_secs(1), head: Duration::from_secs(1) };
-            Arc::new(Client::new(Network::Tcp, Guard::Registry(Home::default()), tls, limits))
+            let limits = RequestTimeouts { connect: Duration::from_secs(1), response_head: Duration::from_secs(1) };
+            Arc::new(HttpClient::new(Network::Tcp, AddressPolicy::Registry(ReachedAddresses::default()), tls, limits))
         });
-        Wanted {
+        CredentialRequest {
             registry: &self.registry,
             legacy_keys: if self.registry.as_str() == "docker.io" { HUB } else { &[] },
             repository: self.repository.as_ref(),
@@ -72,21 +72,14 @@ pub(super) fn password(username: &str, password: &str) -> Credential {
 }
 
 pub(super) fn literal(text: &str) -> SecretSource {
-    SecretSource::Value { secret: Secret::new(text), origin: ValueOrigin::Literal }
+    SecretSource::Value { secret: Secret::new(text), source: ValueSource::Literal }
 }
 
-/// Puts `text` where `path` is by renaming, as editors do.
-pub(super) fn replace(path: &Path, text: &str) {
-    let draft = path.with_extension("draft");
-    std::fs::write(&draft, text).unwrap();
-    std::fs::rename(draft, path).unwrap();
-}
-
-/// Makes `docker-credential-<name>` of the lines of a shell script that has the server in `$server` and its own folder
-/// in `$here`.
+/// Writes a program `docker-credential-<name>`: a shell script with the server in `$server` and its own folder in
+/// `$here`.
 ///
-/// A shell writes it: a program that is open for writing in this process, or in one that was forked from it meanwhile,
-/// cannot be run.
+/// A shell writes the file, because a program cannot be run while it is open for writing in this process or in one
+/// forked from it meanwhile.
 pub(super) fn helper(folder: &Path, name: &str, script: &str) {
     let text = format!("#!/bin/sh\nhere={}\nread -r server\n{script}\n", folder.display());
     let file = folder.join(format!("docker-credential-{name}"));
@@ -95,42 +88,13 @@ pub(super) fn helper(folder: &Path, name: &str, script: &str) {
     assert!(written.success());
 }
 
-/// An environment of nothing but the given folder, for programs and as home.
+/// An environment with the given folder as `PATH` and `HOME`, and nothing else.
 pub(super) fn environment(folder: &Path) -> Environment {
-    Environment::read(|name| matches!(name, "PATH" | "HOME").then(|| OsString::from(folder)))
-}
-
-/// Every line logged on this thread while the guard lives.
-#[derive(Clone, Default)]
-pub(super) struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    pub(super) fn listen() -> (Self, tracing::subscriber::DefaultGuard) {
-        let log = Self::default();
-        let writer = log.clone();
-        let subscriber =
-            tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(move || writer.clone()).finish();
-        (log, tracing::subscriber::set_default(subscriber))
-    }
-
-    pub(super) fn lines(&self, containing: &str) -> Vec<String> {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        text.lines().filter(|line| line.contains(containing)).map(Into::into).collect()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    Environment::new([("PATH", folder), ("HOME", folder)])
 }
 
 #[test]
-fn ids_tell_credentials_apart() {
+fn different_credentials_have_different_ids() {
     let secret = || Secret::new("hunter2");
     let all = [
         Credential::Anonymous,
@@ -141,15 +105,15 @@ fn ids_tell_credentials_apart() {
         Credential::Identity { username: Some("u".into()), token: secret() },
         Credential::Bearer { token: secret() },
     ];
-    for (i, one) in all.iter().enumerate() {
-        for (j, other) in all.iter().enumerate() {
-            assert_eq!(CredentialId::of(one) == CredentialId::of(other), i == j, "{one:?} {other:?}");
+    for (i, first) in all.iter().enumerate() {
+        for (j, second) in all.iter().enumerate() {
+            assert_eq!(CredentialId::of(first) == CredentialId::of(second), i == j, "{first:?} {second:?}");
         }
     }
 }
 
 #[tokio::test]
-async fn nothing_prints_a_secret() {
+async fn no_debug_output_or_error_contains_a_secret() {
     const SECRET: &str = "hunter2";
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("config.json");
@@ -170,7 +134,7 @@ async fn nothing_prints_a_secret() {
     helper(folder.path(), "bad", "echo hunter2; echo hunter2 >&2; exit 3");
     helper(folder.path(), "odd", "echo hunter2; echo hunter2 >&2");
     let helper = |name: &str| CredentialSource::Helper { name: name.into(), timeout: Duration::from_secs(10) };
-    let variable = SecretSource::Value { secret: Secret::new(SECRET), origin: ValueOrigin::Variable("TOKEN".into()) };
+    let variable = SecretSource::Value { secret: Secret::new(SECRET), source: ValueSource::Variable("TOKEN".into()) };
 
     let sources = Sources::new(environment(folder.path()), Network::Tcp, WallClock::System);
     let mut printed = Vec::new();
@@ -189,7 +153,7 @@ async fn nothing_prints_a_secret() {
         helper("odd"),
         helper("none"),
     ] {
-        let provider = sources.build(&source);
+        let provider = sources.provider_for(&source);
         for registry in ["a.io", "b.io", "c.io", "d.io", "e.io", "f.io", "g.io", "h.io"] {
             let fetched = fetch(&*provider, registry).await;
             if let Err(error) = &fetched {

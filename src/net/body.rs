@@ -1,4 +1,4 @@
-//! Bodies: what goes out, what comes in, and how much of it is believed.
+//! Request and response bodies.
 
 use std::future::Future;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, BodyStream, Empty, Full, StreamBody as FrameStream};
 use tokio::time::timeout;
 
-use super::error::BoxError;
+use super::cause::BoxError;
 
-/// How much of a connection is read and written at once, and how long the head of a message may be: a quarter of what
-/// hyper would take, because hundreds of transfers may go on at once.
-pub(super) const BUFFER: usize = 128 * 1024;
+/// Bytes. Size of a connection's read and write buffers, and so the limit of a message's head: a third of hyper's
+/// default, because hundreds of transfers may run at once.
+pub(crate) const BUFFER: usize = 128 * 1024;
 
-/// A body on its way to an upstream or to a client.
+/// A body that regpass sends to an upstream or a client.
 pub type StreamBody = UnsyncBoxBody<Bytes, BoxError>;
 
 pub fn empty() -> StreamBody {
@@ -28,54 +28,54 @@ pub fn full(bytes: impl Into<Bytes>) -> StreamBody {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
-/// `body`, from when `begin` is over.
-pub fn after(begin: impl Future<Output = ()> + Send + 'static, body: StreamBody) -> StreamBody {
+/// A body that yields nothing until `start` is done.
+pub fn delayed(start: impl Future<Output = ()> + Send + 'static, body: StreamBody) -> StreamBody {
     let frames = once(async move {
-        begin.await;
+        start.await;
         BodyStream::new(body)
     });
     FrameStream::new(frames.flatten()).boxed_unsync()
 }
 
-/// Why a body could not be had whole.
+/// Why a body could not be read to its end. In the messages, "it" is the body.
 #[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    #[error("it broke off")]
-    Broken(#[source] BoxError),
-    #[error("nothing came for {} s", .0.as_secs())]
+pub enum BodyReadError {
+    #[error("the connection closed before its end")]
+    Incomplete(#[source] BoxError),
+    #[error("no data arrived for {} s", .0.as_secs())]
     Idle(Duration),
-    #[error("it did not end within {} s", .0.as_secs())]
-    Slow(Duration),
+    #[error("it was not complete within {} s", .0.as_secs())]
+    TooSlow(Duration),
     #[error("it is larger than {0} bytes")]
     TooLarge(usize),
 }
 
-/// Reads a small document whole: at most `limit` bytes, with at most `idle` between two pieces.
-pub async fn read_limited<B>(body: B, limit: usize, idle: Duration) -> Result<Bytes, ReadError>
+/// Reads a whole body of at most `limit` bytes. `idle` limits the wait for each piece.
+pub async fn read_limited<B>(body: B, limit: usize, idle: Duration) -> Result<Bytes, BodyReadError>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
     let mut body = std::pin::pin!(body);
     if body.size_hint().lower() > limit as u64 {
-        return Err(ReadError::TooLarge(limit));
+        return Err(BodyReadError::TooLarge(limit));
     }
     let mut whole = BytesMut::new();
     loop {
-        let frame = timeout(idle, body.frame()).await.map_err(|_| ReadError::Idle(idle))?;
+        let frame = timeout(idle, body.frame()).await.map_err(|_| BodyReadError::Idle(idle))?;
         let Some(frame) = frame else { return Ok(whole.freeze()) };
-        let Ok(data) = frame.map_err(|error| ReadError::Broken(error.into()))?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|error| BodyReadError::Incomplete(error.into()))?.into_data() else { continue };
         if whole.len() + data.len() > limit {
-            return Err(ReadError::TooLarge(limit));
+            return Err(BodyReadError::TooLarge(limit));
         }
         whole.extend_from_slice(&data);
     }
 }
 
-/// Reads a body nobody wants, so that its connection can be used again; gives up on long or slow ones.
+/// Reads and discards a body, so that its connection can be reused. Gives up after 64 KiB or 1 s.
 pub async fn drain<B>(body: B)
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
-    // Whether it worked makes no difference to the caller: a connection that is not drained is closed.
+    // A failure needs no handling: the connection is then closed instead of reused.
     let _ = timeout(Duration::from_secs(1), read_limited(body, 64 * 1024, Duration::from_secs(1))).await;
 }

@@ -1,4 +1,4 @@
-//! The HTTP client of one registry's leg: pooled connections, deadlines, circuits.
+//! The HTTP client: pooled connections, timeouts and circuit breakers.
 
 use std::fmt;
 use std::future::Future;
@@ -18,97 +18,102 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 use tower_service::Service;
 
-use super::address::Guard;
+use super::address_policy::AddressPolicy;
 use super::body::{self, BUFFER, StreamBody};
+use super::cause::{BoxError, ConnectTimedOut};
 use super::circuit::{Circuits, Outage};
-use super::dial::{Dialer, Network, port_of, scheme_of};
-use super::error::{BoxError, TransportError, is_stale_connection};
-use super::payload::Payload;
-use super::spool::Spool;
+use super::dial::{Dialer, Network};
+use super::error::{TransportError, is_stale_connection};
+use super::spool::{Payload, Spool};
+use super::uri::{port_of, scheme_of};
 use crate::base::origin::Origin;
 
-/// Sends requests to whatever the guard permits. HTTP/1.1 only: moving blobs over HTTP/2 costs twice the processor.
-pub struct Client {
-    inner: legacy::Client<Deadline<HttpsConnector<Dialer>>, StreamBody>,
+/// An HTTP/1.1 client that connects to the addresses that its [`AddressPolicy`] permits. It has no HTTP/2, which needs
+/// twice the processor time for blobs.
+pub struct HttpClient {
+    inner: legacy::Client<ConnectTimeout<HttpsConnector<Dialer>>, StreamBody>,
     circuits: Circuits,
-    limits: Limits,
+    timeouts: RequestTimeouts,
 }
 
+/// The timeouts of an [`HttpClient`].
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Name lookup, TCP and TLS handshake together.
+pub struct RequestTimeouts {
+    /// For name lookup, proxy, TCP and TLS handshake together.
     pub connect: Duration,
-    /// From the request to the response's head.
-    pub head: Duration,
+    /// From the start of an attempt, connecting included, to the response's head. While a streamed body is sent, the
+    /// longest time without progress.
+    pub response_head: Duration,
 }
 
-impl Client {
-    pub fn new(network: Network, guard: Guard, tls: rustls::ClientConfig, limits: Limits) -> Self {
+impl HttpClient {
+    pub fn new(network: Network, policy: AddressPolicy, tls: rustls::ClientConfig, timeouts: RequestTimeouts) -> Self {
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http()
             .enable_http1()
-            .wrap_connector(Dialer::new(network, guard, limits.connect));
+            .wrap_connector(Dialer::new(network, policy, timeouts.connect));
         let inner = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
             .pool_max_idle_per_host(POOL_SIZE)
             .http1_max_buf_size(BUFFER)
-            .build(Deadline { connector, limit: limits.connect });
-        Self { inner, circuits: Circuits::default(), limits }
+            .build(ConnectTimeout { connector, limit: timeouts.connect });
+        Self { inner, circuits: Circuits::default(), timeouts }
     }
 
-    /// Sends a request, and waits for the head of its answer: for as long as the limit says, which begins anew with
-    /// every piece of a streamed body that moves.
+    /// Sends a request and waits for the response's head. The timeout restarts with every sent piece of a streamed
+    /// body.
     pub async fn send(&self, request: &Request<Payload>) -> Result<Response<Incoming>, TransportError> {
-        self.send_allowing(request, Duration::ZERO).await
+        self.send_with_allowance(request, Duration::ZERO).await
     }
 
-    /// The hosts that did not answer when they were last asked.
+    /// The origins to which the last request failed with an outage (see [`TransportError::is_outage`]).
     pub fn outages(&self) -> Vec<Outage> {
         self.circuits.outages()
     }
 
-    /// As [`send`](Self::send), for something that may take `extra` longer to be answered. What a streamed body is
-    /// allowed stands in its [`Progress`](super::progress::Progress).
-    pub async fn send_allowing(
+    /// As [`send`](Self::send), with a timeout that is longer by `extra`. For a streamed body `extra` is ignored: the
+    /// caller extends the timeout with [`Progress::allow_extra`](super::progress::Progress::allow_extra).
+    pub async fn send_with_allowance(
         &self,
         request: &Request<Payload>,
         extra: Duration,
     ) -> Result<Response<Incoming>, TransportError> {
-        let limit = self.limits.head + extra;
+        let limit = self.timeouts.response_head + extra;
         let origin = origin_of(request.uri());
         if let Some(origin) = &origin {
             self.circuits.check(origin)?;
         }
         let outcome = match request.body() {
-            Payload::Held(body) => self.send_held(request, body, limit).await,
+            Payload::Buffered(body) => self.send_buffered(request, body, limit).await,
             Payload::Streamed(spool) => self.send_streamed(request, spool).await,
         };
         if let Some(origin) = &origin {
             match &outcome {
-                Ok(_) => self.circuits.answered(origin),
-                Err(error) if error.is_outage() => self.circuits.failed(origin, error),
+                Ok(_) => self.circuits.record_response(origin),
+                Err(error) if error.is_outage() => self.circuits.record_failure(origin, error),
                 Err(_) => {}
             }
         }
         outcome
     }
 
-    /// A read is sent again when a pooled connection was stale.
-    async fn send_held(
+    /// Sends a request whose body is in memory. Repeats a GET or HEAD without body if the server had closed the pooled
+    /// connection; each attempt may take `limit`.
+    async fn send_buffered(
         &self,
         request: &Request<Payload>,
         body: &Bytes,
         limit: Duration,
     ) -> Result<Response<Incoming>, TransportError> {
-        let may_repeat = matches!(*request.method(), Method::GET | Method::HEAD) && body.is_empty();
-        let mut repeats = if may_repeat { STALE_REPEATS } else { 0 };
+        let is_repeatable = matches!(*request.method(), Method::GET | Method::HEAD) && body.is_empty();
+        let mut retries = if is_repeatable { MAX_STALE_RETRIES } else { 0 };
         loop {
             match timeout(limit, self.inner.request(with_body(request, body_of(body.clone())))).await {
                 Ok(Ok(response)) => return Ok(response),
-                Ok(Err(error)) if repeats > 0 && is_stale_connection(&error) => repeats -= 1,
-                Ok(Err(error)) => return Err(TransportError::from_hyper(error, self.limits.connect)),
+                Ok(Err(error)) if retries > 0 && is_stale_connection(&error) => retries -= 1,
+                Ok(Err(error)) => return Err(TransportError::from_hyper(error, self.timeouts.connect)),
                 Err(_) => return Err(TransportError::HeadTimeout(limit)),
             }
         }
@@ -120,32 +125,32 @@ impl Client {
         spool: &Spool,
     ) -> Result<Response<Incoming>, TransportError> {
         let mut body = spool.attempt().await?;
-        let wanted = Arc::new(Notify::new());
-        let waits = request.headers().contains_key(EXPECT);
-        if waits {
-            let wanted = wanted.clone();
-            body = body::after(async move { drop(timeout(CONTINUE_PATIENCE, wanted.notified()).await) }, body);
+        let continued = Arc::new(Notify::new());
+        let expects_continue = request.headers().contains_key(EXPECT);
+        if expects_continue {
+            let continued = continued.clone();
+            body = body::delayed(async move { drop(timeout(CONTINUE_TIMEOUT, continued.notified()).await) }, body);
         }
-        let mut sent = with_body(request, body);
-        if waits {
-            hyper::ext::on_informational(&mut sent, move |_| wanted.notify_one());
+        let mut outgoing = with_body(request, body);
+        if expects_continue {
+            hyper::ext::on_informational(&mut outgoing, move |_| continued.notify_one());
         }
         let outcome = tokio::select! {
-            outcome = self.inner.request(sent) => outcome,
-            () = spool.progress().stalled(self.limits.head) => {
-                return Err(TransportError::HeadTimeout(self.limits.head));
+            outcome = self.inner.request(outgoing) => outcome,
+            () = spool.progress().stalled(self.timeouts.response_head) => {
+                return Err(TransportError::HeadTimeout(self.timeouts.response_head));
             }
         };
-        outcome.map_err(|error| match spool.fault() {
+        outcome.map_err(|error| match spool.client_fault() {
             Some(fault) => fault.into(),
-            None => TransportError::from_hyper(error, self.limits.connect),
+            None => TransportError::from_hyper(error, self.timeouts.connect),
         })
     }
 }
 
-impl fmt::Debug for Client {
+impl fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("HttpClient").field("timeouts", &self.timeouts).finish_non_exhaustive()
     }
 }
 
@@ -166,18 +171,14 @@ fn origin_of(uri: &Uri) -> Option<Origin> {
     Some(Origin { scheme: scheme_of(uri), host, port: port_of(uri) })
 }
 
-/// Bounds the whole making of a connection, TLS included.
+/// A connector that fails if a connection takes longer than `limit`, TLS handshake included.
 #[derive(Clone, Debug)]
-struct Deadline<C> {
+struct ConnectTimeout<C> {
     connector: C,
     limit: Duration,
 }
 
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("no connection in time")]
-pub(super) struct ConnectTimedOut;
-
-impl<C> Service<Uri> for Deadline<C>
+impl<C> Service<Uri> for ConnectTimeout<C>
 where
     C: Service<Uri, Error = BoxError>,
     C::Response: Send,
@@ -197,8 +198,10 @@ where
     }
 }
 
+/// How long an unused connection is kept.
 const POOL_IDLE: Duration = Duration::from_secs(60);
+/// Unused connections kept per host.
 const POOL_SIZE: usize = 64;
-const STALE_REPEATS: u32 = 2;
-/// How long a registry is given to ask for a body that was announced (RFC 9110, section 10.1.1, asks for some limit).
-const CONTINUE_PATIENCE: Duration = Duration::from_secs(2);
+const MAX_STALE_RETRIES: u32 = 2;
+/// How long to wait for `100 Continue` before sending the body anyway (RFC 9110, section 10.1.1, requires a limit).
+const CONTINUE_TIMEOUT: Duration = Duration::from_secs(2);

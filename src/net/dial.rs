@@ -1,4 +1,4 @@
-//! Opening connections: over TCP under a guard, or inside the process for tests with a paused clock.
+//! Opening connections: over TCP, through a proxy, or in memory for tests with a paused clock.
 
 use std::fmt;
 use std::future::Future;
@@ -14,26 +14,28 @@ use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
 use tower_service::Service;
 
-use super::address::{Guard, written_out};
-use super::direct::Direct;
-use super::error::BoxError;
+use super::address_policy::AddressPolicy;
+use super::cause::BoxError;
+use super::direct_connector::DirectConnector;
+use super::ip_literal::parse_ip_literal;
 use super::proxies::Proxies;
-use super::stall::WriteDeadline;
 use super::stream::Stream;
 use super::tunnel;
-use crate::base::origin::Scheme;
+use super::uri::{bare_host, port_of};
+use super::write_timeout::WriteTimeout;
 
-/// How connections are made.
+/// The way to other hosts: direct TCP, proxies, or in-memory streams.
 #[derive(Clone, Default)]
 pub enum Network {
     #[default]
     Tcp,
-    /// The same, through these proxies where they are to be used.
+    /// TCP, through a proxy to the hosts for which [`Proxies`] chooses one.
     Proxied(Arc<Proxies>),
-    /// In-memory streams to `(host, port)`; real sockets never meet a paused clock.
+    /// In-memory streams to `(host, port)`, for tests: real sockets do not work with a paused clock.
     Memory(Arc<Connect>),
 }
 
+/// Opens an in-memory stream to a host and port.
 pub type Connect = dyn Fn(&str, u16) -> io::Result<DuplexStream> + Send + Sync;
 
 impl fmt::Debug for Network {
@@ -46,23 +48,23 @@ impl fmt::Debug for Network {
     }
 }
 
-/// The plain-text end of hyper's connector stack.
+/// The innermost connector: opens the stream over which TLS or plain HTTP runs.
 #[derive(Clone, Debug)]
 pub(super) struct Dialer {
     network: Network,
-    guard: Guard,
-    /// How long a proxy is waited for.
-    limit: Duration,
+    policy: AddressPolicy,
+    /// Timeout for connecting through a proxy, as long as the connect timeout.
+    proxy_timeout: Duration,
 }
 
 impl Dialer {
-    pub(super) fn new(network: Network, guard: Guard, limit: Duration) -> Self {
-        Self { network, guard, limit }
+    pub(super) fn new(network: Network, policy: AddressPolicy, proxy_timeout: Duration) -> Self {
+        Self { network, policy, proxy_timeout }
     }
 }
 
 impl Service<Uri> for Dialer {
-    type Response = TokioIo<WriteDeadline<Stream>>;
+    type Response = TokioIo<WriteTimeout<Stream>>;
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
 
@@ -73,55 +75,41 @@ impl Service<Uri> for Dialer {
     fn call(&mut self, uri: Uri) -> Self::Future {
         if let Network::Memory(connect) = &self.network {
             let stream = connect(uri.host().unwrap_or_default(), port_of(&uri));
-            return Box::pin(async { Ok(watched(Stream::Memory(stream?))) });
+            return Box::pin(async { Ok(with_write_timeout(Stream::Memory(stream?))) });
         }
-        // What speaks plain text beside this machine is nobody else's to see.
-        if let (Network::Proxied(proxies), false) = (&self.network, matches!(self.guard, Guard::Beside))
-            && let Some(proxy) = proxies.towards(&uri)
+        // A local credential service is never reached through a proxy: its responses are not encrypted.
+        if let (Network::Proxied(proxies), false) = (&self.network, matches!(self.policy, AddressPolicy::LocalOnly))
+            && let Some(proxy) = proxies.proxy_for(&uri)
         {
-            // Names are the proxy's to look up; what is written out is judged here.
-            let address = written_out(bare_host(&uri));
-            if let Some(Err(refused)) = address.map(|address| self.guard.permits(address)) {
-                return Box::pin(async move { Err(refused.into()) });
+            // The proxy resolves names, so the policy can be checked only for an IP literal.
+            let literal = parse_ip_literal(bare_host(&uri));
+            if let Some(Err(rejected)) = literal.map(|address| self.policy.check(address)) {
+                return Box::pin(async move { Err(rejected.into()) });
             }
-            // Begins here, and so ends before the deadline around it, which knows of no proxy.
-            let tunnel = tunnel::through(proxies.clone(), proxy, uri, self.limit);
-            let guard = self.guard.clone();
+            // The tunnel's timeout starts just before the connect timeout around it, which is as long. So it expires
+            // first, and its error names the proxy.
+            let tunnel = tunnel::open(proxies.clone(), proxy, uri, self.proxy_timeout);
+            let policy = self.policy.clone();
             return Box::pin(async move {
                 let stream = tunnel.await?;
-                address.inspect(|address| guard.reached(*address));
-                Ok(watched(Stream::Tunnel(stream)))
+                literal.inspect(|address| policy.record_reached(*address));
+                Ok(with_write_timeout(Stream::Tunnel(stream)))
             });
         }
-        let connecting = Direct::guarded(self.guard.clone()).call(uri);
-        Box::pin(async move { Ok(watched(Stream::Tcp(connecting.await?.into_inner()))) })
+        let connecting = DirectConnector::with_policy(self.policy.clone()).call(uri);
+        Box::pin(async move { Ok(with_write_timeout(Stream::Tcp(connecting.await?.into_inner()))) })
     }
 }
 
-/// The host, an IPv6 address without its brackets.
-pub(super) fn bare_host(uri: &Uri) -> &str {
-    uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']')
+fn with_write_timeout(stream: Stream) -> TokioIo<WriteTimeout<Stream>> {
+    TokioIo::new(WriteTimeout::new(stream, WRITE_TIMEOUT))
 }
 
-/// The port that is written, or the scheme's.
-pub(super) fn port_of(uri: &Uri) -> u16 {
-    uri.port_u16().unwrap_or(scheme_of(uri).default_port())
-}
-
-/// Whatever is not https is plain text.
-pub(super) fn scheme_of(uri: &Uri) -> Scheme {
-    if uri.scheme_str() == Some("https") { Scheme::Https } else { Scheme::Http }
-}
-
-fn watched(stream: Stream) -> TokioIo<WriteDeadline<Stream>> {
-    TokioIo::new(WriteDeadline::new(stream, STALL_LIMIT))
-}
-
-impl Connection for WriteDeadline<Stream> {
+impl Connection for WriteTimeout<Stream> {
     fn connected(&self) -> Connected {
         Connected::new()
     }
 }
 
-/// How long an upstream may leave a body unread.
-const STALL_LIMIT: Duration = Duration::from_secs(60);
+/// How long an upstream may leave sent data unread.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(60);

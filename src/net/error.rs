@@ -1,54 +1,52 @@
-//! What can go wrong between us and another host, in words for people.
+//! Failures of requests to another host.
 
-use std::error::Error;
 use std::io;
 use std::time::Duration;
 
-use super::address::AddressRefused;
-use super::client::ConnectTimedOut;
-use super::direct::NameLookup;
-use super::spool::{ClientFault, Spent};
-use super::tunnel::ProxyFailed;
+use super::address_policy::AddressRejected;
+use super::cause::{BoxError, ConnectTimedOut, NameLookup, cause};
+use super::spool::{ClientFault, NotReplayable};
+use super::tunnel::ProxyError;
 
-pub type BoxError = Box<dyn Error + Send + Sync>;
-
-/// Why a request got no response head.
+/// Why a request got no response head. The messages complete `<host> cannot be reached: `, except those of
+/// `ClientFault` and `BodyNotReplayable`.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
     #[error("{0}")]
-    AddressRefused(AddressRefused),
-    #[error("the connection broke before an answer came")]
-    Broken(#[source] BoxError),
-    /// Nobody asked, because of what came of it the last times.
-    #[error("{last} ({failures} times in a row; the next try is in {} s)", wait.as_secs().max(1))]
-    CircuitOpen { last: Box<str>, timed_out: bool, by_proxy: bool, failures: u32, wait: Duration },
-    #[error("it does not accept connections ({0})")]
+    AddressRejected(AddressRejected),
+    #[error("the connection closed before a response arrived")]
+    ConnectionLost(#[source] BoxError),
+    /// regpass did not send the request, because the last ones to this origin failed. `last` is their last message.
+    #[error("{last} ({failures} failures in a row; next attempt in {} s)", retry_in.as_secs().max(1))]
+    CircuitOpen { last: Box<str>, is_timeout: bool, is_proxy_fault: bool, failures: u32, retry_in: Duration },
+    /// The kind of the IO error: `connection refused`.
+    #[error("{0}")]
     Connect(String),
     #[error("no connection within {} s", .0.as_secs())]
     ConnectTimeout(Duration),
     #[error("{0}")]
-    Client(#[from] ClientFault),
-    #[error("no answer within {} s", .0.as_secs())]
+    ClientFault(#[from] ClientFault),
+    #[error("no response within {} s", .0.as_secs())]
     HeadTimeout(Duration),
-    #[error("its name cannot be resolved")]
+    #[error("its host name cannot be resolved")]
     NameLookup,
     #[error("{0}")]
-    Proxy(ProxyFailed),
+    Proxy(ProxyError),
     #[error("{0}")]
-    Spent(#[from] Spent),
+    BodyNotReplayable(#[from] NotReplayable),
     #[error("{0}")]
     Tls(String),
 }
 
 impl TransportError {
-    /// Reads hyper's error chain.
+    /// Classifies an error of hyper by its chain of causes.
     pub(super) fn from_hyper(error: hyper_util::client::legacy::Error, connect_limit: Duration) -> Self {
-        // Before everything else: what it met is inside.
-        if let Some(failed) = cause::<ProxyFailed>(&error) {
-            return Self::Proxy(failed.clone());
+        // First, because the proxy's error wraps the causes that are checked below.
+        if let Some(proxy) = cause::<ProxyError>(&error) {
+            return Self::Proxy(proxy.clone());
         }
-        if let Some(refused) = cause::<AddressRefused>(&error) {
-            return Self::AddressRefused(*refused);
+        if let Some(rejected) = cause::<AddressRejected>(&error) {
+            return Self::AddressRejected(*rejected);
         }
         if cause::<ConnectTimedOut>(&error).is_some() {
             return Self::ConnectTimeout(connect_limit);
@@ -56,46 +54,47 @@ impl TransportError {
         if cause::<NameLookup>(&error).is_some() {
             return Self::NameLookup;
         }
-        if let Some(tls) = tls_cause(&error) {
-            return Self::Tls(super::tls::describe(tls));
+        if let Some(tls) = cause::<rustls::Error>(&error) {
+            return Self::Tls(super::tls_error::describe(tls));
         }
         if error.is_connect() {
             let kind = cause::<io::Error>(&error).map(|io| io.kind().to_string());
-            return Self::Connect(kind.unwrap_or_else(|| "connection failed".to_owned()));
+            return Self::Connect(kind.unwrap_or_else(|| "the connection failed".to_owned()));
         }
-        Self::Broken(error.into())
+        Self::ConnectionLost(error.into())
     }
 
-    /// Whether it shows that the host is down or away, as opposed to odd or forbidden.
+    /// Whether the host is probably down or unreachable, so that its circuit breaker counts the failure.
     pub fn is_outage(&self) -> bool {
         match self {
             Self::Connect(_) | Self::ConnectTimeout(_) | Self::HeadTimeout(_) | Self::NameLookup => true,
-            Self::Proxy(failed) => failed.why.is_outage(),
+            Self::Proxy(proxy) => proxy.failure.is_outage(),
             _ => false,
         }
     }
 
-    /// Whether a deadline passed, now or the last time.
+    /// Whether the failure, or the last one before an open circuit, was a timeout.
     pub fn is_timeout(&self) -> bool {
         match self {
-            Self::ConnectTimeout(_) | Self::HeadTimeout(_) | Self::CircuitOpen { timed_out: true, .. } => true,
-            Self::Proxy(failed) => failed.why.is_timeout(),
+            Self::ConnectTimeout(_) | Self::HeadTimeout(_) | Self::CircuitOpen { is_timeout: true, .. } => true,
+            Self::Proxy(proxy) => proxy.failure.is_timeout(),
             _ => false,
         }
     }
 
-    /// Whether it is a proxy's fault, or that of the variable that names it, now or the last time.
-    pub fn is_of_proxy(&self) -> bool {
+    /// Whether the failure, or the last one before an open circuit, was caused by a proxy or by the environment
+    /// variable that names it.
+    pub fn is_proxy_fault(&self) -> bool {
         match self {
-            Self::CircuitOpen { by_proxy, .. } => *by_proxy,
-            Self::Proxy(failed) => failed.why.is_its_own(),
+            Self::CircuitOpen { is_proxy_fault, .. } => *is_proxy_fault,
+            Self::Proxy(proxy) => proxy.failure.is_proxy_fault(),
             _ => false,
         }
     }
 }
 
-/// Whether a pooled connection turned out to be closed by its other end before it answered: a request without a body
-/// may then be sent again (hyperium/hyper#3553).
+/// Whether the server had closed a pooled connection before it responded. A request without a body can then be sent
+/// again (hyperium/hyper#3553).
 pub(super) fn is_stale_connection(error: &hyper_util::client::legacy::Error) -> bool {
     if error.is_connect() {
         return false;
@@ -109,24 +108,4 @@ pub(super) fn is_stale_connection(error: &hyper_util::client::legacy::Error) -> 
         )
     });
     closed || reset
-}
-
-/// The first error of type `T` on the way down from `error`. An `io::Error` hides what it wraps from `source()`.
-pub(super) fn cause<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
-    let mut next = Some(error);
-    while let Some(current) = next {
-        if let Some(found) = current.downcast_ref::<T>() {
-            return Some(found);
-        }
-        let wrapped = current.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        next = match wrapped {
-            Some(inner) => Some(inner as &(dyn Error + 'static)),
-            None => current.source(),
-        };
-    }
-    None
-}
-
-fn tls_cause(error: &hyper_util::client::legacy::Error) -> Option<&rustls::Error> {
-    cause::<rustls::Error>(error)
 }

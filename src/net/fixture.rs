@@ -1,6 +1,6 @@
-//! Bodies as a server gets them, for tests of those who read them.
+//! Test fixtures: request bodies as a server receives them.
 
-#![allow(unreachable_pub, reason = "of tests only")]
+#![allow(unreachable_pub, reason = "only for tests")]
 
 use std::time::Duration;
 
@@ -19,39 +19,40 @@ use tokio::task::JoinHandle;
 pub const IDLE: Duration = Duration::from_secs(30);
 const PIPE: usize = 64 * 1024;
 
-/// A client that sends what it is told to.
+/// A client that sends one request body, piece by piece.
 pub struct Client {
     pieces: Option<mpsc::UnboundedSender<Bytes>>,
     connection: JoinHandle<()>,
 }
 
 impl Client {
-    pub fn says(&self, bytes: &Bytes) {
+    pub fn send(&self, bytes: &Bytes) {
         self.pieces.as_ref().unwrap().send(bytes.clone()).unwrap();
     }
 
-    pub fn ends(&mut self) {
+    pub fn finish(&mut self) {
         self.pieces = None;
     }
 
-    pub fn dies(&self) {
+    pub fn disconnect(&self) {
         self.connection.abort();
     }
 }
 
-/// A request's body as a server gets it, and who sends it.
+/// Returns a request body as a server receives it, and the client that sends it: with this `Content-Length`, or
+/// chunked.
 pub async fn body(length: Option<usize>) -> (Incoming, Client) {
     let (ours, theirs) = tokio::io::duplex(PIPE);
-    let (tell, told) = oneshot::channel();
-    let tell = std::sync::Mutex::new(Some(tell));
+    let (sender, received) = oneshot::channel();
+    let sender = std::sync::Mutex::new(Some(sender));
     let service = service_fn(move |request: Request<Incoming>| {
-        tell.lock().unwrap().take().unwrap().send(request.into_body()).unwrap();
+        sender.lock().unwrap().take().unwrap().send(request.into_body()).unwrap();
         std::future::pending::<Result<Response<BoxBody<Bytes, hyper::Error>>, hyper::Error>>()
     });
     tokio::spawn(async move {
         drop(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(theirs), service).await);
     });
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(ours)).await.unwrap();
+    let (mut requests, connection) = hyper::client::conn::http1::handshake(TokioIo::new(ours)).await.unwrap();
     let (pieces, queue) = mpsc::unbounded_channel::<Bytes>();
     let frames = unfold(queue, |mut queue| async move {
         let piece = queue.recv().await?;
@@ -61,12 +62,12 @@ pub async fn body(length: Option<usize>) -> (Incoming, Client) {
     if let Some(length) = length {
         request = request.header("content-length", length);
     }
-    let sent = request.body(StreamBody::new(frames)).unwrap();
+    let request = request.body(StreamBody::new(frames)).unwrap();
     let connection = tokio::spawn(async move {
-        let answer = sender.send_request(sent);
-        drop(tokio::join!(answer, connection));
+        let response = requests.send_request(request);
+        drop(tokio::join!(response, connection));
     });
-    (told.await.unwrap(), Client { pieces: Some(pieces), connection })
+    (received.await.unwrap(), Client { pieces: Some(pieces), connection })
 }
 
 pub fn random(seed: u64, len: usize) -> Bytes {

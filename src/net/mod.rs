@@ -1,31 +1,28 @@
-//! Sockets, TLS, the HTTP client, bodies and the accept loop. Knows nothing of registries.
+//! The HTTP client: connections, proxies, TLS, bodies and timeouts. Knows nothing about registries.
 
-pub mod address;
+mod address_class;
+pub mod address_policy;
 pub mod body;
-pub mod busy;
+pub mod cause;
 pub mod circuit;
 pub mod client;
 pub mod dial;
-mod direct;
+mod direct_connector;
 pub mod error;
 #[cfg(test)]
-mod fixture;
-mod handshake;
-pub mod listen;
-pub mod pace;
-pub mod payload;
-pub mod peer;
+pub(crate) mod fixture;
+mod happy_eyeballs;
+mod ip_literal;
 pub mod pem;
-pub mod pieces;
 pub mod progress;
 pub mod proxies;
-mod race;
 pub mod request;
-pub mod server_tls;
-pub mod socket;
-mod sparing;
+pub mod retry_after;
+mod server_verifier;
 pub mod spool;
-mod stall;
-mod stream;
+pub(crate) mod stream;
 pub mod tls;
+pub(crate) mod tls_error;
 mod tunnel;
+mod uri;
+pub(crate) mod write_timeout;

@@ -1,4 +1,4 @@
-//! The files that TLS is made from, on either side: certificates, keys and authorities, in PEM.
+//! PEM files of TLS: certificates, keys and authorities.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::pem::{Error, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-/// A file that cannot be used, and why.
+/// A file with a certificate, key or authority that cannot be used, and why.
 #[derive(Debug, thiserror::Error)]
 #[error("{file}: {why}")]
 pub struct BadTlsFile {
@@ -14,19 +14,20 @@ pub struct BadTlsFile {
     pub why: String,
 }
 
-/// All certificates of a file; there is one at least.
-pub(super) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, BadTlsFile> {
+/// Reads the certificates of a file, at least one.
+pub(crate) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, BadTlsFile> {
     let pem = CertificateDer::pem_file_iter(file).map_err(|error| bad(file, pem_problem(&error)))?;
     let all = pem.collect::<Result<Vec<_>, _>>().map_err(|error| bad(file, pem_problem(&error)))?;
-    if all.is_empty() { Err(bad(file, "it holds no PEM certificate".to_owned())) } else { Ok(all) }
+    if all.is_empty() { Err(bad(file, "it contains no PEM certificate".to_owned())) } else { Ok(all) }
 }
 
-pub(super) fn key(file: &Path) -> Result<PrivateKeyDer<'static>, BadTlsFile> {
+/// Reads the private key of a file.
+pub(crate) fn key(file: &Path) -> Result<PrivateKeyDer<'static>, BadTlsFile> {
     PrivateKeyDer::from_pem_file(file).map_err(|error| bad(file, pem_problem(&error)))
 }
 
-/// The certificates of a file as authorities.
-pub(super) fn roots(file: &Path, authorities: &[CertificateDer<'static>]) -> Result<RootCertStore, BadTlsFile> {
+/// Makes a root store of the authorities that were read from `file`.
+pub(crate) fn roots(file: &Path, authorities: &[CertificateDer<'static>]) -> Result<RootCertStore, BadTlsFile> {
     let mut roots = RootCertStore::empty();
     for authority in authorities {
         roots.add(authority.clone()).map_err(|error| bad(file, error.to_string()))?;
@@ -34,8 +35,8 @@ pub(super) fn roots(file: &Path, authorities: &[CertificateDer<'static>]) -> Res
     Ok(roots)
 }
 
-/// A key that cannot be used with its certificate.
-pub(super) fn unfit(key: &Path, error: &rustls::Error) -> BadTlsFile {
+/// The error for a key that does not work with its certificate.
+pub(crate) fn key_error(key: &Path, error: &rustls::Error) -> BadTlsFile {
     let why = match error {
         rustls::Error::InconsistentKeys(_) => "it is not the key of the certificate".to_owned(),
         error => error.to_string(),
@@ -43,15 +44,15 @@ pub(super) fn unfit(key: &Path, error: &rustls::Error) -> BadTlsFile {
     bad(key, why)
 }
 
-pub(super) fn bad(file: &Path, why: String) -> BadTlsFile {
+pub(crate) fn bad(file: &Path, why: String) -> BadTlsFile {
     BadTlsFile { file: file.display().to_string(), why }
 }
 
-/// The parser's errors quote what they could not read; of a key file nothing is repeated.
+/// Describes a parse error without the parser's own message, which may quote from a key file.
 fn pem_problem(error: &Error) -> String {
     match error {
         Error::Io(io) => io.to_string(),
-        Error::NoItemsFound => "it holds no PEM block of the expected kind".to_owned(),
-        _ => "it is no valid PEM file".to_owned(),
+        Error::NoItemsFound => "it contains no private key in PEM format".to_owned(),
+        _ => "it is not a valid PEM file".to_owned(),
     }
 }

@@ -1,14 +1,15 @@
-//! Requests of ours, as they all begin.
+//! Building requests that regpass sends.
 
 use http::header::{ACCEPT, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request};
 
-use super::payload::Payload;
+use super::spool::Payload;
 use crate::AGENT;
 use crate::base::origin::{BadUrl, Url};
 
-/// A request to `url`, with what every request of ours carries. A missing `User-Agent` earns a 403 at Docker Hub;
-/// `Host` is the upstream's own, because Harbor and distribution build URLs from it.
+/// Builds a request to `url` and adds the headers that every request carries. `User-Agent` is required, because Docker
+/// Hub answers 403 without it. `Host` names the upstream, not regpass, because Harbor and distribution build URLs from
+/// it.
 pub fn to(url: &Url, method: Method, headers: HeaderMap, body: impl Into<Payload>) -> Result<Request<Payload>, BadUrl> {
     let mut request = Request::new(body.into());
     *request.method_mut() = method;

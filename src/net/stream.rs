@@ -1,4 +1,4 @@
-//! A plain-text connection, whatever it is made of.
+//! Byte streams of the connections that regpass accepts and opens.
 
 use std::io;
 use std::pin::Pin;
@@ -7,50 +7,41 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
-use super::tunnel::Tunnelled;
-
-pub(super) enum Stream {
+/// A connection of any transport, before TLS.
+pub(crate) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
-    /// Through a proxy.
-    Tunnel(Box<dyn Tunnelled>),
-    /// Inside the process.
+    /// Through a proxy. The type depends on the proxy's protocol, HTTP or SOCKS.
+    Tunnel(Box<dyn ByteStream>),
+    /// In memory, for tests.
     Memory(DuplexStream),
 }
 
-/// The stream inside, as an argument of a method that all of them have.
-macro_rules! inner {
-    ($self:ident, $stream:ident => $call:expr) => {
-        match $self.get_mut() {
-            Stream::Tcp(stream) => {
-                let $stream = Pin::new(stream);
-                $call
-            }
-            Stream::Unix(stream) => {
-                let $stream = Pin::new(stream);
-                $call
-            }
-            Stream::Tunnel(stream) => {
-                let $stream = Pin::new(stream);
-                $call
-            }
-            Stream::Memory(stream) => {
-                let $stream = Pin::new(stream);
-                $call
-            }
-        }
-    };
+/// Bytes in both directions.
+pub(crate) trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
+
+impl Stream {
+    /// The stream of the current variant.
+    fn inner(self: Pin<&mut Self>) -> Pin<&mut dyn ByteStream> {
+        Pin::new(match self.get_mut() {
+            Self::Tcp(stream) => stream as &mut dyn ByteStream,
+            Self::Unix(stream) => stream,
+            Self::Tunnel(stream) => &mut **stream,
+            Self::Memory(stream) => stream,
+        })
+    }
 }
 
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        inner!(self, stream => stream.poll_read(cx, buf))
+        self.inner().poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        inner!(self, stream => stream.poll_write(cx, buf))
+        self.inner().poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
@@ -58,7 +49,7 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        inner!(self, stream => stream.poll_write_vectored(cx, bufs))
+        self.inner().poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -71,10 +62,10 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        inner!(self, stream => stream.poll_flush(cx))
+        self.inner().poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        inner!(self, stream => stream.poll_shutdown(cx))
+        self.inner().poll_shutdown(cx)
     }
 }

@@ -1,21 +1,21 @@
-//! Whose fault an error is, and in which step it happened.
+//! Which side caused an error, and in which step it happened: fields of logs, metrics and the status page.
 
-/// Who has to do something about an error.
+/// The side that has to change for the request to succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Blame {
-    /// The request cannot be answered as it is.
+    /// The client: its request is invalid, asks for something that does not exist, or it disconnected.
     Client,
-    /// The configuration forbids it.
+    /// The configuration: it denies the request or is wrong. Also the proxy that an environment variable names.
     Configuration,
-    /// The login regpass holds, or the lack of one.
+    /// The credential for the registry: missing, unreadable, rejected or without permission.
     Credential,
-    /// regpass itself.
+    /// regpass itself: it is at a limit, cannot store a body, or has a bug.
     Proxy,
-    /// The registry.
+    /// The registry: unreachable, failing, or its challenge or redirect is not accepted.
     Registry,
-    /// Where the registry keeps its blobs.
+    /// The blob store that the registry redirects to.
     Storage,
-    /// Whoever answers at the registry's realm.
+    /// The token service at the registry's realm.
     TokenService,
 }
 
@@ -36,23 +36,23 @@ impl Blame {
 /// The stage of the request path an error comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
-    /// Host, origin and method of the client's request.
+    /// Checks of the client's request: its credential, host, origin and method.
     Admit,
-    /// Finding the registry.
+    /// Finding the registry that the request is for.
     Route,
-    /// Understanding the operation and whether it is allowed.
+    /// Recognizing the operation and checking that it is allowed.
     Classify,
-    /// Reading the stored login.
+    /// Reading the credential.
     Credential,
-    /// The challenge and what it names.
+    /// Reading the registry's challenge and checking its realm.
     Challenge,
-    /// The call of the token service.
+    /// The request to the token service.
     Token,
     /// The request to the registry.
     Registry,
-    /// A hop after a redirect.
+    /// A request to the target of a redirect.
     Redirect,
-    /// A body on its way, to the registry or back.
+    /// Transfer of a request or response body.
     Transfer,
 }
 

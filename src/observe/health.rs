@@ -1,175 +1,180 @@
-//! How each registry has been doing, in plain values: for the status page, `/readyz` and metrics.
+//! Health of each registry, derived from its requests, for the status page, `/readyz` and metrics.
 
 use std::time::Duration;
 
 use dashmap::DashMap;
 
 use super::blame::Blame;
-use super::recent::{Failure, Finished};
+use super::recent_requests::{Failure, FinishedRequest};
 
-/// What is known of the registries that were asked for. Bounded: a wildcard may mean any number of hosts.
+/// Health of the registries that clients used. Bounded by [`MAX_REGISTRIES`], because a pattern in the configuration
+/// may match any number of hosts.
 #[derive(Debug, Default)]
-pub struct Health(DashMap<Box<str>, Activity>);
+pub struct Health(DashMap<Box<str>, RegistryHealth>);
 
-/// One registry since the process began. Times are since 1970.
+/// Health of one registry since the process started. Times are since 1970.
 #[derive(Clone, Debug, Default)]
-pub struct Activity {
+pub struct RegistryHealth {
     pub host: Box<str>,
-    /// Its name in metrics.
+    /// The registry's label in metrics.
     pub label: Box<str>,
     pub in_flight: u64,
-    /// Requests that are over.
+    /// Finished requests.
     pub requests: u64,
-    /// Those of them that failed, whoever is to blame.
+    /// Finished requests that failed, also those through the client's fault.
     pub failed: u64,
-    /// Body bytes from clients.
+    /// Bytes of request bodies sent to the registry.
     pub sent: u64,
-    /// Body bytes to clients.
+    /// Bytes of response bodies sent to clients.
     pub bytes: u64,
-    /// When it last answered as it should, be it that there is no such thing.
+    /// When the registry last gave a complete response that was no failure.
     pub last_success: Option<Duration>,
-    /// What last went wrong without the client's doing.
-    pub last_failure: Option<Failed>,
-    /// Whether that came after the last success.
-    pub failing: bool,
-    pub rate_limits: Vec<RateLimit>,
-    touched: Duration,
+    /// The last failure that was not the client's fault.
+    pub last_failure: Option<FailedRequest>,
+    /// Whether `last_failure` is newer than `last_success`.
+    pub is_failing: bool,
+    pub rate_limits: Vec<IdentityRateLimit>,
+    last_used: Duration,
 }
 
+/// A failed request: when it ended, with which status for the client, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failed {
+pub struct FailedRequest {
     pub at: Duration,
     pub status: u16,
     pub failure: Failure,
 }
 
-/// What a registry last said about how much one identity may ask of it.
+/// The rate limit that a registry last reported for one identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RateLimit {
-    /// Where the login comes from that it counts for, or `anonymous`.
+pub struct IdentityRateLimit {
+    /// Describes the source of the credential, or `anonymous`.
     pub identity: Box<str>,
-    /// Tells logins of one origin apart; worth nothing outside this process.
+    /// An id that distinguishes credentials of one source. It is meaningless outside this process.
     pub credential: Box<str>,
     pub limit: Option<u64>,
     pub remaining: Option<u64>,
-    /// How long until what was used is given back, as far as it says.
+    /// The period that `limit` applies to.
     pub window: Option<Duration>,
-    /// Whom the registry counts: an address or an account's id.
-    pub counted: Option<Box<str>>,
-    /// When it said so, since 1970.
+    /// What the registry counts by: a client address or an account id.
+    pub source: Option<Box<str>>,
+    /// When the registry reported it, since 1970.
     pub at: Duration,
 }
 
 impl Health {
-    /// A request for `host` has begun.
-    pub fn begun(&self, host: &str, label: &str, now: Duration) {
+    /// Notes that a request for `host` started.
+    pub fn request_started(&self, host: &str, label: &str, now: Duration) {
         self.make_room(host);
-        let mut activity = self.0.entry(host.into()).or_default();
-        if activity.host.is_empty() {
-            (activity.host, activity.label) = (host.into(), label.into());
+        let mut health = self.0.entry(host.into()).or_default();
+        if health.host.is_empty() {
+            (health.host, health.label) = (host.into(), label.into());
         }
-        activity.in_flight += 1;
-        activity.touched = now;
+        health.in_flight += 1;
+        health.last_used = now;
     }
 
-    /// A request that had [`begun`](Self::begun) is over.
-    pub fn ended(&self, request: &Finished) {
+    /// Notes that a request ended for which [`request_started`](Self::request_started) was called.
+    pub fn request_ended(&self, request: &FinishedRequest) {
         let Some(host) = request.registry.as_deref() else { return };
-        let Some(mut activity) = self.0.get_mut(host) else { return };
-        activity.in_flight = activity.in_flight.saturating_sub(1);
-        activity.requests += 1;
-        activity.sent += request.sent;
-        activity.bytes += request.bytes;
-        activity.touched = request.at;
-        activity.failed += u64::from(request.failure.is_some());
+        let Some(mut health) = self.0.get_mut(host) else { return };
+        health.in_flight = health.in_flight.saturating_sub(1);
+        health.requests += 1;
+        health.sent += request.sent;
+        health.bytes += request.bytes;
+        health.last_used = request.at;
+        health.failed += u64::from(request.failure.is_some());
         match &request.failure {
             Some(failure) if failure.blame != Blame::Client => {
                 let (at, status, failure) = (request.at, request.status, failure.clone());
-                activity.last_failure = Some(Failed { at, status, failure });
-                activity.failing = true;
+                health.last_failure = Some(FailedRequest { at, status, failure });
+                health.is_failing = true;
             }
-            // What regpass answers by itself says nothing about the registry; what a client gave up, little.
-            _ if request.attempts > 0 && request.whole => {
-                activity.last_success = Some(request.at);
-                activity.failing = false;
+            // A response that regpass made itself, or an aborted one, does not prove that the registry works.
+            _ if request.attempts > 0 && request.is_complete => {
+                health.last_success = Some(request.at);
+                health.is_failing = false;
             }
             _ => {}
         }
     }
 
-    /// `host` told how much is left for somebody.
-    pub fn limited(&self, host: &str, told: RateLimit) {
-        let Some(mut activity) = self.0.get_mut(host) else { return };
-        let limits = &mut activity.rate_limits;
-        limits.retain(|known| (&known.credential, &known.identity) != (&told.credential, &told.identity));
-        if limits.len() >= MOST_IDENTITIES {
+    /// Stores the rate limit that `host` reported; replaces the previous one of the same identity.
+    pub fn record_rate_limit(&self, host: &str, reported: IdentityRateLimit) {
+        let Some(mut health) = self.0.get_mut(host) else { return };
+        let limits = &mut health.rate_limits;
+        limits.retain(|known| (&known.credential, &known.identity) != (&reported.credential, &reported.identity));
+        if limits.len() >= MAX_IDENTITIES {
             limits.remove(0);
         }
-        limits.push(told);
+        limits.push(reported);
     }
 
-    pub fn of(&self, host: &str) -> Option<Activity> {
-        self.0.get(host).map(|activity| activity.clone())
+    pub fn registry(&self, host: &str) -> Option<RegistryHealth> {
+        self.0.get(host).map(|health| health.clone())
     }
 
-    /// Every registry that was asked for, by name.
-    pub fn all(&self) -> Vec<Activity> {
-        let mut all: Vec<Activity> = self.0.iter().map(|entry| entry.value().clone()).collect();
+    /// All registries that clients used, sorted by host.
+    pub fn registries(&self) -> Vec<RegistryHealth> {
+        let mut all: Vec<RegistryHealth> = self.0.iter().map(|entry| entry.value().clone()).collect();
         all.sort_by(|a, b| a.host.cmp(&b.host));
         all
     }
 
-    /// Who was not asked for the longest time goes first.
+    /// Removes the least recently used registry without requests in flight, if there are [`MAX_REGISTRIES`] others.
     fn make_room(&self, host: &str) {
-        if self.0.len() < MOST_REGISTRIES || self.0.contains_key(host) {
+        if self.0.len() < MAX_REGISTRIES || self.0.contains_key(host) {
             return;
         }
         let idle = self.0.iter().filter(|entry| entry.in_flight == 0);
-        let oldest = idle.min_by_key(|entry| entry.touched).map(|entry| entry.key().clone());
+        let oldest = idle.min_by_key(|entry| entry.last_used).map(|entry| entry.key().clone());
         if let Some(oldest) = oldest {
             self.0.remove(&oldest);
         }
     }
 }
 
-pub const MOST_REGISTRIES: usize = 256;
-const MOST_IDENTITIES: usize = 16;
+pub const MAX_REGISTRIES: usize = 256;
+const MAX_IDENTITIES: usize = 16;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn limit(credential: &str, remaining: u64) -> RateLimit {
-        RateLimit {
+    fn limit(credential: &str, remaining: u64) -> IdentityRateLimit {
+        IdentityRateLimit {
             identity: "a file".into(),
             credential: credential.into(),
             limit: Some(100),
             remaining: Some(remaining),
             window: None,
-            counted: None,
+            source: None,
             at: Duration::ZERO,
         }
     }
 
     #[test]
-    fn registries_and_identities_are_bounded_and_the_oldest_goes() {
+    fn least_recently_used_registry_and_oldest_rate_limit_are_removed() {
         let health = Health::default();
-        for number in 0..=MOST_REGISTRIES as u64 {
+        for number in 0..=MAX_REGISTRIES as u64 {
             let host = format!("{number}.example");
-            health.begun(&host, "*", Duration::from_secs(number));
+            health.request_started(&host, "*", Duration::from_secs(number));
             if number != 0 {
                 health.0.get_mut(&*host).unwrap().in_flight = 0;
             }
         }
-        assert_eq!(health.all().len(), MOST_REGISTRIES);
-        assert!(health.of("0.example").is_some(), "somebody waits for it");
-        assert!(health.of("1.example").is_none(), "the one nobody asked for the longest time");
-        for number in 0..MOST_IDENTITIES as u64 + 5 {
-            health.limited("0.example", limit(&number.to_string(), number));
+        assert_eq!(health.registries().len(), MAX_REGISTRIES);
+        assert!(health.registry("0.example").is_some(), "a registry with a request in flight stays");
+        assert!(
+            health.registry("1.example").is_none(),
+            "the idle registry that was not used for the longest time is removed"
+        );
+        for number in 0..MAX_IDENTITIES as u64 + 5 {
+            health.record_rate_limit("0.example", limit(&number.to_string(), number));
         }
-        assert_eq!(health.of("0.example").unwrap().rate_limits.len(), MOST_IDENTITIES);
-        health.limited("0.example", limit("20", 7));
-        let limits = health.of("0.example").unwrap().rate_limits;
+        assert_eq!(health.registry("0.example").unwrap().rate_limits.len(), MAX_IDENTITIES);
+        health.record_rate_limit("0.example", limit("20", 7));
+        let limits = health.registry("0.example").unwrap().rate_limits;
         assert_eq!(limits.iter().filter(|known| &*known.credential == "20").count(), 1);
         assert_eq!(limits.last().unwrap().remaining, Some(7));
     }

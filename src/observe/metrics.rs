@@ -1,6 +1,9 @@
-//! What is counted as it happens, declared once; `admin/gauges.rs` has what is looked up when somebody asks. Labels are
-//! bounded: registries as configured, words of enums, never repositories. `docs/metrics.md` describes all of them.
+//! Metrics that are updated when an event happens; `admin/gauges.rs` has those that are computed for each scrape.
+//! Labels have a bounded number of values: registries as configured and words of enums, never repositories.
+//! `docs/metrics.md` describes all metrics.
 
+use std::fmt;
+use std::hash::Hash;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -9,10 +12,11 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::{Metric, Registry, Unit};
 
-use super::recent::Time;
+use super::recent_requests::RequestTimes;
 
+/// All metrics that are updated when an event happens.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
@@ -24,7 +28,7 @@ pub struct Metrics {
     upstream_requests: Family<UpstreamLabels, Counter>,
     token_fetches: Family<OutcomeLabels, Counter>,
     tokens_used: Family<OutcomeLabels, Counter>,
-    logins_rejected: Family<RegistryLabels, Counter>,
+    credentials_rejected: Family<RegistryLabels, Counter>,
     reloads: Family<ReloadLabels, Counter>,
     configuration_good: Gauge,
 }
@@ -67,52 +71,58 @@ struct ReloadLabels {
 }
 
 impl Metrics {
-    /// One client request, finished. `blame` is empty for a success.
+    /// Counts a finished client request. `status` is 0 if there was no response, `blame` empty for a success.
     pub fn request(&self, registry: &str, operation: &'static str, status: u16, blame: &'static str) {
         self.requests.get_or_create(&RequestLabels { registry: registry.to_owned(), operation, status, blame }).inc();
     }
 
-    /// Where the time of a finished request went, and how many bytes of bodies crossed: `sent` from the client,
-    /// `received` to it.
-    pub fn moved(&self, registry: &str, operation: &'static str, time: Time, sent: u64, received: u64) {
+    /// Records the times and body bytes of a finished request: `sent` to the registry, `received` by the client.
+    pub fn record_transfer(
+        &self,
+        registry: &str,
+        operation: &'static str,
+        times: RequestTimes,
+        sent: u64,
+        received: u64,
+    ) {
         let label = RegistryLabels { registry: registry.to_owned() };
-        observe(&self.durations, &OperationLabels { registry: registry.to_owned(), operation }, time.whole);
-        observe(&self.auth_durations, &label, time.auth);
+        observe(&self.durations, &OperationLabels { registry: registry.to_owned(), operation }, times.total);
+        observe(&self.auth_durations, &label, times.auth);
         self.sent.get_or_create(&label).inc_by(sent);
         self.received.get_or_create(&label).inc_by(received);
     }
 
-    /// One request to a registry or to where it redirected; `status` 0 when no answer came.
+    /// Counts a request to a registry or redirect target. `status` is 0 when there was no response.
     pub fn upstream_request(&self, registry: &str, step: &'static str, status: u16) {
         self.upstream_requests.get_or_create(&UpstreamLabels { registry: registry.to_owned(), step, status }).inc();
     }
 
-    /// One call of a token service: `granted`, `refused` or `failed`.
-    pub fn token_fetch(&self, registry: &str, outcome: &'static str) {
+    /// Counts a request to a token service; `outcome` is `granted`, `refused` (a denial) or `failed`.
+    pub fn token_fetched(&self, registry: &str, outcome: &'static str) {
         self.token_fetches.get_or_create(&OutcomeLabels { registry: registry.to_owned(), outcome }).inc();
     }
 
-    /// One token taken: `cached`, or `fetched` when the request waited for it.
+    /// Counts the use of a token; `outcome` is `cached`, or `fetched` when the request waited for it.
     pub fn token_used(&self, registry: &str, outcome: &'static str) {
         self.tokens_used.get_or_create(&OutcomeLabels { registry: registry.to_owned(), outcome }).inc();
     }
 
-    /// A stored login the registry refused, counted once each.
-    pub fn login_rejected(&self, registry: &str) {
-        self.logins_rejected.get_or_create(&RegistryLabels { registry: registry.to_owned() }).inc();
+    /// Counts a configured credential that the registry rejects; the caller reports each credential once.
+    pub fn credential_rejected(&self, registry: &str) {
+        self.credentials_rejected.get_or_create(&RegistryLabels { registry: registry.to_owned() }).inc();
     }
 
-    /// One attempt to put another configuration in force: `replaced` or `refused`.
+    /// Counts an attempt to activate another configuration; `outcome` is `replaced` or `refused`.
     pub fn reload(&self, outcome: &'static str) {
         self.reloads.get_or_create(&ReloadLabels { outcome }).inc();
     }
 
-    /// Whether what is written, in the configuration and in the files that it names, is what is in force.
-    pub fn configuration_good(&self, good: bool) {
+    /// Sets whether the active configuration is the one in the files, and all files that it names are usable.
+    pub fn set_configuration_good(&self, good: bool) {
         self.configuration_good.set(good.into());
     }
 
-    /// Adds all of it to a text of `OpenMetrics`, without the text's end.
+    /// Appends all metrics in the `OpenMetrics` format, without the end marker.
     pub fn encode(&self, text: &mut String) {
         // Writing into a String cannot fail.
         let _ = encode_registry(text, &self.registry);
@@ -121,7 +131,7 @@ impl Metrics {
 
 fn observe<L>(family: &Family<L, Histogram>, labels: &L, time: Duration)
 where
-    L: Clone + std::hash::Hash + Eq,
+    L: Clone + Hash + Eq,
 {
     family.get_or_create(labels).observe(time.as_secs_f64());
 }
@@ -129,48 +139,36 @@ where
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("regpass");
-        let requests = Family::default();
-        registry.register("requests", "Client requests finished", requests.clone());
-        let durations: Family<_, Histogram> = Family::new_with_constructor(|| Histogram::new(REQUEST_BUCKETS));
-        registry.register_with_unit(
+        let requests = register(&mut registry, "requests", "Finished client requests");
+        let durations = register_seconds(
+            &mut registry,
             "request_duration",
-            "Time from the first byte of a request to the last of its answer",
-            Unit::Seconds,
-            durations.clone(),
+            "Time from the first byte of a request to the last byte of its response",
+            || Histogram::new(REQUEST_BUCKETS),
         );
-        let auth_durations: Family<_, Histogram> = Family::new_with_constructor(|| Histogram::new(AUTH_BUCKETS));
-        registry.register_with_unit(
+        let auth_durations = register_seconds(
+            &mut registry,
             "auth_duration",
-            "Time requests waited for their authorization; next to nothing for a token that is held",
-            Unit::Seconds,
-            auth_durations.clone(),
+            "Time requests waited for authorization; near zero with a cached token",
+            || Histogram::new(AUTH_BUCKETS),
         );
-        let (received, sent) = (Family::default(), Family::default());
-        registry.register_with_unit("received", "Bodies handed to clients", Unit::Bytes, received.clone());
-        registry.register_with_unit("sent", "Bodies of clients handed to registries", Unit::Bytes, sent.clone());
-        let upstream_requests = Family::default();
-        registry.register(
-            "upstream_requests",
-            "Requests sent to registries and redirect targets",
-            upstream_requests.clone(),
-        );
-        let token_fetches = Family::default();
-        registry.register("token_fetches", "Calls of token services by outcome", token_fetches.clone());
-        let tokens_used = Family::default();
-        registry.register(
+        let received = register_bytes(&mut registry, "received", "Bytes of response bodies sent to clients");
+        let sent = register_bytes(&mut registry, "sent", "Bytes of client request bodies sent to registries");
+        let upstream_requests =
+            register(&mut registry, "upstream_requests", "Requests sent to registries and redirect targets");
+        let token_fetches = register(&mut registry, "token_fetches", "Requests to token services by outcome");
+        let tokens_used = register(
+            &mut registry,
             "tokens_used",
-            "Tokens put on requests: cached (a hit of the token cache) or fetched (a miss, waited for)",
-            tokens_used.clone(),
+            "Tokens used by requests: cached (token cache hit) or fetched (miss, the request waited)",
         );
-        let logins_rejected = Family::default();
-        registry.register("credential_rejected", "Stored logins that a registry refused", logins_rejected.clone());
-        let reloads = Family::default();
-        registry.register("config_reloads", "Attempts to put another configuration in force", reloads.clone());
-        let configuration_good = Gauge::default();
-        registry.register(
+        let credentials_rejected =
+            register(&mut registry, "credential_rejected", "Configured credentials that a registry rejected");
+        let reloads = register(&mut registry, "config_reloads", "Attempts to activate another configuration");
+        let configuration_good = register(
+            &mut registry,
             "config_good",
-            "1 while what is written in the configuration and its files is in force, 0 while something of it cannot be",
-            configuration_good.clone(),
+            "1 while the configuration and all files it names are valid and active, otherwise 0",
         );
         Self {
             registry,
@@ -182,14 +180,36 @@ impl Default for Metrics {
             upstream_requests,
             token_fetches,
             tokens_used,
-            logins_rejected,
+            credentials_rejected,
             reloads,
             configuration_good,
         }
     }
 }
 
-/// From a manifest that is near to a layer over a slow line.
+/// Creates a metric and registers it.
+fn register<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
+    let metric = M::default();
+    registry.register(name, help, metric.clone());
+    metric
+}
+
+fn register_bytes<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
+    let metric = M::default();
+    registry.register_with_unit(name, help, Unit::Bytes, metric.clone());
+    metric
+}
+
+fn register_seconds<L>(registry: &mut Registry, name: &str, help: &str, new: fn() -> Histogram) -> Family<L, Histogram>
+where
+    L: Clone + Hash + Eq + EncodeLabelSet + fmt::Debug + Send + Sync + 'static,
+{
+    let family = Family::new_with_constructor(new);
+    registry.register_with_unit(name, help, Unit::Seconds, family.clone());
+    family
+}
+
+/// Seconds; from a manifest close by to a layer over a slow line.
 const REQUEST_BUCKETS: [f64; 10] = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 120.0, 600.0];
-/// A held token costs nothing, a fetched one a round trip or two, a busy token service seconds.
+/// Seconds; a cached token takes no time, a fetched one a round trip or two, a busy token service seconds.
 const AUTH_BUCKETS: [f64; 8] = [0.001, 0.01, 0.05, 0.1, 0.3, 1.0, 3.0, 10.0];

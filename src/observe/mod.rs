@@ -1,4 +1,5 @@
-//! What regpass tells about itself: metrics, the record of a request, logs. Knows label enums, never modules.
+//! Metrics, logs and the state that the status page shows. Modules here depend on none of the modules that report to
+//! them.
 
 pub mod advice;
 pub mod blame;
@@ -7,8 +8,8 @@ pub mod image;
 pub mod log;
 pub mod metrics;
 pub mod process;
-pub mod recent;
+pub mod recent_requests;
 pub mod record;
 pub mod reloads;
-pub mod seen;
-pub mod text;
+pub mod activity;
+pub mod text_log;

@@ -1,4 +1,4 @@
-//! What the process is doing: starting, serving or stopping, and where it listens.
+//! State of the process: its stage, open listeners and uptime.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,35 +7,37 @@ use tokio::time::Instant;
 
 use crate::base::clock::WallClock;
 
+/// State of the process, which `serve` sets and the admin endpoints report.
 #[derive(Debug)]
 pub struct Process {
-    begun: Instant,
-    since: Duration,
-    now: Mutex<Now>,
+    started: Instant,
+    /// Since 1970.
+    started_at: Duration,
+    state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
-struct Now {
-    listeners: Option<Vec<Listening>>,
-    draining: bool,
+struct State {
+    listeners: Option<Vec<OpenListener>>,
+    is_draining: bool,
 }
 
-/// A listener that is open.
+/// An open listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listening {
+pub struct OpenListener {
     pub address: Box<str>,
-    /// Whether it is the one that tells of the others.
+    /// Whether it is the admin listener.
     pub admin: bool,
-    /// The one registry it serves.
+    /// The registry, if the listener serves only one.
     pub registry: Option<Box<str>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// Its listeners are not open yet.
+    /// The listeners are not open yet.
     Starting,
     Serving,
-    /// No new connections; open requests may finish.
+    /// No new connections are accepted; requests in flight may finish.
     Draining,
 }
 
@@ -51,42 +53,42 @@ impl Stage {
 
 impl Process {
     pub fn new(clock: WallClock) -> Self {
-        Self { begun: Instant::now(), since: clock.unix_time(), now: Mutex::default() }
+        Self { started: Instant::now(), started_at: clock.unix_time(), state: Mutex::default() }
     }
 
-    /// These listeners are open, and no others.
-    pub fn listening(&self, listeners: Vec<Listening>) {
+    /// Replaces the list of open listeners.
+    pub fn set_listeners(&self, listeners: Vec<OpenListener>) {
         self.lock().listeners = Some(listeners);
     }
 
-    /// The process is about to end.
-    pub fn drain(&self) {
-        self.lock().draining = true;
+    /// Notes that the process has begun to drain.
+    pub fn set_draining(&self) {
+        self.lock().is_draining = true;
     }
 
     pub fn stage(&self) -> Stage {
-        let now = self.lock();
-        match (now.draining, &now.listeners) {
+        let state = self.lock();
+        match (state.is_draining, &state.listeners) {
             (true, _) => Stage::Draining,
             (false, Some(_)) => Stage::Serving,
             (false, None) => Stage::Starting,
         }
     }
 
-    pub fn listeners(&self) -> Vec<Listening> {
+    pub fn listeners(&self) -> Vec<OpenListener> {
         self.lock().listeners.clone().unwrap_or_default()
     }
 
-    /// When it began, since 1970.
-    pub fn since(&self) -> Duration {
-        self.since
+    /// When the process started, since 1970.
+    pub fn started_at(&self) -> Duration {
+        self.started_at
     }
 
     pub fn uptime(&self) -> Duration {
-        self.begun.elapsed()
+        self.started.elapsed()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Now> {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

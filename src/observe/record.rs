@@ -1,4 +1,5 @@
-//! The record of one client request: filled along the path, told once, also when the client leaves half-way.
+//! The record of one client request. The request path fills it; it is logged once at the end, also when the client
+//! disconnects early.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,23 +8,24 @@ use http::StatusCode;
 use tokio::time::Instant;
 use tracing::info;
 
+use super::activity::Activity;
 use super::blame::{Blame, Step};
-use super::image::{Extra, Part, Place};
+use super::image::{ImageDetails, ImageRequest, RequestRole};
+use super::log::milliseconds;
 use super::metrics::Metrics;
-use super::recent::{Failure, Finished, Time};
-use super::seen::Seen;
+use super::recent_requests::{Failure, FinishedRequest, RequestTimes};
 use crate::oci::operation::Operation;
 
-/// Dropping it writes the log line, counts the request and leaves it for people to look at.
+/// Everything known about one client request. Dropping the record writes the log line and updates metrics and status.
 #[derive(Debug)]
 pub struct Record {
     metrics: Arc<Metrics>,
-    seen: Arc<Seen>,
-    begun: Instant,
+    activity: Arc<Activity>,
+    started: Instant,
     pub method: http::Method,
-    /// Who asks, where the listener knows.
+    /// The authenticated client, if the listener identifies clients.
     pub client: Option<Box<str>>,
-    /// The trace the client says it belongs to.
+    /// The trace id of the client's `traceparent` header.
     pub trace_id: Option<Box<str>>,
     pub registry: Option<Box<str>>,
     /// The registry's label in metrics.
@@ -31,44 +33,46 @@ pub struct Record {
     pub operation: &'static str,
     pub repository: Option<Box<str>>,
     pub reference: Option<Box<str>>,
-    /// Its place in the pull or push of an image.
-    image: Option<Place>,
-    /// Whether it only asks if a blob is there, as clients do before they send it: that it is not is no failure.
+    /// The pull or push of an image that the request belongs to.
+    image: Option<ImageRequest>,
+    /// Whether the request is a HEAD of a blob, as clients send before they push it. A 404 is then not a failure.
     pub is_probe: bool,
-    /// `Docker-Content-Digest` of a manifest.
+    /// `Docker-Content-Digest` of a manifest response.
     pub digest: Option<Box<str>>,
+    /// The kind of authorization that was sent to the registry, as in the log field `grant`.
     pub grant: &'static str,
-    /// Tokens that were fetched for it.
+    /// Tokens fetched for this request.
     pub token_fetches: u32,
-    /// How long the authorization took.
+    /// Time spent waiting for authorization.
     pub auth: Duration,
-    /// How long the heads of the registry's answers took.
+    /// Time spent waiting for response heads of the registry and redirect targets.
     pub upstream: Duration,
     /// Requests sent to the registry and to redirect targets.
     pub attempts: u32,
+    /// Redirects followed.
     pub hops: u32,
-    /// Resumptions of a broken body.
+    /// How often a broken response body was resumed.
     pub resumed: u32,
     pub status: Option<StatusCode>,
     pub blame: Option<Blame>,
     pub step: Option<Step>,
-    /// What went wrong, for the log.
+    /// The error message, if the request failed.
     pub error: Option<Box<str>>,
-    /// Body bytes of the client that were handed to the registry.
+    /// Bytes of the request body sent to the registry.
     pub sent: u64,
-    /// Body bytes handed to the client.
+    /// Bytes of the response body sent to the client.
     pub bytes: u64,
-    /// Whether the response, body included, was handed over whole.
-    pub finished: bool,
+    /// Whether the whole response, including its body, was passed to the client.
+    pub is_complete: bool,
 }
 
 impl Record {
-    pub fn begin(metrics: Arc<Metrics>, seen: Arc<Seen>, method: http::Method) -> Self {
-        seen.begun();
+    pub fn begin(metrics: Arc<Metrics>, activity: Arc<Activity>, method: http::Method) -> Self {
+        activity.request_started();
         Self {
             metrics,
-            seen,
-            begun: Instant::now(),
+            activity,
+            started: Instant::now(),
             method,
             client: None,
             trace_id: None,
@@ -93,38 +97,39 @@ impl Record {
             error: None,
             sent: 0,
             bytes: 0,
-            finished: false,
+            is_complete: false,
         }
     }
 
-    /// The request is for this registry, which goes by `label` in metrics.
-    pub fn is_for(&mut self, registry: &str, label: &str) {
-        self.seen.health.begun(registry, label, self.seen.now());
+    /// Sets the registry that the request is for. `label` is its label in metrics.
+    pub fn set_registry(&mut self, registry: &str, label: &str) {
+        self.activity.health.request_started(registry, label, self.activity.now());
         self.registry = Some(registry.into());
         self.label = Some(label.into());
     }
 
-    /// The request is understood, whether or not it may be done.
-    pub fn means(&mut self, operation: &Operation) {
+    /// Sets the operation, before it is known whether it is allowed.
+    pub fn set_operation(&mut self, operation: &Operation) {
         self.operation = operation.as_str();
         self.repository = operation.repository().map(|name| name.as_str().into());
         self.reference = operation.reference().map(Into::into);
     }
 
-    /// What it [`means`](Self::means) is going to be done.
-    pub fn does(&mut self, operation: &Operation) {
-        self.is_probe = Part::of(operation, &self.method) == Some(Part::Probe);
+    /// Notes that the operation is allowed and starts. From now on the request counts as part of an image, if it has a
+    /// role in one.
+    pub fn operation_allowed(&mut self, operation: &Operation) {
+        self.is_probe = RequestRole::of(operation, &self.method) == Some(RequestRole::CheckBlob);
         let registry = self.registry.as_deref().unwrap_or_default();
-        self.image = self.seen.images.begun(registry, operation, &self.method);
+        self.image = self.activity.images.request_started(registry, operation, &self.method);
     }
 
-    /// What is left of it for people to look at.
-    fn finished(&self) -> Finished {
-        let whole = self.begun.elapsed();
+    /// The request as the status page shows it.
+    fn finished(&self) -> FinishedRequest {
+        let total = self.started.elapsed();
         let failure = self.error.clone().zip(self.blame.zip(self.step));
-        Finished {
-            number: self.seen.number(),
-            at: self.seen.now(),
+        FinishedRequest {
+            number: self.activity.next_number(),
+            at: self.activity.now(),
             method: self.method.clone(),
             registry: self.registry.clone(),
             repository: self.repository.clone(),
@@ -135,8 +140,8 @@ impl Record {
             attempts: self.attempts,
             sent: self.sent,
             bytes: self.bytes,
-            whole: self.finished,
-            time: Time { auth: self.auth, upstream: self.upstream, whole },
+            is_complete: self.is_complete,
+            time: RequestTimes { auth: self.auth, upstream: self.upstream, total },
             failure: failure.map(|(message, (blame, step))| Failure { blame, step, message }),
         }
     }
@@ -152,7 +157,7 @@ impl Drop for Record {
         let label = self.label.as_deref().unwrap_or("none");
         self.metrics.request(label, self.operation, finished.status, self.blame.map_or("", Blame::as_str));
         if self.label.is_some() {
-            self.metrics.moved(label, self.operation, finished.time, finished.sent, finished.bytes);
+            self.metrics.record_transfer(label, self.operation, finished.time, finished.sent, finished.bytes);
         }
         info!(
             method = self.method.as_str(),
@@ -169,22 +174,18 @@ impl Drop for Record {
             sent = (self.sent > 0).then_some(self.sent),
             bytes = self.bytes,
             auth_ms = milliseconds(self.auth),
-            ms = milliseconds(finished.time.whole),
+            ms = milliseconds(finished.time.total),
             blame = self.blame.map(Blame::as_str),
             step = self.step.map(Step::as_str),
             error = self.error.as_deref(),
-            unfinished = (!self.finished).then_some(true),
+            unfinished = (!self.is_complete).then_some(true),
             trace_id = self.trace_id.as_deref(),
             "request"
         );
-        if let Some(place) = self.image {
-            let extra = Extra { digest: self.digest.as_deref(), token_fetches: self.token_fetches };
-            self.seen.images.ended(place, &finished, &extra);
+        if let Some(image) = self.image {
+            let details = ImageDetails { digest: self.digest.as_deref(), token_fetches: self.token_fetches };
+            self.activity.images.request_ended(image, &finished, &details);
         }
-        self.seen.ended(finished);
+        self.activity.request_ended(finished);
     }
-}
-
-pub(super) fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

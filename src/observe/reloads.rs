@@ -1,4 +1,4 @@
-//! How the configuration in force came to be so, and what is wrong with the one that should be.
+//! State of the configuration: when it became active, why a newer one is rejected, and which of its files are unusable.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -6,103 +6,109 @@ use std::time::Duration;
 use super::metrics::Metrics;
 use crate::base::clock::WallClock;
 
-/// What the process knows of its configuration's life. Everything that tells of it reads it here.
+/// History and problems of the configuration, for the status page, `/readyz` and metrics.
 #[derive(Debug)]
 pub struct Reloads {
     metrics: Arc<Metrics>,
     clock: WallClock,
-    now: Mutex<Standing>,
+    state: Mutex<ReloadState>,
 }
 
-/// The configuration at one moment. Times are since 1970.
+/// The state at one moment. Times are since 1970.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
-    /// When the configuration in force came into force.
-    pub since: Duration,
-    /// How many times it was replaced since the process began.
-    pub replaced: u64,
-    /// Why a newer one is not in force.
-    pub refused: Option<Refused>,
-    /// What is wrong with the files that are followed while it is.
-    pub troubles: Vec<Trouble>,
+pub struct ReloadState {
+    /// When the active configuration became active.
+    pub active_since: Duration,
+    /// How often the configuration was replaced since the process started.
+    pub times_replaced: u64,
+    /// Set while the configuration in the files cannot become active.
+    pub rejected: Option<RejectedConfiguration>,
+    /// Files of the active configuration that are unusable now.
+    pub file_problems: Vec<FileProblem>,
 }
 
-/// A configuration that could not be put in force; the one before it still is.
+/// A configuration that could not become active. The previous one stays active.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
-    /// When it was refused first.
+pub struct RejectedConfiguration {
+    /// When a configuration was first rejected since the last one that became active.
     pub since: Duration,
-    /// Everything that is wrong with it, as `check` tells it. Holds no secrets.
+    /// All problems of the configuration, as `regpass check` prints them. Contains no secrets.
     pub problems: Box<str>,
 }
 
-/// A file that the configuration in force names, and that cannot be used as it is now.
+/// A file of the active configuration that is unusable.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
-    /// When it was found first.
+pub struct FileProblem {
+    /// When the problem was first noticed.
     pub since: Duration,
-    pub file: Unusable,
+    pub file: UnusableFile,
 }
 
-/// What is wrong with a file.
+/// An unusable file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unusable {
-    /// The key that names it.
+pub struct UnusableFile {
+    /// The configuration key that names the file.
     pub key: Box<str>,
-    /// What is wrong, and what to do. Holds no secrets.
-    pub what: Box<str>,
-    /// Whether what was last read from it stays in force; nothing may ever have been.
-    pub kept: bool,
+    /// What is wrong and what to do. Contains no secrets.
+    pub message: Box<str>,
+    /// Whether earlier content stays in use. `false` when the file was never read successfully.
+    pub has_last_good: bool,
 }
 
 impl Reloads {
     pub fn new(metrics: Arc<Metrics>, clock: WallClock) -> Self {
-        metrics.configuration_good(true);
-        let now = Standing { since: clock.unix_time(), replaced: 0, refused: None, troubles: Vec::new() };
-        Self { metrics, clock, now: Mutex::new(now) }
+        metrics.set_configuration_good(true);
+        let state = ReloadState {
+            active_since: clock.unix_time(),
+            times_replaced: 0,
+            rejected: None,
+            file_problems: Vec::new(),
+        };
+        Self { metrics, clock, state: Mutex::new(state) }
     }
 
-    pub fn standing(&self) -> Standing {
+    pub fn state(&self) -> ReloadState {
         self.lock().clone()
     }
 
-    /// A new configuration is in force.
-    pub fn replaced(&self) {
-        let mut now = self.lock();
-        now.since = self.clock.unix_time();
-        now.replaced += 1;
-        now.refused = None;
+    /// Notes that a new configuration became active.
+    pub fn note_replaced(&self) {
+        let mut state = self.lock();
+        state.active_since = self.clock.unix_time();
+        state.times_replaced += 1;
+        state.rejected = None;
         self.metrics.reload("replaced");
-        self.tell(&now);
+        self.update_gauge(&state);
     }
 
-    /// A new configuration is not in force, for these reasons.
-    pub fn refused(&self, problems: impl Into<Box<str>>) {
+    /// Notes that a new configuration was rejected because of `problems`.
+    pub fn note_rejected(&self, problems: impl Into<Box<str>>) {
         let problems = problems.into();
-        let mut now = self.lock();
-        let since = now.refused.as_ref().map_or_else(|| self.clock.unix_time(), |refused| refused.since);
-        now.refused = Some(Refused { since, problems });
+        let mut state = self.lock();
+        let since = state.rejected.as_ref().map_or_else(|| self.clock.unix_time(), |rejected| rejected.since);
+        state.rejected = Some(RejectedConfiguration { since, problems });
         self.metrics.reload("refused");
-        self.tell(&now);
+        self.update_gauge(&state);
     }
 
-    /// These of the files that are followed cannot be used now, and no others. Returns those that are news.
-    pub fn unusable(&self, files: Vec<Unusable>) -> Vec<Unusable> {
-        let mut now = self.lock();
-        let before = std::mem::take(&mut now.troubles);
-        let known = |file: &Unusable| before.iter().find(|trouble| trouble.file == *file).map(|trouble| trouble.since);
-        let news = files.iter().filter(|file| known(file).is_none()).cloned().collect();
-        let trouble = |file| Trouble { since: known(&file).unwrap_or_else(|| self.clock.unix_time()), file };
-        now.troubles = files.into_iter().map(trouble).collect();
-        self.tell(&now);
-        news
+    /// Replaces the list of unusable files. Returns the entries that the old list did not have.
+    pub fn set_unusable_files(&self, files: Vec<UnusableFile>) -> Vec<UnusableFile> {
+        let mut state = self.lock();
+        let before = std::mem::take(&mut state.file_problems);
+        let known_since =
+            |file: &UnusableFile| before.iter().find(|known| known.file == *file).map(|known| known.since);
+        let new = files.iter().filter(|file| known_since(file).is_none()).cloned().collect();
+        let problem = |file| FileProblem { since: known_since(&file).unwrap_or_else(|| self.clock.unix_time()), file };
+        state.file_problems = files.into_iter().map(problem).collect();
+        self.update_gauge(&state);
+        new
     }
 
-    fn tell(&self, now: &Standing) {
-        self.metrics.configuration_good(now.refused.is_none() && now.troubles.is_empty());
+    fn update_gauge(&self, state: &ReloadState) {
+        self.metrics.set_configuration_good(state.rejected.is_none() && state.file_problems.is_empty());
     }
 
-    fn lock(&self) -> MutexGuard<'_, Standing> {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, ReloadState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

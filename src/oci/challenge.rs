@@ -1,13 +1,13 @@
-//! `WWW-Authenticate`, read as leniently as registries write it.
+//! A lenient parser for `WWW-Authenticate`.
 //!
-//! RFC 9110, section 11.6.1 allows several challenges in one line and several lines; registries add unquoted URLs,
-//! empty values, missing commas and schemes nobody knows (rule 1 of the project's registry notes). Nothing here
-//! fails: what cannot be read is skipped, and what can be read is believed by nobody yet.
+//! RFC 9110, section 11.6.1 allows several challenges in one line and several lines. Registries also send unquoted
+//! URLs, empty values, missing commas and unknown schemes. Parsing never fails: unreadable parts are skipped. The
+//! result is not trusted: `auth` checks a realm before it uses it.
 
 use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
 
-/// One challenge. Scheme and parameter names are lower case; values are as sent.
+/// One challenge. Scheme and parameter names are in lower case, values as sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Challenge {
     pub scheme: String,
@@ -25,9 +25,9 @@ impl Challenge {
     pub fn parse_line(line: &str) -> Vec<Self> {
         let mut challenges: Vec<Self> = Vec::new();
         let mut scanner = Scanner { rest: line };
-        while let Some(word) = scanner.word() {
-            if scanner.takes('=') {
-                let value = scanner.value();
+        while let Some(word) = scanner.next_token() {
+            if scanner.consume('=') {
+                let value = scanner.param_value();
                 if let Some(challenge) = challenges.last_mut() {
                     challenge.params.push((word.to_ascii_lowercase(), value));
                 }
@@ -39,7 +39,7 @@ impl Challenge {
         challenges
     }
 
-    /// A parameter's value. Of duplicates the first counts; an empty value is as good as none.
+    /// The value of a parameter; the first of duplicates. `None` when it is missing or empty.
     pub fn param(&self, name: &str) -> Option<&str> {
         self.params
             .iter()
@@ -48,8 +48,8 @@ impl Challenge {
             .filter(|value| !value.is_empty())
     }
 
-    /// Whether a parameter stands there with nothing in it.
-    pub fn leaves_empty(&self, name: &str) -> bool {
+    /// Whether a parameter is present and empty.
+    pub fn has_empty_param(&self, name: &str) -> bool {
         self.params.iter().any(|(key, value)| key == name && value.is_empty())
     }
 }
@@ -59,8 +59,8 @@ struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    /// The next token, past blanks and commas and past whatever is neither.
-    fn word(&mut self) -> Option<&'a str> {
+    /// The next token. Everything in front of it is skipped.
+    fn next_token(&mut self) -> Option<&'a str> {
         self.rest = self.rest.trim_start_matches(|c: char| !is_token(c));
         let end = self.rest.find(|c| !is_token(c)).unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
@@ -68,15 +68,15 @@ impl<'a> Scanner<'a> {
         (!word.is_empty()).then_some(word)
     }
 
-    /// Takes `mark`, blanks around it allowed.
-    fn takes(&mut self, mark: char) -> bool {
+    /// Consumes `mark` with the blanks around it; returns whether it was there.
+    fn consume(&mut self, mark: char) -> bool {
         let Some(rest) = self.rest.trim_start_matches(BLANKS).strip_prefix(mark) else { return false };
         self.rest = rest.trim_start_matches(BLANKS);
         true
     }
 
-    /// A quoted string, or everything up to a comma or blank. An unterminated quote takes the rest.
-    fn value(&mut self) -> String {
+    /// A quoted string, or everything up to a comma or blank. An unterminated quoted string extends to the end.
+    fn param_value(&mut self) -> String {
         let Some(quoted) = self.rest.strip_prefix('"') else {
             let end = self.rest.find([',', ' ', '\t']).unwrap_or(self.rest.len());
             let (value, rest) = self.rest.split_at(end);
@@ -99,18 +99,19 @@ impl<'a> Scanner<'a> {
         value
     }
 
-    /// Skips the one opaque word that schemes such as `Negotiate` carry instead of parameters (`token68`).
+    /// Skips the opaque value (`token68`) that schemes such as `Negotiate` have instead of parameters.
     fn skip_token68(&mut self) {
         let candidate = self.rest.trim_start_matches(BLANKS);
         let end = candidate.find([',', ' ', '\t']).unwrap_or(candidate.len());
         let (word, rest) = candidate.split_at(end);
         let body = word.trim_end_matches('=');
-        let padded = body.len() < word.len();
+        let is_padded = body.len() < word.len();
         let is_token68 = !body.is_empty() && body.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b));
-        // `realm=` is a parameter with an empty value, `YII=` an opaque word: only what follows tells them apart.
+        // `realm=` is a parameter with an empty value, `YII=` an opaque value. A value counts as opaque if it ends the
+        // challenge and has upper-case letters, `+` or `/`, which are unusual or invalid in parameter names.
         let ends_challenge = rest.trim_start_matches(BLANKS).is_empty() || rest.starts_with(',');
-        let odd = body.bytes().any(|b| b.is_ascii_uppercase() || b"+/".contains(&b));
-        if is_token68 && padded && odd && ends_challenge {
+        let is_opaque = body.bytes().any(|b| b.is_ascii_uppercase() || b"+/".contains(&b));
+        if is_token68 && is_padded && is_opaque && ends_challenge {
             self.rest = rest;
         }
     }
@@ -118,7 +119,7 @@ impl<'a> Scanner<'a> {
 
 const BLANKS: [char; 2] = [' ', '\t'];
 
-/// RFC 9110, section 5.6.2.
+/// Whether `c` may be part of a token (RFC 9110, section 5.6.2).
 fn is_token(c: char) -> bool {
     c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c)
 }
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_headers_are_read() {
+    fn irregular_headers_are_parsed() {
         for (line, expected) in [
             (
                 r#"Bearer realm="https://a.io/token",service="a.io""#,
@@ -172,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_add_up_and_empty_values_are_none() {
+    fn all_header_lines_are_parsed_and_an_empty_parameter_has_no_value() {
         let mut headers = HeaderMap::new();
         headers.append(WWW_AUTHENTICATE, r#"Bearer realm="r",scope="""#.parse().unwrap());
         headers.append(WWW_AUTHENTICATE, "Basic".parse().unwrap());
@@ -183,13 +184,13 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn nothing_makes_it_fail(line in ".*") {
+        fn parser_never_panics(line in ".*") {
             Challenge::parse_line(&line);
         }
 
-        /// Where the strict parser of the `http-auth` crate reads a header, both read the same.
+        /// A header that the strict parser of the `http-auth` crate accepts gives the same result here.
         #[test]
-        fn valid_headers_read_as_a_strict_parser_reads_them(
+        fn valid_header_is_parsed_as_by_a_strict_parser(
             line in r#"(Bearer|Basic|digest) [a-z]{1,5}=("[a-z:/,. ]{0,8}"|[a-z]{1,5})(, ?[a-z]{1,5}="[a-z\\\\"]{0,4}"){0,3}"#
         ) {
             if let Ok(strict) = http_auth::parse_challenges(&line) {

@@ -1,9 +1,10 @@
-//! The error envelope of the distribution specification ("Error Codes"), in and out.
+//! Error responses: the codes and the JSON body of the distribution specification ("Error Codes"), and readable text
+//! from bodies in other formats.
 
 use http::StatusCode;
 use serde_json::Value;
 
-/// The codes regpass itself answers with.
+/// The error codes of regpass's own error responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorCode {
     BlobUnknown,
@@ -20,7 +21,7 @@ pub enum ErrorCode {
     SizeInvalid,
     TooManyRequests,
     Unauthorized,
-    /// Not in the specification: distribution uses it for what is down for the moment.
+    /// Not in the specification: distribution sends it while a service is temporarily down.
     Unavailable,
     Unknown,
     Unsupported,
@@ -49,7 +50,7 @@ impl ErrorCode {
         }
     }
 
-    /// The code for a status whose body named none.
+    /// The code for an error with this status, when the server's response names none.
     pub fn for_status(status: StatusCode) -> Self {
         match status {
             StatusCode::UNAUTHORIZED => Self::Unauthorized,
@@ -64,8 +65,8 @@ impl ErrorCode {
     }
 }
 
-/// Whether the specification has this code, so that clients may act on it.
-pub fn is_specified(code: &str) -> bool {
+/// Whether the distribution specification defines this code, so that clients may act on it.
+pub fn is_specified_code(code: &str) -> bool {
     const CODES: [&str; 14] = [
         "BLOB_UNKNOWN",
         "BLOB_UPLOAD_INVALID",
@@ -85,7 +86,7 @@ pub fn is_specified(code: &str) -> bool {
     CODES.contains(&code)
 }
 
-/// One entry of an error body as some registry sent it.
+/// One entry of the `errors` array, as the registry sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorEntry {
     pub code: String,
@@ -94,7 +95,7 @@ pub struct ErrorEntry {
 }
 
 impl ErrorEntry {
-    /// The entries of a specification-conforming body, codes taken as they come; empty for every other text.
+    /// The entries that have a code, specified or not. Empty when the body is not in the specification's format.
     pub fn parse_all(body: &[u8]) -> Vec<Self> {
         let Ok(body) = serde_json::from_slice::<Value>(body) else { return Vec::new() };
         let errors = body.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
@@ -108,9 +109,9 @@ impl ErrorEntry {
     }
 }
 
-/// The words of an error body that is no envelope: `message` or `details` of a JSON object, or plain text without
-/// markup, cut to a line. `None` when nothing readable is left.
-pub fn readable(body: &[u8]) -> Option<String> {
+/// The message of an error body in another format: `message`, `details` or similar of a JSON object, or plain text
+/// without markup, as by [`one_line`]. `None` when there is no text.
+pub fn readable_message(body: &[u8]) -> Option<String> {
     if let Ok(Value::Object(object)) = serde_json::from_slice::<Value>(body) {
         let text = ["message", "details", "detail", "error_description", "error"];
         let found = text.into_iter().find_map(|key| object.get(key).and_then(Value::as_str));
@@ -142,15 +143,15 @@ fn without_markup(text: &str) -> String {
     plain
 }
 
-/// A text of foreign origin on one line of bounded length.
+/// Reduces a text from a server or client to one line of at most 300 characters.
 pub fn one_line(text: &str) -> String {
     let is_gap = |c: char| c.is_whitespace() || c.is_control() || c == char::REPLACEMENT_CHARACTER;
     let words = text.split(is_gap).filter(|word| !word.is_empty());
     let line = words.collect::<Vec<_>>().join(" ");
-    line.chars().take(LONGEST_LINE).collect()
+    line.chars().take(MAX_LINE_CHARS).collect()
 }
 
-const LONGEST_LINE: usize = 300;
+const MAX_LINE_CHARS: usize = 300;
 
 #[cfg(test)]
 mod tests {
@@ -159,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn envelopes_are_read_whatever_their_codes() {
+    fn entries_with_any_code_are_parsed() {
         let body = br#"{"errors":[{"code":"TOO_MANY_REQUEST","message":"m","detail":{"Tag":"x"}},{"code":""},{"message":"m"},7]}"#;
         let entries = ErrorEntry::parse_all(body);
         assert_eq!(entries.len(), 1);
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn other_bodies_yield_their_words() {
+    fn message_is_found_in_bodies_of_other_formats() {
         for (body, words) in [
             (r#"{"details":"unknown resource type"}"#, Some("unknown resource type")),
             (
@@ -190,8 +191,8 @@ mod tests {
             ("{}", None),
             ("<br/>", None),
         ] {
-            assert_eq!(readable(body.as_bytes()).as_deref(), words, "{body}");
+            assert_eq!(readable_message(body.as_bytes()).as_deref(), words, "{body}");
         }
-        assert_eq!(readable("x".repeat(9999).as_bytes()).map(|line| line.len()), Some(LONGEST_LINE));
+        assert_eq!(readable_message("x".repeat(9999).as_bytes()).map(|line| line.len()), Some(MAX_LINE_CHARS));
     }
 }

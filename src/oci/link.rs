@@ -1,12 +1,12 @@
-//! `Link` headers of paged listings (RFC 8288).
+//! `Link` headers of paginated lists (RFC 8288).
 
 use http::HeaderMap;
 use http::header::LINK;
 
 use super::query::Query;
 
-/// The query of the `rel="next"` link, whatever host and path the registry wrote before it: those are the part that
-/// registries get wrong, and the part a client must never be led by.
+/// The query of the `rel="next"` link. Its host and path are ignored: registries get them wrong, and they must not
+/// decide where a client sends its next request.
 pub fn next_query(headers: &HeaderMap) -> Option<Query> {
     headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok()).find_map(|value| {
         links(value).find(|(_, params)| is_next(params)).map(|(target, _)| {
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_next_query_is_found_in_every_form() {
+    fn next_query_is_found_in_every_form_of_the_header() {
         for (value, query) in [
             (r#"</v2/_catalog?last=0b2ce%2Fcoreutils&n=0>; rel="next""#, Some("last=0b2ce%2Fcoreutils&n=0")),
             (r#"<https://quay.io/v2/a/tags/list?n=100&last=x>; rel="next""#, Some("n=100&last=x")),

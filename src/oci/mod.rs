@@ -1,7 +1,7 @@
-//! The vocabulary of the distribution API: pure text-to-type and back, no IO.
+//! Types of the distribution API and how to parse and format them. Pure: no IO.
 
 pub mod challenge;
-pub mod chunk;
+pub mod content_range;
 pub mod error;
 pub mod link;
 pub mod media;
@@ -9,7 +9,7 @@ pub mod name;
 pub mod operation;
 pub mod path;
 pub mod query;
-pub mod rate;
+pub mod rate_limit;
 pub mod reference;
 pub mod scope;
 pub mod token;

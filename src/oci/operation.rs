@@ -1,13 +1,14 @@
-//! One request of the distribution API, understood once.
+//! The operations of the distribution API, recognized from method, path and query.
 
 use http::Method;
 
-use super::name::{BadName, RepositoryName};
+use super::name::{InvalidRepositoryName, RepositoryName};
 use super::path::ApiPath;
 use super::query::Query;
-use super::reference::{BadReference, Digest, Reference};
+use super::reference::{Digest, InvalidReference, Reference};
 
-/// A recognised request. Endpoints as in the distribution specification, "Endpoints".
+/// An operation of the distribution API, with the names it is about. Endpoints as in the distribution specification,
+/// "Endpoints".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operation {
     Ping,
@@ -19,26 +20,26 @@ pub enum Operation {
     DeleteManifest(RepositoryName, Reference),
     ReadBlob(RepositoryName, Digest),
     DeleteBlob(RepositoryName, Digest),
-    StartUpload(RepositoryName, Start),
-    ContinueUpload(RepositoryName, Session, UploadStep),
+    StartUpload(RepositoryName, UploadStart),
+    ContinueUpload(RepositoryName, SessionId, UploadStep),
 }
 
-/// What a `POST` to the uploads of a repository is to do.
+/// What a `POST` to `/v2/<name>/blobs/uploads/` asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// Open a session.
+pub enum UploadStart {
+    /// Open an upload session.
     Session,
-    /// Take the whole blob at once.
-    Whole(Digest),
-    /// Use the blob of another repository of the same registry; without `from`, of any.
+    /// Accept the whole blob in the body of the POST.
+    SinglePost(Digest),
+    /// Mount the blob from the repository `from` of the same registry, or from any repository without `from`.
     Mount { digest: Digest, from: Option<RepositoryName> },
 }
 
-/// The path segment that names an upload session, as the client was told it.
+/// The last path segment of an upload location that regpass gave to the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Session(pub Box<str>);
+pub struct SessionId(pub Box<str>);
 
-/// What a request to an upload session is to do.
+/// What a request to an upload session asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UploadStep {
     Status,
@@ -47,18 +48,18 @@ pub enum UploadStep {
     Cancel,
 }
 
-/// What kind of body a request brings.
+/// How regpass handles the body of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyClass {
-    /// None that means anything.
+pub enum BodyKind {
+    /// The operation has no body. If a client sends one, regpass does not forward it.
     Empty,
-    /// Small enough to be held and sent twice.
-    Document,
-    /// Streamed: a blob or a part of one.
-    Bulk,
+    /// Small enough to be buffered whole and sent again.
+    Buffered,
+    /// A blob or a part of one.
+    Streamed,
 }
 
-/// What the configuration's `allow` speaks of.
+/// What a request does at a registry: the words of `allow` in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Access {
     Pull,
@@ -76,46 +77,53 @@ impl Access {
     }
 }
 
-/// From the name a client uses to the one the registry does.
-pub type KnownAs<'a> = dyn Fn(RepositoryName) -> RepositoryName + 'a;
+/// Maps the repository name in the client's request to the name at the registry.
+pub type RepositoryMapping<'a> = dyn Fn(RepositoryName) -> RepositoryName + 'a;
 
-/// Why a request is not one of the API's.
+/// Why a request is not an operation of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotOci {
+pub enum OperationError {
     #[error(transparent)]
-    Name(#[from] BadName),
+    Name(#[from] InvalidRepositoryName),
     #[error(transparent)]
-    Reference(#[from] BadReference),
+    Reference(#[from] InvalidReference),
     #[error("the distribution API has no such endpoint")]
     Endpoint,
-    #[error("the endpoint takes {allow} only")]
+    #[error("this endpoint accepts only {allow}")]
     Method { allow: &'static str },
 }
 
-impl NotOci {
-    /// Whether there is no such endpoint, whatever else the request says.
-    pub fn is_about_the_path(self) -> bool {
+impl OperationError {
+    /// Whether the request matches no endpoint, because path, method or repository name is wrong. If not, the endpoint
+    /// exists and only the tag or digest is invalid.
+    pub fn is_unknown_endpoint(self) -> bool {
         matches!(self, Self::Endpoint | Self::Method { .. } | Self::Name(_))
     }
 }
 
 impl Operation {
-    /// Recognises a request. `known_as` tells what the registry calls a repository.
-    pub fn parse(method: &Method, path: &ApiPath, query: &Query, known_as: &KnownAs<'_>) -> Result<Self, NotOci> {
+    /// Recognizes a request. `known_as` maps each repository name to the registry's own.
+    pub fn parse(
+        method: &Method,
+        path: &ApiPath,
+        query: &Query,
+        known_as: &RepositoryMapping<'_>,
+    ) -> Result<Self, OperationError> {
         let segments: Vec<&str> = path.segments().iter().map(|segment| &**segment).collect();
-        let name = |segments: &[&str]| -> Result<RepositoryName, NotOci> {
+        let name = |segments: &[&str]| -> Result<RepositoryName, OperationError> {
             Ok(known_as(RepositoryName::parse(&segments.join("/"))?))
         };
         match segments.as_slice() {
-            [] => reads(method).map(|()| Self::Ping),
-            ["_catalog"] => reads(method).map(|()| Self::ListRepositories),
-            // The shortest upload paths first: `uploads` is no digest, and a name may hold any of these words.
+            [] => require_read(method).map(|()| Self::Ping),
+            ["_catalog"] => require_read(method).map(|()| Self::ListRepositories),
+            // Upload paths come before blob paths, which would take `uploads` for a digest. A repository name may
+            // contain any of these words.
             [repository @ .., "blobs", "uploads"] | [repository @ .., "blobs", "uploads", ""]
                 if !repository.is_empty() =>
             {
                 match *method {
-                    Method::POST => Ok(Self::StartUpload(name(repository)?, Start::parse(query, known_as)?)),
-                    _ => Err(NotOci::Method { allow: "POST" }),
+                    Method::POST => Ok(Self::StartUpload(name(repository)?, UploadStart::parse(query, known_as)?)),
+                    _ => Err(OperationError::Method { allow: "POST" }),
                 }
             }
             [repository @ .., "blobs", "uploads", session] if !repository.is_empty() => {
@@ -124,12 +132,12 @@ impl Operation {
                     Method::PATCH => UploadStep::Chunk,
                     Method::PUT => UploadStep::Finish(Digest::parse(&query.value("digest").unwrap_or_default())?),
                     Method::DELETE => UploadStep::Cancel,
-                    _ => return Err(NotOci::Method { allow: "GET, PATCH, PUT, DELETE" }),
+                    _ => return Err(OperationError::Method { allow: "GET, PATCH, PUT, DELETE" }),
                 };
-                Ok(Self::ContinueUpload(name(repository)?, Session((*session).into()), step))
+                Ok(Self::ContinueUpload(name(repository)?, SessionId((*session).into()), step))
             }
             [repository @ .., "tags", "list"] if !repository.is_empty() => {
-                reads(method)?;
+                require_read(method)?;
                 Ok(Self::ListTags(name(repository)?))
             }
             [repository @ .., "manifests", reference] if !repository.is_empty() => {
@@ -139,7 +147,7 @@ impl Operation {
                     Method::GET | Method::HEAD => Ok(Self::ReadManifest(name, reference)),
                     Method::PUT => Ok(Self::WriteManifest(name, reference)),
                     Method::DELETE => Ok(Self::DeleteManifest(name, reference)),
-                    _ => Err(NotOci::Method { allow: "GET, HEAD, PUT, DELETE" }),
+                    _ => Err(OperationError::Method { allow: "GET, HEAD, PUT, DELETE" }),
                 }
             }
             [repository @ .., "blobs", digest] if !repository.is_empty() => {
@@ -148,18 +156,19 @@ impl Operation {
                 match *method {
                     Method::GET | Method::HEAD => Ok(Self::ReadBlob(name, digest)),
                     Method::DELETE => Ok(Self::DeleteBlob(name, digest)),
-                    _ => Err(NotOci::Method { allow: "GET, HEAD, DELETE" }),
+                    _ => Err(OperationError::Method { allow: "GET, HEAD, DELETE" }),
                 }
             }
             [repository @ .., "referrers", digest] if !repository.is_empty() => {
-                reads(method)?;
+                require_read(method)?;
                 Ok(Self::ListReferrers(name(repository)?, Digest::parse(digest)?))
             }
-            _ => Err(NotOci::Endpoint),
+            _ => Err(OperationError::Endpoint),
         }
     }
 
-    /// The path a registry knows the operation by. Upload sessions have registry-made paths and are not covered.
+    /// The operation's path at the registry. For an upload session it is the path that starts one: the registry chooses
+    /// the session's own.
     pub fn path(&self) -> String {
         match self {
             Self::Ping => "/v2/".to_owned(),
@@ -195,11 +204,13 @@ impl Operation {
             Self::ReadManifest(_, reference)
             | Self::WriteManifest(_, reference)
             | Self::DeleteManifest(_, reference) => Some(reference.as_str()),
-            Self::ListReferrers(_, digest) | Self::ReadBlob(_, digest) | Self::DeleteBlob(_, digest) => {
+            Self::ListReferrers(_, digest)
+            | Self::ReadBlob(_, digest)
+            | Self::DeleteBlob(_, digest)
+            | Self::ContinueUpload(_, _, UploadStep::Finish(digest))
+            | Self::StartUpload(_, UploadStart::SinglePost(digest) | UploadStart::Mount { digest, .. }) => {
                 Some(digest.as_str())
             }
-            Self::ContinueUpload(_, _, UploadStep::Finish(digest))
-            | Self::StartUpload(_, Start::Whole(digest) | Start::Mount { digest, .. }) => Some(digest.as_str()),
             Self::Ping
             | Self::ListRepositories
             | Self::ListTags(_)
@@ -208,7 +219,7 @@ impl Operation {
         }
     }
 
-    /// The digest the answer must be the content of.
+    /// The digest that the response body must have. `None` for a tag, and for operations other than reading.
     pub fn digest(&self) -> Option<&Digest> {
         match self {
             Self::ReadManifest(_, reference) => reference.digest(),
@@ -230,16 +241,16 @@ impl Operation {
         }
     }
 
-    pub fn body_class(&self) -> BodyClass {
+    pub fn body_kind(&self) -> BodyKind {
         match self {
-            Self::WriteManifest(..) => BodyClass::Document,
-            Self::StartUpload(_, Start::Whole(_))
-            | Self::ContinueUpload(_, _, UploadStep::Chunk | UploadStep::Finish(_)) => BodyClass::Bulk,
-            _ => BodyClass::Empty,
+            Self::WriteManifest(..) => BodyKind::Buffered,
+            Self::StartUpload(_, UploadStart::SinglePost(_))
+            | Self::ContinueUpload(_, _, UploadStep::Chunk | UploadStep::Finish(_)) => BodyKind::Streamed,
+            _ => BodyKind::Empty,
         }
     }
 
-    /// A stable word for logs and metrics.
+    /// The operation's fixed name in logs and metrics.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Ping => "ping",
@@ -251,7 +262,7 @@ impl Operation {
             Self::DeleteManifest(..) => "delete-manifest",
             Self::ReadBlob(..) => "read-blob",
             Self::DeleteBlob(..) => "delete-blob",
-            Self::StartUpload(_, Start::Mount { .. }) => "mount-blob",
+            Self::StartUpload(_, UploadStart::Mount { .. }) => "mount-blob",
             Self::StartUpload(..) => "start-upload",
             Self::ContinueUpload(_, _, UploadStep::Status) => "upload-status",
             Self::ContinueUpload(_, _, UploadStep::Chunk) => "upload-chunk",
@@ -261,133 +272,27 @@ impl Operation {
     }
 }
 
-impl Start {
-    fn parse(query: &Query, known_as: &KnownAs<'_>) -> Result<Self, NotOci> {
+impl UploadStart {
+    fn parse(query: &Query, known_as: &RepositoryMapping<'_>) -> Result<Self, OperationError> {
         if let Some(digest) = query.value("mount") {
             let from = query.value("from").map(|name| RepositoryName::parse(&name)).transpose()?;
             let from = from.map(known_as);
             return Ok(Self::Mount { digest: Digest::parse(&digest)?, from });
         }
         Ok(match query.value("digest") {
-            Some(digest) => Self::Whole(Digest::parse(&digest)?),
+            Some(digest) => Self::SinglePost(Digest::parse(&digest)?),
             None => Self::Session,
         })
     }
 }
 
-fn reads(method: &Method) -> Result<(), NotOci> {
-    if matches!(*method, Method::GET | Method::HEAD) { Ok(()) } else { Err(NotOci::Method { allow: "GET, HEAD" }) }
+fn require_read(method: &Method) -> Result<(), OperationError> {
+    if matches!(*method, Method::GET | Method::HEAD) {
+        Ok(())
+    } else {
+        Err(OperationError::Method { allow: "GET, HEAD" })
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(method: &str, path: &str) -> Result<Operation, NotOci> {
-        let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
-        Operation::parse(&method, &ApiPath::parse(path).unwrap(), &Query::parse(query), &|name| {
-            name.in_namespace(Some("library"))
-        })
-    }
-
-    fn digest() -> String {
-        format!("sha256:{}", "a".repeat(64))
-    }
-
-    #[test]
-    fn every_endpoint_is_recognised_and_rendered_back() {
-        let digest = digest();
-        for (method, path, word) in [
-            ("GET", "/v2/".to_owned(), "ping"),
-            ("HEAD", "/v2/_catalog".to_owned(), "list-repositories"),
-            ("GET", "/v2/a/b/tags/list".to_owned(), "list-tags"),
-            ("GET", format!("/v2/a/b/referrers/{digest}"), "list-referrers"),
-            ("HEAD", "/v2/a/b/manifests/3.10".to_owned(), "read-manifest"),
-            ("PUT", format!("/v2/a/b/manifests/{digest}"), "write-manifest"),
-            ("DELETE", "/v2/a/b/manifests/x".to_owned(), "delete-manifest"),
-            ("GET", format!("/v2/a/b/blobs/{digest}"), "read-blob"),
-            ("DELETE", format!("/v2/a/b/blobs/{digest}"), "delete-blob"),
-            ("POST", "/v2/a/b/blobs/uploads/".to_owned(), "start-upload"),
-        ] {
-            let operation = parse(method, &path).unwrap();
-            assert_eq!((operation.as_str(), operation.path()), (word, path.clone()), "{method} {path}");
-        }
-    }
-
-    #[test]
-    fn names_may_hold_the_words_of_the_api() {
-        let operation = parse("GET", "/v2/a/manifests/tags/list/manifests/x").unwrap();
-        assert_eq!(operation.repository().unwrap().as_str(), "a/manifests/tags/list");
-        assert_eq!(parse("GET", "/v2/tags/tags/list").unwrap().repository().unwrap().as_str(), "library/tags");
-    }
-
-    #[test]
-    fn what_is_no_request_of_the_api_says_why() {
-        for (method, path, why) in [
-            ("OPTIONS", "/v2/", NotOci::Method { allow: "GET, HEAD" }),
-            ("POST", "/v2/_catalog", NotOci::Method { allow: "GET, HEAD" }),
-            ("PATCH", "/v2/a/manifests/x", NotOci::Method { allow: "GET, HEAD, PUT, DELETE" }),
-            ("GET", "/v2/a/blobs/uploads/", NotOci::Method { allow: "POST" }),
-            ("GET", "/v2/a", NotOci::Endpoint),
-            ("GET", "/v2/a/b/c", NotOci::Endpoint),
-            ("GET", "/v2/manifests/x", NotOci::Endpoint),
-            ("GET", "/v2/_catalog/", NotOci::Endpoint),
-            ("GET", "/v2/A/manifests/x", NotOci::Name(BadName)),
-            ("GET", "/v2/a/../b/manifests/x", NotOci::Name(BadName)),
-            ("GET", "/v2//manifests/x", NotOci::Name(BadName)),
-            ("GET", "/v2/a/manifests/.x", NotOci::Reference(BadReference::Tag)),
-            ("GET", "/v2/a/manifests/..", NotOci::Reference(BadReference::Tag)),
-            ("GET", "/v2/a/manifests/sha256:x", NotOci::Reference(BadReference::Digest)),
-            ("GET", "/v2/a/blobs/latest", NotOci::Reference(BadReference::Digest)),
-            ("GET", "/v2/a/referrers/latest", NotOci::Reference(BadReference::Digest)),
-        ] {
-            assert_eq!(parse(method, path), Err(why), "{method} {path}");
-        }
-    }
-
-    #[test]
-    fn uploads_are_told_apart_by_their_queries() {
-        let digest = digest();
-        let parsed = |query: &str| parse("POST", &format!("/v2/a/b/blobs/uploads/?{query}"));
-        let whole = Digest::parse(&digest).unwrap();
-        for (query, start) in [
-            (String::new(), Ok(Start::Session)),
-            (format!("digest={digest}"), Ok(Start::Whole(whole.clone()))),
-            (format!("mount={}", digest.replace(':', "%3A")), Ok(Start::Mount { digest: whole.clone(), from: None })),
-            (
-                format!("from=python&mount={digest}"),
-                Ok(Start::Mount { digest: whole.clone(), from: RepositoryName::parse("library/python").ok() }),
-            ),
-            ("mount=x".to_owned(), Err(NotOci::Reference(BadReference::Digest))),
-            (format!("mount={digest}&from=../x"), Err(NotOci::Name(BadName))),
-        ] {
-            let name = RepositoryName::parse("a/b").unwrap();
-            assert_eq!(parsed(&query), start.map(|start| Operation::StartUpload(name, start)), "{query}");
-        }
-        let session = || Session("abc".into());
-        for (method, query, step) in [
-            ("GET", String::new(), Ok(UploadStep::Status)),
-            ("PATCH", String::new(), Ok(UploadStep::Chunk)),
-            ("PUT", format!("?digest={digest}"), Ok(UploadStep::Finish(whole.clone()))),
-            ("PUT", String::new(), Err(NotOci::Reference(BadReference::Digest))),
-            ("DELETE", String::new(), Ok(UploadStep::Cancel)),
-        ] {
-            let name = RepositoryName::parse("a/b").unwrap();
-            let expected = step.map(|step| Operation::ContinueUpload(name, session(), step));
-            assert_eq!(parse(method, &format!("/v2/a/b/blobs/uploads/abc{query}")), expected, "{method}{query}");
-        }
-    }
-
-    #[test]
-    fn access_follows_the_operation() {
-        for (method, path, access) in [
-            ("GET", "/v2/a/manifests/x", Access::Pull),
-            ("PUT", "/v2/a/manifests/x", Access::Push),
-            ("DELETE", "/v2/a/manifests/x", Access::Delete),
-            ("DELETE", "/v2/a/blobs/uploads/1", Access::Push),
-        ] {
-            assert_eq!(parse(method, path).unwrap().access(), access, "{method} {path}");
-        }
-    }
-}
+mod tests;

@@ -1,34 +1,35 @@
-//! The path of a request, taken apart before anything believes it.
+//! The path of a client request, split and decoded before any part of it is used.
 
 use percent_encoding::percent_decode_str;
 
-/// The segments after `/v2/`, percent-decoded. A trailing slash shows as an empty last segment.
+/// The percent-decoded segments after `/v2/`. A trailing slash becomes an empty last segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiPath(Vec<Box<str>>);
 
+/// Why a path is not one of the distribution API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotApi {
-    /// It does not start with `/v2`.
-    Elsewhere,
-    /// A segment decodes to something that can never be part of a name: a slash, a backslash, a control character,
-    /// or bytes that are no UTF-8.
-    Encoding,
+pub enum ApiPathError {
+    /// The path does not start with `/v2`.
+    OutsideApi,
+    /// A decoded segment contains a slash, a backslash, a control character or bytes that are not UTF-8. None of them
+    /// can be part of a name.
+    BadEncoding,
 }
 
 impl ApiPath {
-    pub fn parse(path: &str) -> Result<Self, NotApi> {
+    pub fn parse(path: &str) -> Result<Self, ApiPathError> {
         let rest = match path.strip_prefix("/v2") {
             Some("") => "",
-            Some(rest) => rest.strip_prefix('/').ok_or(NotApi::Elsewhere)?,
-            None => return Err(NotApi::Elsewhere),
+            Some(rest) => rest.strip_prefix('/').ok_or(ApiPathError::OutsideApi)?,
+            None => return Err(ApiPathError::OutsideApi),
         };
         if rest.is_empty() {
             return Ok(Self(Vec::new()));
         }
         let segments = rest.split('/').map(|segment| {
-            let decoded = percent_decode_str(segment).decode_utf8().map_err(|_| NotApi::Encoding)?;
-            let smuggles = decoded.contains(['/', '\\']) || decoded.contains(char::is_control);
-            if smuggles { Err(NotApi::Encoding) } else { Ok(decoded.into()) }
+            let decoded = percent_decode_str(segment).decode_utf8().map_err(|_| ApiPathError::BadEncoding)?;
+            let is_smuggled = decoded.contains(['/', '\\']) || decoded.contains(char::is_control);
+            if is_smuggled { Err(ApiPathError::BadEncoding) } else { Ok(decoded.into()) }
         });
         segments.collect::<Result<_, _>>().map(Self)
     }
@@ -41,7 +42,7 @@ impl ApiPath {
         self.0.first().map(|segment| &**segment)
     }
 
-    /// The path below its first segment.
+    /// The path without its first segment, which names the registry. `/v2/ghcr.io/` becomes the empty path.
     pub fn without_first(mut self) -> Self {
         if !self.0.is_empty() {
             self.0.remove(0);
@@ -62,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_split_into_decoded_segments() {
+    fn path_is_split_into_decoded_segments() {
         assert!(segments("/v2").is_empty() && segments("/v2/").is_empty());
         assert_eq!(segments("/v2/a/manifests/x"), ["a", "manifests", "x"]);
         assert_eq!(segments("/v2/a/blobs/sha256%3Aaa"), ["a", "blobs", "sha256:aa"]);
@@ -71,17 +72,17 @@ mod tests {
     }
 
     #[test]
-    fn smuggled_separators_are_refused() {
+    fn encoded_separators_and_foreign_paths_are_rejected() {
         for path in ["/v2/a%2Fb/tags/list", "/v2/a%2f..%2fb", "/v2/a%5Cb", "/v2/a%00", "/v2/%ff", "/v2/a%0d%0a"] {
-            assert_eq!(ApiPath::parse(path), Err(NotApi::Encoding), "{path}");
+            assert_eq!(ApiPath::parse(path), Err(ApiPathError::BadEncoding), "{path}");
         }
         for path in ["/", "/v1/x", "/v2x", "//v2/", "/V2/", "v2"] {
-            assert_eq!(ApiPath::parse(path), Err(NotApi::Elsewhere), "{path}");
+            assert_eq!(ApiPath::parse(path), Err(ApiPathError::OutsideApi), "{path}");
         }
     }
 
     #[test]
-    fn the_registry_segment_comes_off() {
+    fn path_without_its_only_segment_is_empty() {
         let path = ApiPath::parse("/v2/ghcr.io/").unwrap();
         assert_eq!(path.first(), Some("ghcr.io"));
         assert!(path.without_first().segments().is_empty());

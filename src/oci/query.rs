@@ -1,8 +1,9 @@
-//! Query strings that pass through: kept pair by pair as they were written, because cursors are opaque.
+//! Query strings that regpass forwards. Values keep their spelling, except that `;` is encoded, because pagination
+//! cursors are opaque.
 
 use std::fmt;
 
-/// The pairs of a query string in order, with their values undecoded.
+/// The key-value pairs of a query string in order. Values are not decoded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query(Vec<(Box<str>, Option<Box<str>>)>);
 
@@ -10,24 +11,24 @@ impl Query {
     pub fn parse(text: Option<&str>) -> Self {
         let pairs = text.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
         let split = |pair: &str| match pair.split_once('=') {
-            Some((key, value)) => (plain(key).into(), Some(escaped(value).into())),
-            None => (plain(pair).into(), None),
+            Some((key, value)) => (normalize_key(key).into(), Some(escape_semicolons(value).into())),
+            None => (normalize_key(pair).into(), None),
         };
         Self(pairs.map(split).collect())
     }
 
-    /// The first value of `key`, percent-decoded.
+    /// The first value of `key`, decoded as in forms: `%2F` is `/`, `+` is a blank.
     pub fn value(&self, key: &str) -> Option<String> {
         let raw = self.raw(key)?.replace('+', " ");
         Some(percent_encoding::percent_decode_str(&raw).decode_utf8_lossy().into_owned())
     }
 
-    /// The first value of `key` as it was written.
+    /// The first value of `key`, not decoded.
     pub fn raw(&self, key: &str) -> Option<&str> {
         self.0.iter().filter(|(k, _)| &**k == key).find_map(|(_, v)| v.as_deref())
     }
 
-    /// Drops all but the first value of `key`: registries differ in which of several they take.
+    /// Removes all but the first value of `key`. Registries differ in which of several values they use.
     pub fn keep_first(&mut self, key: &str) {
         if let Some(first) = self.raw(key).map(ToOwned::to_owned) {
             self.set(key, &first);
@@ -38,12 +39,12 @@ impl Query {
         self.0.retain(|(k, _)| &**k != key);
     }
 
-    /// Drops pairs without a value, which some registries send along.
-    pub fn drop_empty(&mut self) {
+    /// Removes pairs without a value (`a`, `a=`), which some registries add to their links.
+    pub fn remove_empty(&mut self) {
         self.0.retain(|(_, v)| v.as_ref().is_some_and(|v| !v.is_empty()));
     }
 
-    /// Sets `key` to a value that needs no encoding, in place when it is there, and drops its repetitions.
+    /// Sets `key` to a value that needs no encoding, in place if the key exists, and removes its repetitions.
     pub fn set(&mut self, key: &str, value: &str) {
         let mut found = false;
         self.0.retain_mut(|(k, v)| {
@@ -62,8 +63,8 @@ impl Query {
         self.0.is_empty()
     }
 
-    /// `path`, with the query when there is one.
-    pub fn after(&self, path: &str) -> String {
+    /// `path`, followed by `?` and the query unless the query is empty.
+    pub fn append_to(&self, path: &str) -> String {
         if self.is_empty() { path.to_owned() } else { format!("{path}?{self}") }
     }
 }
@@ -81,16 +82,16 @@ impl fmt::Display for Query {
     }
 }
 
-/// A key as everybody reads it: `%66rom` is `from` to the registry, so it has to be to us.
-fn plain(key: &str) -> String {
+/// Removes needless percent-encoding from a key: a registry reads `%66rom` as `from`, so regpass must, too.
+fn normalize_key(key: &str) -> String {
     let decoded = percent_encoding::percent_decode_str(key).decode_utf8_lossy();
     let is_plain =
         |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~'));
-    if is_plain(&decoded) { decoded.into_owned() } else { escaped(key) }
+    if is_plain(&decoded) { decoded.into_owned() } else { escape_semicolons(key) }
 }
 
-/// Without the other separator of pairs, which some registries still know.
-fn escaped(text: &str) -> String {
+/// Encodes `;`, which some registries still read as a separator of pairs.
+fn escape_semicolons(text: &str) -> String {
     text.replace(';', "%3B")
 }
 
@@ -99,20 +100,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pairs_keep_their_spelling() {
+    fn values_keep_their_spelling() {
         let mut query = Query::parse(Some("last=0b2ce%2Fcoreutils&n=0&next_page=gAAA%3D%3D&orderby=&ns=docker.io"));
         assert_eq!(query.value("last").as_deref(), Some("0b2ce/coreutils"));
         assert_eq!(query.value("ns").as_deref(), Some("docker.io"));
         query.remove("ns");
-        query.drop_empty();
+        query.remove_empty();
         query.set("n", "1000");
-        assert_eq!(query.after("/v2/_catalog"), "/v2/_catalog?last=0b2ce%2Fcoreutils&n=1000&next_page=gAAA%3D%3D");
-        assert_eq!(Query::parse(Some("a=&b&c=1")).after("/"), "/?a=&b&c=1");
-        assert_eq!(Query::parse(None).after("/v2/"), "/v2/");
+        assert_eq!(query.append_to("/v2/_catalog"), "/v2/_catalog?last=0b2ce%2Fcoreutils&n=1000&next_page=gAAA%3D%3D");
+        assert_eq!(Query::parse(Some("a=&b&c=1")).append_to("/"), "/?a=&b&c=1");
+        assert_eq!(Query::parse(None).append_to("/v2/"), "/v2/");
     }
 
     #[test]
-    fn pairs_are_told_apart_as_any_registry_does() {
+    fn keys_and_separators_are_read_as_any_registry_reads_them() {
         for (text, from, passes) in [
             ("%66rom=a%2Fb", Some("a/b"), "from=a%2Fb"),
             ("x=1;from=a", None, "x=1%3Bfrom=a"),

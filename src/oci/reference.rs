@@ -1,4 +1,4 @@
-//! Tags and digests: what a manifest is asked for by.
+//! References to manifests: tags and digests.
 
 use std::fmt;
 
@@ -12,23 +12,25 @@ pub struct Tag(Box<str>);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Digest(Box<str>);
 
+/// The last path segment of a manifest request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Reference {
     Digest(Digest),
     Tag(Tag),
 }
 
+/// A text that is not a valid reference. The variant says which kind it should have been.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadReference {
-    #[error("a digest is 'sha256:' and 64, or 'sha512:' and 128 lower-case hexadecimal digits")]
+pub enum InvalidReference {
+    #[error("a digest is 'sha256:' and 64 or 'sha512:' and 128 lower-case hexadecimal digits")]
     Digest,
-    #[error("a tag is at most 128 letters, digits, '_', '.' and '-', the first neither '.' nor '-'")]
+    #[error("a tag is at most 128 letters, digits, '_', '.' and '-' and does not start with '.' or '-'")]
     Tag,
 }
 
 impl Reference {
-    /// A colon makes it a digest: no tag has one.
-    pub fn parse(text: &str) -> Result<Self, BadReference> {
+    /// Parses a text with a colon as a digest, because tags cannot have one, and every other text as a tag.
+    pub fn parse(text: &str) -> Result<Self, InvalidReference> {
         if text.contains(':') { Digest::parse(text).map(Self::Digest) } else { Tag::parse(text).map(Self::Tag) }
     }
 
@@ -48,29 +50,29 @@ impl Reference {
 }
 
 impl Tag {
-    pub fn parse(text: &str) -> Result<Self, BadReference> {
+    pub fn parse(text: &str) -> Result<Self, InvalidReference> {
         let bytes = text.as_bytes();
-        let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
-        let fits = (1..=128).contains(&bytes.len())
-            && word(bytes[0])
-            && bytes.iter().all(|&b| word(b) || matches!(b, b'.' | b'-'));
-        if fits { Ok(Self(text.into())) } else { Err(BadReference::Tag) }
+        let is_word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+        let is_valid = (1..=128).contains(&bytes.len())
+            && is_word(bytes[0])
+            && bytes.iter().all(|&b| is_word(b) || matches!(b, b'.' | b'-'));
+        if is_valid { Ok(Self(text.into())) } else { Err(InvalidReference::Tag) }
     }
 }
 
 impl Digest {
-    pub fn parse(text: &str) -> Result<Self, BadReference> {
-        let (algorithm, hex) = text.split_once(':').ok_or(BadReference::Digest)?;
+    pub fn parse(text: &str) -> Result<Self, InvalidReference> {
+        let (algorithm, hex) = text.split_once(':').ok_or(InvalidReference::Digest)?;
         let length = match algorithm {
             "sha256" => 64,
             "sha512" => 128,
-            _ => return Err(BadReference::Digest),
+            _ => return Err(InvalidReference::Digest),
         };
-        let fits = hex.len() == length && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-        if fits { Ok(Self(text.into())) } else { Err(BadReference::Digest) }
+        let is_valid = hex.len() == length && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        if is_valid { Ok(Self(text.into())) } else { Err(InvalidReference::Digest) }
     }
 
-    /// The canonical (SHA-256) digest of a document.
+    /// The SHA-256 digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self(format!("sha256:{}", hex(&Sha256::digest(bytes))).into())
     }
@@ -79,8 +81,8 @@ impl Digest {
         &self.0
     }
 
-    /// Whether `bytes` are what this digest names.
-    pub fn names(&self, bytes: &[u8]) -> bool {
+    /// Whether this is the digest of `bytes`.
+    pub fn matches(&self, bytes: &[u8]) -> bool {
         match self.0.split_once(':') {
             Some(("sha512", digits)) => digits == hex(&Sha512::digest(bytes)),
             Some((_, digits)) => digits == hex(&Sha256::digest(bytes)),
@@ -114,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn references_are_tags_or_digests() {
+    fn tags_and_digests_are_parsed_and_everything_else_is_rejected() {
         let sha256 = format!("sha256:{}", "a".repeat(64));
         let sha512 = format!("sha512:{}", "0".repeat(128));
         for digest in [&sha256, &sha512] {
@@ -125,17 +127,17 @@ mod tests {
         }
         let upper = format!("sha256:{}", "A".repeat(64));
         for bad in ["sha256:abc", "md5:d41d8cd98f00b204e9800998ecf8427e", &upper, "sha256:", ":"] {
-            assert_eq!(Reference::parse(bad), Err(BadReference::Digest), "{bad}");
+            assert_eq!(Reference::parse(bad), Err(InvalidReference::Digest), "{bad}");
         }
         for bad in ["", ".x", "-x", "a/b", "a b", "..", &"t".repeat(129)] {
-            assert_eq!(Reference::parse(bad), Err(BadReference::Tag), "{bad}");
+            assert_eq!(Reference::parse(bad), Err(InvalidReference::Tag), "{bad}");
         }
     }
 
     #[test]
-    fn digests_name_their_bytes() {
+    fn digest_matches_only_the_bytes_it_was_computed_from() {
         let digest = Digest::of(b"{}");
         assert_eq!(digest.as_str(), "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a");
-        assert!(digest.names(b"{}") && !digest.names(b"{ }"));
+        assert!(digest.matches(b"{}") && !digest.matches(b"{ }"));
     }
 }

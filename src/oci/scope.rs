@@ -1,14 +1,14 @@
-//! Scopes: what a token is asked for, and what it turned out to grant.
+//! Scopes: what a token request asks for and what a token grants.
 //!
 //! Grammar: distribution's token scope documentation, `type[(class)]:name:action[,action...]`, several of them
-//! separated by blanks. What does not fit is kept word for word, because the registry that sent it wants it back so.
+//! separated by blanks. Text outside the grammar is kept unchanged, because the registry that sent it expects it back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::name::RepositoryName;
 
-/// One word of what may be done to a resource. Ordered as registries usually write them.
+/// An action on a resource. Ordered as registries usually list them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Action {
     Pull,
@@ -39,13 +39,13 @@ impl Action {
         }
     }
 
-    /// Whether it allows changing something.
-    pub fn writes(&self) -> bool {
+    /// Whether the action changes the resource.
+    pub fn is_write(&self) -> bool {
         matches!(self, Self::Push | Self::Delete | Self::All)
     }
 }
 
-/// What actions apply to: `repository:library/python`, `registry:catalog`.
+/// The resource that actions apply to: `repository:library/python`, `registry:catalog`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Resource {
     pub kind: Box<str>,
@@ -61,17 +61,18 @@ impl Resource {
         Self { kind: "registry".into(), name: "catalog".into() }
     }
 
-    /// The same without `head` in front of its name, where that leaves a name.
-    pub fn without(&self, head: &str) -> Self {
-        let rest = self.name.strip_prefix(head).filter(|rest| !rest.is_empty());
+    /// The resource without `prefix` at the start of its name; unchanged when nothing would remain.
+    pub fn without_prefix(&self, prefix: &str) -> Self {
+        let rest = self.name.strip_prefix(prefix).filter(|rest| !rest.is_empty());
         Self { kind: self.kind.clone(), name: rest.unwrap_or(&self.name).into() }
     }
 }
 
-/// A canonical set of scopes: equal sets are equal however they were written.
+/// A set of scopes in canonical form: two texts with the same scopes give equal sets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ScopeSet {
     resources: BTreeMap<Resource, BTreeSet<Action>>,
+    /// Words outside the grammar.
     verbatim: BTreeSet<Box<str>>,
 }
 
@@ -82,11 +83,11 @@ impl ScopeSet {
         set
     }
 
-    /// Parses the `scope` parameter of a challenge. Never fails: strange words are kept.
+    /// Parses the `scope` parameter of a challenge. Never fails: words outside the grammar are kept.
     pub fn parse(text: &str) -> Self {
         let mut set = Self::default();
         for word in text.split_ascii_whitespace() {
-            // The name may hold `host:port`, so it lies between the first and the last colon.
+            // The name may contain `host:port`, so it extends from the first to the last colon.
             let parts = word.split_once(':').and_then(|(kind, rest)| Some((kind, rest.rsplit_once(':')?)));
             match parts {
                 Some((kind, (name, actions))) if !kind.is_empty() && !name.is_empty() && !actions.is_empty() => {
@@ -111,7 +112,7 @@ impl ScopeSet {
         self.resources.iter()
     }
 
-    /// Whether whoever may do `self` may do everything in `other`.
+    /// Whether a token for `self` allows everything in `other`.
     pub fn covers(&self, other: &Self) -> bool {
         other.verbatim.is_subset(&self.verbatim)
             && other.resources.iter().all(|(resource, wanted)| {
@@ -119,7 +120,7 @@ impl ScopeSet {
             })
     }
 
-    /// One text per resource, as each `scope` parameter of a token request wants it.
+    /// The values of the `scope` parameters of a token request: one per resource and per word outside the grammar.
     pub fn render(&self) -> Vec<String> {
         let resources = self.resources.iter().map(|(resource, actions)| {
             let actions: Vec<_> = actions.iter().map(Action::as_str).collect();
@@ -140,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_scopes_are_equal_however_written() {
+    fn scopes_in_different_order_are_equal() {
         let a = ScopeSet::parse("repository:a/b:push,pull repository:c:pull");
         let b = ScopeSet::parse("repository:c:pull  repository:a/b:pull repository:a/b:push");
         assert_eq!(a, b);
@@ -148,14 +149,14 @@ mod tests {
     }
 
     #[test]
-    fn names_may_hold_ports_and_kinds_may_hold_classes() {
+    fn resource_may_have_a_port_in_its_name_and_a_class_in_its_type() {
         let scopes = ScopeSet::parse("repository(plugin):host:5000/a:pull");
         let resource = Resource { kind: "repository(plugin)".into(), name: "host:5000/a".into() };
         assert_eq!(scopes.resources().collect::<Vec<_>>(), [(&resource, &BTreeSet::from([Action::Pull]))]);
     }
 
     #[test]
-    fn unknown_shapes_survive() {
+    fn scopes_outside_the_grammar_are_kept_unchanged() {
         for text in
             ["aws", "*", "repository::pull", "repository:a:", "registry:catalog:*", "repository:a:metadata_read"]
         {
@@ -165,19 +166,22 @@ mod tests {
     }
 
     #[test]
-    fn covering_follows_resources_and_actions() {
-        for (held, wanted, covers) in [
-            ("repository:a:pull,push", "repository:a:pull", true),
-            ("repository:a:*", "repository:a:pull,delete", true),
-            ("repository:a:pull", "repository:a:pull,push", false),
-            ("repository:a:pull", "repository:b:pull", false),
-            ("repository:a:pull repository:b:pull", "repository:b:pull", true),
-            ("repository:a:pull", "", true),
-            ("", "repository:a:pull", false),
-            ("aws", "aws", true),
-            ("aws", "repository:a:pull", false),
+    fn set_covers_another_when_it_has_all_its_resources_and_actions() {
+        for (held, covered, not_covered) in [
+            ("repository:a:pull,push", &["repository:a:pull"][..], &[][..]),
+            ("repository:a:*", &["repository:a:pull,delete"], &[]),
+            ("repository:a:pull", &[""], &["repository:a:pull,push", "repository:b:pull"]),
+            ("repository:a:pull repository:b:pull", &["repository:b:pull"], &[]),
+            ("aws", &["aws"], &["repository:a:pull"]),
+            ("", &[], &["repository:a:pull"]),
         ] {
-            assert_eq!(ScopeSet::parse(held).covers(&ScopeSet::parse(wanted)), covers, "{held} / {wanted}");
+            let covers = |wanted: &str| ScopeSet::parse(held).covers(&ScopeSet::parse(wanted));
+            for wanted in covered {
+                assert!(covers(wanted), "{held} covers {wanted}");
+            }
+            for wanted in not_covered {
+                assert!(!covers(wanted), "{held} does not cover {wanted}");
+            }
         }
     }
 }

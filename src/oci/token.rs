@@ -1,4 +1,4 @@
-//! The answer of a token service, and what a token says of itself.
+//! Token responses and the unverified claims of a token.
 
 use std::time::Duration;
 
@@ -9,31 +9,34 @@ use serde_json::Value;
 use super::scope::{Action, Resource, ScopeSet};
 use crate::base::secret::Secret;
 
-/// A token reply (distribution's token authentication specification, "Token Response Fields").
+/// A token response (distribution's token authentication specification, "Token Response Fields").
 #[derive(Debug)]
-pub struct TokenReply {
+pub struct TokenResponse {
+    /// `token`, else `access_token`.
     pub token: Secret,
-    /// `expires_in`; fractions, texts and nonsense below zero are tolerated.
+    /// `expires_in`, if present and valid. Fractions and numbers in strings are accepted; a negative number counts as
+    /// 0.
     pub expires_in: Option<Duration>,
 }
 
+/// Why a token response is unusable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadReply {
-    #[error("its answer is not a JSON object")]
+pub enum InvalidTokenResponse {
+    #[error("the response is not a JSON object")]
     NotJson,
-    #[error("its answer holds neither 'token' nor 'access_token'")]
+    #[error("the response has neither `token` nor `access_token`")]
     NoToken,
-    #[error("its token has characters that no header may have")]
+    #[error("the token contains characters that are not allowed in a header")]
     Characters,
 }
 
-impl TokenReply {
-    pub fn parse(body: &[u8]) -> Result<Self, BadReply> {
-        let Ok(Value::Object(reply)) = serde_json::from_slice(body) else { return Err(BadReply::NotJson) };
+impl TokenResponse {
+    pub fn parse(body: &[u8]) -> Result<Self, InvalidTokenResponse> {
+        let Ok(Value::Object(reply)) = serde_json::from_slice(body) else { return Err(InvalidTokenResponse::NotJson) };
         let text = |key| reply.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(Secret::new);
-        let token = text("token").or_else(|| text("access_token")).ok_or(BadReply::NoToken)?;
+        let token = text("token").or_else(|| text("access_token")).ok_or(InvalidTokenResponse::NoToken)?;
         if !token.expose().bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(BadReply::Characters);
+            return Err(InvalidTokenResponse::Characters);
         }
         let expires_in = match reply.get("expires_in") {
             Some(Value::Number(seconds)) => seconds.as_f64(),
@@ -44,35 +47,38 @@ impl TokenReply {
     }
 }
 
-/// The claims of a JWT, read without verification: hints for planning, never proof of anything.
+/// Claims of a JWT whose signature is not verified. regpass uses them to plan renewals and to choose a token, never to
+/// grant access.
 #[derive(Debug, Default, PartialEq)]
-pub struct Hints {
-    expires: Option<Duration>,
-    issued: Option<Duration>,
-    /// What the token says it grants, when it says so.
-    pub granted: Option<ScopeSet>,
+pub struct UnverifiedClaims {
+    /// `exp`, since 1970.
+    expires_at: Option<Duration>,
+    /// `iat`, since 1970.
+    issued_at: Option<Duration>,
+    /// The scopes of the `access` claim; `None` without the claim.
+    pub granted_scopes: Option<ScopeSet>,
 }
 
-impl Hints {
-    /// Reads whatever `token` tells; an opaque token tells nothing.
-    pub fn of(token: &Secret) -> Self {
+impl UnverifiedClaims {
+    /// Decodes the claims of `token`; those of an opaque token are all missing.
+    pub fn decode(token: &Secret) -> Self {
         let payload = token.expose().split('.').nth(1).filter(|_| token.expose().matches('.').count() == 2);
         let claims = payload
             .and_then(|payload| URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok())
             .and_then(|json| serde_json::from_slice::<Value>(&json).ok());
         let Some(claims) = claims else { return Self::default() };
         let date = |key: &str| claims.get(key).and_then(Value::as_f64).map(seconds);
-        let granted = claims.get("access").and_then(Value::as_array).map(|access| granted(access));
-        Self { expires: date("exp"), issued: date("iat"), granted }
+        let granted_scopes = claims.get("access").and_then(Value::as_array).map(|access| scopes_of(access));
+        Self { expires_at: date("exp"), issued_at: date("iat"), granted_scopes }
     }
 
-    /// `exp - iat`, or without `iat` the time from `now` to `exp`.
+    /// `exp - iat`, or without `iat` the time from `now` (since 1970) to `exp`. `None` without `exp`.
     pub fn lifetime(&self, now: Duration) -> Option<Duration> {
-        self.expires.map(|expires| expires.saturating_sub(self.issued.unwrap_or(now)))
+        self.expires_at.map(|expires_at| expires_at.saturating_sub(self.issued_at.unwrap_or(now)))
     }
 }
 
-fn granted(access: &[Value]) -> ScopeSet {
+fn scopes_of(access: &[Value]) -> ScopeSet {
     let mut set = ScopeSet::default();
     for entry in access {
         let text = |key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default();
@@ -98,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_token_that_is_there_counts() {
+    fn first_token_that_is_not_empty_is_used() {
         for (body, token, expires) in [
             (r#"{"token":"a","access_token":"b","expires_in":300}"#, "a", Some(300)),
             (r#"{"token":"a","access_token":"","expires_in":1800}"#, "a", Some(1800)),
@@ -107,27 +113,26 @@ mod tests {
             (r#"{"token":"a","expires_in":-5}"#, "a", Some(0)),
             (r#"{"token":"a","expires_in":null}"#, "a", None),
         ] {
-            let reply = TokenReply::parse(body.as_bytes()).unwrap();
+            let reply = TokenResponse::parse(body.as_bytes()).unwrap();
             assert_eq!((reply.token.expose(), reply.expires_in), (token, expires.map(Duration::from_secs)), "{body}");
         }
     }
 
     #[test]
-    fn useless_replies_say_what_is_missing() {
-        for (body, why) in [
-            ("", BadReply::NotJson),
-            ("<html>", BadReply::NotJson),
-            ("[]", BadReply::NotJson),
-            ("{}", BadReply::NoToken),
-            (r#"{"token":7}"#, BadReply::NoToken),
-            (r#"{"token":"a\r\nX: y"}"#, BadReply::Characters),
+    fn response_without_a_usable_token_is_rejected() {
+        for (why, bodies) in [
+            (InvalidTokenResponse::NotJson, &["", "<html>", "[]"][..]),
+            (InvalidTokenResponse::NoToken, &["{}", r#"{"token":7}"#]),
+            (InvalidTokenResponse::Characters, &[r#"{"token":"a\r\nX: y"}"#]),
         ] {
-            assert_eq!(TokenReply::parse(body.as_bytes()).unwrap_err(), why, "{body}");
+            for body in bodies {
+                assert_eq!(TokenResponse::parse(body.as_bytes()).unwrap_err(), why, "{body}");
+            }
         }
     }
 
     #[test]
-    fn claims_are_hints() {
+    fn lifetime_is_computed_from_the_claims() {
         let now = Duration::from_secs(1_000);
         for (claims, lifetime) in [
             (r#"{"exp":1300,"iat":1000}"#, Some(300)),
@@ -137,18 +142,22 @@ mod tests {
             (r#"{"iat":900}"#, None),
             ("not json", None),
         ] {
-            assert_eq!(Hints::of(&jwt(claims)).lifetime(now), lifetime.map(Duration::from_secs), "{claims}");
+            assert_eq!(
+                UnverifiedClaims::decode(&jwt(claims)).lifetime(now),
+                lifetime.map(Duration::from_secs),
+                "{claims}"
+            );
         }
         for opaque in ["djE6dG9kZHlzbQ==", "a.b", "a.b.c", "a.!.c", ""] {
-            assert_eq!(Hints::of(&Secret::new(opaque)), Hints::default(), "{opaque}");
+            assert_eq!(UnverifiedClaims::decode(&Secret::new(opaque)), UnverifiedClaims::default(), "{opaque}");
         }
     }
 
     #[test]
-    fn the_access_claim_tells_the_grant() {
+    fn granted_scopes_come_from_the_access_claim() {
         let claims = r#"{"access":[{"type":"repository","name":"a","actions":["pull"]},{"type":"repository","name":"b","actions":[]}]}"#;
-        assert_eq!(Hints::of(&jwt(claims)).granted, Some(ScopeSet::parse("repository:a:pull")));
-        assert_eq!(Hints::of(&jwt(r#"{"access":[]}"#)).granted, Some(ScopeSet::default()));
-        assert_eq!(Hints::of(&jwt(r#"{"exp":1}"#)).granted, None);
+        assert_eq!(UnverifiedClaims::decode(&jwt(claims)).granted_scopes, Some(ScopeSet::parse("repository:a:pull")));
+        assert_eq!(UnverifiedClaims::decode(&jwt(r#"{"access":[]}"#)).granted_scopes, Some(ScopeSet::default()));
+        assert_eq!(UnverifiedClaims::decode(&jwt(r#"{"exp":1}"#)).granted_scopes, None);
     }
 }

@@ -1,77 +1,80 @@
-//! From a name to a row.
+//! Finds a registry's profile by the registry's host, by its challenge, or by the profile's name in the configuration.
 
 use http::HeaderMap;
 
-use super::{Profile, Sign, rows};
+use super::{Fingerprint, Profile, registries};
 use crate::base::host::RegistryHost;
 use crate::oci::challenge::Challenge;
 
-/// The row that lists `host`.
+/// The profile that lists `host`, else the first that has a pattern for it.
 pub fn by_host(host: &RegistryHost) -> Option<&'static Profile> {
-    let in_family = |row: &&Profile| row.families.iter().any(|family| matches(family, host.as_str()));
-    listing(host).or_else(|| rows::ALL.iter().find(in_family))
+    let matches_host = |profile: &&Profile| profile.host_patterns.iter().any(|pattern| matches(pattern, host.as_str()));
+    listing(host).or_else(|| registries::ALL.iter().find(matches_host))
 }
 
-/// The row that the first challenge of a registry gives away.
+/// The first profile with a fingerprint that matches a registry's first challenge. `headers` are those of the response.
 pub fn by_challenge(challenges: &[Challenge], headers: &HeaderMap) -> Option<&'static Profile> {
-    rows::ALL.iter().find(|row| row.signs.iter().any(|sign| sign.is_in(challenges, headers)))
+    registries::ALL
+        .iter()
+        .find(|profile| profile.fingerprints.iter().any(|fingerprint| fingerprint.is_in(challenges, headers)))
 }
 
-impl Sign {
+impl Fingerprint {
     fn is_in(&self, challenges: &[Challenge], headers: &HeaderMap) -> bool {
-        let any = |scheme: &str, name: &str, is: &dyn Fn(&str) -> bool| {
+        let any_param = |scheme: &str, name: &str, is: &dyn Fn(&str) -> bool| {
             challenges.iter().any(|one| one.scheme == scheme && one.param(name).is_some_and(is))
         };
         match *self {
-            Self::Service(service) => any("bearer", "service", &|told| told == service),
-            Self::RealmPath(path) => any("bearer", "realm", &|realm| {
+            Self::Service(service) => any_param("bearer", "service", &|value| value == service),
+            Self::RealmPath(path) => any_param("bearer", "realm", &|realm| {
                 realm.split(['?', '#']).next().is_some_and(|realm| realm.ends_with(path))
             }),
-            Self::BasicRealm(realm) => any("basic", "realm", &|told| told == realm),
-            Self::EmptyScope => challenges.iter().any(|one| one.scheme == "bearer" && one.leaves_empty("scope")),
-            Self::Scope(scope) => any("bearer", "scope", &|told| told == scope),
+            Self::BasicRealm(realm) => any_param("basic", "realm", &|value| value == realm),
+            Self::EmptyScope => challenges.iter().any(|one| one.scheme == "bearer" && one.has_empty_param("scope")),
+            Self::Scope(scope) => any_param("bearer", "scope", &|value| value == scope),
             Self::ServiceAndScope(service, scope) => {
-                any("bearer", "service", &|told| told == service) && any("bearer", "scope", &|told| told == scope)
+                any_param("bearer", "service", &|value| value == service)
+                    && any_param("bearer", "scope", &|value| value == scope)
             }
             Self::Header(name) => headers.contains_key(name),
         }
     }
 }
 
-/// The row the configuration calls `name`.
+/// The profile that the configuration calls `name`.
 pub fn by_name(name: &str) -> Option<&'static Profile> {
-    rows::ALL.iter().find(|row| row.name == name)
+    registries::ALL.iter().find(|profile| profile.name == name)
 }
 
-/// The row of Docker Hub, which other registries stand for.
+/// The profile of Docker Hub, also for the repository names in registries that mirror it.
 pub fn hub() -> &'static Profile {
-    by_name("docker-hub").expect("the table has it")
+    by_name("docker-hub").expect("Docker Hub has a profile")
 }
 
-/// The one name of a registry that is known by several: aliases lead to the first host of a row that says where its
-/// API lives, every other host is its own name.
+/// The canonical host of a registry with several names: for an alias, the first host of a profile that has an
+/// `api_host`; every other host is canonical.
 pub fn canonical_host(host: &RegistryHost) -> RegistryHost {
-    let first = listing(host).filter(|row| row.api_host.is_some()).and_then(|row| row.hosts.first());
+    let first = listing(host).filter(|profile| profile.api_host.is_some()).and_then(|profile| profile.hosts.first());
     first.and_then(|first| RegistryHost::parse(first).ok()).unwrap_or_else(|| host.clone())
 }
 
-/// Whether a registry may be reached without being configured.
+/// Whether the registry is public and can be used without being configured.
 pub fn is_well_known(host: &RegistryHost) -> bool {
     listing(host).is_some()
 }
 
 fn listing(host: &RegistryHost) -> Option<&'static Profile> {
-    rows::ALL.iter().find(|row| row.hosts.contains(&host.as_str()))
+    registries::ALL.iter().find(|profile| profile.hosts.contains(&host.as_str()))
 }
 
-fn matches(family: &str, host: &str) -> bool {
-    let (family, host): (Vec<&str>, Vec<&str>) = (family.split('.').collect(), host.split('.').collect());
-    family.len() == host.len() && family.iter().zip(host).all(|(pattern, label)| *pattern == "*" || *pattern == label)
+fn matches(pattern: &str, host: &str) -> bool {
+    let (pattern, host): (Vec<&str>, Vec<&str>) = (pattern.split('.').collect(), host.split('.').collect());
+    pattern.len() == host.len() && pattern.iter().zip(host).all(|(wanted, label)| *wanted == "*" || *wanted == label)
 }
 
-/// The row of a registry of which nothing is known.
+/// The profile for registries about which nothing is known.
 pub fn fallback() -> &'static Profile {
-    rows::ALL.last().expect("the table ends with the fallback")
+    registries::ALL.last().expect("there is at least the fallback profile")
 }
 
 #[cfg(test)]
@@ -86,41 +89,40 @@ mod tests {
     }
 
     #[test]
-    fn hosts_find_their_rows_and_one_name() {
-        for (name, row, canonical) in [
-            ("docker.io", "docker-hub", "docker.io"),
-            ("registry-1.docker.io", "docker-hub", "docker.io"),
-            ("hub.docker.com", "docker-hub", "docker.io"),
-            ("ghcr.io", "ghcr", "ghcr.io"),
-            ("quay.io", "quay", "quay.io"),
-            ("us-docker.pkg.dev", "google", "us-docker.pkg.dev"),
-            ("1234.dkr.ecr.eu-west-2.amazonaws.com", "ecr", "1234.dkr.ecr.eu-west-2.amazonaws.com"),
-            ("1234.dkr-ecr.eu-west-2.on.aws", "ecr", "1234.dkr-ecr.eu-west-2.on.aws"),
-            ("1234.dkr-ecr-fips.us-east-1.on.aws", "ecr", "1234.dkr-ecr-fips.us-east-1.on.aws"),
-            ("1234.dkr.ecr.eusc-de-east-1.amazonaws.eu", "ecr", "1234.dkr.ecr.eusc-de-east-1.amazonaws.eu"),
-            ("public.ecr.aws", "ecr-public", "public.ecr.aws"),
-            ("ecr-public.aws.com", "ecr-public", "ecr-public.aws.com"),
-            ("team.azurecr.io", "acr", "team.azurecr.io"),
-            ("team.westeurope.geo.azurecr.io", "acr", "team.westeurope.geo.azurecr.io"),
-            ("team-docker.jfrog.io", "artifactory", "team-docker.jfrog.io"),
-            ("a.team.azurecr.io", "generic", "a.team.azurecr.io"),
-            ("azurecr.io", "generic", "azurecr.io"),
-            ("registry.example", "generic", "registry.example"),
+    fn host_gives_profile_and_canonical_host() {
+        for (profile, names) in [
+            ("docker-hub", &["docker.io", "registry-1.docker.io", "hub.docker.com"][..]),
+            ("ghcr", &["ghcr.io"]),
+            ("quay", &["quay.io"]),
+            ("google", &["us-docker.pkg.dev"]),
+            (
+                "ecr",
+                &[
+                    "1234.dkr.ecr.eu-west-2.amazonaws.com",
+                    "1234.dkr-ecr.eu-west-2.on.aws",
+                    "1234.dkr-ecr-fips.us-east-1.on.aws",
+                    "1234.dkr.ecr.eusc-de-east-1.amazonaws.eu",
+                ],
+            ),
+            ("ecr-public", &["public.ecr.aws", "ecr-public.aws.com"]),
+            ("acr", &["team.azurecr.io", "team.westeurope.geo.azurecr.io"]),
+            ("artifactory", &["team-docker.jfrog.io"]),
+            ("generic", &["a.team.azurecr.io", "azurecr.io", "registry.example"]),
         ] {
-            assert_eq!(
-                (by_host(&host(name)).unwrap_or_else(fallback).name, canonical_host(&host(name)).as_str()),
-                (row, canonical),
-                "{name}"
-            );
+            for name in names {
+                assert_eq!(by_host(&host(name)).unwrap_or_else(fallback).name, profile, "{name}");
+                let canonical = if profile == "docker-hub" { "docker.io" } else { name };
+                assert_eq!(canonical_host(&host(name)).as_str(), canonical, "{name}");
+            }
         }
         assert!(is_well_known(&host("ghcr.io")) && !is_well_known(&host("registry.example")));
-        assert!(!is_well_known(&host("team.azurecr.io")), "a family has to be configured");
+        assert!(!is_well_known(&host("team.azurecr.io")), "a host that matches only a pattern has to be configured");
         assert!(!is_well_known(&host("ghcr.io:8443")));
     }
 
     #[test]
-    fn first_challenges_give_registries_away() {
-        for (challenge, row) in [
+    fn first_challenge_identifies_the_profile() {
+        for (challenge, profile) in [
             (
                 r#"Bearer realm="https://h/service/token",service="harbor-registry",scope="repository:a/b:pull""#,
                 "harbor",
@@ -137,33 +139,33 @@ mod tests {
             (r#"Basic realm="Registry Realm""#, "generic"),
         ] {
             let found = by_challenge(&Challenge::parse_line(challenge), &HeaderMap::new());
-            assert_eq!(found.unwrap_or_else(fallback).name, row, "{challenge}");
+            assert_eq!(found.unwrap_or_else(fallback).name, profile, "{challenge}");
         }
-        let beside = HeaderMap::from_iter([(
+        let headers = HeaderMap::from_iter([(
             http::header::HeaderName::from_static("x-jfrog-version"),
             http::HeaderValue::from_static("Artifactory/7"),
         )]);
-        assert_eq!(by_challenge(&[], &beside).map(|row| row.name), Some("artifactory"));
+        assert_eq!(by_challenge(&[], &headers).map(|profile| profile.name), Some("artifactory"));
     }
 
     #[test]
-    fn the_table_is_in_order() {
-        let names: Vec<_> = rows::ALL.iter().map(|row| row.name).collect();
+    fn profiles_are_sorted_unique_and_have_evidence() {
+        let names: Vec<_> = registries::ALL.iter().map(|profile| profile.name).collect();
         let mut sorted = names[..names.len() - 1].to_vec();
         sorted.sort_unstable();
-        assert_eq!(names[..names.len() - 1], sorted, "names are sorted, the fallback stands last");
+        assert_eq!(names[..names.len() - 1], sorted, "names are sorted, the fallback comes last");
         assert_eq!(names.last(), Some(&"generic"));
         let mut seen = BTreeSet::new();
-        for row in rows::ALL {
+        for profile in registries::ALL {
             assert!(
-                row.evidence.iter().all(|e| !e.what.is_empty() && !e.source.is_empty() && e.date.starts_with("20"))
+                profile.evidence.iter().all(|e| !e.what.is_empty() && !e.source.is_empty() && e.date.starts_with("20"))
             );
-            assert!(!row.evidence.is_empty(), "{} has evidence", row.name);
-            for name in row.hosts {
-                assert!(seen.insert(name), "{name} stands in one row");
+            assert!(!profile.evidence.is_empty(), "{} has evidence", profile.name);
+            for name in profile.hosts {
+                assert!(seen.insert(name), "{name} is in more than one profile");
                 assert_eq!(host(name).as_str(), *name);
             }
-            for name in row.realm_hosts.iter().chain(&row.api_host) {
+            for name in profile.realm_hosts.iter().chain(&profile.api_host) {
                 assert!(Origin::https(name).is_ok(), "{name}");
             }
         }

@@ -1,172 +1,182 @@
-//! What is known of each registry, as data: one row a registry, one field a peculiarity.
+//! What regpass knows about each registry, as data: one [`Profile`] per registry, one field per deviation.
 //!
-//! A peculiarity ("knob") is read in exactly one function of the floors above; nothing above compares host or vendor
-//! names. Adding a registry is adding a row, a simulator preset and a page of documentation.
+//! The request path reads these fields and never compares host or vendor names. To add a registry, add a profile in
+//! `registries`, a simulator preset and a section of `docs/registries.md`.
 
 mod lookup;
-mod rows;
+mod registries;
 
 use std::time::Duration;
 
 use http::StatusCode;
 
 pub use lookup::{by_challenge, by_host, by_name, canonical_host, fallback, hub, is_well_known};
-pub use rows::ALL;
+pub use registries::ALL;
 
 use crate::oci::name::RepositoryName;
 use crate::oci::scope::Action;
 
-/// One registry's row.
+/// How one registry, or one kind of registry, differs from the specification.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Profile {
-    /// As the configuration names it.
+    /// The value of `profile` in the configuration.
     pub name: &'static str,
-    /// The names people use for the registry. The first is the one it is known by here, the others are its aliases.
+    /// Hosts of public registries that can be used without being configured. With an `api_host`, they are names of one
+    /// registry: the first is canonical, the others are aliases. Without one, each host is a registry.
     pub hosts: &'static [&'static str],
-    /// Hosts of registries that have one each for every customer, label by label; `*` stands for one label. Such a
-    /// registry is known by its host once it is configured.
-    pub families: &'static [&'static str],
-    /// Where the API lives when it is not at the first of `hosts`.
+    /// Patterns for registries with one host per customer or region, compared label by label; `*` matches one label. A
+    /// registry that matches only a pattern can be used once it is configured.
+    pub host_patterns: &'static [&'static str],
+    /// Host of the registry's API, if that differs from its canonical name.
     pub api_host: Option<&'static str>,
-    /// Further keys under which docker's `config.json` keeps this registry's login.
+    /// Additional keys under which docker's `config.json` stores credentials for this registry.
     pub credential_keys: &'static [&'static str],
-    /// Token services beside the registry's own origin that may see its credential.
+    /// Hosts of token services outside the registry's own origin that may receive the registry's credential.
     pub realm_hosts: &'static [&'static str],
-    /// What gives the registry away in its first challenge, where the host does not: any one of these.
-    pub signs: &'static [Sign],
-    /// Where names of one component live.
-    pub namespace: Option<&'static str>,
+    /// Marks in a registry's first challenge that select this profile when its host selects none. One match is enough.
+    pub fingerprints: &'static [Fingerprint],
+    /// Namespace that is added to repository names of one component (`python` becomes `library/python`).
+    pub default_namespace: Option<&'static str>,
     pub catalog: Catalog,
-    /// Why nothing can be written over this API, and where to turn instead.
-    pub read_only: Option<&'static str>,
+    /// Set for registries that accept no pushes and deletes over this API: why, for the error message.
+    pub read_only_reason: Option<&'static str>,
     pub delete: Delete,
     pub uploads: Uploads,
-    /// How a refusal looks that means no more than that the credential or token is over.
-    pub expired: &'static [Expired],
-    /// Whether whoever comes without a login is asked for one with a 403 and a Basic challenge.
-    pub challenges_with_403: bool,
-    /// Whether a HEAD of a blob is refused where its GET works, and has to be answered from one.
-    pub blob_head_by_get: bool,
-    /// Whether a HEAD is challenged without the scope that a GET of the same is told.
-    pub heads_hide_scope: bool,
-    /// Whether asking for referrers leads to a web site, whose rate limit says no more than its pages.
-    pub referrers_are_pages: bool,
-    /// Whether the tag that the referrers' fallback reads (`sha256-<hex>`) is taken for the digest it spells, and gives
-    /// the subject itself.
-    pub reads_tags_as_digests: bool,
-    /// What listing tags needs beside `pull`.
-    pub tag_actions: &'static [&'static str],
-    /// Whether its 429 is a limit of minutes or hours, against which asking again is of no use, or worse.
-    pub limits_are_long: bool,
-    /// How long a token lasts when neither the reply nor the token tells (60 s in distribution's token documentation).
-    pub fallback_lifetime: Duration,
-    /// Where the row's claims come from.
+    /// Error responses other than 401 that mean only that the credential or token has expired or is invalid.
+    pub expired_credential_errors: &'static [ErrorPattern],
+    /// Whether the registry may answer an anonymous request with a 403 and a Basic challenge instead of a 401.
+    pub challenges_anonymous_with_403: bool,
+    /// Whether the registry denies the HEAD of a blob although it allows the GET, so that regpass sends a GET instead.
+    pub blob_head_needs_get: bool,
+    /// Whether the challenge to a HEAD lacks the scope that the challenge to the same GET names.
+    pub head_challenge_lacks_scope: bool,
+    /// Whether the registry redirects a referrers request to a web site. A 429 from there is the web site's rate limit,
+    /// not the registry's.
+    pub referrers_redirect_to_web_page: bool,
+    /// Whether the registry reads the referrers fallback tag (`sha256-<hex>`) as a digest and returns the subject's own
+    /// manifest.
+    pub referrers_tag_returns_subject: bool,
+    /// Actions that listing tags needs in addition to `pull`.
+    pub extra_tag_list_actions: &'static [&'static str],
+    /// Whether the rate limits last minutes or hours, so that a retry after a 429 is useless or extends the limit.
+    pub has_long_rate_limits: bool,
+    /// Lifetime of a token when neither the token response nor the token states one (60 s by distribution's token
+    /// specification).
+    pub default_token_lifetime: Duration,
+    /// Observations and documents that support this profile.
     pub evidence: &'static [Evidence],
 }
 
 impl Profile {
-    /// What the registry calls a repository.
-    pub fn place(&self, name: RepositoryName) -> RepositoryName {
-        name.in_namespace(self.namespace)
+    /// The name of a repository at the registry: names of one component get the default namespace.
+    pub fn full_repository_name(&self, name: RepositoryName) -> RepositoryName {
+        name.in_namespace(self.default_namespace)
     }
 
-    /// Whether what a busy registry answers may be another answer after a moment.
-    pub fn is_soon_over(&self, status: StatusCode) -> bool {
-        !(status == StatusCode::TOO_MANY_REQUESTS && self.limits_are_long)
+    /// Whether a failure with `status` may be over within seconds. Only a 429 of a long rate limit is not.
+    pub fn may_recover_soon(&self, status: StatusCode) -> bool {
+        !(status == StatusCode::TOO_MANY_REQUESTS && self.has_long_rate_limits)
     }
 }
 
-/// How the list of repositories is had.
+/// How to list the repositories of a registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Catalog {
-    /// With the scope `registry:catalog:*`.
+    /// With a token for the scope `registry:catalog:*`.
     Standard,
-    /// With a token for this scope, empty for none; `login`: with a login only.
-    Scoped { scope: &'static str, login: bool },
-    /// With the login itself, and no token.
-    ByLogin,
-    /// Not at all.
-    Lacking { hint: &'static str },
+    /// With a token for this scope; an empty scope means a token without scopes. Some registries give an anonymous
+    /// token no access to the catalog.
+    Scoped { scope: &'static str, needs_credential: bool },
+    /// With the credential itself (Basic) instead of a token.
+    DirectCredential,
+    /// Not over the distribution API; `hint` says what to do instead.
+    Unsupported { hint: &'static str },
 }
 
-/// How manifests and blobs are deleted.
+/// How to delete manifests and blobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delete {
     /// With a token for these actions.
     Actions(&'static [Action]),
-    /// The same, and by digest only: a tag is looked up first, and its manifest goes with all its tags.
+    /// As `Actions`, but the registry deletes by digest only. regpass resolves a tag to its digest first, so the
+    /// manifest goes with all its tags.
     ByDigest(&'static [Action]),
-    /// Not over the distribution API.
-    Lacking { hint: &'static str },
+    /// Not over the distribution API; `hint` says what to do instead.
+    Unsupported { hint: &'static str },
 }
 
-/// What of the specification's ways to upload a blob the registry takes.
+/// Which of the specification's ways to upload a blob the registry accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Uploads {
-    /// The longest body, in bytes, that the PUT may have which ends an upload; what is longer goes by PATCH before it.
-    pub longest_put: Option<u64>,
-    /// Whether it takes a whole blob with the POST that starts an upload.
-    pub whole_by_post: bool,
+    /// Maximum body, in bytes, of the PUT that ends an upload; `None` for any. regpass sends a longer body in a PATCH
+    /// before the PUT.
+    pub max_put_bytes: Option<u64>,
+    /// Whether the POST that starts an upload may carry the whole blob.
+    pub accepts_single_post: bool,
     pub chunks: Chunks,
     pub mounts: Mounts,
 }
 
-/// What asking for a mount is good for.
+/// Whether the registry can mount a blob from another repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mounts {
-    /// The blob is mounted, or an upload starts.
-    Any,
-    /// The same with a source; without one it fails.
-    FromSource,
-    /// Nothing: it is not asked for.
-    Never,
+    /// Yes. If it cannot mount this blob, it starts an upload.
+    Supported,
+    /// Only with a `from` parameter. Without one regpass starts an upload instead of the mount.
+    SourceRequired,
+    /// No. regpass always starts an upload instead of the mount.
+    Unsupported,
 }
 
-/// How a registry takes the chunks of an upload.
+/// Which chunks of an upload the registry accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chunks {
-    /// As the client cuts them.
+    /// Any size, with or without `Content-Range`.
     Any,
-    /// With `Content-Range` only up to this many bytes each.
+    /// A chunk with `Content-Range` may have at most this many bytes: regpass splits larger ones.
     RangedUpTo(u64),
-    /// With `Content-Length` only: a body of unknown length goes in pieces of this many bytes.
-    Sized(u64),
-    /// One for the whole blob. What a client cuts into chunks is kept here and sent as one body at the end.
-    Whole,
+    /// Only with `Content-Length`: regpass splits a body of unknown length into chunks of this many bytes.
+    LengthRequired(u64),
+    /// One chunk with the whole blob. If the client sends ranges, regpass buffers the chunks and sends them as one body
+    /// at the end.
+    Single,
 }
 
-/// One mark of a registry's first challenge.
+/// A mark in a registry's first challenge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sign {
+pub enum Fingerprint {
     /// The `service` of a Bearer challenge.
     Service(&'static str),
-    /// How the path of its realm ends.
+    /// The end of the path of a Bearer challenge's realm.
     RealmPath(&'static str),
     /// The realm of a Basic challenge.
     BasicRealm(&'static str),
     /// The scope of a Bearer challenge.
     Scope(&'static str),
-    /// The scope of a Bearer challenge, which is there and says nothing.
+    /// A Bearer challenge with an empty `scope` parameter.
     EmptyScope,
     /// Both the service and the scope of a Bearer challenge.
     ServiceAndScope(&'static str, &'static str),
-    /// A header beside the challenge.
+    /// The name of a response header beside the challenge.
     Header(&'static str),
 }
 
-/// A status other than 401, and the words in the body that tell it from a real refusal.
+/// An error response, recognized by its status and a part of its message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Expired {
+pub struct ErrorPattern {
     pub status: u16,
-    /// In lower case.
-    pub words: &'static str,
+    /// In lower case; compared with the lower-cased message.
+    pub body_contains: &'static str,
 }
 
-/// One observation behind a row: what, where it can be read, and the year or day it was made.
+/// One observation that supports a profile.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence {
+    /// What was observed.
     pub what: &'static str,
+    /// Document, source file or issue that shows it.
     pub source: &'static str,
+    /// Year or day of the observation.
     pub date: &'static str,
 }

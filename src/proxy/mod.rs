@@ -1,32 +1,42 @@
-//! The request path. Reading order is execution order:
+//! The path of a client request: to a registry, and back as a response.
 //!
 //! ```text
-//! Request ─▶ admit ─▶ route ─▶ classify ─▶ outbound ─▶ exchange ─▶ redirect ─▶ reply ─▶ Response
-//!            front    Routed   Call        request     Grant       hops        normalized
+//! host_check ─▶ listener ─▶ routing ─▶ classify ─▶ upstream_request ─▶ exchange ─▶ redirect ─▶ response
+//!  Host,         client      which      Call:       what the            auth,       blob        one form for
+//!  Origin        auth        registry   operation   registry gets       retries     store       all registries
 //! ```
+//!
+//! [`pipeline`] calls these stages in this order; [`fetch`] is exchange and redirect together. Errors become an
+//! [`ErrorResponse`](error_response::ErrorResponse), those of a registry in [`registry_error`]. Blob uploads take
+//! their own path after `classify`: [`upload`].
 
-pub mod admit;
-pub mod answer;
-pub mod budget;
-pub mod call;
-pub mod document;
+pub mod classify;
+pub mod content_encoding;
+pub mod error_response;
 pub mod exchange;
-pub mod failure;
-pub mod headers;
-pub mod leg;
-pub mod outbound;
-pub mod page;
+pub mod fetch;
+pub mod host_check;
+pub mod listener;
+pub mod local_response;
+pub mod paging;
+pub mod permission;
 pub mod pipeline;
 pub mod redirect;
 pub mod referrers;
-pub mod refusal;
-pub mod reply;
-mod retry;
-pub mod route;
-pub mod trace;
-pub mod transfer;
-pub mod untag;
+pub mod registry_error;
+pub mod request_headers;
+pub mod response;
+pub mod response_body;
+pub mod response_headers;
+pub mod resumable_body;
+pub mod routes;
+pub mod routing;
+pub mod send;
+pub mod tag_lookup;
+pub mod trace_context;
 pub mod upload;
+pub mod upstream_request;
+pub mod via;
 
 use std::sync::Arc;
 
@@ -34,29 +44,29 @@ use arc_swap::ArcSwap;
 
 use crate::auth::authorizer::Authorizer;
 use crate::base::clock::WallClock;
-use crate::credential::secret::Reading;
+use crate::credential::secret_reader::SecretReader;
+use crate::observe::activity::Activity;
 use crate::observe::metrics::Metrics;
 use crate::observe::process::Process;
 use crate::observe::reloads::Reloads;
-use crate::observe::seen::Seen;
-use route::Routes;
+use routes::Routes;
 use upload::Uploads;
 
 pub use pipeline::handle;
 
-/// What every request shares.
+/// The state that all requests share.
 #[derive(Debug)]
 pub struct Proxy {
-    /// The configuration in force.
+    /// The registries of the active configuration.
     pub routes: ArcSwap<Routes>,
     pub authorizer: Authorizer,
     pub metrics: Arc<Metrics>,
     pub reloads: Reloads,
     clock: WallClock,
-    /// What the requests leave behind for people to look at.
-    pub seen: Arc<Seen>,
+    /// Recent requests, images and registry health, as the status page shows them.
+    pub activity: Arc<Activity>,
     pub process: Process,
-    /// Told to registries in `Via`, so that a request that comes back to us is recognised.
+    /// Name of this process in the `Via` header of upstream requests. It identifies request loops.
     instance: Box<str>,
     pub uploads: Uploads,
 }
@@ -70,27 +80,27 @@ impl Proxy {
             reloads: Reloads::new(metrics.clone(), clock),
             metrics,
             clock,
-            seen: Arc::new(Seen::new(clock)),
+            activity: Arc::new(Activity::new(clock)),
             process: Process::new(clock),
             instance: format!("regpass-{:016x}", fastrand::u64(..)).into(),
             uploads,
         })
     }
 
-    /// Puts another configuration in force. Requests under way go on by the one they began with.
-    pub fn reconfigure(&self, routes: Routes, upload_keys: Vec<Arc<Reading>>, upload_spool: u64) {
-        routes.take_over(&self.routes.load());
-        self.authorizer.remember_only(&routes.used().iter().map(|used| used.upstream.id).collect());
+    /// Replaces the active configuration. Requests in flight keep the registries that they started with.
+    pub fn reconfigure(&self, routes: Routes, upload_keys: Vec<Arc<SecretReader>>, upload_spool: u64) {
+        routes.adopt_registries(&self.routes.load());
+        self.authorizer.retain_upstreams(&routes.used_registries().iter().map(|used| used.upstream.id).collect());
         self.uploads.reconfigure(upload_keys, upload_spool);
         self.routes.store(Arc::new(routes));
     }
 
-    /// The process is about to end: it is not ready for more.
+    /// Marks the process as shutting down, so that readiness probes fail.
     pub fn drain(&self) {
-        self.process.drain();
+        self.process.set_draining();
     }
 
-    /// What this process is called in `Via`.
+    /// Name of this process in `Via`.
     pub fn instance(&self) -> &str {
         &self.instance
     }

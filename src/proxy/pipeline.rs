@@ -1,31 +1,29 @@
-//! The request path, in order.
+//! Handles one client request: calls the stages of the request path in order.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
-use http::{HeaderValue, Method, Request, Response, StatusCode, request, response};
+use http::{HeaderValue, Method, Request, Response, StatusCode, request};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
 use super::Proxy;
-use super::admit::{Front, admit, identify};
-use super::answer;
-use super::call::{Call, classify};
-use super::document;
-use super::exchange::{Timing, exchange};
-use super::failure::Failure;
-use super::headers::{self, SERVER_TIMING};
-use super::outbound::{self, Outbound};
-use super::page;
-use super::redirect::{DeadEnd, Landing, follow};
-use super::refusal;
-use super::reply::{self, Reply};
-use super::route::Routed;
-use super::trace::Trace;
-use super::transfer::{self, Resumption};
-use super::{untag, upload};
+use super::classify::{Call, classify};
+use super::error_response::ErrorResponse;
+use super::fetch::fetch;
+use super::host_check::check_host;
+use super::listener::{ListenerContext, authenticate};
+use super::local_response;
+use super::paging;
+use super::response::{ClientResponse, normalize};
+use super::response_headers::{self, SERVER_TIMING};
+use super::resumable_body::{self, Resumption};
+use super::routing::RoutedRequest;
+use super::trace_context::TraceContext;
+use super::upstream_request::UpstreamRequest;
+use super::{tag_lookup, upload, via};
 use crate::net::body::StreamBody;
 use crate::net::progress::Progress;
 use crate::observe::blame::{Blame, Step};
@@ -33,40 +31,41 @@ use crate::observe::record::Record;
 use crate::oci::error::ErrorCode;
 use crate::oci::operation::{Access, Operation};
 
-/// Answers one request. Every failure has become a response.
-pub async fn handle(proxy: Arc<Proxy>, front: Arc<Front>, request: Request<Incoming>) -> Response<StreamBody> {
+/// Handles one client request. Every error becomes an error response.
+pub async fn handle(
+    proxy: Arc<Proxy>,
+    listener: Arc<ListenerContext>,
+    request: Request<Incoming>,
+) -> Response<StreamBody> {
     let (head, body) = request.into_parts();
-    let mut record = Record::begin(proxy.metrics.clone(), proxy.seen.clone(), head.method.clone());
-    record.trace_id = Trace::of(&head.headers).map(|trace| trace.id().into());
-    let mut timing = Timing::default();
-    let progress = Progress::begin();
+    let mut record = Record::begin(proxy.metrics.clone(), proxy.activity.clone(), head.method.clone());
+    record.trace_id = TraceContext::of(&head.headers).map(|trace| trace.id().into());
+    let progress = Progress::start();
     let outcome = tokio::select! {
-        outcome = serve(&proxy, &front, &head, (body, &progress), &mut record, &mut timing) => Some(outcome),
+        outcome = serve(&proxy, &listener, &head, (body, &progress), &mut record) => Some(outcome),
         () = progress.stalled(OVERALL_LIMIT) => None,
     };
-    let outcome = outcome.unwrap_or_else(|| Err(too_slow(record.registry.as_deref())));
+    let outcome = outcome.unwrap_or_else(|| Err(overall_timeout(record.registry.as_deref())));
     let grant = record.grant;
-    (record.auth, record.upstream) = (timing.auth, timing.upstream);
+    let (auth, upstream) = (record.auth.as_secs_f64() * 1e3, record.upstream.as_secs_f64() * 1e3);
     let mut response = match outcome {
-        Ok(reply) => {
-            record.status = Some(reply.status());
-            record.digest = reply.digest().map(Into::into);
-            send(reply, record)
+        Ok(response) => {
+            record.status = Some(response.status());
+            record.digest = response.digest().map(Into::into);
+            into_http(response, record)
         }
-        Err(failure) => {
-            record.status = Some(failure.status);
-            record.finished = true;
-            if !(record.is_probe && failure.is_absence()) {
-                record.blame = Some(failure.blame);
-                record.step = Some(failure.step);
-                record.error = Some(failure.message.as_str().into());
+        Err(error) => {
+            record.status = Some(error.status);
+            record.is_complete = true;
+            if !(record.is_probe && error.is_not_found()) {
+                record.blame = Some(error.blame);
+                record.step = Some(error.step);
+                record.error = Some(error.message.as_str().into());
             }
-            failure.response(record.registry.as_deref())
+            error.to_response(record.registry.as_deref())
         }
     };
-    headers::sign(response.headers_mut());
-    let auth = timing.auth.as_secs_f64() * 1e3;
-    let upstream = timing.upstream.as_secs_f64() * 1e3;
+    response_headers::add_own(response.headers_mut());
     if let Ok(value) =
         HeaderValue::from_str(&format!("auth;desc=\"{grant}\";dur={auth:.1}, upstream;dur={upstream:.1}"))
     {
@@ -77,30 +76,32 @@ pub async fn handle(proxy: Arc<Proxy>, front: Arc<Front>, request: Request<Incom
 
 async fn serve(
     proxy: &Arc<Proxy>,
-    front: &Front,
+    listener: &ListenerContext,
     head: &request::Parts,
     (body, progress): (Incoming, &Progress),
     record: &mut Record,
-    timing: &mut Timing,
-) -> Result<Reply, Failure> {
+) -> Result<ClientResponse, ErrorResponse> {
     let routes = proxy.routes.load_full();
-    let addressed = admit(front, head, |name| routes.is_virtual_host(name))?;
-    let client = identify(front, head).await?;
+    let host = check_host(listener, head, |name| routes.is_virtual_host(name))?;
+    let client = authenticate(listener, head).await?;
     record.client = client.as_ref().map(|client| client.to_string().into());
     if head.uri.path() == "/" {
-        return answer::root(head, routes.status_page.as_deref()).map(Reply::Ready);
+        return local_response::root(head, routes.status_page.as_deref()).map(ClientResponse::Ready);
     }
-    let place = routes.place(front, addressed.as_ref(), head)?;
-    let found = routes.find(&place).inspect_err(|_| place.tell(&head.method, record))?;
-    record.is_for(found.upstream.host.as_str(), &found.upstream.label);
-    let call = known(proxy, place.at(found, client), &head.method, record).await?;
-    record.does(&call.operation);
+    let target = routes.target(listener, host.as_ref(), head)?;
+    let registry = routes.registry_for(&target).inspect_err(|_| target.record_operation(&head.method, record))?;
+    record.set_registry(registry.upstream.host.as_str(), &registry.upstream.label);
+    let call = classify_for_registry(proxy, target.with_registry(registry, client), &head.method, record).await?;
+    record.operation_allowed(&call.operation);
     if call.operation == Operation::Ping {
-        return Ok(Reply::Ready(answer::ping()));
+        return Ok(ClientResponse::Ready(local_response::ping()));
     }
-    if outbound::is_loop(proxy, head) {
-        let message = format!("the request came back to regpass: the address of {} leads here", call.registry());
-        return Err(Failure::new(
+    if via::is_loop(proxy, head) {
+        let message = format!(
+            "request loop: the address of {0} leads back to this regpass; see `url` in [registry.\"{0}\"]",
+            call.registry()
+        );
+        return Err(ErrorResponse::new(
             StatusCode::LOOP_DETECTED,
             ErrorCode::Unknown,
             Blame::Configuration,
@@ -110,96 +111,67 @@ async fn serve(
     }
     upload::check_length(&call.operation, head)?;
     if matches!(call.operation, Operation::StartUpload(..) | Operation::ContinueUpload(..)) {
-        return upload::serve(proxy, call, head, body, progress, record, timing).await;
+        return upload::serve(proxy, call, head, body, progress, record).await.map(ClientResponse::Ready);
     }
-    let mut call = untag::resolve(proxy, call, head, record, timing).await?;
-    let mut outbound = Outbound::prepare(proxy, &call, head, body).await?;
-    let mut landing = fetch(proxy, &call, &outbound, record, timing).await?;
-    record.sent = outbound.payload().length().unwrap_or(0);
-    if let Some(query) = page::without_size(&call, &landing) {
+    let mut call = tag_lookup::resolve(proxy, call, head, record).await?;
+    let mut request = UpstreamRequest::from_client(proxy, &call, head, body).await?;
+    let mut outcome = fetch(proxy, &call, &request, record).await?;
+    record.sent = request.payload().length().unwrap_or(0);
+    if let Some(query) = paging::query_without_page_size(&call, &outcome) {
         call.query = query;
-        outbound = Outbound::of(proxy, &call, &head.headers, Bytes::new())?;
-        landing = fetch(proxy, &call, &outbound, record, timing).await?;
+        request = UpstreamRequest::new(proxy, &call, &head.headers, Bytes::new())?;
+        outcome = fetch(proxy, &call, &request, record).await?;
     }
-    reply::complete(proxy, call, outbound, landing, record, timing).await
+    normalize(proxy, call, request, outcome, record).await
 }
 
-/// The call, understood as the kind of registry wants it: who deletes at one whose kind is not known, or lists its
-/// repositories, asks it first.
-async fn known(proxy: &Proxy, routed: Routed, method: &Method, record: &mut Record) -> Result<Call, Failure> {
+/// Classifies the request, and first detects the registry's profile where the classification depends on it: for
+/// deletions and for the catalog.
+async fn classify_for_registry(
+    proxy: &Proxy,
+    routed: RoutedRequest,
+    method: &Method,
+    record: &mut Record,
+) -> Result<Call, ErrorResponse> {
     let call = classify(routed.clone(), method, record)?;
-    let depends = call.operation.access() == Access::Delete || call.operation == Operation::ListRepositories;
-    if !depends || !routed.upstream.is_strange() {
+    let depends_on_profile = call.operation.access() == Access::Delete || call.operation == Operation::ListRepositories;
+    if !depends_on_profile || !routed.upstream.profile_choice.is_undetected() {
         return Ok(call);
     }
-    proxy.authorizer.greet(&call.ask).await.map_err(|error| Failure::auth(&error, call.registry()))?;
+    proxy
+        .authorizer
+        .identify_registry(&call.ask)
+        .await
+        .map_err(|error| ErrorResponse::from_auth(&error, call.registry()))?;
     classify(routed, method, record)
 }
 
-/// Asks the registry and follows where it leads. A signed URL that turns out to be over sends us back to the registry
-/// for a new one, once.
-pub async fn fetch(
-    proxy: &Proxy,
-    call: &Call,
-    outbound: &Outbound,
-    record: &mut Record,
-    timing: &mut Timing,
-) -> Result<Landing, Failure> {
-    let response = exchange(proxy, call, outbound, record, timing).await?;
-    match follow(call, outbound, response, record, timing).await {
-        Ok(landing) => return Ok(landing),
-        Err(DeadEnd::Failed(failure)) => return Err(failure),
-        Err(DeadEnd::Expired(_)) => {}
-    }
-    let response = exchange(proxy, call, outbound, record, timing).await?;
-    follow(call, outbound, response, record, timing)
-        .await
-        .map_err(|(DeadEnd::Expired(failure) | DeadEnd::Failed(failure))| failure)
-}
-
-/// The answer to a further question that a request depends on: a manifest's, or a clear failure.
-pub async fn look(
-    proxy: &Proxy,
-    call: &Call,
-    outbound: &Outbound,
-    record: &mut Record,
-    timing: &mut Timing,
-) -> Result<(response::Parts, Incoming), Failure> {
-    let (Landing::Registry(response) | Landing::Elsewhere(response)) =
-        fetch(proxy, call, outbound, record, timing).await?
-    else {
-        return Err(document::unusable(call, "it redirects where a manifest should be"));
-    };
-    let (head, body) = response.into_parts();
-    match head.status {
-        StatusCode::OK => Ok((head, body)),
-        _ => Err(refusal::normalized(call, &head, body, Step::Registry).await),
-    }
-}
-
-fn send(reply: Reply, mut record: Record) -> Response<StreamBody> {
-    match reply {
-        Reply::Ready(response) => {
+/// Converts to the HTTP response. A ready response completes `record` here; otherwise `record` moves into the streamed
+/// body, which completes it.
+fn into_http(response: ClientResponse, mut record: Record) -> Response<StreamBody> {
+    match response {
+        ClientResponse::Ready(response) => {
             record.bytes = response.body().size_hint().exact().unwrap_or(0);
-            record.finished = true;
+            record.is_complete = true;
             response
         }
-        Reply::Stream { head, body, proxy, call, outbound } => {
+        ClientResponse::Stream { head, body, proxy, call, request } => {
             let idle = call.routed.upstream.timeouts.body_idle;
             let resumable =
                 matches!(call.operation, Operation::ReadBlob(..)) && head.headers.contains_key(CONTENT_LENGTH);
-            let resumption = resumable.then(|| Resumption { proxy, call: *call, outbound: *outbound });
-            let body = transfer::stream(record, &head.headers, head.status, body, idle, resumption);
+            let resumption = resumable.then(|| Resumption { proxy, call: *call, request: *request });
+            let body = resumable_body::stream(record, &head.headers, head.status, body, idle, resumption);
             Response::from_parts(head, body)
         }
     }
 }
 
-fn too_slow(registry: Option<&str>) -> Failure {
-    let who = registry.unwrap_or("the registry");
-    let message = format!("{who} gave no answer within {} s, retries included", OVERALL_LIMIT.as_secs());
-    Failure::new(StatusCode::GATEWAY_TIMEOUT, ErrorCode::Unavailable, Blame::Registry, Step::Registry, message)
+fn overall_timeout(registry: Option<&str>) -> ErrorResponse {
+    let registry = registry.unwrap_or("the registry");
+    let message = format!("no response from {registry} within {} s, including retries", OVERALL_LIMIT.as_secs());
+    ErrorResponse::new(StatusCode::GATEWAY_TIMEOUT, ErrorCode::Unavailable, Blame::Registry, Step::Registry, message)
 }
 
-/// After this long a client has heard something, whatever happens behind; unless it is being listened to itself.
+/// Maximum time until the head of the response. For an upload it restarts with each part of the body that is sent,
+/// pauses while regpass waits for the client, and is longer for the PUT of a large blob.
 const OVERALL_LIMIT: Duration = Duration::from_secs(40);

@@ -1,4 +1,4 @@
-//! From a configuration to the registries it speaks of.
+//! Builds the registries and upload keys of a configuration.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -10,24 +10,26 @@ use crate::base::host::{HostPattern, RegistryHost};
 use crate::base::origin::Origin;
 use crate::config::model::{Config, Registry};
 use crate::config::problem::{Problem, Problems};
-use crate::credential::chain::Credentials;
-use crate::credential::secret::Reading;
+use crate::credential::registry_credentials::RegistryCredentials;
+use crate::credential::secret_reader::SecretReader;
 use crate::credential::sources::Sources;
 use crate::net::dial::Network;
-use crate::net::pace::Pace;
 use crate::net::pem::BadTlsFile;
 use crate::net::tls::TlsFiles;
 use crate::profile;
-use crate::proxy::route::{Configured, Routes};
+use crate::proxy::routes::{ConfiguredRegistry, Routes};
 use crate::proxy::upload::Uploads;
-use crate::proxy::upload::seal::{Seal, SealError};
-use crate::upstream::terms::Terms;
-use crate::upstream::{MOST_CUTTERS, Reach, Told, Upstream, UpstreamId};
+use crate::proxy::upload::encrypted_session::{SessionError, SessionKeys};
+use crate::upstream::connector::Connector;
+use crate::upstream::policy::RegistryPolicy;
+use crate::upstream::profile_choice::ProfileChoice;
+use crate::upstream::upload_rate::UploadRate;
+use crate::upstream::{MAX_CHUNKED_BODIES, Upstream, UpstreamId};
 
-/// The TLS material of the registries that have some.
+/// The contents of the TLS files that `[registry."PATTERN"]` tables name, by pattern.
 pub type TlsByRegistry = HashMap<HostPattern, Arc<TlsFiles>>;
 
-/// Reads the TLS files a configuration names, or says what is wrong with each of them.
+/// Reads the TLS files of all registries, or returns the problems of all of them.
 pub fn read_tls(config: &Config) -> Result<TlsByRegistry, Problems> {
     let mut tls = HashMap::new();
     let mut problems = Vec::new();
@@ -37,7 +39,7 @@ pub fn read_tls(config: &Config) -> Result<TlsByRegistry, Problems> {
             Err((setting, bad)) => problems.push(Problem {
                 file: config.file.clone(),
                 key: format!("registry.\"{}\".{setting}", registry.pattern),
-                what: format!("the file {} cannot be used: {}", bad.file, bad.why),
+                what: format!("cannot use the file {}: {}", bad.file, bad.why),
                 hint: "name a readable PEM file".to_owned(),
                 ..Problem::default()
             }),
@@ -46,7 +48,8 @@ pub fn read_tls(config: &Config) -> Result<TlsByRegistry, Problems> {
     if problems.is_empty() { Ok(tls) } else { Err(Problems(problems)) }
 }
 
-/// Builds the registries of one configuration after another. What stays where it was keeps what was learned of it.
+/// Builds the registries of each configuration that is loaded. Across reloads a registry keeps its `Upstream`, with all
+/// that regpass learned about the registry, as long as [`Upstream::is_equivalent_to`] allows.
 #[derive(Debug)]
 pub struct Registries {
     sources: Arc<Sources>,
@@ -54,11 +57,11 @@ pub struct Registries {
     built: DashMap<RegistryHost, Built>,
 }
 
-/// What was last made for a registry, as long as somebody has it.
+/// What was last built for a registry. The references are weak, so that a registry that is no longer used is dropped.
 #[derive(Debug)]
 struct Built {
     upstream: Weak<Upstream>,
-    terms: Weak<Terms>,
+    policy: Weak<RegistryPolicy>,
 }
 
 impl Registries {
@@ -86,28 +89,31 @@ impl Registries {
         routes
     }
 
-    fn configured(&self, config: &Config, host: &RegistryHost, tls: &TlsByRegistry) -> Option<Configured> {
+    fn configured(&self, config: &Config, host: &RegistryHost, tls: &TlsByRegistry) -> Option<ConfiguredRegistry> {
         let entry = config.registries.iter().find(|entry| entry.pattern.matches(host));
         if entry.is_none() && !profile::is_well_known(host) {
             return None;
         }
-        let entry =
-            entry.cloned().unwrap_or_else(|| Registry::plain(HostPattern::Exact(host.clone()), &config.defaults));
+        let entry = entry
+            .cloned()
+            .unwrap_or_else(|| Registry::with_defaults(HostPattern::Exact(host.clone()), &config.defaults));
         let new = self.upstream(config, host, &entry, tls)?;
-        let before = self.built.get(host).and_then(|built| Some((built.upstream.upgrade()?, built.terms.upgrade()?)));
-        let before = before.filter(|(upstream, _)| upstream.is_where(&new));
-        let known = before.as_ref().map(|(_, terms)| &terms.credentials);
-        let credentials = Credentials::new(&entry.credential, &entry.identities, &self.sources, known);
-        let upstream = before.map_or_else(|| Arc::new(new), |(upstream, _)| upstream);
+        let previous =
+            self.built.get(host).and_then(|built| Some((built.upstream.upgrade()?, built.policy.upgrade()?)));
+        let previous = previous.filter(|(upstream, _)| upstream.is_equivalent_to(&new));
+        let credentials = previous.as_ref().map(|(_, policy)| &policy.credentials);
+        let credentials = RegistryCredentials::new(&entry.credential, &entry.identities, &self.sources, credentials);
+        let upstream = previous.map_or_else(|| Arc::new(new), |(upstream, _)| upstream);
         let Registry { allow, repositories, redirects, .. } = entry;
-        let terms = Arc::new(Terms { allow, repositories, redirects, credentials });
+        let policy = Arc::new(RegistryPolicy { allow, repositories, redirects, credentials });
         self.built.retain(|_, built| built.upstream.strong_count() > 0);
-        let built = Built { upstream: Arc::downgrade(&upstream), terms: Arc::downgrade(&terms) };
+        let built = Built { upstream: Arc::downgrade(&upstream), policy: Arc::downgrade(&policy) };
         self.built.insert(host.clone(), built);
-        Some(Configured { upstream, terms })
+        Some(ConfiguredRegistry { upstream, policy })
     }
 
-    /// The registry as this configuration has it, as if it were met for the first time.
+    /// The registry as this configuration describes it, with nothing learned about it yet. `None` if it has no `url`
+    /// and its host makes no valid one.
     fn upstream(
         &self,
         config: &Config,
@@ -126,25 +132,25 @@ impl Registries {
             host: host.clone(),
             label: entry.pattern.to_string().into(),
             origin,
-            told: Told::of(entry.profile, host),
+            profile_choice: ProfileChoice::new(entry.profile, host),
             realm_hosts: entry.realm_hosts.clone(),
             upload_hosts: entry.upload_hosts.clone(),
             hub_remotes: entry.hub_remotes.clone(),
             timeouts: config.timeouts,
-            pace: Pace::default(),
-            cutters: Semaphore::new(MOST_CUTTERS),
-            reach: Reach::new(self.network.clone(), files, entry.pattern == HostPattern::Any),
+            upload_rate: UploadRate::default(),
+            chunking_slots: Semaphore::new(MAX_CHUNKED_BODIES),
+            connector: Connector::new(self.network.clone(), files, entry.pattern == HostPattern::Any),
         })
     }
 }
 
-/// What uploads share, under the keys of a configuration.
-pub fn uploads(config: &Config, sources: &Sources) -> Result<Uploads, SealError> {
-    Ok(Uploads::new(Seal::new(upload_keys(config, sources))?, config.upload_spool))
+/// The shared state of uploads, with the upload keys of a configuration.
+pub fn uploads(config: &Config, sources: &Sources) -> Result<Uploads, SessionError> {
+    Ok(Uploads::new(SessionKeys::new(upload_keys(config, sources))?, config.upload_spool))
 }
 
-/// The keys that upload locations are signed with.
-pub fn upload_keys(config: &Config, sources: &Sources) -> Vec<Arc<Reading>> {
+/// The keys that encrypt upload URLs.
+pub fn upload_keys(config: &Config, sources: &Sources) -> Vec<Arc<SecretReader>> {
     config.upload_keys.iter().map(|key| sources.upload_key(key)).collect()
 }
 

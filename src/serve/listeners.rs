@@ -1,7 +1,7 @@
-//! The listeners that are open, and the step from one set of them to the next.
+//! The open listeners, and the change from one set of them to the next at a reload.
 //!
-//! A listener that stays as it is configured, with files that hold what they held, is not touched. One that changes goes
-//! on accepting on the same socket: its connections finish the request they are at, and new ones meet the new rules.
+//! A listener whose configuration and files are unchanged is not touched. A changed one is replaced on the same socket:
+//! its connections finish their current request, and new connections get the new settings.
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -9,17 +9,21 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
-use super::doors::ListenerTls;
-use super::followed;
-use super::sockets::{self, Inherited};
+use super::listener_files::ListenerTls;
+use super::sockets::{self, InheritedSockets};
+use super::watched_files;
 use crate::admin;
-use crate::clients::{Door, Rule};
+use crate::clients::{AuthMethod, ClientAuth};
 use crate::config::model::{Config, Listener};
-use crate::net::listen::{self, Close, Handle, Service};
-use crate::net::server_tls::ServerTls;
-use crate::net::socket::{ListenAddress, Socket};
-use crate::observe::process::Listening;
-use crate::proxy::admit::Front;
+use crate::listen::tls::ServerTls;
+use crate::listen::{
+    accept,
+    connection::{ListenerService, RequestHandler},
+    shutdown::ShutdownTrigger,
+};
+use crate::listen::{address::ListenAddress, socket::Socket};
+use crate::observe::process::OpenListener;
+use crate::proxy::listener::ListenerContext;
 use crate::proxy::{self, Proxy};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,205 +32,218 @@ enum Role {
     Admin,
 }
 
-/// All that makes a listener what it is.
+/// The settings of a listener. A listener with other settings replaces it.
 #[derive(Clone, Debug, PartialEq)]
-struct Kind {
+struct Settings {
     role: Role,
     listener: Listener,
     tls: Option<Arc<ServerTls>>,
 }
 
-/// A listener that accepts.
+/// A listener that accepts connections.
 #[derive(Debug)]
-struct Open {
-    ready: Ready,
-    close: Close,
+struct RunningListener {
+    bound: BoundListener,
+    close: ShutdownTrigger,
 }
 
-impl Open {
-    fn told(&self) -> Listening {
-        let Kind { role, listener, .. } = &self.ready.kind;
+impl RunningListener {
+    fn open_listener(&self) -> OpenListener {
+        let Settings { role, listener, .. } = &self.bound.settings;
         let registry = listener.registry.as_ref().map(|registry| registry.as_str().into());
-        Listening { address: self.ready.address.to_string().into(), admin: *role == Role::Admin, registry }
+        OpenListener { address: self.bound.address.to_string().into(), admin: *role == Role::Admin, registry }
     }
 }
 
-/// A listener that will accept.
+/// A listener with open sockets.
 #[derive(Debug)]
-struct Ready {
-    kind: Kind,
-    rule: Option<Arc<Rule>>,
-    /// Its own, and narrower ones of a listener before it: to close those would cut off who is connecting.
+struct BoundListener {
+    settings: Settings,
+    auth_method: Option<Arc<AuthMethod>>,
+    /// Its own socket first, then sockets of earlier listeners with narrower addresses: closing those would reset
+    /// connections that are being established.
     sockets: Vec<Arc<Socket>>,
     address: ListenAddress,
 }
 
-impl Ready {
+impl BoundListener {
     fn has(&self, socket: &Arc<Socket>) -> bool {
         self.sockets.iter().any(|own| Arc::ptr_eq(own, socket))
     }
 }
 
-/// Every socket a configuration needs, open and not yet used.
+/// The listeners of a configuration, ready for [`Listeners::apply`]: new ones have open sockets that do not accept yet.
 #[derive(Debug)]
 pub struct Prepared {
-    stay: Vec<Kind>,
-    begin: Vec<Ready>,
-    /// Why optional ones will not be open.
-    lacking: Vec<io::Error>,
+    unchanged: Vec<Settings>,
+    new: Vec<BoundListener>,
+    /// The errors of optional listeners whose addresses are in use.
+    unavailable: Vec<io::Error>,
 }
 
+/// The open listeners, and the connections of closed ones.
 #[derive(Debug, Default)]
 pub struct Listeners {
-    open: Vec<Open>,
-    /// The accept loops with their connections, also of listeners that are closed.
-    serving: JoinSet<()>,
-    /// The same of admin listeners, which go on telling of the end until it has come.
-    telling: JoinSet<()>,
+    open: Vec<RunningListener>,
+    /// Accept loops and connections of proxy listeners, including listeners that are closed already.
+    proxy_tasks: JoinSet<()>,
+    /// Accept loops and connections of admin listeners, which stay open until the drain of the others is over.
+    admin_tasks: JoinSet<()>,
 }
 
 impl Listeners {
-    /// Opens what a configuration names and is not open yet. Changes nothing that clients could notice.
-    pub async fn prepare(&self, config: &Config, tls: ListenerTls, inherited: &mut Inherited) -> io::Result<Prepared> {
-        let mut prepared = Prepared { stay: Vec::new(), begin: Vec::new(), lacking: Vec::new() };
-        let mut open: Vec<&Ready> = self.open.iter().map(|open| &open.ready).collect();
+    /// Opens the sockets of a configuration that are not open yet. The current listeners go on serving unchanged.
+    pub async fn prepare(
+        &self,
+        config: &Config,
+        tls: ListenerTls,
+        inherited: &mut InheritedSockets,
+    ) -> io::Result<Prepared> {
+        let mut prepared = Prepared { unchanged: Vec::new(), new: Vec::new(), unavailable: Vec::new() };
+        let mut open: Vec<&BoundListener> = self.open.iter().map(|open| &open.bound).collect();
         let mut changed = Vec::new();
-        for (at, (listener, tls)) in config.all_listeners().zip(tls).enumerate() {
-            let role = if at < config.listeners.len() { Role::Proxy } else { Role::Admin };
-            let kind = Kind { role, listener: listener.clone(), tls };
-            match open.iter().position(|open| open.kind == kind) {
-                Some(at) => {
-                    open.remove(at);
-                    prepared.stay.push(kind);
+        for (index, (listener, tls)) in config.all_listeners().zip(tls).enumerate() {
+            let role = if index < config.listeners.len() { Role::Proxy } else { Role::Admin };
+            let settings = Settings { role, listener: listener.clone(), tls };
+            match open.iter().position(|open| open.settings == settings) {
+                Some(position) => {
+                    open.remove(position);
+                    prepared.unchanged.push(settings);
                 }
-                None => changed.push(kind),
+                None => changed.push(settings),
             }
         }
         let mut with_sockets = Vec::new();
-        for kind in changed {
-            // One that goes from one role to the other brings its sockets along. Port 0 is another one each time, and
-            // each of several with it has a socket of its own.
-            let is_there = |open: &&Ready| {
-                open.kind.listener.address == kind.listener.address
-                    && (open.kind.role == kind.role || !kind.listener.address.is_any_port())
+        for settings in changed {
+            // A listener keeps its sockets even if its role changes, except with port 0, which is another port for each
+            // listener.
+            let has_address = |open: &&BoundListener| {
+                open.settings.listener.address == settings.listener.address
+                    && (open.settings.role == settings.role || !settings.listener.address.has_dynamic_port())
             };
-            let sockets = open.iter().position(is_there).map(|at| open.remove(at).sockets.clone());
-            with_sockets.push((kind, sockets));
+            let sockets = open.iter().position(has_address).map(|index| open.remove(index).sockets.clone());
+            with_sockets.push((settings, sockets));
         }
-        for (kind, sockets) in with_sockets {
+        for (settings, sockets) in with_sockets {
             let sockets = if let Some(sockets) = sockets {
                 Ok(sockets)
             } else {
-                let is_free = |socket: &&Arc<Socket>| !prepared.begin.iter().any(|ready| ready.has(socket));
-                let leaving = open.iter().flat_map(|open| &open.sockets).filter(is_free);
-                sockets::open(&kind.listener, leaving, inherited).await
+                let is_free = |socket: &&Arc<Socket>| !prepared.new.iter().any(|new| new.has(socket));
+                let retiring = open.iter().flat_map(|open| &open.sockets).filter(is_free);
+                sockets::open(&settings.listener, retiring, inherited).await
             };
             match sockets {
                 Ok(sockets) => {
                     let Some(own) = sockets.first() else { continue };
-                    let (address, rule) = (own.address()?, self.rule(&kind.listener, &prepared));
-                    prepared.begin.push(Ready { kind, rule, sockets, address });
+                    let (address, auth_method) = (own.address()?, self.auth_method(&settings.listener, &prepared));
+                    prepared.new.push(BoundListener { settings, auth_method, sockets, address });
                 }
-                Err(error) if kind.listener.optional && error.kind() == ErrorKind::AddrInUse => {
-                    prepared.lacking.push(error);
+                Err(error) if settings.listener.optional && error.kind() == ErrorKind::AddrInUse => {
+                    prepared.unavailable.push(error);
                 }
-                // A machine without IPv6 is no news.
-                Err(error) if kind.listener.optional => debug!(%error, "an optional listener is not open"),
+                // Any other error is normal for an optional listener, for example on a machine without IPv6.
+                Err(error) if settings.listener.optional => debug!(%error, "an optional listener is not open"),
                 Err(error) => return Err(error),
             }
         }
         Ok(prepared)
     }
 
-    /// Serves what was prepared, and closes what the configuration no longer has.
+    /// Starts the prepared listeners and closes those that the configuration no longer has.
     pub fn apply(&mut self, prepared: Prepared, proxy: &Arc<Proxy>) {
-        for loops in [&mut self.serving, &mut self.telling] {
-            while loops.try_join_next().is_some() {}
+        for tasks in [&mut self.proxy_tasks, &mut self.admin_tasks] {
+            while tasks.try_join_next().is_some() {}
         }
         for open in std::mem::take(&mut self.open) {
-            if prepared.stay.contains(&open.ready.kind) {
+            if prepared.unchanged.contains(&open.bound.settings) {
                 self.open.push(open);
-            } else if !open.ready.sockets.first().is_some_and(|own| prepared.begin.iter().any(|ready| ready.has(own))) {
-                info!(address = %open.ready.address, "closed: the configuration no longer has this listener");
+            } else if !open.bound.sockets.first().is_some_and(|own| prepared.new.iter().any(|new| new.has(own))) {
+                info!(address = %open.bound.address, "listener closed: it is no longer in the configuration");
             }
-            // Dropping its end of the channel ends the accept loop.
+            // Dropping `open` ends its accept loops.
         }
-        // Not before: what cannot be put in force is tried again and again.
-        for error in prepared.lacking {
+        // Logged here and not in `prepare`, which is repeated every three seconds while a configuration is rejected.
+        for error in prepared.unavailable {
             warn!(%error, "an optional listener is not open");
         }
-        for ready in prepared.begin {
-            let Ready { kind: Kind { role, listener, tls }, rule, sockets, address } = &ready;
+        for bound in prepared.new {
+            let BoundListener { settings: Settings { role, listener, tls }, auth_method, sockets, address } = &bound;
             let message = if *role == Role::Admin { "admin listening" } else { "listening" };
-            let tls_shown = tls.is_some().then_some(true);
-            info!(%address, tls = tls_shown, registry = listener.registry.as_ref().map(tracing::field::display), "{message}");
-            let front = Arc::new(Front::new(listener, Door::new(listener, rule.clone())));
-            let service = Service { handle: handler(*role, proxy, front), tls: tls.clone() };
-            let (close, closing) = Close::new();
-            let loops = if *role == Role::Admin { &mut self.telling } else { &mut self.serving };
+            let has_tls = tls.is_some().then_some(true);
+            info!(%address, tls = has_tls, registry = listener.registry.as_ref().map(tracing::field::display), "{message}");
+            let context = Arc::new(ListenerContext::new(listener, ClientAuth::new(listener, auth_method.clone())));
+            let service = ListenerService { handler: handler(*role, proxy, context), tls: tls.clone() };
+            let (close, closing) = ShutdownTrigger::new();
+            let tasks = if *role == Role::Admin { &mut self.admin_tasks } else { &mut self.proxy_tasks };
             for socket in sockets {
                 socket.set_mode(listener.mode);
-                loops.spawn(listen::serve(socket.clone(), service.clone(), closing.clone()));
+                tasks.spawn(accept::serve(socket.clone(), service.clone(), closing.clone()));
             }
-            self.open.push(Open { ready, close });
+            self.open.push(RunningListener { bound, close });
         }
-        proxy.process.listening(self.open.iter().map(Open::told).collect());
+        proxy.process.set_listeners(self.open.iter().map(RunningListener::open_listener).collect());
     }
 
-    /// Where the status page is once `prepared` is served, if a browser can get there.
+    /// The URL of the status page once `prepared` is applied; `None` without an admin listener on TCP.
     pub fn status_page(&self, prepared: &Prepared) -> Option<Box<str>> {
-        let stays = |open: &&Ready| open.kind.role == Role::Admin && prepared.stay.contains(&open.kind);
-        let begins = prepared.begin.iter().find(|ready| ready.kind.role == Role::Admin);
-        let admin = begins.or_else(|| self.open.iter().map(|open| &open.ready).find(stays))?;
-        let scheme = if admin.kind.tls.is_some() { "https" } else { "http" };
+        let is_kept =
+            |open: &&BoundListener| open.settings.role == Role::Admin && prepared.unchanged.contains(&open.settings);
+        let new = prepared.new.iter().find(|new| new.settings.role == Role::Admin);
+        let admin = new.or_else(|| self.open.iter().map(|open| &open.bound).find(is_kept))?;
+        let scheme = if admin.settings.tls.is_some() { "https" } else { "http" };
         match &admin.address {
             ListenAddress::Tcp(address) => Some(format!("{scheme}://{address}/").into()),
             ListenAddress::Unix(_) => None,
         }
     }
 
-    /// The rules that follow files, each with the key that names them.
-    pub fn rules(&self) -> impl Iterator<Item = (String, Arc<Rule>)> {
-        self.open.iter().filter_map(|Open { ready, .. }| {
-            let key = followed::key(ready.kind.listener.clients.as_ref()?, ready.kind.role == Role::Admin)?;
-            Some((key, ready.rule.clone()?))
+    /// The authentication methods that read files while they are in use, each with the configuration key of its file.
+    pub fn auth_methods(&self) -> impl Iterator<Item = (String, Arc<AuthMethod>)> {
+        self.open.iter().filter_map(|RunningListener { bound, .. }| {
+            let key = watched_files::auth_method_key(
+                bound.settings.listener.clients.as_ref()?,
+                bound.settings.role == Role::Admin,
+            )?;
+            Some((key, bound.auth_method.clone()?))
         })
     }
 
-    /// Where connections come in.
+    /// The addresses of the open listeners.
     pub fn addresses(&self) -> impl Iterator<Item = &ListenAddress> {
-        self.open.iter().map(|open| &open.ready.address)
+        self.open.iter().map(|open| &open.bound.address)
     }
 
-    /// Accepts nothing more, and returns when the last connection is over.
+    /// Stops accepting connections and returns when the last one has ended. Admin listeners are closed last.
     pub async fn close(mut self) {
-        let (admin, proxies): (Vec<Open>, Vec<Open>) =
-            self.open.drain(..).partition(|open| open.ready.kind.role == Role::Admin);
-        // With their sockets: who comes now is refused at once, instead of waiting for the last connection to be over.
+        let (admin, proxies): (Vec<RunningListener>, Vec<RunningListener>) =
+            self.open.drain(..).partition(|open| open.bound.settings.role == Role::Admin);
+        // Dropping them closes the sockets as well, so that the system refuses new connections at once instead of
+        // queueing them.
         drop(proxies);
-        while self.serving.join_next().await.is_some() {}
+        while self.proxy_tasks.join_next().await.is_some() {}
         for open in &admin {
-            open.close.close();
+            open.close.start();
         }
-        while self.telling.join_next().await.is_some() {}
+        while self.admin_tasks.join_next().await.is_some() {}
     }
 
-    /// The listener's rule: the one that some listener has already, with all that it knows, or a new one.
-    fn rule(&self, listener: &Listener, prepared: &Prepared) -> Option<Arc<Rule>> {
+    /// The authentication method of a listener: that of another listener with the same settings, including its cache,
+    /// or a new one.
+    fn auth_method(&self, listener: &Listener, prepared: &Prepared) -> Option<Arc<AuthMethod>> {
         let clients = listener.clients.as_ref()?;
-        let mut known = prepared.begin.iter().chain(self.open.iter().map(|open| &open.ready));
-        let same = known.find(|ready| ready.kind.listener.clients.as_ref() == Some(clients));
-        Some(same.and_then(|ready| ready.rule.clone()).unwrap_or_else(|| Arc::new(Rule::new(clients))))
+        let mut known = prepared.new.iter().chain(self.open.iter().map(|open| &open.bound));
+        let same = known.find(|bound| bound.settings.listener.clients.as_ref() == Some(clients));
+        Some(same.and_then(|bound| bound.auth_method.clone()).unwrap_or_else(|| Arc::new(AuthMethod::new(clients))))
     }
 }
 
-fn handler(role: Role, proxy: &Arc<Proxy>, front: Arc<Front>) -> Handle {
+fn handler(role: Role, proxy: &Arc<Proxy>, context: Arc<ListenerContext>) -> RequestHandler {
     let proxy = proxy.clone();
     match role {
-        Role::Proxy => Arc::new(move |request| Box::pin(proxy::handle(proxy.clone(), front.clone(), request))),
+        Role::Proxy => Arc::new(move |request| Box::pin(proxy::handle(proxy.clone(), context.clone(), request))),
         Role::Admin => Arc::new(move |request| {
-            let (proxy, front) = (proxy.clone(), front.clone());
-            Box::pin(async move { admin::handle(&proxy, &front, request).await })
+            let (proxy, context) = (proxy.clone(), context.clone());
+            Box::pin(async move { admin::handle(&proxy, &context, request).await })
         }),
     }
 }

@@ -1,9 +1,8 @@
-//! Wires everything and runs it: the only place that sees all floors.
+//! Builds the process from a configuration and runs it: binds, serves, reloads and drains.
 
 pub mod build;
-pub mod doors;
-pub mod files;
-pub mod followed;
+pub mod file_digests;
+pub mod listener_files;
 pub mod listeners;
 pub mod load;
 mod notify;
@@ -11,5 +10,6 @@ mod reload;
 mod run;
 mod signals;
 pub mod sockets;
+pub mod watched_files;
 
 pub use run::run;

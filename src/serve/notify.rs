@@ -1,43 +1,43 @@
-//! What systemd is told (`sd_notify(3)`): nothing, where it did not start the process.
+//! Notifications to systemd (`sd_notify(3)`). They do nothing if systemd did not start the process.
 
 use sd_notify::{NotifyState, notify, watchdog_enabled};
 use tokio::time::interval;
 use tracing::debug;
 
-/// Requests are taken from here on.
+/// Reports that the listeners are open.
 pub(super) fn ready() {
-    tell(&[NotifyState::Ready]);
+    send(&[NotifyState::Ready]);
 }
 
-/// A configuration is being put in force; [`ready`] says when that is over, whatever came of it.
+/// Reports that a reload has started; [`ready`] reports its end, successful or not.
 pub(super) fn reloading() {
     match NotifyState::monotonic_usec_now() {
-        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Ok(now) => send(&[NotifyState::Reloading, now]),
         Err(error) => debug!(%error, "cannot read the monotonic clock"),
     }
 }
 
 pub(super) fn stopping() {
-    tell(&[NotifyState::Stopping]);
+    send(&[NotifyState::Stopping]);
 }
 
-/// One line for `systemctl status`.
+/// Sets the line shown by `systemctl status`.
 pub(super) fn status(line: &str) {
-    tell(&[NotifyState::Status(line)]);
+    send(&[NotifyState::Status(line)]);
 }
 
-/// Says again and again that the process is alive, where the unit has `WatchdogSec=`.
+/// Sends a keep-alive twice per `WatchdogSec=` of the unit; returns at once if it has none.
 pub(super) async fn watchdog() {
     let Some(limit) = watchdog_enabled() else { return };
-    let mut due = interval(limit / 2);
+    let mut ticks = interval(limit / 2);
     loop {
-        due.tick().await;
-        tell(&[NotifyState::Watchdog]);
+        ticks.tick().await;
+        send(&[NotifyState::Watchdog]);
     }
 }
 
-fn tell(state: &[NotifyState<'_>]) {
+fn send(state: &[NotifyState<'_>]) {
     if let Err(error) = notify(state) {
-        debug!(%error, "systemd cannot be told");
+        debug!(%error, "cannot notify systemd");
     }
 }

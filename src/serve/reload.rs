@@ -1,5 +1,5 @@
-//! When to read the configuration again: on SIGHUP, when one of its files is another than before, and now and then while
-//! the one that is written is not in force. What stood in its way may be gone without a word, a taken address for one.
+//! Decides when to read the configuration again: on SIGHUP, when one of its files has changed, and every three seconds
+//! while it is rejected, because its problem may end without a change of the files: an address in use may become free.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,60 +9,60 @@ use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::info;
 
-use super::files::Files;
+use super::file_digests::FileDigests;
 use super::load::{self, Reading};
 use super::signals::Hangups;
 use crate::config::Variables;
 use crate::config::overrides::Overrides;
 use crate::proxy::Proxy;
 
-/// What a configuration is read again to.
+/// One attempt to reload the configuration.
 #[derive(Debug)]
 pub(super) struct Attempt {
     pub(super) reading: Reading,
-    /// Whether nobody asked for it and nothing changed.
-    pub(super) again: bool,
+    /// Whether it repeats a rejected attempt, caused neither by a signal nor by a changed file.
+    pub(super) is_retry: bool,
 }
 
-/// Reads again whenever there is reason to, for as long as somebody listens.
+/// Starts the task that reads the configuration again when it is time; the task ends after the receiver is dropped.
 pub(super) fn attempts(
     overrides: Overrides,
-    files: Files,
+    files: FileDigests,
     hangups: Hangups,
     proxy: Arc<Proxy>,
 ) -> mpsc::Receiver<Attempt> {
-    let (tell, told) = mpsc::channel(1);
-    tokio::spawn(watch(overrides, files, hangups, proxy, tell));
-    told
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(watch(overrides, files, hangups, proxy, sender));
+    receiver
 }
 
 async fn watch(
     overrides: Overrides,
-    mut files: Files,
+    mut files: FileDigests,
     mut hangups: Hangups,
     proxy: Arc<Proxy>,
-    tell: mpsc::Sender<Attempt>,
+    sender: mpsc::Sender<Attempt>,
 ) {
-    let mut looks = interval(LOOK_INTERVAL);
-    // A file system that hangs is not asked many times at once when it comes back.
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut since_attempt = 0;
+    let mut ticks = interval(CHECK_INTERVAL);
+    // After a hanging file system has delayed a check, the missed checks are not made up for.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut checks = 0;
     loop {
-        let again = tokio::select! {
+        let is_retry = tokio::select! {
             () = hangups.next() => {
-                info!("SIGHUP: reading the configuration again");
+                info!("SIGHUP: reloading the configuration");
                 false
             }
-            _ = looks.tick() => {
-                since_attempt += 1;
-                let known = files.clone();
-                let unchanged = spawn_blocking(move || known.read_again() == known).await.unwrap_or(true);
-                let again = since_attempt >= LOOKS_TO_NEXT_ATTEMPT && proxy.reloads.standing().refused.is_some();
-                match (unchanged, again) {
+            _ = ticks.tick() => {
+                checks += 1;
+                let loaded = files.clone();
+                let unchanged = spawn_blocking(move || loaded.read_again() == loaded).await.unwrap_or(true);
+                let is_due = checks >= CHECKS_BEFORE_RETRY && proxy.reloads.state().rejected.is_some();
+                match (unchanged, is_due) {
                     (true, false) => continue,
                     (true, true) => true,
                     (false, _) => {
-                        info!("a file of the configuration changed: reading it again");
+                        info!("a configuration file changed: reloading the configuration");
                         false
                     }
                 }
@@ -73,13 +73,13 @@ async fn watch(
             continue;
         };
         files = reading.files.clone();
-        since_attempt = 0;
-        if tell.send(Attempt { reading, again }).await.is_err() {
+        checks = 0;
+        if sender.send(Attempt { reading, is_retry }).await.is_err() {
             return;
         }
     }
 }
 
-/// Twice as often as a kubelet or an operator could wish for.
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
-const LOOKS_TO_NEXT_ATTEMPT: u32 = 3;
+/// Time between two checks for changed files.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+const CHECKS_BEFORE_RETRY: u32 = 3;

@@ -10,13 +10,13 @@ use tokio::time::sleep;
 use tracing::{error, info, warn};
 
 use super::build::{self, Registries};
-use super::files::Files;
-use super::followed::{self, Followed};
+use super::file_digests::FileDigests;
 use super::listeners::Listeners;
 use super::load::Loaded;
 use super::reload::Attempt;
 use super::signals::{Hangups, StopSignals};
-use super::sockets::Inherited;
+use super::sockets::InheritedSockets;
+use super::watched_files::{self, WatchedFiles};
 use super::{notify, reload};
 use crate::base::clock::WallClock;
 use crate::config::overrides::Overrides;
@@ -27,10 +27,10 @@ use crate::net;
 use crate::net::dial::Network;
 use crate::proxy::Proxy;
 
-/// Serves until a signal ends it. Exit code 0 after a drained stop, 1 when it cannot begin.
-pub fn run(overrides: Overrides, loaded: Loaded, files: Files) -> ExitCode {
-    // Before there are threads: it removes variables from the environment.
-    let inherited = Inherited::take();
+/// Serves until a stop signal. Exit code 0 after a stop by signal, 1 if the process cannot start.
+pub fn run(overrides: Overrides, loaded: Loaded, files: FileDigests) -> ExitCode {
+    // Must run before any thread starts, because it removes environment variables.
+    let inherited = InheritedSockets::take();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -39,15 +39,15 @@ pub fn run(overrides: Overrides, loaded: Loaded, files: Files) -> ExitCode {
         }
     };
     let served = runtime.block_on(async {
-        // Before anybody is told that it is there: a signal that nobody expects ends the process at once.
+        // Before systemd is notified: a signal without a handler would end the process at once.
         let no_signals = |error: io::Error| format!("cannot receive signals: {error}");
         let stop = StopSignals::install().map_err(no_signals)?;
         let hangups = Hangups::install().map_err(no_signals)?;
-        let service = Service::begin(loaded, inherited).await?;
-        service.go_on(overrides, files, stop, hangups).await;
+        let service = Service::start(loaded, inherited).await?;
+        service.serve(overrides, files, stop, hangups).await;
         Ok::<_, String>(())
     });
-    // What still runs after the drain is over does not hold the process up.
+    // Tasks that still run after the drain must not delay the exit.
     runtime.shutdown_background();
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -58,21 +58,21 @@ pub fn run(overrides: Overrides, loaded: Loaded, files: Files) -> ExitCode {
     }
 }
 
-/// Everything that goes on from one configuration to the next.
+/// The parts of the process that outlive a reload.
 struct Service {
     sources: Arc<Sources>,
     registries: Arc<Registries>,
     proxy: Arc<Proxy>,
     listeners: Listeners,
-    followed: watch::Sender<Arc<Followed>>,
+    watched_files: watch::Sender<Arc<WatchedFiles>>,
 }
 
 impl Service {
-    async fn begin(loaded: Loaded, mut inherited: Inherited) -> Result<Self, String> {
-        warn_of(loaded.remarks());
+    async fn start(loaded: Loaded, mut inherited: InheritedSockets) -> Result<Self, String> {
+        log_warnings(loaded.warnings());
         let network = loaded.network;
         if let Network::Proxied(proxies) = &network {
-            info!("registries are reached by way of {proxies}");
+            info!("connecting to registries through {proxies}");
         }
         let sources = Arc::new(Sources::new(Environment::process(), network.clone(), WallClock::System));
         let registries = Registries::new(sources.clone(), network);
@@ -81,29 +81,30 @@ impl Service {
             .prepare(&loaded.config, loaded.listener_tls, &mut inherited)
             .await
             .map_err(|error| cannot_listen(&error))?;
-        inherited.close_unwanted();
-        let uploads =
-            build::uploads(&loaded.config, &sources).map_err(|error| format!("cannot sign uploads: {error}"))?;
+        inherited.close_unused();
+        let uploads = build::uploads(&loaded.config, &sources)
+            .map_err(|error| format!("cannot set up the upload keys: {error}"))?;
         let mut routes = registries.routes(&loaded.config, loaded.tls);
         routes.status_page = listeners.status_page(&prepared);
         let proxy = Proxy::new(routes, WallClock::System, uploads);
         listeners.apply(prepared, &proxy);
-        let followed = watch::Sender::new(Arc::new(Followed::of(&loaded.config, &sources, listeners.rules())));
-        Ok(Self { sources, registries, proxy, listeners, followed })
+        let watched_files =
+            watch::Sender::new(Arc::new(WatchedFiles::new(&loaded.config, &sources, listeners.auth_methods())));
+        Ok(Self { sources, registries, proxy, listeners, watched_files })
     }
 
-    /// Serves and reloads until a signal ends it.
-    async fn go_on(mut self, overrides: Overrides, files: Files, mut stop: StopSignals, hangups: Hangups) {
-        // The system's certificates take milliseconds to read: now is better than at the first request.
-        tokio::task::spawn_blocking(net::tls::warm_up);
+    /// Serves and reloads until a stop signal, then drains.
+    async fn serve(mut self, overrides: Overrides, files: FileDigests, mut stop: StopSignals, hangups: Hangups) {
+        // Loading the system's certificates takes milliseconds, which would delay the first request.
+        tokio::task::spawn_blocking(net::tls::load_system_roots);
         tokio::spawn(notify::watchdog());
         notify::ready();
-        tokio::spawn(followed::follow(self.followed.subscribe(), self.proxy.clone()));
+        tokio::spawn(watched_files::watch(self.watched_files.subscribe(), self.proxy.clone()));
         let mut attempts = reload::attempts(overrides, files, hangups, self.proxy.clone());
         loop {
             tokio::select! {
                 () = stop.next() => break,
-                Some(attempt) = attempts.recv() => self.renew(attempt).await,
+                Some(attempt) = attempts.recv() => self.reload(attempt).await,
             }
         }
         notify::stopping();
@@ -114,68 +115,74 @@ impl Service {
             () = sleep(DRAIN) => warn!(seconds = DRAIN.as_secs(), "stopped with connections still open"),
             () = stop.next() => warn!("stopped at once by a second signal"),
         }
-        self.proxy.seen.images.flush();
+        self.proxy.activity.images.flush();
     }
 
-    /// Puts another configuration in force, or says why that cannot be: once, however often it is tried again.
-    async fn renew(&mut self, Attempt { reading, again }: Attempt) {
-        let refused = self.proxy.reloads.standing().refused;
-        if again && refused.is_none() {
+    /// Applies a new configuration, or keeps the current one and reports the problems. Retries with the same problems
+    /// are not reported again.
+    async fn reload(&mut self, Attempt { reading, is_retry }: Attempt) {
+        let rejected = self.proxy.reloads.state().rejected;
+        if is_retry && rejected.is_none() {
             return;
         }
-        if !again {
+        if !is_retry {
             notify::reloading();
         }
         let outcome = match reading.outcome {
-            Ok(loaded) => self.replace(loaded).await,
+            Ok(loaded) => self.apply(loaded).await,
             Err(problems) => Err(problems.to_string()),
         };
         match outcome {
             Ok(()) => {
-                self.proxy.reloads.replaced();
-                info!("the new configuration is in force");
-                notify::status("the configuration in force is the one that is written");
+                self.proxy.reloads.note_replaced();
+                info!("configuration reloaded: the new configuration is active");
+                notify::status("running with the current configuration");
             }
-            Err(problems) if again && refused.is_some_and(|refused| *refused.problems == *problems) => {}
+            Err(problems) if is_retry && rejected.is_some_and(|rejected| *rejected.problems == *problems) => {}
             Err(problems) => {
                 for problem in problems.lines() {
                     error!(blame = "configuration", "{}", problem.trim_start());
                 }
-                error!("the configuration is not taken; the one before stays in force");
-                notify::status("the configuration that is written is not taken; see the log");
-                self.proxy.reloads.refused(problems);
+                error!("configuration rejected: the previous configuration stays active");
+                notify::status("running with the previous configuration: the new one was rejected, see the log");
+                self.proxy.reloads.note_rejected(problems);
             }
         }
-        if !again {
+        if !is_retry {
             notify::ready();
         }
     }
 
-    async fn replace(&mut self, loaded: Loaded) -> Result<(), String> {
-        let remarks = loaded.remarks();
+    async fn apply(&mut self, loaded: Loaded) -> Result<(), String> {
+        let warnings = loaded.warnings();
         let Loaded { config, tls, listener_tls, .. } = loaded;
-        let prepared = self.listeners.prepare(&config, listener_tls, &mut Inherited::default()).await;
+        let prepared = self.listeners.prepare(&config, listener_tls, &mut InheritedSockets::default()).await;
         let prepared = prepared.map_err(|error| cannot_listen(&error))?;
-        warn_of(remarks);
+        log_warnings(warnings);
         let mut routes = self.registries.routes(&config, tls);
         routes.status_page = self.listeners.status_page(&prepared);
         let keys = build::upload_keys(&config, &self.sources);
         self.proxy.reconfigure(routes, keys, config.upload_spool);
         self.listeners.apply(prepared, &self.proxy);
-        self.followed.send_replace(Arc::new(Followed::of(&config, &self.sources, self.listeners.rules())));
+        self.watched_files.send_replace(Arc::new(WatchedFiles::new(
+            &config,
+            &self.sources,
+            self.listeners.auth_methods(),
+        )));
         Ok(())
     }
 }
 
-fn warn_of(remarks: Vec<Problem>) {
-    for Problem { key, what, hint, .. } in remarks {
+fn log_warnings(warnings: Vec<Problem>) {
+    for Problem { key, what, hint, .. } in warnings {
         warn!(blame = "configuration", key, hint, "{what}");
     }
 }
 
 fn cannot_listen(error: &io::Error) -> String {
-    format!("cannot listen: {error}; is another regpass running?")
+    let hint = if error.kind() == io::ErrorKind::AddrInUse { "; is another regpass running?" } else { "" };
+    format!("cannot listen: {error}{hint}")
 }
 
-/// How long open requests may go on after a stop signal.
+/// Time that open requests have to finish after a stop signal.
 const DRAIN: Duration = Duration::from_secs(30);

@@ -1,4 +1,4 @@
-//! The signals that the process listens to.
+//! The signals that the process handles.
 
 use std::io;
 
@@ -20,7 +20,7 @@ impl StopSignals {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    /// Resolves when the process is asked to stop; again when it is asked again.
+    /// Waits for the next `SIGTERM` or `SIGINT`.
     pub(super) async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
@@ -34,6 +34,7 @@ impl Hangups {
         signal(SignalKind::hangup()).map(Self)
     }
 
+    /// Waits for the next `SIGHUP`.
     pub(super) async fn next(&mut self) {
         self.0.recv().await;
     }

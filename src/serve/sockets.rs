@@ -1,5 +1,5 @@
-//! Where listening sockets come from: this process binds them, has them from a listener before, or systemd handed them
-//! over (`sd_listen_fds(3)`).
+//! Opens listening sockets: binds them, reuses those of earlier listeners, or takes those that systemd passed to the
+//! process (`sd_listen_fds(3)`).
 
 use std::io::{self, ErrorKind};
 use std::net::TcpListener;
@@ -11,71 +11,72 @@ use listenfd::ListenFd;
 use tracing::{debug, warn};
 
 use crate::config::model::Listener;
-use crate::net::socket::{ListenAddress, Socket};
+use crate::listen::{address::ListenAddress, socket::Socket};
 
-/// Opens what a listener needs: its own socket first. `leaving` are those of listeners that the configuration no longer
-/// has; they go on accepting meanwhile, and may be what stands in the way.
+/// Opens the sockets of a listener: its own first, then those of `retiring` whose narrower addresses it covers.
+/// `retiring` are the sockets of listeners that the configuration no longer has. They are still open, so the new
+/// address may conflict with them.
 pub(super) async fn open<'a>(
     listener: &Listener,
-    leaving: impl Iterator<Item = &'a Arc<Socket>> + Clone,
-    inherited: &mut Inherited,
+    retiring: impl Iterator<Item = &'a Arc<Socket>> + Clone,
+    inherited: &mut InheritedSockets,
 ) -> io::Result<Vec<Arc<Socket>>> {
     let address = &listener.address;
-    let at = |socket: &Arc<Socket>| socket.address().ok();
-    if let Some(known) = leaving.clone().find(|socket| at(socket).as_ref() == Some(address)) {
+    let address_of = |socket: &Arc<Socket>| socket.address().ok();
+    if let Some(known) = retiring.clone().find(|socket| address_of(socket).as_ref() == Some(address)) {
         return Ok(vec![known.clone()]);
     }
-    let taken = match inherited.or_bind(address, listener.mode).await {
+    let in_use = match inherited.take_or_bind(address, listener.mode).await {
         Err(error) if error.kind() == ErrorKind::AddrInUse => error,
         opened => return opened.map(|socket| vec![socket]),
     };
     let (narrower, others): (Vec<_>, Vec<_>) =
-        leaving.cloned().partition(|socket| at(socket).is_some_and(|at| address.covers(&at)));
-    let wider = others.iter().filter(|socket| at(socket).is_some_and(|at| at.covers(address)));
-    let in_the_way: Vec<&Socket> = narrower.iter().chain(wider).map(|socket| &**socket).collect();
-    let ListenAddress::Tcp(bound) = address else { return Err(taken) };
-    if in_the_way.is_empty() {
-        return Err(taken);
+        retiring.cloned().partition(|socket| address_of(socket).is_some_and(|other| address.covers(&other)));
+    let wider = others.iter().filter(|socket| address_of(socket).is_some_and(|other| other.covers(address)));
+    let conflicting: Vec<&Socket> = narrower.iter().chain(wider).map(|socket| &**socket).collect();
+    let ListenAddress::Tcp(bound) = address else { return Err(in_use) };
+    if conflicting.is_empty() {
+        return Err(in_use);
     }
-    let own = Arc::new(Socket::bind_beside(*bound, &in_the_way)?);
-    debug!(%address, "opened beside sockets of listeners before it");
+    let own = Arc::new(Socket::bind_sharing_port(*bound, &conflicting)?);
+    debug!(%address, "bound next to the sockets of earlier listeners");
     Ok([own].into_iter().chain(narrower).collect())
 }
 
-/// The sockets handed over to this process that nobody uses yet.
+/// Sockets that systemd passed to the process and no listener has taken yet.
 #[derive(Debug, Default)]
-pub struct Inherited(Vec<Handed>);
+pub struct InheritedSockets(Vec<InheritedSocket>);
 
 #[derive(Debug)]
-enum Handed {
+enum InheritedSocket {
     Tcp(TcpListener),
     Unix(PathBuf, UnixListener),
 }
 
-impl Inherited {
-    /// Takes what the environment names. What is no listening TCP or unix socket is left alone.
+impl InheritedSockets {
+    /// Takes the sockets that the environment names, except those that are not listening TCP or Unix sockets.
     pub fn take() -> Self {
-        let mut handed = ListenFd::from_env();
-        let sockets = (0..handed.len()).filter_map(|index| {
-            // A socket of another kind stays where it is, for the next who asks.
-            let tcp = handed.take_tcp_listener(index).ok().flatten().map(Handed::Tcp);
-            let socket = tcp.or_else(|| Handed::unix(handed.take_unix_listener(index).ok()??));
+        let mut passed = ListenFd::from_env();
+        let sockets = (0..passed.len()).filter_map(|index| {
+            // A socket of another type stays in `passed`, so the second call can still take it.
+            let tcp = passed.take_tcp_listener(index).ok().flatten().map(InheritedSocket::Tcp);
+            let socket = tcp.or_else(|| InheritedSocket::unix(passed.take_unix_listener(index).ok()??));
             if socket.is_none() {
-                warn!(index, "a socket that was handed over is no listening TCP or unix socket and is not used");
+                warn!(index, "ignored a socket passed by systemd: not a listening TCP or Unix socket");
             }
             socket
         });
         Self(sockets.collect())
     }
 
-    /// The socket for an address: one that was handed over for it, or a new one, a unix socket with this mode.
-    pub async fn or_bind(&mut self, address: &ListenAddress, mode: u32) -> io::Result<Arc<Socket>> {
-        let socket = match self.0.iter().position(|handed| handed.address().as_ref() == Some(address)) {
-            Some(at) => {
-                debug!(%address, "listening on a socket that was handed over");
-                match self.0.swap_remove(at) {
-                    Handed::Tcp(socket) => Socket::inherited(socket),
-                    Handed::Unix(path, socket) => Socket::inherited_unix(socket, path),
+    /// Takes the passed socket with this address, or binds a new one; `mode` is for a new Unix socket.
+    pub async fn take_or_bind(&mut self, address: &ListenAddress, mode: u32) -> io::Result<Arc<Socket>> {
+        let socket = match self.0.iter().position(|socket| socket.address().as_ref() == Some(address)) {
+            Some(index) => {
+                debug!(%address, "using a socket passed by systemd");
+                match self.0.swap_remove(index) {
+                    InheritedSocket::Tcp(socket) => Socket::from_inherited_tcp(socket),
+                    InheritedSocket::Unix(path, socket) => Socket::from_inherited_unix(socket, path),
                 }
             }
             None => Socket::bind(address, mode).await,
@@ -83,15 +84,15 @@ impl Inherited {
         socket.map(Arc::new)
     }
 
-    /// Closes what no listener wanted: clients would wait there for ever.
-    pub fn close_unwanted(&mut self) {
-        for address in self.0.drain(..).filter_map(|handed| handed.address()) {
-            warn!(%address, "a socket was handed over for an address that no listener of the configuration has");
+    /// Closes the sockets that no listener took: clients that connect to them would wait forever.
+    pub fn close_unused(&mut self) {
+        for address in self.0.drain(..).filter_map(|socket| socket.address()) {
+            warn!(%address, "closed a socket passed by systemd: no configured listener has its address");
         }
     }
 }
 
-impl Handed {
+impl InheritedSocket {
     fn unix(socket: UnixListener) -> Option<Self> {
         let path = socket.local_addr().ok()?.as_pathname()?.to_owned();
         Some(Self::Unix(path, socket))

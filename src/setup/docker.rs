@@ -1,72 +1,77 @@
 //! docker: `daemon.json`.
 //!
-//! dockerd knows mirrors of Docker Hub only, and asks them without saying so: regpass has to take a request that names no
-//! registry for one of Docker Hub. Addresses of loopback may speak plain HTTP without being listed; others are listed.
-//! JSON has no comments, so that what is written is known again by its value.
+//! dockerd supports mirrors of Docker Hub only, and its requests do not name the registry, so Docker Hub has to be the
+//! registry that the listener serves by default. dockerd accepts plain HTTP on loopback addresses; any other address
+//! has to be in `insecure-registries`. JSON has no comments, so regpass finds its entries again by their value.
 
 use jsonc_parser::ast::{Object, Value};
 use jsonc_parser::common::Ranged;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
-use super::list::List;
-use super::view::{Door, View};
-use super::{Refusal, marks};
+use super::bracket_list::BracketList;
+use super::mirrors::{ListenerUrl, MirrorSet};
+use super::{FIX_FIRST, SetupError, text_edit};
 use crate::base::origin::Scheme;
 
 pub(super) const FILE: &str = "/etc/docker/daemon.json";
-const HUB: &str = "docker.io";
+const DOCKER_HUB: &str = "docker.io";
 
-pub(super) fn merge(view: &View, text: &str) -> Result<String, Refusal> {
-    let Some(hub) = hub(view) else {
-        return Err(Refusal::whole(
-            "dockerd knows mirrors of docker.io only, and no listener serves docker.io to those who name no registry",
-            "leave 'default_registry' at docker.io and name docker.io here, or pull by names that begin with regpass's \
-             address; see docs/clients.md",
+pub(super) fn merge(set: &MirrorSet, text: &str) -> Result<String, SetupError> {
+    let Some(hub) = hub_listener(set) else {
+        return Err(SetupError::of_file(
+            "dockerd supports mirrors of docker.io only, and docker.io was not requested or no listener serves it by default",
+            "leave `default_registry` at docker.io and name docker.io here, or pull by image names that start with the \
+             address of regpass; see docs/clients.md",
         ));
     };
     if text.trim().is_empty() {
-        return Ok(fresh(view, hub));
+        return Ok(new_file(set, hub));
     }
     let mut new = text.to_owned();
-    for (key, value) in settings(view, hub).iter().rev() {
-        new = with(&new, key, value)?;
+    for (key, value) in settings(set, hub).iter().rev() {
+        new = with_entry(&new, key, value)?;
     }
     Ok(new)
 }
 
-/// Nothing is left of a file that says what regpass would write into an empty one. Where the configuration no longer has
-/// a door that dockerd could be given, any of its doors may be meant.
-pub(super) fn undo(view: &View, text: &str) -> Result<String, Refusal> {
-    if text.trim().is_empty() || hub(view).is_some_and(|hub| text == fresh(view, hub)) {
+/// Removes the entries of regpass. The result is empty for a file that has exactly what regpass writes into an empty
+/// one. Where no listener serves docker.io by default any more, the entries of every listener are removed.
+pub(super) fn undo(set: &MirrorSet, text: &str) -> Result<String, SetupError> {
+    if text.trim().is_empty() || hub_listener(set).is_some_and(|hub| text == new_file(set, hub)) {
         return Ok(String::new());
     }
-    let doors = hub(view).map_or_else(|| view.doors.iter().collect(), |hub| vec![hub]);
-    let written = doors.into_iter().flat_map(|door| settings(view, door));
-    written.into_iter().try_fold(text.to_owned(), |text, (key, value)| without(&text, key, &value))
+    let listeners = hub_listener(set).map_or_else(|| set.listeners.iter().collect(), |hub| vec![hub]);
+    let entries = listeners.into_iter().flat_map(|listener| settings(set, listener));
+    entries.into_iter().try_fold(text.to_owned(), |text, (key, value)| without_entry(&text, key, &value))
 }
 
-pub(super) fn advice(view: &View) -> Vec<String> {
-    let mut others = view.mirrors.iter().filter(|mirror| mirror.registry.as_str() != HUB);
-    let name = others.find_map(|mirror| mirror.name.as_ref());
-    let example = |name| format!("dockerd mirrors docker.io only; name regpass for other registries: {name}/…");
-    name.map(example).into_iter().collect()
+pub(super) fn notes(set: &MirrorSet) -> Vec<String> {
+    let mut others = set.mirrors.iter().filter(|mirror| mirror.registry.as_str() != DOCKER_HUB);
+    let prefix = others.find_map(|mirror| mirror.image_prefix.as_ref());
+    let note = |prefix| {
+        format!(
+            "dockerd uses mirrors for docker.io only; for other registries, put regpass in the image name: {prefix}/…"
+        )
+    };
+    prefix.map(note).into_iter().collect()
 }
 
-/// The door behind which docker.io is when nothing else is said.
-fn hub(view: &View) -> Option<&Door> {
-    let hub = view.mirrors.iter().find(|mirror| mirror.registry.as_str() == HUB && mirror.by_default);
-    hub.map(|mirror| &mirror.door)
+/// The listener that serves docker.io by default.
+fn hub_listener(set: &MirrorSet) -> Option<&ListenerUrl> {
+    let hub = set.mirrors.iter().find(|mirror| mirror.registry.as_str() == DOCKER_HUB && mirror.is_default);
+    hub.map(|mirror| &mirror.listener)
 }
 
-fn settings(view: &View, hub: &Door) -> Vec<(&'static str, String)> {
-    let exposed = view.doors.iter().filter(|door| door.scheme == Scheme::Http && !door.is_loopback());
-    let insecure = exposed.map(|door| ("insecure-registries", door.authority()));
+/// The entries that regpass adds to `daemon.json`, as pairs of a key and an item of its list.
+fn settings(set: &MirrorSet, hub: &ListenerUrl) -> Vec<(&'static str, String)> {
+    let exposed = set.listeners.iter().filter(|listener| listener.scheme == Scheme::Http && !listener.is_loopback());
+    let insecure = exposed.map(|listener| ("insecure-registries", listener.authority()));
     [("registry-mirrors", hub.url())].into_iter().chain(insecure).collect()
 }
 
-fn fresh(view: &View, hub: &Door) -> String {
+fn new_file(set: &MirrorSet, hub: &ListenerUrl) -> String {
     let mut members: Vec<(&str, Vec<String>)> = Vec::new();
-    for (key, value) in settings(view, hub) {
+    for (key, value) in settings(set, hub) {
         match members.iter_mut().find(|(known, _)| *known == key) {
             Some((_, values)) => values.push(format!("\"{value}\"")),
             None => members.push((key, vec![format!("\"{value}\"")])),
@@ -76,80 +81,75 @@ fn fresh(view: &View, hub: &Door) -> String {
     format!("{{\n{}\n}}\n", members.collect::<Vec<_>>().join(",\n"))
 }
 
-fn with(text: &str, key: &str, value: &str) -> Result<String, Refusal> {
+fn with_entry(text: &str, key: &str, value: &str) -> Result<String, SetupError> {
     let root = parse(text)?;
     let item = format!("\"{value}\"");
     let new = match root.get(key).map(|member| &member.value) {
         None => members(&root).with_first(text, &format!("\"{key}\": [{item}]")),
-        Some(Value::Array(array)) if array.elements.iter().any(|element| is(element, value)) => text.to_owned(),
+        Some(Value::Array(array)) if array.elements.iter().any(|element| is_value(element, value)) => text.to_owned(),
         Some(Value::Array(array)) => items(array).with_first(text, &item),
         Some(other) => {
-            return Err(Refusal {
-                line: Some(marks::line_number(text, other.range().start)),
-                what: format!("\"{key}\" is no list"),
-                hint: "write a list of addresses in brackets; the file is left as it is".to_owned(),
-            });
+            let line = text_edit::line_number(text, other.range().start);
+            let hint = "write a list of addresses in brackets; regpass has not changed the file";
+            return Err(SetupError::at_line(line, format!("`{key}` is not a list"), hint));
         }
     };
     Ok(new)
 }
 
-fn without(text: &str, key: &str, value: &str) -> Result<String, Refusal> {
+fn without_entry(text: &str, key: &str, value: &str) -> Result<String, SetupError> {
     let root = parse(text)?;
     let member = root.properties.iter().position(|member| member.name.as_str() == key);
     let Some((member, Value::Array(array))) = member.map(|at| (at, &root.properties[at].value)) else {
         return Ok(text.to_owned());
     };
-    let is = |element: &Value<'_>| element.as_string_lit().is_some_and(|text| text.value == value);
-    match array.elements.iter().position(is) {
+    let is_entry = |element: &Value<'_>| element.as_string_lit().is_some_and(|text| text.value == value);
+    match array.elements.iter().position(is_entry) {
         None => Ok(text.to_owned()),
         Some(_) if array.elements.len() == 1 => Ok(members(&root).without(text, member)),
         Some(at) => Ok(items(array).without(text, at)),
     }
 }
 
-/// dockerd takes a mirror with and without a slash at its end for the same.
-fn is(element: &Value<'_>, value: &str) -> bool {
+/// Whether a list item is `value`. dockerd ignores a trailing slash of a mirror, so this function does too.
+fn is_value(element: &Value<'_>, value: &str) -> bool {
     element.as_string_lit().is_some_and(|text| text.value.trim_end_matches('/') == value)
 }
 
-fn members(object: &Object<'_>) -> List {
+fn members(object: &Object<'_>) -> BracketList {
     let items = object.properties.iter().map(|member| member.range.start..member.range.end);
-    List { inside: object.range.start + 1, items: items.collect() }
+    BracketList { start: object.range.start + 1, items: items.collect() }
 }
 
-fn items(array: &jsonc_parser::ast::Array<'_>) -> List {
+fn items(array: &jsonc_parser::ast::Array<'_>) -> BracketList {
     let items = array.elements.iter().map(|element| element.range().start..element.range().end);
-    List { inside: array.range.start + 1, items: items.collect() }
+    BracketList { start: array.range.start + 1, items: items.collect() }
 }
 
-fn parse(text: &str) -> Result<Object<'_>, Refusal> {
-    let refusal = |line, what: String| {
-        let hint = "mend the file first; it is left as it is".to_owned();
-        Refusal { line: Some(line), what, hint }
-    };
-    // What the parser takes and dockerd does not must not look as if it were in force.
+fn parse(text: &str) -> Result<Object<'_>, SetupError> {
+    // `parse_to_ast` below accepts comments and trailing commas, but dockerd rejects them.
     if let Err(error) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text) {
-        let line = error.line();
-        return Err(refusal(line, format!("this is no JSON object: {error}")));
+        return Err(SetupError::at_line(error.line(), format!("invalid JSON object: {error}"), FIX_FIRST));
     }
     let parsed = parse_to_ast(text, &CollectOptions::default(), &ParseOptions::default());
-    let root = parsed.map_err(|error| refusal(error.line_display(), format!("this is no JSON: {}", error.kind())))?;
+    let root = parsed.map_err(|error| {
+        SetupError::at_line(error.line_display(), format!("invalid JSON: {}", error.kind()), FIX_FIRST)
+    })?;
     match root.value {
-        Some(Value::Object(object)) => twice(text, object),
-        _ => Err(refusal(1, "this is no JSON object".to_owned())),
+        Some(Value::Object(object)) => without_duplicate_keys(text, object),
+        _ => Err(SetupError::at_line(1, "the file is not a JSON object", FIX_FIRST)),
     }
 }
 
-/// Of a key that is written twice, nobody can say which one counts.
-fn twice<'t>(text: &str, object: Object<'t>) -> Result<Object<'t>, Refusal> {
+/// Rejects an object with a duplicate key: parsers differ in which value they use.
+fn without_duplicate_keys<'t>(text: &str, object: Object<'t>) -> Result<Object<'t>, SetupError> {
     let mut seen = std::collections::BTreeSet::new();
     match object.properties.iter().find(|member| !seen.insert(member.name.as_str())) {
         None => Ok(object),
-        Some(again) => Err(Refusal {
-            line: Some(marks::line_number(text, again.range.start)),
-            what: format!("\"{}\" is written a second time", again.name.as_str()),
-            hint: "remove one of the two; the file is left as it is".to_owned(),
-        }),
+        Some(duplicate) => Err(SetupError::at_line(
+            text_edit::line_number(text, duplicate.range.start),
+            format!("the key `{}` is in the file twice", duplicate.name.as_str()),
+            "remove one of the two; regpass has not changed the file",
+        )),
     }
 }

@@ -1,6 +1,6 @@
-//! Kubernetes: containerd's files on every node, and what lets the kubelet's pulls read them.
+//! Kubernetes: the files of containerd on every node, and the setting with which pulls of the kubelet read them.
 
-/// containerd's own configuration, for both of its versions.
+/// The setting in containerd's own configuration, for both versions of its format.
 pub(super) const CONFIG: &str = r#"# /etc/containerd/config.toml, version 2 of the format (containerd 1.x)
 [plugins."io.containerd.grpc.v1.cri".registry]
   config_path = "/etc/containerd/certs.d"
@@ -10,8 +10,8 @@ pub(super) const CONFIG: &str = r#"# /etc/containerd/config.toml, version 2 of t
   config_path = "/etc/containerd/certs.d"
 "#;
 
-pub(super) const RESTART: &str =
-    "the kubelet's pulls read these files where config_path names their folder; restart containerd after setting it";
+pub(super) const ACTIVATION_NOTE: &str =
+    "pulls of the kubelet read these files if `config_path` names their folder; restart containerd after setting it";
 
-pub(super) const ADVICE: &str = "each node needs regpass on this address (a DaemonSet on the host's network; config/kubernetes of \
-    the project has one) and these files: run `regpass setup containerd --write` there, or mount them";
+pub(super) const NOTE: &str = "each node needs regpass at the address in these files (as a DaemonSet on the host \
+    network, see config/kubernetes of the project) and the files themselves: run `regpass setup containerd --write` there, or mount them";

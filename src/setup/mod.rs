@@ -1,159 +1,170 @@
-//! The configuration of clients: from what regpass serves and the text of a client's file to the new text.
+//! Sets regpass up as a mirror in the configuration files of clients: turns the text of a file into the new text.
 //!
-//! Pure: files are read and written by whoever calls this. What others wrote stays, to the byte; what regpass wrote is
-//! found again by marks, or by its value where there is no room for them.
+//! The module is pure: the caller reads and writes the files. Text that regpass did not write keeps every byte. regpass
+//! finds its own text again by marks, or by its value in files that allow no comments.
 
+mod bracket_list;
 mod buildkit;
 mod containerd;
 mod docker;
 mod k3s;
 mod kubernetes;
-mod list;
 mod marks;
+pub mod mirrors;
 mod podman;
-mod tables;
-mod tree;
-pub mod view;
+mod text_edit;
+mod toml_file;
+mod yaml_file;
 
 #[cfg(test)]
 mod tests;
 
 use std::path::PathBuf;
 
-use self::view::View;
+use self::mirrors::MirrorSet;
 
+/// A client program, or a family of programs that share their configuration files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Client {
     Docker,
     Containerd,
-    /// Or buildah, or skopeo: they read the same file
+    /// Also for buildah and skopeo, which read the same file
     #[value(aliases = ["buildah", "skopeo"])]
     Podman,
     Buildkit,
     K3s,
     Rke2,
-    /// What every node and the cluster need; printed only
+    /// Prints what each node and the cluster need; writes nothing
     Kubernetes,
 }
 
-/// Where a client keeps its configuration.
+/// The default path of a client's configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum ConfigPath {
     File(&'static str),
-    /// A folder with a folder for each registry, in which there is a file of this name.
-    Folder(&'static str, &'static str),
+    /// A folder that has a folder for each registry, and the name of the file in each of those.
+    RegistryFolders(&'static str, &'static str),
 }
 
-/// Why a file is not changed.
+/// Why a client cannot be set up. Its files stay unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// From 1; `None` where no single line is meant.
+pub struct SetupError {
+    /// The line of the client's file, from 1; `None` if the error concerns the whole file or regpass's own
+    /// configuration.
     pub line: Option<usize>,
     pub what: String,
+    /// What to do about it.
     pub hint: String,
 }
 
-impl Refusal {
-    fn whole(what: impl Into<String>, hint: impl Into<String>) -> Self {
+/// The hint for a file with syntax errors.
+const FIX_FIRST: &str = "fix the file first; regpass has not changed it";
+
+impl SetupError {
+    fn of_file(what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { line: None, what: what.into(), hint: hint.into() }
+    }
+
+    fn at_line(line: usize, what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { line: Some(line), what: what.into(), hint: hint.into() }
     }
 }
 
 impl Client {
-    pub fn place(self) -> Place {
+    pub fn config_path(self) -> ConfigPath {
         match self {
-            Self::Docker => Place::File(docker::FILE),
-            Self::Containerd | Self::Kubernetes => Place::Folder(containerd::FOLDER, containerd::FILE),
-            Self::Podman => Place::File(podman::FILE),
-            Self::Buildkit => Place::File(buildkit::FILE),
-            Self::K3s => Place::File(k3s::FILE),
-            Self::Rke2 => Place::File(k3s::RKE2_FILE),
+            Self::Docker => ConfigPath::File(docker::FILE),
+            Self::Containerd | Self::Kubernetes => ConfigPath::RegistryFolders(containerd::FOLDER, containerd::FILE),
+            Self::Podman => ConfigPath::File(podman::FILE),
+            Self::Buildkit => ConfigPath::File(buildkit::FILE),
+            Self::K3s => ConfigPath::File(k3s::FILE),
+            Self::Rke2 => ConfigPath::File(k3s::RKE2_FILE),
         }
     }
 
-    /// The files that speak of regpass, below the client's place, and what each has to say. A place that is a file has
-    /// one, with an empty path.
-    pub fn files(self, view: &View) -> Vec<(PathBuf, View)> {
-        match self.place() {
-            Place::File(_) => vec![(PathBuf::new(), view.clone())],
-            Place::Folder(_, file) => {
-                let mirrors = view.mirrors.iter().map(|mirror| {
-                    let own = View { mirrors: vec![mirror.clone()], ..view.clone() };
-                    (PathBuf::from(mirror.registry.as_str()).join(file), own)
+    /// The files to write, relative to the client's [`ConfigPath`], with the mirrors that each is for. Where the path
+    /// is a file, there is one, with an empty relative path.
+    pub fn files(self, set: &MirrorSet) -> Vec<(PathBuf, MirrorSet)> {
+        match self.config_path() {
+            ConfigPath::File(_) => vec![(PathBuf::new(), set.clone())],
+            ConfigPath::RegistryFolders(_, file) => {
+                let mirrors = set.mirrors.iter().map(|mirror| {
+                    let part = MirrorSet { mirrors: vec![mirror.clone()], ..set.clone() };
+                    (PathBuf::from(mirror.registry.as_str()).join(file), part)
                 });
                 mirrors.collect()
             }
         }
     }
 
-    /// A file's text with what the client needs, and with nothing that an earlier call wrote and it needs no more.
-    pub fn merge(self, view: &View, text: &str) -> Result<String, Refusal> {
+    /// The text of a file with the mirrors added. What an earlier call wrote is replaced.
+    pub fn merge(self, set: &MirrorSet, text: &str) -> Result<String, SetupError> {
         match self {
-            Self::Docker => docker::merge(view, text),
-            Self::Containerd | Self::Kubernetes => containerd::merge(view, text),
-            Self::Podman => podman::merge(view, text),
-            Self::Buildkit => buildkit::merge(view, text),
-            Self::K3s | Self::Rke2 => k3s::merge(view, text),
+            Self::Docker => docker::merge(set, text),
+            Self::Containerd | Self::Kubernetes => containerd::merge(set, text),
+            Self::Podman => podman::merge(set, text),
+            Self::Buildkit => buildkit::merge(set, text),
+            Self::K3s | Self::Rke2 => k3s::merge(set, text),
         }
     }
 
-    /// A file's text without what [`Client::merge`] wrote. Empty where nothing else was there.
-    pub fn undo(self, view: &View, text: &str) -> Result<String, Refusal> {
+    /// The text of a file without what [`Client::merge`] wrote. It is empty if the file had no other text.
+    pub fn undo(self, set: &MirrorSet, text: &str) -> Result<String, SetupError> {
         match self {
-            Self::Docker => docker::undo(view, text),
+            Self::Docker => docker::undo(set, text),
             Self::Containerd | Self::Kubernetes => containerd::undo(text),
             Self::Podman => podman::undo(text),
-            Self::Buildkit => buildkit::undo(view, text),
-            Self::K3s | Self::Rke2 => k3s::undo(view, text),
+            Self::Buildkit => buildkit::undo(set, text),
+            Self::K3s | Self::Rke2 => k3s::undo(set, text),
         }
     }
 
-    /// The registries that a file beside the client's own has entries for. Where there are several files, one entry
-    /// replaces the other.
-    pub fn taken(self, text: &str) -> Result<Vec<String>, Refusal> {
-        if self == Self::Podman { podman::entries(text) } else { Ok(Vec::new()) }
+    /// The registries that have entries in `text`, another file that the client reads. If several files have an entry
+    /// for a registry, the client uses only one of them. Empty for clients other than podman.
+    pub fn configured_registries(self, text: &str) -> Result<Vec<String>, SetupError> {
+        if self == Self::Podman { podman::configured_registries(text) } else { Ok(Vec::new()) }
     }
 
-    /// Whether a file has something of regpass in it that can be told by its marks.
+    /// Whether a file contains marks of regpass.
     pub fn is_marked(text: &str) -> bool {
         marks::are_in(text)
     }
 
-    /// What to print behind the files.
-    pub fn appendix(self) -> Option<&'static str> {
+    /// What `regpass setup` prints after the files; `None` for nothing.
+    pub fn extra_output(self) -> Option<&'static str> {
         (self == Self::Kubernetes).then_some(kubernetes::CONFIG)
     }
 
-    /// How a title for a file is written in the client's format, which may have no comments.
-    pub fn title(self, path: &str) -> Option<String> {
+    /// A comment with the path of a file, to print above it; `None` where the client's format has no comments.
+    pub fn file_heading(self, path: &str) -> Option<String> {
         (self != Self::Docker).then(|| format!("# {path}\n"))
     }
 
-    /// How a change comes into force.
-    pub fn restart(self) -> &'static str {
+    /// What to do for a change to take effect.
+    pub fn activation_note(self) -> &'static str {
         match self {
-            Self::Docker => "restart dockerd to put it in force: systemctl restart docker",
+            Self::Docker => "restart dockerd to apply the change: `systemctl restart docker`",
             Self::Containerd => {
-                "nothing to restart: containerd reads these files at every pull where its config_path names their \
-                 folder; ctr wants --hosts-dir"
+                "no restart needed: containerd reads these files at every pull, provided its `config_path` names their \
+                 folder; `ctr` needs `--hosts-dir`"
             }
-            Self::Podman => "nothing to restart: podman, buildah and skopeo read it whenever they start",
-            Self::Buildkit => "restart buildkitd to put it in force: systemctl restart buildkit",
-            Self::K3s => "restart k3s to put it in force: systemctl restart k3s (or k3s-agent)",
-            Self::Rke2 => "restart rke2 to put it in force: systemctl restart rke2-server (or rke2-agent)",
-            Self::Kubernetes => kubernetes::RESTART,
+            Self::Podman => "no restart needed: podman, buildah and skopeo read the file at every start",
+            Self::Buildkit => "restart buildkitd to apply the change: `systemctl restart buildkit`",
+            Self::K3s => "restart k3s to apply the change: `systemctl restart k3s` (or `k3s-agent`)",
+            Self::Rke2 => "restart rke2 to apply the change: `systemctl restart rke2-server` (or `rke2-agent`)",
+            Self::Kubernetes => kubernetes::ACTIVATION_NOTE,
         }
     }
 
-    /// What else people should know, one thing a line.
-    pub fn advice(self, view: &View) -> Vec<String> {
-        let mut advice = match self {
-            Self::Docker => docker::advice(view),
-            Self::Podman => podman::advice(view),
-            Self::Kubernetes => vec![kubernetes::ADVICE.to_owned()],
+    /// Further notes for the operator, one per line.
+    pub fn notes(self, set: &MirrorSet) -> Vec<String> {
+        let mut notes = match self {
+            Self::Docker => docker::notes(set),
+            Self::Podman => podman::notes(set),
+            Self::Kubernetes => vec![kubernetes::NOTE.to_owned()],
             Self::Containerd | Self::Buildkit | Self::K3s | Self::Rke2 => Vec::new(),
         };
-        advice.extend(view.left_out.iter().map(|what| format!("left out: {what}")));
-        advice
+        notes.extend(set.left_out.iter().map(|what| format!("left out: {what}")));
+        notes
     }
 }

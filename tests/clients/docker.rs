@@ -1,4 +1,4 @@
-//! dockerd and the docker CLI: regpass as the mirror of Docker Hub, and as `localhost:PORT/…`.
+//! dockerd and the docker CLI pull through regpass as the mirror of Docker Hub, and as `localhost:PORT/…`.
 
 use std::fs;
 use std::path::Path;
@@ -6,23 +6,25 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::process::{Daemon, private, stdout};
-use crate::scene::{Scene, in_both_modes};
+use crate::process::{Daemon, isolated, stdout};
+use crate::stack::{Stack, in_both_auth_modes};
 
-in_both_modes!(pulls_from_its_mirror_and_by_name);
+/// The text that dockerd logs once it is ready.
+pub(crate) const READY: &str = "API listen on";
 
-async fn pulls_from_its_mirror_and_by_name(scene: &Scene) {
-    let _dockerd = start(scene.home(), Some(scene.regpass.url(""))).await;
-    // dockerd reaches the first one by `registry-mirrors`: what the name stands for is far away.
-    let names = ["python".to_owned(), scene.regpass.image("python"), scene.regpass.image("reg/toddysm/python")];
+in_both_auth_modes!(each_platform_is_pulled_from_the_mirror_and_by_name);
+
+async fn each_platform_is_pulled_from_the_mirror_and_by_name(stack: &Stack) {
+    let _dockerd = start(stack.home(), Some(stack.regpass.url(""))).await;
+    // dockerd pulls the first name through `registry-mirrors`: Docker Hub itself is out of reach.
+    let names = ["python".to_owned(), stack.regpass.image("python"), stack.regpass.image("reg/toddysm/python")];
     for name in names {
-        for platform in &scene.image.platforms {
-            let wanted = format!("--platform=linux/{}", platform.architecture);
+        for platform in &stack.image.platforms {
+            let architecture = format!("--platform=linux/{}", platform.architecture);
             let tagged = format!("{name}:3.12");
-            let pulled = stdout(docker(scene.home()).args(["pull", &wanted, &tagged])).await;
-            assert!(pulled.contains(&format!("\nDigest: {}\n", scene.image.digest)), "{pulled}");
+            pull(stack.home(), &[&architecture, &tagged], &stack.image.digest).await;
 
-            let image = stdout(docker(scene.home()).args(["image", "inspect", "--format={{json .}}", &tagged])).await;
+            let image = stdout(docker(stack.home()).args(["image", "inspect", "--format={{json .}}", &tagged])).await;
             let image: Value = serde_json::from_str(&image).expect("JSON");
             assert_eq!(image["Architecture"], platform.architecture, "{tagged}");
             assert_eq!(image["Id"], *platform.config, "{tagged}");
@@ -30,25 +32,31 @@ async fn pulls_from_its_mirror_and_by_name(scene: &Scene) {
     }
 }
 
-/// `mirror` is where images of Docker Hub come from.
+/// Runs `docker pull` with these arguments and checks the digest that it reports.
+pub(crate) async fn pull(home: &Path, arguments: &[&str], digest: &str) {
+    let printed = stdout(docker(home).arg("pull").args(arguments)).await;
+    assert!(printed.contains(&format!("\nDigest: {digest}\n")), "docker pull {arguments:?}: {printed}");
+}
+
+/// Starts dockerd, which pulls images of Docker Hub from `mirror`.
 pub(crate) async fn start(home: &Path, mirror: Option<String>) -> Daemon {
     let mut settings = settings(home);
     settings["registry-mirrors"] = Vec::from_iter(mirror).into();
     let file = home.join("daemon.json");
-    fs::write(&file, settings.to_string()).expect("daemon.json");
+    fs::write(&file, settings.to_string()).expect("daemon.json is written");
     start_with(home, &file).await
 }
 
-/// What dockerd needs to run beside others.
+/// The settings with which several dockerd can run side by side.
 pub(crate) fn settings(home: &Path) -> Value {
     json!({
         "data-root": home.join("data"),
         "exec-root": home.join("exec"),
         "pidfile": home.join("pid"),
         "hosts": [socket(home)],
-        // Else it writes /etc/docker/key.json.
+        // By default dockerd writes /etc/docker/key.json.
         "deprecated-key-path": home.join("key.json"),
-        // Pulling needs no network of its own, and the vfs driver nothing of the kernel.
+        // Pulling needs no container network, and the storage driver vfs no support from the kernel.
         "storage-driver": "vfs",
         "bridge": "none",
         "iptables": false,
@@ -58,16 +66,15 @@ pub(crate) fn settings(home: &Path) -> Value {
     })
 }
 
+/// Starts dockerd with a configuration file.
 pub(crate) async fn start_with(home: &Path, file: &Path) -> Daemon {
-    let mut command = private("dockerd", home);
+    let mut command = isolated("dockerd", home);
     command.arg("--config-file").arg(file);
-    let daemon = Daemon::start("dockerd", command);
-    daemon.line(|line| line.contains("API listen on").then_some(())).await;
-    daemon
+    Daemon::start_ready("dockerd", command, READY).await
 }
 
 pub(crate) fn docker(home: &Path) -> Command {
-    let mut docker = private("docker", home);
+    let mut docker = isolated("docker", home);
     docker.args(["--host", &socket(home)]);
     docker
 }

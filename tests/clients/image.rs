@@ -1,8 +1,8 @@
-//! A small multi-arch image, made from nothing, that every engine can unpack.
+//! A small generated multi-platform image that every engine can unpack.
 
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use flate2::{Compression, GzBuilder};
@@ -14,57 +14,69 @@ pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
-/// Larger than any buffer on the way, so that a blob travels in many pieces.
-const PAYLOAD: usize = 1 << 20;
+/// Size of the file in each layer: larger than any buffer on the way, so that a blob arrives in many pieces.
+const PAYLOAD_SIZE: usize = 1 << 20;
 
-/// An index, over linux/amd64 and linux/arm64 as a rule, as an OCI layout directory.
+/// An image index, usually of linux/amd64 and linux/arm64, stored as an OCI layout directory.
 #[derive(Debug)]
 pub(crate) struct Image {
-    /// Digest of the index: what the tag means.
+    /// Digest of the index, to which the tag points.
     pub(crate) digest: String,
     pub(crate) platforms: Vec<Platform>,
     layout: TempDir,
 }
 
-/// One image of the index.
+/// The image of one platform. All strings but the architecture are digests.
 #[derive(Debug)]
 pub(crate) struct Platform {
     pub(crate) architecture: &'static str,
-    /// Digest of the only file in the layer.
+    /// The digest of the only file in the layer.
     pub(crate) payload: String,
     pub(crate) manifest: String,
     pub(crate) config: String,
     pub(crate) layer: String,
-    /// The layer as it travels: a gzipped tar.
+    /// The layer: a gzipped tar.
     pub(crate) layer_bytes: Vec<u8>,
 }
 
 impl Image {
-    /// Images of different names have nothing in common.
+    /// Builds an image of two platforms. Images of different names share no blob.
     pub(crate) fn build(name: &str) -> Self {
-        Self::of(name, &["amd64", "arm64"], PAYLOAD)
+        Self::build_with(name, &["amd64", "arm64"], PAYLOAD_SIZE)
     }
 
-    /// `payload` is the size of the file in each layer, which no compression makes smaller.
-    pub(crate) fn of(name: &str, architectures: &[&'static str], payload: usize) -> Self {
+    /// Builds an image with an incompressible file of `payload_size` bytes in the only layer of each platform.
+    pub(crate) fn build_with(name: &str, architectures: &[&'static str], payload_size: usize) -> Self {
         let layout = tempfile::tempdir().expect("a directory for the image");
         let blobs = layout.path().join("blobs/sha256");
-        fs::create_dir_all(&blobs).expect("blobs directory");
+        fs::create_dir_all(&blobs).expect("a directory for blobs");
 
         let (platforms, manifests): (Vec<_>, Vec<_>) =
-            architectures.iter().map(|architecture| platform(name, architecture, payload, &blobs)).unzip();
+            architectures.iter().map(|architecture| platform(name, architecture, payload_size, &blobs)).unzip();
         let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": manifests });
         let index = blob(&blobs, INDEX, index.to_string().as_bytes());
         let digest = text(&index["digest"]);
 
         let root = json!({ "schemaVersion": 2, "manifests": [index] });
-        fs::write(layout.path().join("index.json"), root.to_string()).expect("index.json");
-        fs::write(layout.path().join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).expect("oci-layout");
+        fs::write(layout.path().join("index.json"), root.to_string()).expect("index.json is written");
+        fs::write(layout.path().join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#)
+            .expect("oci-layout is written");
         Self { digest, platforms, layout }
     }
 
+    /// The OCI layout directory.
     pub(crate) fn layout(&self) -> &Path {
         self.layout.path()
+    }
+
+    /// The file in the OCI layout that holds a blob or manifest.
+    pub(crate) fn blob_file(&self, digest: &str) -> PathBuf {
+        self.layout().join("blobs/sha256").join(digest.trim_start_matches("sha256:"))
+    }
+
+    /// The content of a blob or manifest.
+    pub(crate) fn read_blob(&self, digest: &str) -> Vec<u8> {
+        fs::read(self.blob_file(digest)).unwrap_or_else(|error| panic!("cannot read {digest} of the layout: {error}"))
     }
 }
 
@@ -96,18 +108,18 @@ fn platform(name: &str, architecture: &'static str, len: usize, blobs: &Path) ->
     (platform, manifest)
 }
 
-/// Writes one blob of the layout and describes it.
+/// Writes a blob to the layout and returns its descriptor.
 fn blob(blobs: &Path, media_type: &str, bytes: &[u8]) -> Value {
     let digest = digest_of(bytes);
-    fs::write(blobs.join(digest.trim_start_matches("sha256:")), bytes).expect("blob");
+    fs::write(blobs.join(digest.trim_start_matches("sha256:")), bytes).expect("the blob is written");
     json!({ "mediaType": media_type, "digest": digest, "size": bytes.len() })
 }
 
 pub(crate) fn digest_of(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    // Assembler also where nothing is optimised: layers of megabytes come by here.
+    // Uses an implementation in assembler, because an unoptimized one is slow for layers of megabytes.
     digest(&SHA256, bytes).as_ref().iter().fold("sha256:".to_owned(), |mut hex, byte| {
-        write!(hex, "{byte:02x}").expect("strings take everything");
+        write!(hex, "{byte:02x}").expect("a String accepts all writes");
         hex
     })
 }
@@ -117,8 +129,8 @@ fn tar_of(name: &str, bytes: &[u8]) -> Vec<u8> {
     header.set_size(bytes.len() as u64);
     header.set_mode(0o644);
     let mut tar = tar::Builder::new(Vec::new());
-    tar.append_data(&mut header, name, bytes).expect("tar in memory");
-    tar.into_inner().expect("tar in memory")
+    tar.append_data(&mut header, name, bytes).expect("a tar in memory");
+    tar.into_inner().expect("a tar in memory")
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -127,7 +139,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     gzip.finish().expect("gzip in memory")
 }
 
-/// Bytes that do not compress and differ between images and platforms: a xorshift sequence.
+/// Incompressible bytes that differ between images and platforms: a xorshift sequence.
 fn payload(name: &str, architecture: &str, len: usize) -> Vec<u8> {
     let mut state =
         name.bytes().chain(architecture.bytes()).fold(1_u64, |state, byte| state.wrapping_mul(31) + u64::from(byte));

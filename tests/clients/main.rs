@@ -1,30 +1,31 @@
-//! Real clients pull and push through the real binary from the real registry, and need no credential for it.
+//! Real clients pull and push through the real `regpass` binary, without credentials of their own, from a real registry.
 //!
-//! Each test starts Debian's `docker-registry` in one of two modes, htpasswd or signed tokens, and regpass in front of
-//! it. The client then pulls a multi-arch image and must end up with the digests that the registry itself serves, or
-//! pushes one (`push`), which is then read again from the registry itself. In `setup` the clients read what `regpass
-//! setup` wrote for them; `service` starts, reloads and stops regpass; `status` looks at the status page in a browser;
-//! `network` puts proxies and dead addresses between regpass and the registry.
-//! `readme` does what README.md says, on a machine where its ports and paths are free.
-//! `tests/run clients` installs what this needs; a client that is not there is a failure.
+//! Most tests start Debian's `docker-registry`, which requires either a password (htpasswd) or signed tokens, and regpass
+//! in front of it ([`stack::Stack`]). A pull must yield the digests that the registry itself serves; the tests of a push
+//! (`push`) read the pushed image from the registry itself. `setup` has clients read what `regpass setup` wrote for them;
+//! `service` starts, reloads and stops regpass; `status` opens the status page in a browser; `network` puts proxies and
+//! unreachable addresses between regpass and the registry; `package` checks the shipped configuration files and the image;
+//! `readme` runs the commands of README.md in a sandbox where its ports and paths are free.
+//! `tests/run clients` installs the clients; a missing one is a failure.
 
 mod certificates;
+mod engine;
 mod image;
-mod machine;
 mod process;
 mod registry;
 mod regpass;
-mod scene;
+mod sandbox;
 #[path = "../sim/mod.rs"]
 mod sim;
+mod stack;
 mod token_service;
 
 mod buildah;
 mod containerd;
 mod curl;
 mod docker;
-mod doors;
-mod logs;
+mod image_log;
+mod listeners;
 mod network;
 mod oras;
 mod package;
@@ -35,4 +36,4 @@ mod service;
 mod setup;
 mod skopeo;
 mod status;
-mod tokens;
+mod token_requests;

@@ -1,4 +1,4 @@
-"""oras.py REPOSITORY TAG DIRECTORY: pulls every platform of an index and prints, as JSON, the digests of what came.
+"""oras.py REPOSITORY TAG DIRECTORY: pulls every platform of an index and prints, as JSON, its digests and tags.
 
 A pull unpacks a layer that is a gzipped tar into its directory.
 """

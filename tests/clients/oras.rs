@@ -1,34 +1,34 @@
-//! The oras Python client, the one client here that does not come from Debian.
+//! The oras Python client, the only client here that is not a Debian package.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::process::{plain, stdout};
-use crate::scene::{Scene, in_both_modes};
+use crate::image::Image;
+use crate::process::{program, stdout, venv_program};
+use crate::stack::{Stack, in_both_auth_modes};
 
-/// Prints the digest of the index and of the file that a pull of each platform unpacked.
-pub(crate) const SCRIPT: &str = include_str!("oras.py");
+/// Prints the digest of an index, the tags, and the digests of the files in each platform.
+const PULL: &str = include_str!("oras.py");
 
-in_both_modes!(pulls_index_and_files);
+in_both_auth_modes!(index_and_files_are_pulled_by_name_and_alias);
 
-async fn pulls_index_and_files(scene: &Scene) {
+async fn index_and_files_are_pulled_by_name_and_alias(stack: &Stack) {
     for name in ["python", "reg/toddysm/python"] {
-        let mut python = plain(python(), scene.home());
-        python.args(["-c", SCRIPT, &scene.regpass.image(name), "3.12"]).arg(scene.home().join("files"));
-        let pulled: Value = serde_json::from_str(&stdout(&mut python).await).expect("JSON");
-        let payloads: Vec<_> = scene.image.platforms.iter().map(|platform| &platform.payload).collect();
-        assert_eq!(pulled, json!({ "index": scene.image.digest, "tags": ["3.12"], "files": payloads }), "{name}");
+        assert_pulls(stack.home(), &stack.regpass.image(name), "3.12", &stack.image).await;
     }
 }
 
-/// `tests/run` puts the client into this virtual environment, beside everything else that cargo may throw away.
-pub(crate) fn python() -> PathBuf {
-    let python = Path::new(env!("CARGO_TARGET_TMPDIR")).join("oras/bin/python");
-    assert!(
-        python.is_file(),
-        "no oras client at {}; tests/run makes it (Debian package python3-venv)",
-        python.display()
-    );
-    python
+/// Pulls the only tag of a repository and checks that it is `image`.
+pub(crate) async fn assert_pulls(home: &Path, repository: &str, tag: &str, image: &Image) {
+    let pulled = run_script(home, PULL, &[repository, tag], &home.join("files")).await;
+    let payloads: Vec<_> = image.platforms.iter().map(|platform| &platform.payload).collect();
+    assert_eq!(pulled, json!({ "index": image.digest, "tags": [tag], "files": payloads }), "{repository}");
+}
+
+/// Runs a Python script with these arguments and a path, and returns the JSON that it prints.
+pub(crate) async fn run_script(home: &Path, script: &str, arguments: &[&str], path: &Path) -> Value {
+    let mut python = program(venv_program("oras", "python"), home);
+    python.args(["-c", script]).args(arguments).arg(path);
+    serde_json::from_str(&stdout(&mut python).await).expect("JSON")
 }

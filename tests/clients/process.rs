@@ -1,7 +1,7 @@
-//! Other people's programs: tools that run to their end and daemons, none of which outlives the test that started it.
+//! External programs: tools that run to completion, and daemons. None outlives the test that started it.
 //!
-//! Every program dies with the thread that started it (`setpriv --pdeathsig`), so even a test run that is killed leaves
-//! nothing behind. None sees the developer's environment: no credential of theirs can make a test pass.
+//! Every program is killed when the thread that started it ends (`setpriv --pdeathsig`), so even a killed test run leaves
+//! no process behind. No program sees the developer's environment: a credential in there cannot make a test pass.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
@@ -13,13 +13,13 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::sync::watch;
 
-/// How long one program may take to answer or to get ready; a busy two-core machine needs a fraction of it.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// Time limit for one program to finish or to become ready. A busy two-core machine needs a fraction of it.
+const TIME_LIMIT: Duration = Duration::from_secs(180);
 
-/// How many lines of each daemon's log a failed test shows.
+/// Number of lines of each daemon's log that a failed test prints.
 const LOG_TAIL: usize = 40;
 
-/// The Debian package of each program, where the two names differ.
+/// The Debian package of each program, if its name is another.
 const PACKAGES: [(&str, &str); 11] = [
     ("chromedriver", "chromium-driver"),
     ("ctr", "containerd"),
@@ -34,44 +34,45 @@ const PACKAGES: [(&str, &str); 11] = [
     ("unshare", "util-linux"),
 ];
 
-/// Hides the machine's own container state, then becomes the program.
-const IN_PRIVATE: &str = r#"
+/// Shell script that hides the machine's own container state, then replaces itself with the program.
+const HIDE_CONTAINER_STATE: &str = r#"
     for directory in /run /var/lib /dev/shm; do mount -t tmpfs tmpfs "$directory" || exit; done
     exec "$0" "$@"
 "#;
 
-/// A program that keeps its state below `home`.
-pub(crate) fn plain(program: impl AsRef<OsStr>, home: &Path) -> Command {
+/// The command for a program that keeps its state below `home`.
+pub(crate) fn program(name: impl AsRef<OsStr>, home: &Path) -> Command {
     let path = search_path();
     let mut command = Command::new(find("setpriv", &path));
-    command.args(["--pdeathsig", "KILL", "--"]).arg(find(program, &path));
+    command.args(["--pdeathsig", "KILL", "--"]).arg(find(name, &path));
     command.env_clear().env("PATH", path).env("HOME", home).env("TMPDIR", home);
     command.kill_on_drop(true);
     command
 }
 
-/// A container engine: it also gets its own processes, mounts, `/run`, `/var/lib` and `/dev/shm`. It neither reads nor
-/// writes the machine's container state, and when it dies the kernel takes away whatever it started or mounted.
-pub(crate) fn private(program: &str, home: &Path) -> Command {
-    let mut command = plain("unshare", home);
-    command.args(["--mount-proc", "--pid", "--fork", "--kill-child=KILL", "--", "sh", "-c", IN_PRIVATE]);
-    command.arg(find(program, &search_path()));
+/// The command for a container engine: a program with its own process and mount namespaces and its own `/run`, `/var/lib`
+/// and `/dev/shm`. It neither reads nor writes the machine's container state, and when it ends the kernel removes
+/// everything that it started or mounted.
+pub(crate) fn isolated(name: &str, home: &Path) -> Command {
+    let mut command = program("unshare", home);
+    command.args(["--mount-proc", "--pid", "--fork", "--kill-child=KILL", "--", "sh", "-c", HIDE_CONTAINER_STATE]);
+    command.arg(find(name, &search_path()));
     command
 }
 
-/// Runs a program to its end and returns what it printed on stdout.
+/// Runs a program that must succeed and returns what it printed on stdout.
 pub(crate) async fn stdout(command: &mut Command) -> String {
-    String::from_utf8(output(command).await.stdout).expect("text on stdout")
+    String::from_utf8(output(command).await.stdout).expect("UTF-8 on stdout")
 }
 
-/// Runs a program to its end; one that fails or dawdles fails the test, with everything it printed.
+/// Runs a program that must succeed within [`TIME_LIMIT`]. Otherwise the test fails and prints the program's output.
 pub(crate) async fn output(command: &mut Command) -> Output {
-    output_within(PATIENCE, command).await
+    output_within(TIME_LIMIT, command).await
 }
 
-/// The same for a program that may take longer than the others.
-pub(crate) async fn output_within(patience: Duration, command: &mut Command) -> Output {
-    let output = ended_within(patience, command).await;
+/// Like [`output`], with another time limit.
+pub(crate) async fn output_within(limit: Duration, command: &mut Command) -> Output {
+    let output = unchecked_output_within(limit, command).await;
     assert!(
         output.status.success(),
         "{}: {command:?}\n--- stdout\n{}\n--- stderr\n{}",
@@ -82,19 +83,19 @@ pub(crate) async fn output_within(patience: Duration, command: &mut Command) -> 
     output
 }
 
-/// Runs a program to its end, whatever that is.
-pub(crate) async fn ended(command: &mut Command) -> Output {
-    ended_within(PATIENCE, command).await
+/// Runs a program that may fail.
+pub(crate) async fn unchecked_output(command: &mut Command) -> Output {
+    unchecked_output_within(TIME_LIMIT, command).await
 }
 
-async fn ended_within(patience: Duration, command: &mut Command) -> Output {
+async fn unchecked_output_within(limit: Duration, command: &mut Command) -> Output {
     command.stdin(Stdio::null());
-    let finished = tokio::time::timeout(patience, command.output()).await;
-    let output = finished.unwrap_or_else(|_| panic!("no end after {patience:?}: {command:?}"));
+    let finished = tokio::time::timeout(limit, command.output()).await;
+    let output = finished.unwrap_or_else(|_| panic!("still running after {limit:?}: {command:?}"));
     output.unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"))
 }
 
-/// A program that runs until its guard is dropped, and everything it wrote on stderr.
+/// A program that runs until this guard is dropped, and everything it wrote to stderr.
 #[derive(Debug)]
 pub(crate) struct Daemon {
     name: &'static str,
@@ -104,19 +105,25 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// `name` heads the log that is printed when the test fails.
+    /// Starts a program. `name` heads the log that is printed when the test fails.
     pub(crate) fn start(name: &'static str, command: Command) -> Self {
-        Self::start_reading(name, command, Stdio::null())
+        Self::start_with_stdin(name, command, Stdio::null())
     }
 
-    /// The same, with something to read.
-    pub(crate) fn start_reading(name: &'static str, command: Command, stdin: Stdio) -> Self {
+    /// Starts a program and waits until its log contains `ready`.
+    pub(crate) async fn start_ready(name: &'static str, command: Command, ready: &str) -> Self {
+        let daemon = Self::start(name, command);
+        daemon.wait_for_text(ready).await;
+        daemon
+    }
+
+    pub(crate) fn start_with_stdin(name: &'static str, command: Command, stdin: Stdio) -> Self {
         let mut command = command.into_std();
         command.stdin(stdin).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
         let stderr = child.stderr.take().expect("stderr is piped");
         let (lines, log) = watch::channel(Vec::new());
-        // Drained for the whole life of the daemon: a full pipe would stop it.
+        // Read until the daemon ends: a full pipe would block it.
         let reader = std::thread::spawn(move || {
             for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
                 let line = String::from_utf8_lossy(&line).into_owned();
@@ -126,57 +133,74 @@ impl Daemon {
         Self { name, child, log, reader: Some(reader) }
     }
 
-    /// Waits for the first log line in which `pick` finds what it looks for.
-    pub(crate) async fn line<T>(&self, pick: impl Fn(&str) -> Option<T>) -> T {
-        self.line_after(0, pick).await
+    /// Waits for a log line for which `pick` returns a value, and returns the first such value.
+    pub(crate) async fn wait_for_line<T>(&self, pick: impl Fn(&str) -> Option<T>) -> T {
+        self.wait_for_line_after(0, pick).await
     }
 
-    /// The same, of the lines that follow the first `mark`.
-    pub(crate) async fn line_after<T>(&self, mark: usize, pick: impl Fn(&str) -> Option<T>) -> T {
+    /// Like [`wait_for_line`](Self::wait_for_line), but ignores the first `skip` lines.
+    pub(crate) async fn wait_for_line_after<T>(&self, skip: usize, pick: impl Fn(&str) -> Option<T>) -> T {
         let mut log = self.log.clone();
-        let seen = log.wait_for(|lines| lines[mark..].iter().any(|line| pick(line).is_some()));
-        let seen = tokio::time::timeout(PATIENCE, seen).await;
-        let seen = seen.unwrap_or_else(|_| panic!("{} did not log it within {PATIENCE:?}", self.name));
-        let lines = seen.unwrap_or_else(|_| panic!("{} ended before it logged it", self.name));
-        lines[mark..].iter().find_map(|line| pick(line)).expect("just seen")
+        let found = log.wait_for(|lines| lines[skip..].iter().any(|line| pick(line).is_some()));
+        let found = tokio::time::timeout(TIME_LIMIT, found).await;
+        let found =
+            found.unwrap_or_else(|_| panic!("{} did not log the expected line within {TIME_LIMIT:?}", self.name));
+        let lines = found.unwrap_or_else(|_| panic!("{} ended without logging the expected line", self.name));
+        lines[skip..].iter().find_map(|line| pick(line)).expect("wait_for found the line")
     }
 
-    /// How many lines it has logged.
-    pub(crate) fn mark(&self) -> usize {
+    /// Waits for a log line that contains `text`.
+    pub(crate) async fn wait_for_text(&self, text: &str) {
+        self.wait_for_text_after(0, text).await;
+    }
+
+    /// Like [`wait_for_text`](Self::wait_for_text), but ignores the first `skip` lines.
+    pub(crate) async fn wait_for_text_after(&self, skip: usize, text: &str) {
+        self.wait_for_line_after(skip, |line| line.contains(text).then_some(())).await;
+    }
+
+    /// The number of lines in the log so far.
+    pub(crate) fn log_length(&self) -> usize {
         self.log.borrow().len()
     }
 
-    /// How many lines it has logged that contain every one of `texts`.
-    pub(crate) fn count(&self, texts: &[&str]) -> usize {
+    /// The number of log lines that contain every one of `texts`.
+    pub(crate) fn count_lines(&self, texts: &[&str]) -> usize {
         self.log.borrow().iter().filter(|line| texts.iter().all(|text| line.contains(text))).count()
     }
 
-    pub(crate) fn id(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Waits for it to end by itself.
-    pub(crate) async fn ended(&mut self) -> ExitStatus {
-        let mut log = self.log.clone();
-        // The log is over when nobody is left who could write to it, the program itself the last.
-        let over = async { while log.changed().await.is_ok() {} };
-        let over = tokio::time::timeout(PATIENCE, over).await;
-        over.unwrap_or_else(|_| panic!("{} did not end within {PATIENCE:?}", self.name));
-        self.child.wait().expect("a child of ours")
+    /// Sends a signal, named as for `kill -s`.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = std::process::Command::new("kill").args(["-s", name, &self.pid().to_string()]).status();
+        assert!(sent.expect("kill runs").success(), "cannot send SIG{name} to {}", self.name);
     }
 
-    /// Ends the program and returns its whole log.
+    /// Waits for the program to exit by itself.
+    pub(crate) async fn wait_for_exit(&mut self) -> ExitStatus {
+        let mut log = self.log.clone();
+        // The log ends when the last process that can write to it has exited.
+        let log_end = async { while log.changed().await.is_ok() {} };
+        let log_end = tokio::time::timeout(TIME_LIMIT, log_end).await;
+        log_end.unwrap_or_else(|_| panic!("{} did not exit within {TIME_LIMIT:?}", self.name));
+        self.child.wait().expect("the exit status of a child")
+    }
+
+    /// Kills the program and returns its whole log.
     pub(crate) fn stop(mut self) -> Vec<String> {
-        self.end();
+        self.kill();
         self.log.borrow().clone()
     }
 
-    fn end(&mut self) {
-        // Only fails for a child that has ended already.
+    fn kill(&mut self) {
+        // Only fails for a child that has already exited.
         self.child.kill().ok();
         self.child.wait().ok();
-        // The log ends when the last process that could write to it is gone, grandchildren included: from here on
-        // nobody writes to the directories that are about to be removed.
+        // The log ends when the last process that can write to it has exited, grandchildren included. After that no
+        // process writes to the temporary directories, which are removed next.
         if let Some(reader) = self.reader.take() {
             reader.join().expect("the log reader does not panic");
         }
@@ -185,7 +209,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        self.end();
+        self.kill();
         if std::thread::panicking() {
             let log = self.log.borrow();
             let tail = log[log.len().saturating_sub(LOG_TAIL)..].join("\n");
@@ -194,18 +218,29 @@ impl Drop for Daemon {
     }
 }
 
-/// The developer's PATH, and where Debian keeps daemons.
+/// The developer's PATH, and the folders where Debian keeps daemons.
 pub(crate) fn search_path() -> String {
-    format!("{}:/usr/sbin:/sbin", std::env::var("PATH").expect("PATH"))
+    format!("{}:/usr/sbin:/sbin", std::env::var("PATH").expect("PATH is set"))
 }
 
-/// A tool that is missing fails the test: skipping would be green for nothing.
-fn find(program: impl AsRef<OsStr>, path: &str) -> PathBuf {
-    let program = program.as_ref();
-    let mut candidates = std::env::split_paths(path).map(|directory| directory.join(program));
+/// The path of a program in a Python virtual environment, which `tests/run` makes in cargo's target folder.
+pub(crate) fn venv_program(venv: &str, name: &str) -> PathBuf {
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(venv).join("bin").join(name);
+    assert!(
+        program.is_file(),
+        "{} is missing; tests/run installs it (needs the Debian package python3-venv)",
+        program.display()
+    );
+    program
+}
+
+/// The path of a program. A missing one fails the test, because a skipped test would look like a passed one.
+fn find(name: impl AsRef<OsStr>, path: &str) -> PathBuf {
+    let name = name.as_ref();
+    let mut candidates = std::env::split_paths(path).map(|directory| directory.join(name));
     candidates.find(|candidate| candidate.is_file()).unwrap_or_else(|| {
-        let name = program.to_string_lossy();
-        let package = PACKAGES.iter().find(|(tool, _)| *tool == name).map_or(&*name, |(_, package)| package);
+        let name = name.to_string_lossy();
+        let package = PACKAGES.iter().find(|(program, _)| *program == name).map_or(&*name, |(_, package)| package);
         panic!("{name} is not installed; it comes with the Debian package {package}; tests/run installs it")
     })
 }

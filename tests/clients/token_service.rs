@@ -1,4 +1,4 @@
-//! The token service of the registry in token mode: signs what Debian's registry verifies, and keeps a ledger.
+//! The token service of a registry that requires tokens: signs tokens that Debian's registry accepts, and records requests.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -24,33 +24,33 @@ pub(crate) const SERVICE: &str = "registry.test";
 pub(crate) const ISSUER: &str = "regpass tests";
 pub(crate) const REFRESH_TOKEN: &str = "a-refresh-token-for-tests";
 
-/// One request as it came, and what it got.
+/// A token request and the token it was answered with.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct TokenRequest {
     pub(crate) method: Method,
-    /// Sorted, so that two askings compare.
+    /// Sorted, so that requests can be compared.
     pub(crate) scopes: Vec<String>,
-    /// `None`: refused.
+    /// `None` if the request was rejected.
     pub(crate) token: Option<String>,
 }
 
-/// Serves until it is dropped.
+/// A running token service. It stops when dropped.
 #[derive(Debug)]
 pub(crate) struct TokenService {
     pub(crate) address: SocketAddr,
-    /// What the registry trusts.
+    /// The certificate that the registry trusts.
     pub(crate) certificate: String,
     signer: Arc<Signer>,
-    accepting: AbortHandle,
+    accept_task: AbortHandle,
 }
 
 #[derive(Debug)]
 struct Signer {
     key: KeyPair,
-    /// The JWT header `x5c`: Debian's registry finds the key by this chain.
+    /// The value of the JWT header `x5c`, by which Debian's registry finds the key.
     chain: [String; 1],
     lifetime: Duration,
-    ledger: Mutex<Vec<Asked>>,
+    requests: Mutex<Vec<TokenRequest>>,
 }
 
 impl TokenService {
@@ -58,76 +58,77 @@ impl TokenService {
         let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).expect("an RSA key");
         let certificate = CertificateParams::default().self_signed(&key).expect("a certificate");
         let chain = [STANDARD.encode(certificate.der())];
-        let signer = Arc::new(Signer { key, chain, lifetime, ledger: Mutex::default() });
+        let signer = Arc::new(Signer { key, chain, lifetime, requests: Mutex::default() });
 
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("bound");
-        let accepting = tokio::spawn(accept(listener, Arc::clone(&signer))).abort_handle();
-        Self { address, certificate: certificate.pem(), signer, accepting }
+        let address = listener.local_addr().expect("a bound address");
+        let accept_task = tokio::spawn(accept(listener, Arc::clone(&signer))).abort_handle();
+        Self { address, certificate: certificate.pem(), signer, accept_task }
     }
 
-    /// A token that nobody asked for: it is not in the ledger.
+    /// Signs a token for a test's own use. It is not among [`requests`](Self::requests).
     pub(crate) fn sign(&self, scope: &str) -> String {
         self.signer.sign(&[scope.to_owned()])
     }
 
-    pub(crate) fn ledger(&self) -> Vec<Asked> {
-        self.signer.ledger.lock().expect("no panic holds it").clone()
+    /// All token requests so far.
+    pub(crate) fn requests(&self) -> Vec<TokenRequest> {
+        self.signer.requests.lock().expect("an unpoisoned lock").clone()
     }
 }
 
 impl Drop for TokenService {
     fn drop(&mut self) {
-        self.accepting.abort();
+        self.accept_task.abort();
     }
 }
 
 async fn accept(listener: TcpListener, signer: Arc<Signer>) {
     loop {
-        let (stream, _) = listener.accept().await.expect("accept");
+        let (stream, _) = listener.accept().await.expect("a connection");
         let signer = Arc::clone(&signer);
         let service = service_fn(move |request| {
             let signer = Arc::clone(&signer);
-            async move { Ok::<_, Infallible>(signer.answer(request).await) }
+            async move { Ok::<_, Infallible>(signer.respond(request).await) }
         });
         let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-        // A client that hangs up is no failure of the service.
+        // A client that closes the connection is not a failure of the service.
         tokio::spawn(async { connection.await.ok() });
     }
 }
 
 impl Signer {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
-        let body = body.collect().await.expect("a whole body").to_bytes();
+        let body = body.collect().await.expect("a complete body").to_bytes();
         let posted = head.method == Method::POST;
         let form = if posted { &body[..] } else { head.uri.query().unwrap_or_default().as_bytes() };
         let form: Vec<(String, String)> = form_urlencoded::parse(form).into_owned().collect();
         let value = |key: &str| form.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
 
-        let known = if posted {
+        let is_authenticated = if posted {
             value("grant_type") == Some("refresh_token") && value("refresh_token") == Some(REFRESH_TOKEN)
         } else {
             let basic = format!("Basic {}", STANDARD.encode(format!("{USER}:{PASSWORD}")));
-            head.headers.get(AUTHORIZATION).is_some_and(|given| *given == basic)
+            head.headers.get(AUTHORIZATION).is_some_and(|value| *value == basic)
         };
         let scopes = form.iter().filter(|(name, _)| name == "scope").flat_map(|(_, value)| value.split(' '));
         let mut scopes: Vec<String> = scopes.map(str::to_owned).collect();
         scopes.sort();
 
-        let token = (known && value("service") == Some(SERVICE)).then(|| self.sign(&scopes));
+        let token = (is_authenticated && value("service") == Some(SERVICE)).then(|| self.sign(&scopes));
         let reply = match &token {
             Some(token) if posted => json!({ "access_token": token, "expires_in": self.lifetime.as_secs() }),
             Some(token) => json!({ "token": token, "expires_in": self.lifetime.as_secs() }),
             None => json!({ "errors": [{ "code": "UNAUTHORIZED", "message": "incorrect username or password" }] }),
         };
         let status = if token.is_some() { StatusCode::OK } else { StatusCode::UNAUTHORIZED };
-        self.ledger.lock().expect("no panic holds it").push(Asked { method: head.method, scopes, token });
+        self.requests.lock().expect("an unpoisoned lock").push(TokenRequest { method: head.method, scopes, token });
         let response = Response::builder().status(status).header(CONTENT_TYPE, "application/json");
         response.body(Full::from(reply.to_string())).expect("a response")
     }
 
-    /// A JWT that grants every scope asked for.
+    /// Signs a JWT that grants all requested scopes.
     fn sign(&self, scopes: &[String]) -> String {
         #[expect(clippy::disallowed_methods, reason = "the registry compares token dates with the real clock")]
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
@@ -148,7 +149,7 @@ impl Signer {
     }
 }
 
-/// `repository:library/python:pull,push` as an entry of the claim.
+/// A scope such as `repository:library/python:pull,push` as an entry of the JWT claim `access`.
 fn access(scope: &str) -> Value {
     let parts = scope.split_once(':').and_then(|(kind, rest)| Some((kind, rest.rsplit_once(':')?)));
     let (kind, (name, actions)) = parts.unwrap_or_else(|| panic!("not a scope: {scope:?}"));

@@ -1,26 +1,28 @@
-//! `WWW-Authenticate` as registries write it, from the header to the token request.
+//! `WWW-Authenticate` headers: which token request a challenge leads to.
 
 use std::time::Duration;
 
 use http::{Method, StatusCode};
 use tokio::time::advance;
 
-use crate::harness::{Regpass, only, request};
-use crate::sim::{Entry, Family, Fault, Image, Mint, Mode, Preset, Registry, Reply, Scope, Sim, TokenPlace};
+use crate::harness::{Regpass, request, single_registry_config};
+use crate::sim::{
+    AuthMode, Entry, Fault, Image, ImageFormat, Preset, Registry, Reply, Scope, Sim, TokenFormat, TokenHost,
+};
 
 const APP: &str = "/v2/team/app/manifests/1";
-const REFUSED: &str = "registry GET /v2/team/app/manifests/1 anonymous 401";
+const CHALLENGED: &str = "registry GET /v2/team/app/manifests/1 anonymous 401";
 const SERVED: &str = "registry GET /v2/team/app/manifests/1 bearer#1 200";
 
 async fn start(sim: &Sim, preset: Preset) -> (Registry, Regpass) {
     let registry = sim.start(preset).await;
-    registry.publish("team/app", "1", &Image::single("app", Family::Oci));
-    let regpass = Regpass::start(sim, &only(&registry, ""));
+    registry.publish("team/app", "1", &Image::single("app", ImageFormat::Oci));
+    let regpass = Regpass::start(sim, &single_registry_config(&registry, ""));
     (registry, regpass)
 }
 
-/// A registry that challenges with these lines answers, after one token request with this query.
-async fn leads_to(lines: &[&str], target: &str, service: &str) {
+/// Asserts that a pull succeeds after the challenge in these header lines and one token request for `target`.
+async fn assert_token_request(lines: &[&str], target: &str, service: &str) {
     let sim = Sim::memory();
     let mut preset = Preset::generic().challenges(lines);
     if !service.is_empty() {
@@ -29,12 +31,12 @@ async fn leads_to(lines: &[&str], target: &str, service: &str) {
     let (_registry, regpass) = start(&sim, preset).await;
     let reply = regpass.get(APP).await;
     assert_eq!(reply.status, 200, "{lines:?}: {reply:?}");
-    sim.ledger().expect(&[REFUSED, &format!("token GET {target} anonymous 200"), SERVED]);
+    sim.ledger().expect(&[CHALLENGED, &format!("token GET {target} anonymous 200"), SERVED]);
     sim.finish();
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_odd_form_leads_to_the_token_service() {
+async fn unusual_challenge_forms_are_understood() {
     const FULL: &str = "/token?service=generic.test&scope=repository:team/app:pull";
     const BARE: &str = "/token?scope=repository:team/app:pull";
     for (lines, target) in [
@@ -64,13 +66,13 @@ async fn every_odd_form_leads_to_the_token_service() {
         (&[r#"Bearer realm="HTTP://AUTH.Generic.TEST:80/token",service="{service}""#], FULL),
         (&[r#"Bearer realm="//auth.generic.test/token",service="{service}""#], FULL),
     ] {
-        leads_to(lines, target, "").await;
+        assert_token_request(lines, target, "").await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_is_a_value_and_nothing_else() {
-    for (service, shown) in [
+async fn service_is_percent_encoded_and_adds_no_parameter() {
+    for (service, decoded) in [
         ("SUSE Linux Docker Registry", "SUSE Linux Docker Registry"),
         ("a&scope=repository:team/secret:pull,push", "a&scope=repository:team/secret:pull,push"),
         ("a#b?c=d", "a#b?c=d"),
@@ -78,93 +80,97 @@ async fn a_service_is_a_value_and_nothing_else() {
         ("100% +1", "100% +1"),
     ] {
         let line = format!(r#"Bearer realm="{{realm}}",service="{service}""#);
-        leads_to(&[&line], &format!("/token?service={shown}&scope=repository:team/app:pull"), service).await;
+        assert_token_request(&[&line], &format!("/token?service={decoded}&scope=repository:team/app:pull"), service)
+            .await;
     }
-    // One scope was asked for, whatever the service said.
+    // The service adds no second scope to the request.
     let sim = Sim::memory();
     let mut preset = Preset::generic();
     preset.tokens.service = Some("a&scope=repository:team/secret:pull,push".to_owned());
     let (_registry, regpass) = start(&sim, preset).await;
     assert_eq!(regpass.get(APP).await.status, 200);
-    let asked = sim.ledger().take().into_iter().find(|entry| entry.server == "token").unwrap();
-    assert!(!asked.query.contains("&scope=repository%3Ateam%2Fsecret"), "{}", asked.query);
-    assert_eq!(asked.query.matches("scope=").count(), 1, "{}", asked.query);
+    let request = sim.ledger().take().into_iter().find(|entry| entry.server == "token").unwrap();
+    assert!(!request.query.contains("&scope=repository%3Ateam%2Fsecret"), "{}", request.query);
+    assert_eq!(request.query.matches("scope=").count(), 1, "{}", request.query);
     sim.finish();
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_relative_realm_is_the_registry_itself() {
+async fn relative_realm_is_resolved_against_the_registry() {
     for realm in ["/token", "/v2/../token", "http://generic.test/token"] {
         let sim = Sim::memory();
         let mut preset = Preset::generic().challenges(&[&format!(r#"Bearer realm="{realm}",service="{{service}}""#)]);
-        preset.tokens.place = TokenPlace::Registry;
+        preset.tokens.host = TokenHost::Registry;
         let (_registry, regpass) = start(&sim, preset).await;
         assert_eq!(regpass.get(APP).await.status, 200, "{realm}");
         let token = "token GET /token?service=generic.test&scope=repository:team/app:pull anonymous 200";
-        sim.ledger().expect(&[REFUSED, token, SERVED]);
+        sim.ledger().expect(&[CHALLENGED, token, SERVED]);
         sim.finish();
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_realm_that_is_no_place_is_refused_in_words() {
-    for (realm, words) in [
+async fn invalid_realm_is_rejected_with_the_reason() {
+    for (realm, reason) in [
         ("ftp://auth.generic.test/token", "its scheme is neither http nor https"),
-        ("http://user:hunter2@auth.generic.test/token", "it carries user information before the host"),
-        ("http:///token", "it names no host"),
+        ("http://user:hunter2@auth.generic.test/token", "it contains user information before the host"),
+        ("http:///token", "it has no host"),
         ("http://auth.generic.test:0/token", "its port is not a number from 1 to 65535"),
-        ("http://auth.generic.test/to ken", "characters that no URL may have"),
+        ("http://auth.generic.test/to ken", "characters that are not allowed in a URL"),
         ("javascript:alert(1)", "not an absolute URL"),
     ] {
         let sim = Sim::memory();
         let preset = Preset::generic().challenges(&[&format!(r#"Bearer realm="{realm}",service="{{service}}""#)]);
         let (_registry, regpass) = start(&sim, preset).await;
-        let refused = regpass.get(APP).await;
-        assert_eq!(refused.verdict(), "502 DENIED", "{realm}");
-        let message = refused.error().1;
-        assert!(message.starts_with("generic.test: its realm") && message.contains(words), "{message}");
+        let rejected = regpass.get(APP).await;
+        assert_eq!(rejected.status_and_code(), "502 DENIED", "{realm}");
+        let message = rejected.error().1;
+        assert!(message.starts_with("generic.test: its realm") && message.contains(reason), "{message}");
         assert!(!message.contains("hunter2"), "{message}");
-        sim.ledger().expect(&[REFUSED]);
+        sim.ledger().expect(&[CHALLENGED]);
         sim.finish();
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_with_nothing_to_meet_costs_the_base_and_ends() {
+async fn challenge_without_a_realm_is_denied_after_one_probe() {
     for lines in [&["Negotiate"][..], &[], &["Bearer"], &[r#"Bearer service="generic.test""#], &["\"\\"]] {
         let sim = Sim::memory();
         let (_registry, regpass) = start(&sim, Preset::generic().challenges(lines)).await;
         let reply = regpass.get(APP).await;
-        assert_eq!(reply.verdict(), "403 DENIED", "{lines:?}");
-        assert!(reply.error().1.contains("in no form that is known"), "not the login's fault: {reply:?}");
-        sim.ledger().expect(&[REFUSED, "registry GET /v2/ anonymous 401"]);
+        assert_eq!(reply.status_and_code(), "403 DENIED", "{lines:?}");
+        assert!(
+            reply.error().1.contains("unsupported kind of authorization"),
+            "the credential is not to blame: {reply:?}"
+        );
+        sim.ledger().expect(&[CHALLENGED, "registry GET /v2/ anonymous 401"]);
         sim.finish();
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_challenge_on_another_status_is_decoration() {
+async fn challenge_on_another_status_than_401_is_ignored() {
     let sim = Sim::memory();
-    let (registry, regpass) = start(&sim, Preset::distribution(Mode::Open)).await;
-    registry.registry().inject(Fault::with_header("www-authenticate", r#"Bearer realm="http://evil.test/t""#));
+    let (registry, regpass) = start(&sim, Preset::distribution(AuthMode::Open)).await;
+    registry.api().inject(Fault::with_header("www-authenticate", r#"Bearer realm="http://evil.test/t""#));
     for (target, status) in [(APP, 200), ("/v2/team/app/manifests/none", 404)] {
         let reply = regpass.get(target).await;
         assert_eq!((reply.status.as_u16(), reply.header("www-authenticate")), (status, None));
         assert_eq!(sim.ledger().take().len(), 1);
     }
-    registry.registry().inject(Fault::text(403, "no").times(1));
+    registry.api().inject(Fault::text(403, "no").times(1));
     assert_eq!(regpass.get(APP).await.status, StatusCode::FORBIDDEN);
     assert_eq!(sim.ledger().take().len(), 1);
     sim.finish();
 }
 
-/// What a token is asked for when the challenge names `scope` on a request of this method.
-async fn asked(scope: &str, method: Method) -> String {
+/// The scope that regpass requests when the challenge to a request with this method names `scope`.
+async fn requested_scope(scope: &str, method: Method) -> String {
     let sim = Sim::memory();
     let line = format!(r#"Bearer realm="{{realm}}",service="{{service}}",scope="{scope}""#);
     let mut preset = Preset::generic().challenges(&[&line]);
-    // Whoever has a token may: what is asked for is looked at here, not judged.
-    preset.gate.scopes = std::sync::Arc::new(|_| Vec::new());
+    // Every token is accepted, whatever its scope.
+    preset.access.required_scopes = std::sync::Arc::new(|_| Vec::new());
     let (_registry, regpass) = start(&sim, preset).await;
     assert_eq!(regpass.send(request(method, APP)).await.status, 200, "{scope}");
     let tokens: Vec<_> = sim.ledger().take().into_iter().filter(|entry| entry.server == "token").collect();
@@ -174,8 +180,8 @@ async fn asked(scope: &str, method: Method) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_scope_is_believed_when_it_names_the_repository() {
-    for (challenged, believed) in [
+async fn challenged_scope_is_requested_only_if_it_names_the_repository() {
+    for (challenged, requested) in [
         ("repository:team/app:pull", "repository:team/app:pull"),
         ("repository:user/image:pull", "repository:team/app:pull"),
         ("aws", "repository:team/app:pull"),
@@ -193,31 +199,32 @@ async fn a_scope_is_believed_when_it_names_the_repository() {
         ("repository(plugin):team/app:pull", "repository(plugin):team/app:pull"),
     ] {
         for method in [Method::GET, Method::HEAD] {
-            assert_eq!(asked(challenged, method).await, believed, "{challenged}");
+            assert_eq!(requested_scope(challenged, method).await, requested, "{challenged}");
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_challenge_taught_is_kept_for_its_repository() {
+async fn challenged_scope_is_remembered_for_its_repository() {
     let sim = Sim::memory();
     let mut preset = Preset::generic();
-    // Lists tags to those only who may also read metadata, as ACR does.
-    preset.gate.scopes = std::sync::Arc::new(|ask| {
-        let actions: &[&str] = if ask.entry.path.ends_with("/list") { &["pull", "metadata_read"] } else { &["pull"] };
-        ask.route.repository().map(|name| Scope::repository(name, actions)).into_iter().collect()
+    // Tag lists need the action `metadata_read` as well, as at ACR.
+    preset.access.required_scopes = std::sync::Arc::new(|request| {
+        let actions: &[&str] =
+            if request.entry.path.ends_with("/list") { &["pull", "metadata_read"] } else { &["pull"] };
+        request.route.repository().map(|name| Scope::repository(name, actions)).into_iter().collect()
     });
     preset.tokens.grant =
-        std::sync::Arc::new(|ask| Ok(ask.scopes.iter().filter_map(|one| Scope::parse(one)).collect()));
-    preset.tokens.mint = Mint::Opaque;
+        std::sync::Arc::new(|request| Ok(request.scopes.iter().filter_map(|scope| Scope::parse(scope)).collect()));
+    preset.tokens.format = TokenFormat::Opaque;
     let (registry, regpass) = start(&sim, preset).await;
-    registry.publish("team/tool", "1", &Image::single("tool", Family::Oci));
+    registry.publish("team/tool", "1", &Image::single("tool", ImageFormat::Oci));
 
     assert_eq!(regpass.get(APP).await.status, 200);
     sim.ledger().take();
     let tags = "/v2/team/app/tags/list";
     assert_eq!(regpass.get(tags).await.status, 200);
-    // The refusal says what is missing.
+    // The challenge names the missing action.
     sim.ledger().expect(&[
         "registry GET /v2/team/app/tags/list bearer#1 401",
         "token GET /token?service=generic.test&scope=repository:team/app:pull,metadata_read anonymous 200",
@@ -230,47 +237,53 @@ async fn what_a_challenge_taught_is_kept_for_its_repository() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_placeholder_never_becomes_a_request() {
+async fn placeholder_scope_is_never_requested() {
     let sim = Sim::memory();
     let (registry, regpass) = start(&sim, Preset::ghcr()).await;
-    registry.publish("team/app", "1", &Image::single("app", Family::Oci));
-    assert_eq!(regpass.get("/v2/team/missing/manifests/1").await.verdict(), "403 DENIED");
-    let asked = sim.ledger().take();
-    assert!(asked.iter().all(|entry| !entry.query.contains("image")), "{asked:?}");
+    registry.publish("team/app", "1", &Image::single("app", ImageFormat::Oci));
+    assert_eq!(regpass.get("/v2/team/missing/manifests/1").await.status_and_code(), "403 DENIED");
+    let requests = sim.ledger().take();
+    assert!(requests.iter().all(|entry| !entry.query.contains("image")), "{requests:?}");
     sim.finish();
 }
 
-/// A scope that leaves out the first part of a name holds for neighbours until one of them shows otherwise.
+/// After a challenge whose scope omits the first segment of a repository name, regpass infers the same for the neighbouring
+/// repositories, until a request shows that this is wrong.
 #[tokio::test(start_paused = true)]
-async fn one_odd_challenge_does_not_spoil_its_neighbours() {
+async fn scope_inferred_from_a_neighbour_is_reverted() {
     const SHORT: &str =
         r#"Bearer realm="http://auth.generic.test/token",service="generic.test",scope="repository:app:pull""#;
-    let scope = |entries: Vec<Entry>| entries.iter().filter_map(|entry| entry.query_value("scope")).collect::<Vec<_>>();
-    for is_refused in [false, true] {
+    let scopes =
+        |entries: Vec<Entry>| entries.iter().filter_map(|entry| entry.query_value("scope")).collect::<Vec<_>>();
+    for is_denied in [false, true] {
         let sim = Sim::memory();
         let registry = sim.start(Preset::generic()).await;
         for name in ["team/app", "team/tool"] {
-            registry.publish(name, "1", &Image::single("app", Family::Oci));
+            registry.publish(name, "1", &Image::single("app", ImageFormat::Oci));
         }
-        let regpass = Regpass::start(&sim, &only(&registry, ""));
-        let odd = registry.registry().inject(Fault::challenge(&[SHORT]).path("team/app"));
-        if is_refused {
+        let regpass = Regpass::start(&sim, &single_registry_config(&registry, ""));
+        let odd = registry.api().inject(Fault::challenge(&[SHORT]).path("team/app"));
+        if is_denied {
             let denied = Fault::answer(Reply::new(403).json(r#"{"errors":[{"code":"DENIED","message":"no"}]}"#));
             registry
-                .token()
+                .token_service()
                 .inject(denied.when(|entry| entry.query_value("scope").as_deref() == Some("repository:tool:pull")));
             assert_eq!(regpass.get("/v2/team/app/manifests/1").await.status, 403);
         } else {
             assert_eq!(regpass.get("/v2/team/app/manifests/1").await.status, 403);
-            odd.lift();
+            odd.remove();
             advance(Duration::from_secs(6)).await;
             assert_eq!(regpass.get("/v2/team/app/manifests/1").await.status, 200);
             sim.ledger().take();
         }
-        assert_eq!(regpass.get("/v2/team/tool/manifests/1").await.status, 200, "refused: {is_refused}");
-        let asked = scope(sim.ledger().take());
-        if !is_refused {
-            assert_eq!(asked, ["repository:team/tool:pull"]);
+        assert_eq!(
+            regpass.get("/v2/team/tool/manifests/1").await.status,
+            200,
+            "the token service denies the inferred scope: {is_denied}"
+        );
+        let requested = scopes(sim.ledger().take());
+        if !is_denied {
+            assert_eq!(requested, ["repository:team/tool:pull"]);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A running regpass, spoken to over an in-memory connection.
+//! A running regpass that tests send requests to over in-memory connections.
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -12,76 +12,76 @@ use serde_json::Value;
 
 use regpass::admin;
 use regpass::base::clock::WallClock;
-use regpass::clients::{Door, Rule};
+use regpass::clients::{AuthMethod, ClientAuth};
 use regpass::config::model::{Config, Listener};
 use regpass::config::{self, Variables, overrides::Overrides};
 use regpass::credential::{environment::Environment, sources::Sources};
+use regpass::listen::connection::{RequestHandler, serve_stream};
 use regpass::net::dial::Network;
-use regpass::net::listen::{Handle, serve_stream};
-use regpass::observe::process::Listening;
-use regpass::proxy::admit::Front;
+use regpass::observe::process::OpenListener;
+use regpass::proxy::listener::ListenerContext;
 use regpass::proxy::{self, Proxy};
 use regpass::serve::build::{self, Registries};
 
 use crate::sim::{Image, Registry, Sim};
 
-/// regpass with one listener, and the admin listener.
+/// regpass with one listener and the admin listener.
 pub struct Regpass {
-    handle: Handle,
-    admin: Handle,
+    handle: RequestHandler,
+    admin: RequestHandler,
     pub proxy: Arc<Proxy>,
     registries: Arc<Registries>,
     sources: Arc<Sources>,
 }
 
-/// A response, read whole.
+/// A response and its body.
 #[derive(Debug)]
 pub struct Reply {
     pub status: StatusCode,
     pub headers: HeaderMap,
-    /// All of it, or what came before it broke.
+    /// The whole body, or what arrived before it broke off.
     pub body: Bytes,
-    /// Whether the body ended as it should.
-    pub whole: bool,
+    /// Whether the body ended regularly.
+    pub complete: bool,
 }
 
 impl Regpass {
-    /// Starts with a configuration file's text, reaching registries over the simulation's network.
+    /// Starts regpass with the text of a configuration file on the network and the clock of the simulation.
     pub fn start(sim: &Sim, text: &str) -> Self {
-        Self::start_in(sim, text, Environment::default())
+        Self::start_with_environment(sim, text, Environment::default())
     }
 
-    /// As [`start`](Self::start), with these surroundings: a `PATH` with credential helpers, say.
-    pub fn start_in(sim: &Sim, text: &str, surroundings: Environment) -> Self {
-        Self::start_at(sim, text, surroundings, WallClock::tokio(sim.clock().since_1970()))
+    /// As [`start`](Self::start), with an environment: for example a `PATH` with credential helpers.
+    pub fn start_with_environment(sim: &Sim, text: &str, environment: Environment) -> Self {
+        Self::start_with_clock(sim, text, environment, WallClock::tokio(sim.clock().since_1970()))
     }
 
-    /// As [`start_in`](Self::start_in), with a clock of its own.
-    pub fn start_at(sim: &Sim, text: &str, surroundings: Environment, clock: WallClock) -> Self {
-        Self::assemble(&network_of(sim), clock, text, surroundings)
+    /// As [`start_with_environment`](Self::start_with_environment), with another clock.
+    pub fn start_with_clock(sim: &Sim, text: &str, environment: Environment, clock: WallClock) -> Self {
+        Self::assemble(&network_of(sim), clock, text, environment)
     }
 
-    /// As [`start`](Self::start), over any network.
-    pub fn over(network: &Network, clock: WallClock, text: &str) -> Self {
+    /// As [`start`](Self::start), on any network.
+    pub fn start_on_network(network: &Network, clock: WallClock, text: &str) -> Self {
         Self::assemble(network, clock, text, Environment::default())
     }
 
-    fn assemble(network: &Network, clock: WallClock, text: &str, surroundings: Environment) -> Self {
-        let config = load(text);
-        let sources = Arc::new(Sources::new(surroundings, network.clone(), clock));
+    fn assemble(network: &Network, clock: WallClock, text: &str, environment: Environment) -> Self {
+        let config = parse_config(text);
+        let sources = Arc::new(Sources::new(environment, network.clone(), clock));
         let registries = Registries::new(sources.clone(), network.clone());
         let routes = registries.routes(&config, build::read_tls(&config).unwrap());
         let uploads = build::uploads(&config, &sources).expect("upload keys");
         let proxy = Proxy::new(routes, clock, uploads);
-        let front = Arc::new(Front::new(&config.listeners[0], door(&config.listeners[0])));
-        let handle: Handle = {
+        let front = Arc::new(ListenerContext::new(&config.listeners[0], client_auth(&config.listeners[0])));
+        let handle: RequestHandler = {
             let proxy = proxy.clone();
             Arc::new(move |request| Box::pin(proxy::handle(proxy.clone(), front.clone(), request)))
         };
-        let admin: Handle = {
+        let admin: RequestHandler = {
             let unasked = || Listener { registry: None, clients: None, ..config.listeners[0].clone() };
             let listener = config.admin.as_ref().map_or_else(unasked, |admin| admin.listener.clone());
-            let (proxy, front) = (proxy.clone(), Arc::new(Front::new(&listener, door(&listener))));
+            let (proxy, front) = (proxy.clone(), Arc::new(ListenerContext::new(&listener, client_auth(&listener))));
             Arc::new(move |request| {
                 let (proxy, front) = (proxy.clone(), front.clone());
                 Box::pin(async move { admin::handle(&proxy, &front, request).await })
@@ -90,21 +90,21 @@ impl Regpass {
         Self { handle, admin, proxy, registries, sources }
     }
 
-    /// Puts another configuration in force, as a reload does.
+    /// Applies another configuration, as a reload does.
     pub fn reconfigure(&self, text: &str) {
-        let config = load(text);
+        let config = parse_config(text);
         let routes = self.registries.routes(&config, build::read_tls(&config).unwrap());
         self.proxy.reconfigure(routes, build::upload_keys(&config, &self.sources), config.upload_spool);
     }
 
-    /// Says that its listeners are open, as who opens them does.
-    pub fn listens(&self) {
-        let listening = |address: &str, admin| Listening { address: address.into(), admin, registry: None };
-        self.proxy.process.listening(vec![listening("127.0.0.1:5050", false), listening("127.0.0.1:5051", true)]);
+    /// Reports the listeners as open, as `serve` does once it has opened them.
+    pub fn report_listening(&self) {
+        let listening = |address: &str, admin| OpenListener { address: address.into(), admin, registry: None };
+        self.proxy.process.set_listeners(vec![listening("127.0.0.1:5050", false), listening("127.0.0.1:5051", true)]);
     }
 
-    /// What answers a connection's requests, for tests that bring their own streams.
-    pub fn handle(&self) -> Handle {
+    /// The handler of requests, for tests that serve their own streams.
+    pub fn handle(&self) -> RequestHandler {
         self.handle.clone()
     }
 
@@ -116,19 +116,19 @@ impl Regpass {
         self.send(request(Method::HEAD, target)).await
     }
 
-    /// Asks the admin listener.
-    pub async fn ask(&self, request: Request<Bytes>) -> Reply {
+    /// Sends a request to the admin listener.
+    pub async fn send_to_admin(&self, request: Request<Bytes>) -> Reply {
         exchange(&self.admin, request).await
     }
 
-    /// What the admin listener has at `target`.
-    pub async fn admin(&self, target: &str) -> Reply {
-        self.ask(request(Method::GET, target)).await
+    /// GET at the admin listener.
+    pub async fn get_admin(&self, target: &str) -> Reply {
+        self.send_to_admin(request(Method::GET, target)).await
     }
 
     /// `/status.json`.
     pub async fn status(&self) -> Value {
-        let reply = self.admin("/status.json").await;
+        let reply = self.get_admin("/status.json").await;
         assert_eq!((reply.status.as_u16(), reply.header("content-type")), (200, Some("application/json")));
         reply.json()
     }
@@ -137,7 +137,7 @@ impl Regpass {
         exchange(&self.handle, request).await
     }
 
-    /// The metric lines that start with `name`.
+    /// The lines of the metrics that start with `name`.
     pub fn metric(&self, name: &str) -> Vec<String> {
         admin::gauges::metrics(&self.proxy)
             .lines()
@@ -147,25 +147,25 @@ impl Regpass {
     }
 }
 
-/// One request on a connection of its own.
-async fn exchange(handle: &Handle, request: Request<Bytes>) -> Reply {
+/// Sends one request on its own connection.
+async fn exchange(handle: &RequestHandler, request: Request<Bytes>) -> Reply {
     let (ours, theirs) = tokio::io::duplex(256 * 1024);
     let serving = tokio::spawn(serve_stream(theirs, handle.clone()));
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(ours)).await.unwrap();
     let driving = tokio::spawn(connection);
     let response = sender.send_request(request.map(Full::new)).await.unwrap();
     let (head, mut body) = response.into_parts();
-    let (mut read, mut whole) = (Vec::new(), true);
+    let (mut read, mut complete) = (Vec::new(), true);
     while let Some(frame) = body.frame().await {
         match frame {
             Ok(frame) => read.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data)),
-            Err(_) => whole = false,
+            Err(_) => complete = false,
         }
     }
     drop((sender, body));
     let _ = driving.await;
     let _ = serving.await;
-    Reply { status: head.status, headers: head.headers, body: read.into(), whole }
+    Reply { status: head.status, headers: head.headers, body: read.into(), complete }
 }
 
 impl Reply {
@@ -177,7 +177,7 @@ impl Reply {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON: {:?}", self.body))
     }
 
-    /// The first error's code and message; fails when the body is no error envelope.
+    /// The code and message of the first error; panics when the body is not an error document.
     pub fn error(&self) -> (String, String) {
         let json = self.json();
         let error = &json["errors"][0];
@@ -188,21 +188,21 @@ impl Reply {
         (text("code"), text("message"))
     }
 
-    /// How the authorization was had: `auth;desc` of `Server-Timing`.
-    pub fn grant(&self) -> &str {
+    /// Where the authorization of the request came from: `auth;desc` of `Server-Timing`, for example `cached`.
+    pub fn authorization_source(&self) -> &str {
         let timing = self.header("server-timing").unwrap_or_else(|| panic!("no Server-Timing: {self:?}"));
         timing.split('"').nth(1).unwrap_or_else(|| panic!("no auth;desc in {timing}"))
     }
 
-    /// Status and error code in one.
-    pub fn verdict(&self) -> String {
+    /// The status and the error code: `403 DENIED`.
+    pub fn status_and_code(&self) -> String {
         format!("{} {}", self.status.as_u16(), self.error().0)
     }
 }
 
 /// As a listener has it, with a rule of its own.
-pub fn door(listener: &Listener) -> Door {
-    Door::new(listener, listener.clients.as_ref().map(|clients| Arc::new(Rule::new(clients))))
+pub fn client_auth(listener: &Listener) -> ClientAuth {
+    ClientAuth::new(listener, listener.clients.as_ref().map(|clients| Arc::new(AuthMethod::new(clients))))
 }
 
 fn network_of(sim: &Sim) -> Network {
@@ -213,37 +213,39 @@ fn network_of(sim: &Sim) -> Network {
     Network::Memory(Arc::new(move |host, port| network.connect(host, port)))
 }
 
+/// A request without a body.
 pub fn request(method: Method, target: &str) -> Request<Bytes> {
     Request::builder().method(method).uri(target).header("host", "localhost:5050").body(Bytes::new()).unwrap()
 }
 
-/// `request` with one more header.
-pub fn with(mut request: Request<Bytes>, name: &'static str, value: &str) -> Request<Bytes> {
+/// The request with a further header.
+pub fn with_header(mut request: Request<Bytes>, name: &'static str, value: &str) -> Request<Bytes> {
     request.headers_mut().append(name, value.parse().unwrap());
     request
 }
 
-/// The push of an image's top manifest.
-pub fn put(target: &str, image: &Image) -> Request<Bytes> {
+/// A PUT of an image's manifest.
+pub fn manifest_put(target: &str, image: &Image) -> Request<Bytes> {
     let manifest = image.manifests.last().unwrap();
-    let mut put = with(request(Method::PUT, target), "content-type", &manifest.media_type);
+    let mut put = with_header(request(Method::PUT, target), "content-type", &manifest.media_type);
     *put.body_mut() = manifest.bytes.clone();
     put
 }
 
-/// A registry table that points `host` at a simulated registry and trusts its token service.
-pub fn table(host: &str, registry: &Registry, more: &str) -> String {
-    let (url, realm) = (registry.origin(), registry.token().authority());
+/// The configuration table of `host` for a simulated registry, with `more` added to it.
+pub fn registry_table(host: &str, registry: &Registry, more: &str) -> String {
+    let (url, realm) = (registry.origin(), registry.token_service().authority());
     format!("[registry.\"{host}\"]\nurl = \"{url}\"\nrealm_hosts = [\"{realm}\"]\n{more}\n")
 }
 
-/// A configuration whose one and default registry is a simulated one, so that paths need not name it.
-pub fn only(registry: &Registry, more: &str) -> String {
+/// A configuration with one registry as the default, so that paths need not name it. `more` is added to its table.
+pub fn single_registry_config(registry: &Registry, more: &str) -> String {
     let host = registry.authority();
-    format!("default_registry = \"{host}\"\n{}", table(host, registry, more))
+    format!("default_registry = \"{host}\"\n{}", registry_table(host, registry, more))
 }
 
-pub fn load(text: &str) -> Config {
+/// Loads the text of a configuration file; panics with its problems.
+pub fn parse_config(text: &str) -> Config {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(text.as_bytes()).unwrap();
     let overrides = Overrides { config: Some(file.path().to_owned()), ..Overrides::default() };

@@ -1,10 +1,10 @@
-//! The links of the project's pages: whatever they name within the project is there.
+//! The relative links in the project's Markdown pages.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 #[test]
-fn every_relative_link_leads_somewhere() {
+fn every_relative_link_has_an_existing_target() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let pages: Vec<PathBuf> = [root.to_owned(), root.join("docs")].iter().flat_map(|folder| pages(folder)).collect();
     assert!(pages.len() >= 4, "{pages:?}");
@@ -20,11 +20,11 @@ fn every_relative_link_leads_somewhere() {
             }
         }
     }
-    assert!(broken.is_empty(), "links that lead nowhere:\n{}", broken.join("\n"));
+    assert!(broken.is_empty(), "links without a target:\n{}", broken.join("\n"));
 }
 
 #[test]
-fn links_and_anchors_are_found() {
+fn links_and_anchors_are_parsed() {
     let text =
         "see [a](b.md#c) and [`d`](<e f.md>)\n```sh\nno [x](y)\n```\n[g]: h.md \"title\"\n## What's *it* `called`?\n";
     assert_eq!(links(text), ["b.md#c", "e f.md", "h.md"]);
@@ -37,7 +37,7 @@ fn pages(folder: &Path) -> Vec<PathBuf> {
     entries.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect()
 }
 
-/// Lines outside fenced blocks.
+/// The lines outside fenced code blocks.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     let mut fenced = false;
     text.lines().filter(move |line| {
@@ -68,10 +68,10 @@ fn is_relative(link: &str) -> bool {
     scheme.is_empty() || scheme.contains(['/', '#', '.'])
 }
 
-/// What headings are called in links: lower case, hyphens for spaces, without punctuation.
+/// The anchors of the headings: lower case, hyphens for spaces, without punctuation.
 fn anchors(text: &str) -> Vec<String> {
     let headings = lines(text).filter(|line| line.starts_with('#'));
     let headings = headings.map(|line| line.trim_start_matches('#').trim().to_lowercase());
-    let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
-    headings.map(|heading| heading.chars().filter(kept).collect::<String>().replace(' ', "-")).collect()
+    let is_part_of_anchor = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+    headings.map(|heading| heading.chars().filter(is_part_of_anchor).collect::<String>().replace(' ', "-")).collect()
 }

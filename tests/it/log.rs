@@ -1,4 +1,4 @@
-//! What regpass logs while one test runs.
+//! The log of regpass while one test runs.
 
 use std::cell::RefCell;
 use std::io;
@@ -10,12 +10,12 @@ use tracing_subscriber::filter::dynamic_filter_fn;
 use tracing_subscriber::prelude::*;
 
 thread_local! {
-    /// What this thread's test listens to. One subscriber serves all threads: with one for each, `tracing` may decide
-    /// on a thread without that nobody listens.
-    static HEARD: RefCell<Option<Log>> = const { RefCell::new(None) };
+    /// The log of this thread's test. One subscriber serves all threads: with one per thread, `tracing` may cache on a thread
+    /// without a subscriber that an event is of no interest.
+    static CAPTURED: RefCell<Option<Log>> = const { RefCell::new(None) };
 }
 
-/// What regpass tells on this thread: every level of its own, and of its dependencies the warnings.
+/// The log events of one thread: all levels of regpass, and warnings of its dependencies.
 #[derive(Clone, Default)]
 pub struct Log {
     text: Arc<Mutex<Vec<u8>>>,
@@ -23,7 +23,8 @@ pub struct Log {
 }
 
 impl Log {
-    pub fn listen() -> Self {
+    /// Starts to capture the log of this thread.
+    pub fn capture() -> Self {
         static ONCE: Once = Once::new();
         ONCE.call_once(|| {
             let text = log::text(|| Writer(|log| &log.text), false).with_filter(dynamic_filter_fn(is_wanted));
@@ -31,27 +32,28 @@ impl Log {
             tracing_subscriber::registry().with(text).with(json).init();
         });
         let log = Self::default();
-        HEARD.set(Some(log.clone()));
+        CAPTURED.set(Some(log.clone()));
         log
     }
 
+    /// The log in the text format.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.text.lock().unwrap()).into_owned()
     }
 
-    /// The lines that hold `what`.
+    /// The lines in the text format that contain `what`.
     pub fn lines(&self, what: &str) -> Vec<String> {
         self.text().lines().filter(|line| line.contains(what)).map(ToOwned::to_owned).collect()
     }
 
-    /// The objects of the other format that tell of this: `request`, `image`.
-    pub fn told(&self, message: &str) -> Vec<Value> {
+    /// The events in the JSON format with this message: `request`, `image`.
+    pub fn events(&self, message: &str) -> Vec<Value> {
         let text = String::from_utf8_lossy(&self.json.lock().unwrap()).into_owned();
         let all = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        all.filter(|told| told["message"] == message).collect()
+        all.filter(|event| event["message"] == message).collect()
     }
 
-    /// How many lines of a level hold `words`.
+    /// How many lines of a level contain `words`.
     pub fn count(&self, level: &str, words: &str) -> usize {
         self.lines(words).iter().filter(|line| line.contains(level)).count()
     }
@@ -59,15 +61,15 @@ impl Log {
 
 fn is_wanted<S>(what: &tracing::Metadata<'_>, _: &tracing_subscriber::layer::Context<'_, S>) -> bool {
     let own = what.target().starts_with("regpass") || *what.level() <= tracing::Level::WARN;
-    own && HEARD.with_borrow(Option::is_some)
+    own && CAPTURED.with_borrow(Option::is_some)
 }
 
-/// Writes into one of the buffers of who listens.
+/// Writes into one of the buffers of this thread's log.
 struct Writer(fn(&Log) -> &Mutex<Vec<u8>>);
 
 impl io::Write for Writer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let log = HEARD.with_borrow(Clone::clone);
+        let log = CAPTURED.with_borrow(Clone::clone);
         log.inspect(|log| (self.0)(log).lock().unwrap().extend_from_slice(bytes));
         Ok(bytes.len())
     }

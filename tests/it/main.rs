@@ -1,45 +1,49 @@
-//! regpass between a client and simulated registries, in one process. Most assertions read the ledger of the
-//! simulation: what reached the registry, and what did not.
+//! regpass between a client and simulated registries, in one process. Most assertions compare the ledger of the simulation:
+//! the requests that reached the registry.
 
-#![allow(unreachable_pub, reason = "one binary: nothing is reachable from elsewhere")]
+#![allow(unreachable_pub, reason = "a test binary exports nothing")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../sim/mod.rs"]
 mod sim;
 
+mod blob_download;
 mod harness;
 mod log;
-mod stage;
+mod proxied_registry;
+mod seed_registries;
 mod wire;
 
 mod admin;
+mod auth_costs;
+mod blob_transfer;
 mod challenges;
+mod client_requests;
 mod clouds;
+mod credential_safety;
 mod credentials;
+mod discovery;
 mod docker_hub;
 mod docs;
 mod documents;
-mod doors;
-mod echoes;
-mod engine;
-mod front;
 mod ghcr;
-mod lesson;
-mod lifetimes;
 mod links;
+mod listeners;
 mod logs;
-mod proxies;
+mod network_failures;
+mod outbound_proxies;
 mod pull;
+mod redaction;
 mod redirects;
 mod registries;
+mod registry_setup;
+mod source_files;
+mod rejected_credentials;
 mod reload;
 mod routing;
 mod rules;
-mod safety;
-mod simulators;
-mod stale_logins;
-mod tls;
+mod simulator_self_tests;
+mod token_lifetimes;
 mod token_service;
-mod transfer;
-mod traps;
 mod uploads;
+mod upstream_tls;

@@ -1,14 +1,14 @@
-//! Pulling from Docker Hub and GHCR as they are.
+//! The requests of a pull from Docker Hub.
 
-use crate::harness::{Regpass, table};
-use crate::sim::{Family, Image, Preset, Sim};
+use crate::harness::{Regpass, registry_table};
+use crate::sim::{Image, ImageFormat, Preset, Sim};
 
 #[tokio::test(start_paused = true)]
-async fn a_cold_manifest_costs_three_requests_and_a_warm_one_costs_one() {
+async fn cold_pull_costs_three_requests_and_a_warm_one_costs_one() {
     let sim = Sim::memory();
     let hub = sim.start(Preset::docker_hub()).await;
-    hub.publish("library/python", "3.10", &Image::multi_arch("python", Family::Oci));
-    let regpass = Regpass::start(&sim, &table("docker.io", &hub, ""));
+    hub.publish("library/python", "3.10", &Image::multi_arch("python", ImageFormat::Oci));
+    let regpass = Regpass::start(&sim, &registry_table("docker.io", &hub, ""));
 
     let cold = regpass.get("/v2/python/manifests/3.10").await;
     assert_eq!(cold.status, 200, "{cold:?}");

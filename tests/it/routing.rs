@@ -1,51 +1,60 @@
-//! How a request finds its registry: pinned listener, `?ns=`, virtual host, first path component, default.
+//! Selection of the registry: pinned listener, `?ns=`, virtual host, first path segment, default registry.
 
 use bytes::Bytes;
 use http::{Method, Request};
 
-use crate::harness::{Regpass, Reply, request, table};
-use crate::sim::{Family, Image, Mode, Preset, Registry, Sim};
+use crate::harness::{Regpass, Reply, registry_table, request};
+use crate::sim::{AuthMode, Image, ImageFormat, Preset, Registry, Sim};
 
-/// Docker Hub, GHCR and a registry on a port, all open, so that the ledger tells nothing but where requests went.
-struct World {
+/// Docker Hub, GHCR and a registry with a port, all without authentication.
+struct ThreeRegistries {
     sim: Sim,
     regpass: Regpass,
 }
 
-impl World {
+impl ThreeRegistries {
+    /// `before` precedes the registries' tables in the configuration.
     async fn start(before: &str) -> Self {
         let sim = Sim::memory();
-        let hub = open(&sim, "hub").await;
-        let ghcr = open(&sim, "ghcr").await;
-        let port = open(&sim, "port").await;
+        let hub = start_registry(&sim, "hub").await;
+        let ghcr = start_registry(&sim, "ghcr").await;
+        let port = start_registry(&sim, "port").await;
         let tables = [
-            table("docker.io", &hub, ""),
-            table("ghcr.io", &ghcr, "alias = \"gh\"\nhosts = [\"ghcr.corp.example\"]"),
-            table("localhost:5000", &port, "alias = \"local\""),
+            registry_table("docker.io", &hub, ""),
+            registry_table("ghcr.io", &ghcr, "alias = \"gh\"\nhosts = [\"ghcr.corp.example\"]"),
+            registry_table("localhost:5000", &port, "alias = \"local\""),
         ];
         let regpass = Regpass::start(&sim, &format!("{before}\n{}", tables.join("\n")));
         Self { sim, regpass }
     }
 
-    /// Lists the tags of a repository by a path below `/v2/`, and tells where that led.
-    async fn tags(&self, host: &str, path: &str) -> Vec<String> {
-        let reply = at(&self.regpass, host, &format!("/v2/{path}")).await;
+    /// GET of a path below `/v2/`. Asserts a 200, and returns server and path of the upstream requests.
+    async fn upstream_requests(&self, host: &str, path: &str) -> Vec<String> {
+        let reply = get_with_host(&self.regpass, host, &format!("/v2/{path}")).await;
         assert_eq!(reply.status, 200, "{host} {path}: {reply:?}");
         let entries = self.sim.ledger().take();
         entries.iter().map(|entry| format!("{} {}", entry.server, entry.path)).collect()
     }
 
-    async fn refused(&self, host: &str, target: &str) -> (String, String) {
-        let reply = at(&self.regpass, host, target).await;
+    /// Asserts for each case of host, path below `/v2/` and upstream request that the request is the only one.
+    async fn assert_upstream_requests(&self, cases: &[(&str, &str, &str)]) {
+        for (host, path, request) in cases {
+            assert_eq!(self.upstream_requests(host, path).await, [*request], "{host} {path}");
+        }
+    }
+
+    /// Status, code and message of an error that causes no upstream request.
+    async fn rejection(&self, host: &str, target: &str) -> (String, String) {
+        let reply = get_with_host(&self.regpass, host, target).await;
         let (_, message) = reply.error();
         self.sim.ledger().expect(&[]);
-        (reply.verdict(), message)
+        (reply.status_and_code(), message)
     }
 }
 
-async fn open(sim: &Sim, name: &str) -> Registry {
-    let registry = sim.start(Preset::distribution(Mode::Open).named(name)).await;
-    let image = Image::single(name, Family::Docker);
+async fn start_registry(sim: &Sim, name: &str) -> Registry {
+    let registry = sim.start(Preset::distribution(AuthMode::Open).named(name)).await;
+    let image = Image::single(name, ImageFormat::Docker);
     for repository in ["python", "library/python", "acme/app", "acme/app/deep"] {
         for tag in ["1", "2", "3"] {
             registry.publish(repository, tag, &image);
@@ -54,7 +63,7 @@ async fn open(sim: &Sim, name: &str) -> Registry {
     registry
 }
 
-async fn at(regpass: &Regpass, host: &str, target: &str) -> Reply {
+async fn get_with_host(regpass: &Regpass, host: &str, target: &str) -> Reply {
     let request = Request::builder().uri(target).header("host", host).body(Bytes::new()).unwrap();
     regpass.send(request).await
 }
@@ -62,9 +71,9 @@ async fn at(regpass: &Regpass, host: &str, target: &str) -> Reply {
 const LOCAL: &str = "localhost:5050";
 
 #[tokio::test(start_paused = true)]
-async fn each_of_the_five_ways_leads_to_its_registry() {
-    let world = World::start("").await;
-    for (host, path, seen) in [
+async fn registry_is_selected_by_namespace_virtual_host_path_or_default() {
+    let setup = ThreeRegistries::start("").await;
+    let cases = [
         (LOCAL, "acme/app/tags/list?ns=ghcr.io", "ghcr.registry /v2/acme/app/tags/list"),
         ("ghcr.corp.example", "acme/app/tags/list", "ghcr.registry /v2/acme/app/tags/list"),
         ("GHCR.corp.example:5050", "acme/app/tags/list", "ghcr.registry /v2/acme/app/tags/list"),
@@ -81,57 +90,53 @@ async fn each_of_the_five_ways_leads_to_its_registry() {
         (LOCAL, "acme/app/tags/list?ns=localhost%3A5000", "port.registry /v2/acme/app/tags/list"),
         (LOCAL, "acme/app/tags/list", "hub.registry /v2/acme/app/tags/list"),
         ("127.0.0.1:5050", "acme/app/tags/list", "hub.registry /v2/acme/app/tags/list"),
-    ] {
-        assert_eq!(world.tags(host, path).await, [seen], "{host} {path}");
-    }
+    ];
+    setup.assert_upstream_requests(&cases).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_way_that_matches_wins() {
-    let world = World::start("").await;
-    // A namespace beats the virtual host and the path; a virtual host beats the path.
-    for (host, path, seen) in [
+async fn namespace_precedes_virtual_host_and_virtual_host_precedes_path() {
+    let setup = ThreeRegistries::start("").await;
+    let cases = [
         ("ghcr.corp.example", "acme/app/tags/list?ns=localhost:5000", "port.registry /v2/acme/app/tags/list"),
         ("gh.localhost", "acme/app/tags/list?ns=docker.io", "hub.registry /v2/acme/app/tags/list"),
-    ] {
-        assert_eq!(world.tags(host, path).await, [seen], "{host} {path}");
-    }
-    // What lost is part of the name, and no registry has a repository of that name.
-    for (host, path, seen) in [
+    ];
+    setup.assert_upstream_requests(&cases).await;
+    // The selectors that do not count stay part of the repository name, which no registry has.
+    for (host, path, request) in [
         (LOCAL, "gh/acme/app/tags/list?ns=localhost:5000", "port.registry GET /v2/gh/acme/app/tags/list anonymous 404"),
         ("gh.localhost", "local/acme/app/tags/list", "ghcr.registry GET /v2/local/acme/app/tags/list anonymous 404"),
     ] {
-        assert_eq!(at(&world.regpass, host, &format!("/v2/{path}")).await.status, 404);
-        world.sim.ledger().expect(&[seen]);
+        assert_eq!(get_with_host(&setup.regpass, host, &format!("/v2/{path}")).await.status, 404);
+        setup.sim.ledger().expect(&[request]);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pinned_listener_serves_one_registry_whatever_the_client_says() {
+async fn pinned_listener_ignores_namespace_and_virtual_host() {
     let listener = "[[listener]]\naddress = \"127.0.0.1:5050\"\nregistry = \"ghcr.io\"";
-    let world = World::start(listener).await;
-    for (host, path, seen) in [
+    let setup = ThreeRegistries::start(listener).await;
+    let cases = [
         (LOCAL, "acme/app/tags/list", "ghcr.registry /v2/acme/app/tags/list"),
         (LOCAL, "acme/app/tags/list?ns=docker.io", "ghcr.registry /v2/acme/app/tags/list"),
         ("local.localhost", "acme/app/tags/list", "ghcr.registry /v2/acme/app/tags/list"),
-        // No library/: that is Docker Hub's.
+        // Only names of Docker Hub get the prefix `library/`.
         (LOCAL, "python/tags/list", "ghcr.registry /v2/python/tags/list"),
-    ] {
-        assert_eq!(world.tags(host, path).await, [seen], "{host} {path}");
-    }
-    assert_eq!(at(&world.regpass, LOCAL, "/v2/local/acme/app/tags/list").await.status, 404);
-    world.sim.ledger().expect(&["ghcr.registry GET /v2/local/acme/app/tags/list anonymous 404"]);
+    ];
+    setup.assert_upstream_requests(&cases).await;
+    assert_eq!(get_with_host(&setup.regpass, LOCAL, "/v2/local/acme/app/tags/list").await.status, 404);
+    setup.sim.ledger().expect(&["ghcr.registry GET /v2/local/acme/app/tags/list anonymous 404"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_default_registry_takes_the_rest() {
-    let world = World::start("default_registry = \"ghcr.io\"").await;
-    assert_eq!(world.tags(LOCAL, "python/tags/list").await, ["ghcr.registry /v2/python/tags/list"]);
+async fn configured_default_registry_is_used() {
+    let setup = ThreeRegistries::start("default_registry = \"ghcr.io\"").await;
+    assert_eq!(setup.upstream_requests(LOCAL, "python/tags/list").await, ["ghcr.registry /v2/python/tags/list"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_component_names_of_docker_hub_live_below_library() {
-    let world = World::start("").await;
+async fn single_segment_names_of_docker_hub_get_the_prefix_library() {
+    let setup = ThreeRegistries::start("").await;
     for path in [
         "python/tags/list",
         "library/python/tags/list",
@@ -139,39 +144,42 @@ async fn one_component_names_of_docker_hub_live_below_library() {
         "docker.io/library/python/tags/list",
         "python/tags/list?ns=docker.io",
     ] {
-        assert_eq!(world.tags(LOCAL, path).await, ["hub.registry /v2/library/python/tags/list"], "{path}");
+        assert_eq!(setup.upstream_requests(LOCAL, path).await, ["hub.registry /v2/library/python/tags/list"], "{path}");
     }
-    assert_eq!(world.tags(LOCAL, "ghcr.io/python/tags/list").await, ["ghcr.registry /v2/python/tags/list"]);
+    assert_eq!(
+        setup.upstream_requests(LOCAL, "ghcr.io/python/tags/list").await,
+        ["ghcr.registry /v2/python/tags/list"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn names_people_mistake_for_docker_hub_mean_it() {
-    let world = World::start("").await;
+async fn other_host_names_of_docker_hub_select_docker_hub() {
+    let setup = ThreeRegistries::start("").await;
     for alias in
         ["registry-1.docker.io", "index.docker.io", "hub.docker.com", "registry.docker.io", "registry.hub.docker.com"]
     {
         let hub = ["hub.registry /v2/library/python/tags/list"];
-        assert_eq!(world.tags(LOCAL, &format!("{alias}/python/tags/list")).await, hub);
-        assert_eq!(world.tags(LOCAL, &format!("python/tags/list?ns={alias}")).await, hub);
-        assert_eq!(world.tags(&format!("{alias}.localhost:5050"), "python/tags/list").await, hub);
+        assert_eq!(setup.upstream_requests(LOCAL, &format!("{alias}/python/tags/list")).await, hub);
+        assert_eq!(setup.upstream_requests(LOCAL, &format!("python/tags/list?ns={alias}")).await, hub);
+        assert_eq!(setup.upstream_requests(&format!("{alias}.localhost:5050"), "python/tags/list").await, hub);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_table_under_an_alias_of_docker_hub_configures_docker_hub() {
+async fn table_under_another_name_of_docker_hub_configures_docker_hub() {
     let sim = Sim::memory();
-    let hub = open(&sim, "hub").await;
-    let regpass = Regpass::start(&sim, &table("index.docker.io", &hub, "alias = \"dh\""));
+    let hub = start_registry(&sim, "hub").await;
+    let regpass = Regpass::start(&sim, &registry_table("index.docker.io", &hub, "alias = \"dh\""));
     for path in ["python/tags/list", "dh/python/tags/list", "hub.docker.com/python/tags/list"] {
-        let reply = at(&regpass, LOCAL, &format!("/v2/{path}")).await;
+        let reply = get_with_host(&regpass, LOCAL, &format!("/v2/{path}")).await;
         assert_eq!(reply.status, 200, "{path}: {reply:?}");
         sim.ledger().expect(&["hub.registry GET /v2/library/python/tags/list anonymous 200"]);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn unknown_registries_are_refused_by_name_of_the_setting_and_not_reached() {
-    let world = World::start("").await;
+async fn unknown_registries_are_rejected_with_advice_and_not_dialled() {
+    let setup = ThreeRegistries::start("").await;
     for (host, target) in [
         (LOCAL, "/v2/evil.example/acme/app/tags/list"),
         (LOCAL, "/v2/acme/app/tags/list?ns=evil.example"),
@@ -179,7 +187,7 @@ async fn unknown_registries_are_refused_by_name_of_the_setting_and_not_reached()
         (LOCAL, "/v2/evil.example/"),
         (LOCAL, "/v2/?ns=evil.example"),
     ] {
-        let (verdict, message) = world.refused(host, target).await;
+        let (verdict, message) = setup.rejection(host, target).await;
         assert_eq!(verdict, "404 NAME_UNKNOWN", "{target}");
         assert!(message.contains("[registry.\"evil.example\"]"), "{target}: {message}");
     }
@@ -196,24 +204,24 @@ async fn unknown_registries_are_refused_by_name_of_the_setting_and_not_reached()
         "/v2/acme/app/tags/list?ns=https://ghcr.io",
         "/v2/user@ghcr.io/acme/app/tags/list",
     ] {
-        assert_eq!(world.refused(LOCAL, target).await.0, "404 NAME_UNKNOWN", "{target}");
+        assert_eq!(setup.rejection(LOCAL, target).await.0, "404 NAME_UNKNOWN", "{target}");
     }
-    assert!(world.sim.network().dials().is_empty());
+    assert!(setup.sim.network().dials().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_about_a_strange_registry_holds_no_raw_text_of_the_client() {
-    let world = World::start("").await;
+async fn error_about_an_unknown_registry_contains_no_raw_client_text() {
+    let setup = ThreeRegistries::start("").await;
     let long = format!("/v2/{}.example/app/tags/list", "x".repeat(5000));
-    let (_, message) = world.refused(LOCAL, &long).await;
+    let (_, message) = setup.rejection(LOCAL, &long).await;
     assert!(message.len() < 500, "{}", message.len());
-    let (_, message) = world.refused(LOCAL, "/v2/app/tags/list?ns=a%0d%0aSet-Cookie:%20b").await;
+    let (_, message) = setup.rejection(LOCAL, "/v2/app/tags/list?ns=a%0d%0aSet-Cookie:%20b").await;
     assert!(!message.contains('\n') && !message.contains('\r'), "{message:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn links_keep_the_way_the_client_chose() {
-    let world = World::start("").await;
+async fn links_select_the_registry_as_the_request_did() {
+    let setup = ThreeRegistries::start("").await;
     for (host, target, next) in [
         (LOCAL, "/v2/acme/app/tags/list?n=1&ns=ghcr.io", "/v2/acme/app/tags/list?last=1&n=1&ns=ghcr.io"),
         (
@@ -228,57 +236,57 @@ async fn links_keep_the_way_the_client_chose() {
         (LOCAL, "/v2/python/tags/list?n=1", "/v2/python/tags/list?last=1&n=1"),
         (LOCAL, "/v2/docker.io/python/tags/list?n=1", "/v2/docker.io/python/tags/list?last=1&n=1"),
     ] {
-        let reply = at(&world.regpass, host, target).await;
+        let reply = get_with_host(&setup.regpass, host, target).await;
         assert_eq!(reply.header("link"), Some(&*format!("<{next}>; rel=\"next\"")), "{target}");
-        let again = at(&world.regpass, host, next).await;
+        let again = get_with_host(&setup.regpass, host, next).await;
         assert_eq!((again.status.as_u16(), again.json()["tags"][0] != reply.json()["tags"][0]), (200, true), "{next}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_namespace_never_travels_on() {
-    let world = World::start("").await;
-    // The simulation fails on any `ns` it sees.
+async fn namespace_is_not_forwarded() {
+    let setup = ThreeRegistries::start("").await;
+    // The simulation fails if a registry receives `ns`.
     for target in [
         "/v2/acme/app/tags/list?ns=ghcr.io&ns=docker.io&n=1",
         "/v2/acme/app/manifests/1?ns=ghcr.io",
         "/v2/acme/app/tags/list?ns",
     ] {
-        assert_eq!(at(&world.regpass, LOCAL, target).await.status, 200, "{target}");
+        assert_eq!(get_with_host(&setup.regpass, LOCAL, target).await.status, 200, "{target}");
     }
-    world.sim.finish();
+    setup.sim.finish();
 }
 
 #[tokio::test(start_paused = true)]
-async fn families_and_the_wildcard_reach_the_host_that_was_named() {
+async fn host_patterns_reach_the_requested_host() {
     let sim = Sim::memory();
-    let families = "[registry.\"*.team.example\"]\nallow = [\"pull\"]\n[registry.\"*\"]\nallow = [\"pull\"]";
-    let regpass = Regpass::start(&sim, families);
+    let host_patterns = "[registry.\"*.team.example\"]\nallow = [\"pull\"]\n[registry.\"*\"]\nallow = [\"pull\"]";
+    let regpass = Regpass::start(&sim, host_patterns);
     for (target, dialled) in [
         ("/v2/a.team.example/app/tags/list", "a.team.example:443"),
         ("/v2/app/tags/list?ns=b.c.team.example", "b.c.team.example:443"),
         ("/v2/other.example/app/tags/list", "other.example:443"),
         ("/v2/other.example:8443/app/tags/list", "other.example:8443"),
     ] {
-        let reply = at(&regpass, LOCAL, target).await;
-        assert_eq!(reply.verdict(), "502 UNAVAILABLE", "{target}");
+        let reply = get_with_host(&regpass, LOCAL, target).await;
+        assert_eq!(reply.status_and_code(), "502 UNAVAILABLE", "{target}");
         assert_eq!(sim.network().dials().last().map(String::as_str), Some(dialled));
     }
-    // The family alone names nothing beside it.
+    // The pattern matches no similar names.
     let regpass = Regpass::start(&sim, "[registry.\"*.team.example\"]\nallow = [\"pull\"]");
     for target in [
         "/v2/team.example/app/tags/list",
         "/v2/evilteam.example/app/tags/list",
         "/v2/a.team.example.evil.com/app/tags/list",
     ] {
-        assert_eq!(at(&regpass, LOCAL, target).await.verdict(), "404 NAME_UNKNOWN", "{target}");
+        assert_eq!(get_with_host(&regpass, LOCAL, target).await.status_and_code(), "404 NAME_UNKNOWN", "{target}");
     }
 }
 
 #[tokio::test]
-async fn the_wildcard_reaches_no_address_that_is_not_public() {
+async fn wildcard_does_not_reach_private_addresses() {
     let sim = Sim::loopback();
-    let inner = sim.start(Preset::distribution(Mode::Open)).await;
+    let inner = sim.start(Preset::distribution(AuthMode::Open)).await;
     let regpass = Regpass::start(&sim, "[registry.\"*\"]\nallow = [\"pull\"]");
     let port = inner.authority().rsplit_once(':').unwrap().1.to_owned();
     for host in [
@@ -289,15 +297,15 @@ async fn the_wildcard_reaches_no_address_that_is_not_public() {
         "169.254.169.254".into(),
     ] {
         let reply = regpass.send(request(Method::GET, &format!("/v2/app/tags/list?ns={host}"))).await;
-        assert_eq!(reply.verdict(), "502 UNAVAILABLE", "{host}");
+        assert_eq!(reply.status_and_code(), "502 UNAVAILABLE", "{host}");
         assert!(reply.error().1.contains("its address is"), "{host}: {}", reply.error().1);
     }
     sim.ledger().expect(&[]);
 }
 
-/// Whoever may name any host of a family may name them all.
+/// A client may request any number of hosts that a pattern matches.
 #[tokio::test(start_paused = true)]
-async fn the_registries_of_a_family_are_bounded() {
+async fn number_of_registries_matched_by_a_pattern_is_bounded() {
     let regpass = Regpass::start(&Sim::memory(), "[registry.\"one.corp.example\"]\n[registry.\"*.corp.example\"]");
     for number in 0..1200 {
         assert_eq!(regpass.get(&format!("/v2/r{number}.corp.example/")).await.status, 200);
@@ -305,7 +313,7 @@ async fn the_registries_of_a_family_are_bounded() {
     let status = regpass.status().await;
     let hosts: Vec<_> = status["registries"].as_array().unwrap().iter().map(|one| one["host"].clone()).collect();
     assert!(hosts.len() <= 1026, "{}", hosts.len());
-    for kept in ["docker.io", "one.corp.example", "r1199.corp.example"] {
-        assert!(hosts.iter().any(|host| host == kept), "{kept}");
+    for expected in ["docker.io", "one.corp.example", "r1199.corp.example"] {
+        assert!(hosts.iter().any(|host| host == expected), "{expected}");
     }
 }

@@ -1,4 +1,4 @@
-//! Connections in the hand: requests that no HTTP library would send, and answers that are read piece by piece.
+//! Raw connections: requests that no HTTP library sends, and responses that are read piece by piece.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
-use regpass::net::listen::serve_stream;
+use regpass::listen::connection::serve_stream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -21,26 +21,28 @@ pub fn connect(regpass: &Regpass) -> (DuplexStream, JoinHandle<()>) {
     (ours, tokio::spawn(async move { drop(serve_stream(theirs, handle).await) }))
 }
 
-/// Sends these header lines as they are, and reads the answer up to the end of the connection.
-pub async fn raw(regpass: &Regpass, lines: &[&str]) -> Reply {
-    raw_bytes(regpass, format!("{}\r\nConnection: close\r\n\r\n", lines.join("\r\n")).as_bytes()).await
+/// Sends these header lines as they are and reads the response up to the end of the connection.
+pub async fn send_raw(regpass: &Regpass, lines: &[&str]) -> Reply {
+    send_raw_bytes(regpass, format!("{}\r\nConnection: close\r\n\r\n", lines.join("\r\n")).as_bytes()).await
 }
 
-pub async fn raw_bytes(regpass: &Regpass, bytes: &[u8]) -> Reply {
+/// Sends these bytes and reads the response up to the end of the connection.
+pub async fn send_raw_bytes(regpass: &Regpass, bytes: &[u8]) -> Reply {
     let (mut stream, _serving) = connect(regpass);
     let (mut reading, mut writing) = tokio::io::split(&mut stream);
-    let mut answer = Vec::new();
-    // A server that refuses a head closes before it has read all of it.
+    let mut response = Vec::new();
+    // A server that rejects a head closes before it has read all of it.
     let write = async { drop(writing.write_all(bytes).await) };
-    let both = async { tokio::join!(write, reading.read_to_end(&mut answer)).1 };
-    timeout(Duration::from_secs(120), both).await.expect("the connection ends").unwrap();
-    parse(&answer)
+    let both = async { tokio::join!(write, reading.read_to_end(&mut response)).1 };
+    timeout(Duration::from_secs(120), both).await.expect("the connection ends within 120 s").unwrap();
+    parse_response(&response)
 }
 
-pub fn parse(answer: &[u8]) -> Reply {
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
-    let end = end.unwrap_or_else(|| panic!("no head in {:?}", String::from_utf8_lossy(answer)));
-    let head = std::str::from_utf8(&answer[..end]).unwrap();
+/// Parses a raw response.
+pub fn parse_response(response: &[u8]) -> Reply {
+    let end = response.windows(4).position(|four| four == b"\r\n\r\n");
+    let end = end.unwrap_or_else(|| panic!("no head in {:?}", String::from_utf8_lossy(response)));
+    let head = std::str::from_utf8(&response[..end]).unwrap();
     let mut lines = head.split("\r\n");
     let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse::<u16>().ok()).unwrap();
     let mut headers = HeaderMap::new();
@@ -49,20 +51,21 @@ pub fn parse(answer: &[u8]) -> Reply {
         let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
         headers.append(name, HeaderValue::from_str(value.trim()).unwrap());
     }
-    let body = Bytes::copy_from_slice(&answer[end + 4..]);
-    Reply { status: StatusCode::from_u16(status).unwrap(), headers, body, whole: true }
+    let body = Bytes::copy_from_slice(&response[end + 4..]);
+    Reply { status: StatusCode::from_u16(status).unwrap(), headers, body, complete: true }
 }
 
-/// An answer whose body is still on its way.
-pub struct Open {
+/// A response whose body is still being received.
+pub struct StreamingResponse {
     pub body: Incoming,
-    /// Dropping both leaves, as a client does that was interrupted.
+    /// Drives the client's side; aborting it and dropping the body closes the connection.
     driving: JoinHandle<()>,
     pub serving: JoinHandle<()>,
 }
 
-impl Open {
-    pub async fn begin(regpass: &Regpass, request: Request<Bytes>) -> Self {
+impl StreamingResponse {
+    /// Sends a request and returns once the head of the response has arrived.
+    pub async fn start(regpass: &Regpass, request: Request<Bytes>) -> Self {
         let (ours, serving) = connect(regpass);
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(ours)).await.unwrap();
         let driving = tokio::spawn(async move { drop(connection.await) });
@@ -70,8 +73,8 @@ impl Open {
         Self { body, driving, serving }
     }
 
-    /// The next piece: `None` at the end, `Err` at a break.
-    pub async fn piece(&mut self) -> Option<Result<Bytes, hyper::Error>> {
+    /// The next piece of the body: `None` at its end, `Err` if it breaks off.
+    pub async fn next_piece(&mut self) -> Option<Result<Bytes, hyper::Error>> {
         loop {
             match self.body.frame().await? {
                 Ok(frame) => match frame.into_data() {
@@ -83,11 +86,14 @@ impl Open {
         }
     }
 
-    /// Closes the connection without a word, and tells how the server took it.
-    pub async fn leave(self) {
+    /// Closes the connection and waits until the server has noticed, for 5 s at most.
+    pub async fn disconnect(self) {
         let Self { body, driving, serving, .. } = self;
         drop(body);
         driving.abort();
-        timeout(Duration::from_secs(5), serving).await.expect("the server notices").unwrap();
+        timeout(Duration::from_secs(5), serving)
+            .await
+            .expect("the server notices the closed connection within 5 s")
+            .unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! Response bodies: content in pieces, ending well or badly.
+//! Response bodies: content in pieces, complete or broken off.
 
 use std::io;
 use std::pin::Pin;
@@ -10,21 +10,21 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::sync::Notify;
 
 use super::content::Slice;
-use super::wire::Gauge;
+use super::wire::WireState;
 
-/// How a body ends; the bad ways count bytes from its beginning.
+/// How a response body ends. `after` counts the bytes that are sent before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     Whole,
-    /// The connection closes, without the rest and without a final chunk.
+    /// The connection closes without the rest and without a final chunk.
     Close {
         after: u64,
     },
-    /// The same as a TCP reset.
+    /// The connection is reset.
     Reset {
         after: u64,
     },
-    /// Nothing more comes, and the connection stays open.
+    /// Nothing more is sent, and the connection stays open.
     Hang {
         after: u64,
     },
@@ -39,38 +39,38 @@ impl Ending {
     }
 }
 
-/// What a body knows about its connection.
-pub(super) struct Pieces {
-    pub(super) gauge: Arc<Gauge>,
-    /// Told when hyper has taken the last piece.
-    pub(super) done: Arc<Notify>,
+/// The connection of a response body.
+pub(super) struct BodyContext {
+    pub(super) wire: Arc<WireState>,
+    /// Notified when hyper has taken the last piece.
+    pub(super) body_sent: Arc<Notify>,
 }
 
 pub(super) struct SimBody {
     rest: Slice,
     chunked: bool,
     sent: u64,
-    pieces: Pieces,
+    context: BodyContext,
     ending: Ending,
-    /// The flushes seen when the last piece before a bad ending left.
-    flushed_before_end: Option<u64>,
+    /// The number of flushes when the last piece before a broken end was handed to hyper.
+    flushes_before_end: Option<u64>,
 }
 
 const PIECE: u64 = 64 * 1024;
 
 impl SimBody {
-    pub(super) fn new(rest: Slice, chunked: bool, pieces: Pieces, ending: Ending) -> Self {
-        Self { rest, chunked, sent: 0, pieces, ending, flushed_before_end: None }
+    pub(super) fn new(rest: Slice, chunked: bool, context: BodyContext, ending: Ending) -> Self {
+        Self { rest, chunked, sent: 0, context, ending, flushes_before_end: None }
     }
 
-    /// hyper drops what it has buffered when a body fails, so what was promised must leave first.
-    fn poll_bad_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let gauge = &self.pieces.gauge;
-        let before = *self.flushed_before_end.get_or_insert_with(|| gauge.flushes());
-        ready!(gauge.poll_flushed(before, cx));
+    /// Breaks the body off once everything sent before has left: hyper drops its buffer when a body fails.
+    fn poll_broken_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let wire = &self.context.wire;
+        let before = *self.flushes_before_end.get_or_insert_with(|| wire.flushes());
+        ready!(wire.poll_flushed(before, cx));
         match self.ending {
             Ending::Hang { .. } => return Poll::Pending,
-            Ending::Reset { .. } => gauge.reset_on_close(),
+            Ending::Reset { .. } => wire.reset_on_close(),
             Ending::Close { .. } | Ending::Whole => {}
         }
         Poll::Ready(Some(Err(io::Error::other("the simulated server breaks off here"))))
@@ -85,7 +85,7 @@ impl Body for SimBody {
         let this = self.get_mut();
         let allowed = this.ending.limit().map_or(PIECE, |limit| PIECE.min(limit - this.sent.min(limit)));
         if allowed == 0 {
-            return this.poll_bad_end(cx);
+            return this.poll_broken_end(cx);
         }
         Poll::Ready(this.rest.take_piece(allowed).map(|piece| {
             this.sent += piece.len() as u64;
@@ -104,6 +104,6 @@ impl Body for SimBody {
 
 impl Drop for SimBody {
     fn drop(&mut self) {
-        self.pieces.done.notify_one();
+        self.context.body_sent.notify_one();
     }
 }

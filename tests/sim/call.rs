@@ -1,4 +1,4 @@
-//! A request in its handler's hands: what came in the head, and the body piece by piece, until it ends or a fault strikes.
+//! One request as its handler sees it: the head, and the body piece by piece until it ends or a fault interrupts it.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -8,32 +8,32 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::sync::{Notify, oneshot};
 
-use super::fault::{Interruption, Then};
-use super::ledger::{Entry, Expect, Framing};
+use super::fault::{InterruptAction, UploadInterruption};
+use super::ledger::{Entry, ExpectContinue, Framing};
 use super::reply::Reply;
 use super::rules::Rule;
-use super::wire::Gauge;
+use super::wire::WireState;
 use super::world::World;
 
-/// A request on its way to its handler.
+/// A received request. Its ledger entry is updated as the body is read.
 pub struct Call {
     pub entry: Entry,
     number: usize,
     world: Arc<World>,
-    upload: Upload,
-    /// Answers over the handler's head.
-    outcome: Option<oneshot::Sender<Reply>>,
-    /// What came beyond the point of a fault that has not struck yet.
+    body: RequestBody,
+    /// Sends the reply of a fault, which replaces the handler's.
+    fault_reply: Option<oneshot::Sender<Reply>>,
+    /// Bytes read from the wire that lie beyond the point where a fault interrupts the body.
     rest: Bytes,
 }
 
-/// The body of a request, and what is planned for it.
-pub(super) struct Upload {
-    pub(super) body: Incoming,
-    pub(super) gauge: Arc<Gauge>,
-    pub(super) interruption: Option<Interruption>,
-    /// Told when the connection shall close without an answer.
-    pub(super) leave: Arc<Notify>,
+/// The body of a request, and the fault that interrupts it.
+pub(super) struct RequestBody {
+    pub(super) incoming: Incoming,
+    pub(super) wire: Arc<WireState>,
+    pub(super) interruption: Option<UploadInterruption>,
+    /// Notified when the connection has to close without a reply.
+    pub(super) close_now: Arc<Notify>,
 }
 
 impl Call {
@@ -41,23 +41,23 @@ impl Call {
         entry: Entry,
         number: usize,
         world: Arc<World>,
-        upload: Upload,
+        body: RequestBody,
     ) -> (Self, oneshot::Receiver<Reply>) {
-        let (sender, outcome) = oneshot::channel();
-        (Self { entry, number, world, upload, outcome: Some(sender), rest: Bytes::new() }, outcome)
+        let (sender, fault_reply) = oneshot::channel();
+        (Self { entry, number, world, body, fault_reply: Some(sender), rest: Bytes::new() }, fault_reply)
     }
 
-    /// The next piece of the request body; `None` at its end. Does not return when the body breaks off or a fault
-    /// strikes: the handler is dropped then, with what has arrived so far.
+    /// The next piece of the request body; `None` at its end. Never returns once the body breaks off or a fault interrupts
+    /// it: the handler is dropped then, and what it has stored so far stays.
     pub async fn next_piece(&mut self) -> Option<Bytes> {
-        let left = self.upload.interruption.as_ref().and_then(|interruption| interruption.after);
+        let left = self.body.interruption.as_ref().and_then(|interruption| interruption.after);
         let left = left.map(|after| after.saturating_sub(self.entry.body_len));
         if left == Some(0) {
-            self.strike().await;
+            self.interrupt().await;
         }
         let Some(mut piece) = self.read_piece().await else {
-            if self.upload.interruption.as_ref().is_some_and(|interruption| interruption.after.is_none()) {
-                self.strike().await;
+            if self.body.interruption.as_ref().is_some_and(|interruption| interruption.after.is_none()) {
+                self.interrupt().await;
             }
             return None;
         };
@@ -76,7 +76,7 @@ impl Call {
             return Some(std::mem::take(&mut self.rest));
         }
         loop {
-            let frame = self.upload.body.frame().await;
+            let frame = self.body.incoming.frame().await;
             match frame {
                 Some(Ok(frame)) => {
                     self.note_expectation();
@@ -85,11 +85,11 @@ impl Call {
                     }
                 }
                 None => {
-                    self.amend(|entry| entry.body_whole = true);
+                    self.amend(|entry| entry.body_complete = true);
                     return None;
                 }
                 Some(Err(_)) => {
-                    self.upload.leave.notify_one();
+                    self.body.close_now.notify_one();
                     pending::<()>().await;
                 }
             }
@@ -97,26 +97,26 @@ impl Call {
     }
 
     fn note_expectation(&mut self) {
-        if self.entry.expect != Expect::Unanswered {
+        if self.entry.expect != ExpectContinue::NoContinue {
             return;
         }
-        // hyper writes the 100 only after it has looked for a body among what it has read already.
-        let waited = self.upload.gauge.continued().unwrap_or(false);
-        let seen = if waited { Expect::Continued } else { Expect::Overrun };
-        self.amend(|entry| entry.expect = seen);
+        // hyper writes the 100 only if it has read no bytes of the body yet: without a 100, the body was sent early.
+        let waited = self.body.wire.continued().unwrap_or(false);
+        let outcome = if waited { ExpectContinue::Continued } else { ExpectContinue::BodySentEarly };
+        self.amend(|entry| entry.expect = outcome);
     }
 
-    async fn strike(&mut self) {
-        let then = self.upload.interruption.take().map(|interruption| interruption.then);
-        match (then, self.outcome.take()) {
-            (Some(Then::Answer(reply)), Some(outcome)) => drop(outcome.send(*reply)),
-            (Some(Then::Cut), _) => self.upload.leave.notify_one(),
+    async fn interrupt(&mut self) {
+        let action = self.body.interruption.take().map(|interruption| interruption.action);
+        match (action, self.fault_reply.take()) {
+            (Some(InterruptAction::Reply(reply)), Some(sender)) => drop(sender.send(*reply)),
+            (Some(InterruptAction::Close), _) => self.body.close_now.notify_one(),
             _ => {}
         }
         pending::<()>().await;
     }
 
-    /// The whole request body: for documents and forms.
+    /// Reads the whole request body: for documents and forms.
     pub async fn read(&mut self) -> Bytes {
         let mut all = Vec::new();
         while let Some(piece) = self.next_piece().await {
@@ -125,8 +125,8 @@ impl Call {
         all.into()
     }
 
-    /// The length that the head tells; `None` for chunks.
-    pub fn told_length(&self) -> Option<u64> {
+    /// The length that the head declares; `None` for a chunked body.
+    pub fn declared_length(&self) -> Option<u64> {
         match self.entry.framing {
             Framing::None => Some(0),
             Framing::Length(length) => Some(length),
@@ -134,16 +134,18 @@ impl Call {
         }
     }
 
-    /// Makes the ledger tell what only the body tells.
+    /// Changes the ledger entry, for facts that only the body reveals.
     pub fn amend(&mut self, change: impl Fn(&mut Entry)) {
         change(&mut self.entry);
         self.world.ledger.amend(self.number, change);
     }
 
-    pub fn broken(&self, rule: Rule) {
-        self.world.rules.broken(rule, &self.entry);
+    /// Records that this request breaks a rule.
+    pub fn report_violation(&self, rule: Rule) {
+        self.world.rules.report_violation(rule, &self.entry);
     }
 
+    /// The value of a header; `None` if it is missing or not text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.entry.headers.get(name).and_then(|value| value.to_str().ok())
     }

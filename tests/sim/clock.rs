@@ -1,5 +1,5 @@
-//! The simulation's wall clock: a fixed start plus tokio's elapsed time, so that a paused clock moves `iat` and `exp`
-//! together with every lifetime.
+//! The simulation's wall clock: a fixed start plus tokio's elapsed time. With a paused clock, `iat`, `exp` and every
+//! lifetime move together.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,29 +7,32 @@ use tokio::time::Instant;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
-    /// Since 1970, at the moment `started`.
+    /// Unix time at `started`.
     epoch: Duration,
     started: Instant,
 }
 
 impl Clock {
-    /// The `iat` of the first token in the Docker Hub transcript (January 2024): where in-memory simulations begin.
+    /// The Unix time at which in-memory simulations start: the `iat` of the first token in the Docker Hub transcript
+    /// (January 2024).
     pub const EPOCH: u64 = 1_706_590_417;
 
     pub fn at(unix_seconds: u64) -> Self {
         Self { epoch: Duration::from_secs(unix_seconds), started: Instant::now() }
     }
 
-    /// Starts at the machine's time: for loopback, where clients compare `exp` with their own clock.
+    /// Starts at the machine's time: for loopback, where real clients compare `exp` with their own clock.
     pub fn system() -> Self {
         let epoch = SystemTime::UNIX_EPOCH.elapsed().expect("the machine's clock is after 1970");
         Self { epoch, started: Instant::now() }
     }
 
+    /// The Unix time with fractions of a second.
     pub fn since_1970(&self) -> Duration {
         self.epoch + self.started.elapsed()
     }
 
+    /// The Unix time in whole seconds.
     pub fn unix(&self) -> u64 {
         self.since_1970().as_secs()
     }
@@ -41,14 +44,14 @@ impl Clock {
     /// `2024-01-30T03:35:39.896023447Z`, the form of Docker Hub's `issued_at`.
     pub fn rfc3339(&self) -> String {
         let now = self.since_1970();
-        let Moment { year, month, day, hour, minute, second, .. } = Moment::of(now.as_secs());
+        let DateTime { year, month, day, hour, minute, second, .. } = DateTime::of(now.as_secs());
         let nanos = now.subsec_nanos();
         format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nanos:09}Z")
     }
 
-    /// `2024-01-30T03:35:39Z`.
+    /// `2024-01-30T03:35:39Z`
     pub fn iso(unix_seconds: u64) -> String {
-        let Moment { year, month, day, hour, minute, second, .. } = Moment::of(unix_seconds);
+        let DateTime { year, month, day, hour, minute, second, .. } = DateTime::of(unix_seconds);
         format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
     }
 
@@ -56,13 +59,13 @@ impl Clock {
     pub fn http_date(&self) -> String {
         const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
         const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-        let Moment { days, year, month, day, hour, minute, second } = Moment::of(self.unix());
+        let DateTime { days, year, month, day, hour, minute, second } = DateTime::of(self.unix());
         let (weekday, month) = (DAYS[days % 7], MONTHS[month - 1]);
         format!("{weekday}, {day:02} {month} {year} {hour:02}:{minute:02}:{second:02} GMT")
     }
 }
 
-struct Moment {
+struct DateTime {
     days: usize,
     year: usize,
     month: usize,
@@ -72,7 +75,7 @@ struct Moment {
     second: usize,
 }
 
-impl Moment {
+impl DateTime {
     fn of(unix_seconds: u64) -> Self {
         let seconds = usize::try_from(unix_seconds).expect("seconds fit a machine word");
         let days = seconds / 86_400;

@@ -1,4 +1,4 @@
-//! Misbehaviour that a test switches on while a server runs: for all requests, for some, or for the next n.
+//! Misbehaviour that a test injects into a running server: for all requests, for some, or for the next n.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -13,9 +13,10 @@ use super::content::Slice;
 use super::ledger::Entry;
 use super::reply::Reply;
 
-/// Describes one misbehaviour; [`Server::inject`](super::Server::inject) switches it on.
+/// One kind of misbehaviour; [`Server::inject`](super::Server::inject) makes a server behave so.
 pub struct Fault {
     pub(super) effect: Effect,
+    /// How many more requests or connections it applies to; `None` for no limit.
     left: Option<usize>,
     pub(super) conditions: Vec<Condition>,
 }
@@ -33,47 +34,48 @@ pub(super) enum Effect {
     Alter(Alteration),
     End(Ending),
     CloseAfterAnswer,
-    Interrupt(Interruption),
+    Interrupt(UploadInterruption),
 }
 
-/// What happens while a request body is read. What came before it has arrived where it was going.
+/// What interrupts the reading of a request body. The handler has received every byte before the interruption.
 #[derive(Clone)]
-pub(super) struct Interruption {
-    /// Bytes read before it; `None`: all of them.
+pub(super) struct UploadInterruption {
+    /// Bytes that are read first; `None` for the whole body.
     pub(super) after: Option<u64>,
-    pub(super) then: Then,
+    pub(super) action: InterruptAction,
 }
 
 #[derive(Clone)]
-pub(super) enum Then {
-    Cut,
+pub(super) enum InterruptAction {
+    Close,
     Stall,
-    Answer(Box<Reply>),
+    Reply(Box<Reply>),
 }
 
 impl Fault {
-    /// This reply instead of the true one.
+    /// Sends this reply instead of the real one.
     pub fn answer(reply: Reply) -> Self {
         Self::new(Effect::Answer(Box::new(reply)))
     }
 
-    /// The true reply, changed.
+    /// Sends the real reply, changed.
     pub fn alter(change: impl Fn(&Entry, Reply) -> Reply + Send + Sync + 'static) -> Self {
         Self::new(Effect::Alter(Arc::new(change)))
     }
 
-    /// The status with an HTML page, as load balancers answer.
+    /// Replies with an HTML error page, as load balancers do.
     pub fn html(status: u16) -> Self {
         let page =
             format!("<html><body><h1>{status}</h1>\nNo server is available to handle this request.\n</body></html>\n");
         Self::answer(Reply::new(status).html(&page))
     }
 
+    /// Replies with plain text.
     pub fn text(status: u16, text: &str) -> Self {
         Self::answer(Reply::new(status).text(text))
     }
 
-    /// The error document of S3, R2 and Azure storage.
+    /// Replies with the error document of S3, R2 and Azure storage.
     pub fn xml(status: u16, code: &str) -> Self {
         let document = format!(
             r#"<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>refused</Message></Error>"#
@@ -81,22 +83,23 @@ impl Fault {
         Self::answer(Reply::new(status).xml(&document))
     }
 
-    /// What a blob store says to a signed URL past its time.
+    /// Replies as a blob store does to an expired signed URL.
     pub fn expired_signature() -> Self {
         Self::xml(403, "AccessDenied")
     }
 
-    /// A 401 with these `WWW-Authenticate` lines.
+    /// Replies with a 401 that has these `WWW-Authenticate` lines.
     pub fn challenge(lines: &[&str]) -> Self {
         let reply = Reply::error(401, "UNAUTHORIZED", "authentication required");
-        Self::answer(lines.iter().fold(reply, |reply, line| reply.line("www-authenticate", line)))
+        Self::answer(lines.iter().fold(reply, |reply, line| reply.append_header("www-authenticate", line)))
     }
 
+    /// Replies with a redirect.
     pub fn redirect(status: u16, location: &str) -> Self {
         Self::answer(Reply::redirect(status, location))
     }
 
-    /// A redirect to the very URL that was asked for.
+    /// Redirects to the URL of the request itself.
     pub fn redirect_to_itself(status: u16) -> Self {
         Self::alter(move |entry, _| {
             let query = if entry.query.is_empty() { String::new() } else { format!("?{}", entry.query) };
@@ -104,125 +107,138 @@ impl Fault {
         })
     }
 
+    /// Removes a header from the reply.
     pub fn without_header(name: &'static str) -> Self {
-        Self::alter(move |_, reply| reply.without(name))
+        Self::alter(move |_, reply| reply.without_header(name))
     }
 
+    /// Sets a header of the reply.
     pub fn with_header(name: &'static str, value: &str) -> Self {
         let value = value.to_owned();
         Self::alter(move |_, reply| reply.header(name, &value))
     }
 
-    /// A body that stops after `len` bytes while HTTP says it is whole: broken JSON.
+    /// Cuts the reply's body to `len` bytes (at least 1), correctly framed: the document is broken, the transfer is
+    /// not.
     pub fn truncated(len: u64) -> Self {
         Self::alter(move |_, mut reply| {
             let last = reply.body.len().min(len).saturating_sub(1);
             reply.body = reply.body.part(0, last);
-            reply.without("content-length")
+            reply.without_header("content-length")
         })
     }
 
-    /// A document of the same status, `len` bytes long, that would be a valid token reply and a valid error.
-    pub fn giant(len: usize) -> Self {
+    /// Replaces the body by a document of `len` bytes that is a valid token reply and a valid error; the status stays.
+    pub fn oversized(len: usize) -> Self {
         let (head, tail) = (r#"{"errors":[],"token":""#, r#""}"#);
         let document = format!("{head}{}{tail}", "a".repeat(len.saturating_sub(head.len() + tail.len())));
         let body = Slice::whole_bytes(document.into());
-        Self::alter(move |_, reply| reply.without("content-length").slice("application/json", body.clone()))
+        Self::alter(move |_, reply| reply.without_header("content-length").slice("application/json", body.clone()))
     }
 
-    /// The true body gzip'd, whatever `Accept-Encoding` said.
+    /// Compresses the body with gzip whatever `Accept-Encoding` said.
     pub fn gzip() -> Self {
         Self::alter(|_, mut reply| {
             let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
             let packed = encoder.write_all(&reply.body.to_bytes()).and_then(|()| encoder.finish());
             reply.body = Slice::whole_bytes(packed.expect("writing into memory does not fail").into());
-            reply.without("content-length").header("content-encoding", "gzip")
+            reply.without_header("content-length").header("content-encoding", "gzip")
         })
     }
 
-    /// The true reply, but made and sent after this long (tokio time).
+    /// Delays the request by this much (tokio time) before its reply is made.
     pub fn delay(duration: Duration) -> Self {
         Self::new(Effect::Delay(duration))
     }
 
-    /// Takes the connection and never reads from it. Has no request, so conditions do not apply.
+    /// Accepts the connection and never reads from it. There is no request yet, so conditions do not apply.
     pub fn hang_on_accept() -> Self {
         Self::new(Effect::HangOnAccept)
     }
 
-    /// Takes the connection and closes it at once. Has no request, so conditions do not apply.
+    /// Accepts the connection and closes it at once. There is no request yet, so conditions do not apply.
     pub fn close_on_accept() -> Self {
         Self::new(Effect::CloseOnAccept)
     }
 
+    /// Reads the request and never replies.
     pub fn hang_before_head() -> Self {
         Self::new(Effect::HangBeforeHead)
     }
 
+    /// Sends the head of the reply and then nothing more.
     pub fn hang_after_head() -> Self {
         Self::hang_mid_body(0)
     }
 
-    /// Sends this much of the body and then nothing more.
+    /// Sends this many bytes of the body and then nothing more; the connection stays open.
     pub fn hang_mid_body(after: u64) -> Self {
         Self::new(Effect::End(Ending::Hang { after }))
     }
 
-    /// Closes the connection after this much of the body.
+    /// Closes the connection after this many bytes of the body.
     pub fn close_mid_body(after: u64) -> Self {
         Self::new(Effect::End(Ending::Close { after }))
     }
 
-    /// Resets the connection after this much of the body; TCP may lose some of it.
+    /// Resets the connection after this many bytes of the body; TCP may lose some of them.
     pub fn reset_mid_body(after: u64) -> Self {
         Self::new(Effect::End(Ending::Reset { after }))
     }
 
-    /// Answers in full and then closes, without a word of it in the head: the client's pool holds a dead connection.
+    /// Replies in full and then closes without `Connection: close`, so that the client's pool holds a dead connection.
     pub fn close_after_answer() -> Self {
         Self::new(Effect::CloseAfterAnswer)
     }
 
-    /// Closes the connection after this much of the request body.
+    /// Closes the connection after this many bytes of the request body.
     pub fn cut_upload(after: u64) -> Self {
-        Self::new(Effect::Interrupt(Interruption { after: Some(after), then: Then::Cut }))
+        Self::new(Effect::Interrupt(UploadInterruption { after: Some(after), action: InterruptAction::Close }))
     }
 
-    /// Reads this much of the request body, then nothing more, and never answers.
+    /// Reads this many bytes of the request body, then nothing more, and never replies.
     pub fn stall_upload(after: u64) -> Self {
-        Self::new(Effect::Interrupt(Interruption { after: Some(after), then: Then::Stall }))
+        Self::new(Effect::Interrupt(UploadInterruption { after: Some(after), action: InterruptAction::Stall }))
     }
 
-    /// Reads this much of the request body, answers with this and closes.
+    /// Reads this many bytes of the request body, sends this reply and closes.
     pub fn answer_mid_upload(after: u64, reply: Reply) -> Self {
-        Self::new(Effect::Interrupt(Interruption { after: Some(after), then: Then::Answer(Box::new(reply)) }))
+        Self::new(Effect::Interrupt(UploadInterruption {
+            after: Some(after),
+            action: InterruptAction::Reply(Box::new(reply)),
+        }))
     }
 
-    /// Reads the whole request body and then does nothing with it but answer this.
+    /// Reads the whole request body, discards it and sends this reply.
     pub fn answer_after_upload(reply: Reply) -> Self {
-        Self::new(Effect::Interrupt(Interruption { after: None, then: Then::Answer(Box::new(reply)) }))
+        Self::new(Effect::Interrupt(UploadInterruption {
+            after: None,
+            action: InterruptAction::Reply(Box::new(reply)),
+        }))
     }
 
-    /// Only for the next `n` requests it applies to.
+    /// Limits the fault to the next `n` requests that meet its conditions, or the next `n` connections.
     #[must_use]
     pub fn times(mut self, n: usize) -> Self {
         self.left = Some(n);
         self
     }
 
+    /// Limits the fault to requests for which `condition` holds.
     #[must_use]
     pub fn when(mut self, condition: impl Fn(&Entry) -> bool + Send + Sync + 'static) -> Self {
         self.conditions.push(Box::new(condition));
         self
     }
 
-    /// Only for paths that contain this.
+    /// Limits the fault to paths that contain `part`.
     #[must_use]
     pub fn path(self, part: &str) -> Self {
         let part = part.to_owned();
         self.when(move |entry| entry.path.contains(&part))
     }
 
+    /// Limits the fault to one method.
     #[must_use]
     pub fn method(self, method: Method) -> Self {
         self.when(move |entry| entry.method == method)
@@ -232,7 +248,7 @@ impl Fault {
         Self { effect, left: None, conditions: Vec::new() }
     }
 
-    /// Takes one of the times it still applies.
+    /// Counts one use; false if the limit of [`times`](Self::times) was reached before.
     pub(super) fn use_up(&mut self) -> bool {
         match &mut self.left {
             None => true,

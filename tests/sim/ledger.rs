@@ -1,4 +1,4 @@
-//! The record of every request that reached a simulated server, in order of arrival.
+//! The ledger: every request that reached a simulated server, in order of arrival.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -8,20 +8,20 @@ use std::time::Duration;
 use http::{HeaderMap, Method, StatusCode};
 use tokio::sync::watch;
 
-use super::registry::Route;
+use super::route::Route;
 use super::{lock, query};
 
 const UNAUTHORIZED: StatusCode = StatusCode::UNAUTHORIZED;
 
-/// What a server is for; the rules differ by it.
+/// What a server is; the rules depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     Registry,
-    Token,
-    Blobs,
-    /// The other host of [`Locations::OtherHost`](super::Locations::OtherHost).
-    Uploads,
-    /// Anything else a test starts, under its own name: a metadata service, a cloud API, a stranger.
+    TokenService,
+    BlobStore,
+    /// The host of the sessions of [`Locations::OtherHost`](super::Locations::OtherHost).
+    UploadHost,
+    /// Any other server, by its name in the ledger: an extra host of a registry, a metadata service, a cloud API.
     Other(&'static str),
 }
 
@@ -29,88 +29,89 @@ impl Role {
     pub fn name(self) -> &'static str {
         match self {
             Self::Registry => "registry",
-            Self::Token => "token",
-            Self::Blobs => "blobs",
-            Self::Uploads => "uploads",
+            Self::TokenService => "token",
+            Self::BlobStore => "blobs",
+            Self::UploadHost => "uploads",
             Self::Other(name) => name,
         }
     }
 }
 
-/// Who a request said it was, without the secret itself.
+/// The credential of a request, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AuthSeen {
+pub enum RequestAuth {
     None,
     Basic {
         user: String,
     },
-    /// Tokens are numbered by the simulation in order of issue; `None` for one it never issued.
+    /// Tokens are numbered in order of issue; `None` for a token that the simulation never issued.
     Bearer {
-        id: Option<usize>,
+        number: Option<usize>,
     },
-    /// `grant_type=password` in a form.
+    /// A form with `grant_type=password`.
     Password {
         user: String,
     },
-    /// `grant_type=refresh_token` in a form.
-    Identity,
+    /// A form with `grant_type=refresh_token`.
+    IdentityToken,
     Other,
 }
 
-impl fmt::Display for AuthSeen {
+impl fmt::Display for RequestAuth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::None => f.write_str("anonymous"),
             Self::Basic { user } => write!(f, "basic:{user}"),
-            Self::Bearer { id: Some(id) } => write!(f, "bearer#{id}"),
-            Self::Bearer { id: None } => f.write_str("bearer#unknown"),
+            Self::Bearer { number: Some(number) } => write!(f, "bearer#{number}"),
+            Self::Bearer { number: None } => f.write_str("bearer#unknown"),
             Self::Password { user } => write!(f, "password:{user}"),
-            Self::Identity => f.write_str("identity"),
+            Self::IdentityToken => f.write_str("identity"),
             Self::Other => f.write_str("other"),
         }
     }
 }
 
-/// How a request says where its body ends.
+/// How a request delimits its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// Not at all: there is no body.
+    /// There is neither `Content-Length` nor `Transfer-Encoding`: no body.
     None,
     Length(u64),
     Chunked,
 }
 
-/// `Expect: 100-continue`, and what became of it.
+/// What happened to `Expect: 100-continue`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expect {
-    Absent,
-    /// The answer came instead of a 100.
-    Unanswered,
-    /// The 100 went out before any of the body had come.
+pub enum ExpectContinue {
+    /// The request has no such header.
+    NotSent,
+    /// The final reply was sent without a 100 before it.
+    NoContinue,
+    /// The 100 was sent before any byte of the body arrived.
     Continued,
-    /// The body did not wait for the 100.
-    Overrun,
+    /// The client sent body bytes without waiting for the 100.
+    BodySentEarly,
 }
 
-/// One request, and what became of it.
+/// One request and its outcome.
 #[derive(Clone)]
 pub struct Entry {
-    /// `registry`, `token`, `blobs`…; with the registry's name in front when [`named`](super::Preset::named).
+    /// `registry`, `token`, `blobs`…; the registry's name precedes it if the preset is [`named`](super::Preset::named).
     pub server: String,
     pub role: Role,
     pub method: Method,
     pub path: String,
-    /// As it came; for a token POST, the form.
+    /// The query as received; for a token POST, the form.
     pub query: String,
-    pub authorization: AuthSeen,
+    pub authorization: RequestAuth,
     pub headers: HeaderMap,
-    /// Bytes of body read so far: a server that refuses early reads none.
+    /// Bytes of the body that the server has read so far: none if it replied early.
     pub body_len: u64,
-    /// The body was read to its proper end.
-    pub body_whole: bool,
+    /// The body was read to its regular end.
+    pub body_complete: bool,
     pub framing: Framing,
-    pub expect: Expect,
-    /// `None` until the answer's head leaves.
+    pub expect: ExpectContinue,
+    /// `None` until the server replies.
     pub status: Option<StatusCode>,
 }
 
@@ -119,7 +120,7 @@ impl Entry {
         query::value(&self.query, key)
     }
 
-    /// Server, repository and kind of access.
+    /// The server, the repository and the kind of access: what [`Ledger::repeated_401s`] compares.
     fn access(&self) -> (String, Option<String>, &'static str) {
         let repository = Route::parse(&self.path).and_then(|route| route.repository().map(str::to_owned));
         let kind = match self.method {
@@ -130,7 +131,7 @@ impl Entry {
         (self.server.clone(), repository, kind)
     }
 
-    /// The query for people: decoded, and without what is secret or changes from run to run.
+    /// The decoded query, without values that are secret or change from run to run.
     fn readable_query(&self) -> String {
         const HIDDEN: [&str; 6] = ["_state", "signature", "expires", "refresh_token", "password", "access_token"];
         let shown: Vec<String> = query::pairs(&self.query)
@@ -157,7 +158,7 @@ impl fmt::Display for Entry {
     }
 }
 
-/// The headers hold tokens, so a derived `Debug` would print them.
+/// Not derived: the headers hold tokens, which must not be printed.
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -167,46 +168,48 @@ impl fmt::Debug for Entry {
 /// A cheap handle; clones are the same ledger.
 #[derive(Clone)]
 pub struct Ledger {
-    pages: Arc<Mutex<Pages>>,
+    state: Arc<Mutex<Entries>>,
     changed: watch::Sender<()>,
 }
 
 #[derive(Default)]
-struct Pages {
-    /// Arrivals before `entries[0]`, taken away by [`Ledger::take`].
+struct Entries {
+    /// How many entries [`Ledger::take`] has removed before `entries[0]`.
     taken: usize,
     entries: Vec<Entry>,
 }
 
 impl Default for Ledger {
     fn default() -> Self {
-        Self { pages: Arc::default(), changed: watch::Sender::new(()) }
+        Self { state: Arc::default(), changed: watch::Sender::new(()) }
     }
 }
 
 impl Ledger {
+    /// A copy of all entries.
     pub fn entries(&self) -> Vec<Entry> {
-        lock(&self.pages).entries.clone()
+        lock(&self.state).entries.clone()
     }
 
-    /// One line per request, as [`Entry`] displays itself: never a secret.
+    /// One line per request, as [`Entry`] displays itself, without secrets.
     pub fn lines(&self) -> Vec<String> {
         self.entries().iter().map(ToString::to_string).collect()
     }
 
+    /// How many requests to `server` match.
     pub fn count(&self, server: &str, matches: impl Fn(&Entry) -> bool) -> usize {
         self.entries().iter().filter(|entry| entry.server == server && matches(entry)).count()
     }
 
-    /// Empties the ledger, so that the phases of a test are compared one by one.
+    /// Removes and returns all entries, so that the next phase of a test starts with an empty ledger.
     pub fn take(&self) -> Vec<Entry> {
-        let mut pages = lock(&self.pages);
-        pages.taken += pages.entries.len();
-        std::mem::take(&mut pages.entries)
+        let mut state = lock(&self.state);
+        state.taken += state.entries.len();
+        std::mem::take(&mut state.entries)
     }
 
-    /// The 401s beyond the first for the same repository and the same kind of access, line by line: with tokens renewed
-    /// in time there are none.
+    /// The lines of the registries' 401s, except the first for each server, repository and kind of access. There are
+    /// none as long as tokens are renewed in time.
     pub fn repeated_401s(&self) -> Vec<String> {
         let mut seen = HashSet::new();
         let entries = self.entries();
@@ -214,47 +217,49 @@ impl Ledger {
         refused.filter(|entry| !seen.insert(entry.access())).map(ToString::to_string).collect()
     }
 
-    /// Takes everything and compares it, line by line.
+    /// Removes all entries; panics unless they are these lines.
     #[track_caller]
     pub fn expect(&self, lines: &[&str]) {
         let seen: Vec<String> = self.take().iter().map(ToString::to_string).collect();
         assert!(seen == lines, "the ledger holds\n  {}\ninstead of\n  {}", seen.join("\n  "), lines.join("\n  "));
     }
 
-    /// Until at least `n` requests have arrived since the last [`take`](Self::take).
+    /// Waits until at least `n` requests have arrived since the last [`take`](Self::take).
     pub async fn wait_for(&self, n: usize) {
         self.wait_until(|entries| entries.len() >= n).await;
     }
 
-    /// Until the entries satisfy the condition, which is asked again at every arrival and every answer.
+    /// Waits until the entries satisfy the condition, which is evaluated at every change of an entry; panics after 60
+    /// s.
     pub async fn wait_until(&self, condition: impl Fn(&[Entry]) -> bool) {
         let mut changed = self.changed.subscribe();
         let satisfied = async {
-            while !condition(&lock(&self.pages).entries) {
+            while !condition(&lock(&self.state).entries) {
                 changed.changed().await.expect("the ledger owns the sender");
             }
         };
-        let patience = Duration::from_secs(60);
-        let in_time = tokio::time::timeout(patience, satisfied).await.is_ok();
-        assert!(in_time, "nothing more arrived within {patience:?}; the ledger holds {:#?}", self.lines());
+        let limit = Duration::from_secs(60);
+        let in_time = tokio::time::timeout(limit, satisfied).await.is_ok();
+        assert!(in_time, "the condition did not hold within {limit:?}; the ledger holds {:#?}", self.lines());
     }
 
-    pub(super) fn arrive(&self, entry: Entry) -> usize {
+    /// Adds an entry; returns its number for [`amend`](Self::amend).
+    pub(super) fn record(&self, entry: Entry) -> usize {
         let number = {
-            let mut pages = lock(&self.pages);
-            pages.entries.push(entry);
-            pages.taken + pages.entries.len() - 1
+            let mut state = lock(&self.state);
+            state.entries.push(entry);
+            state.taken + state.entries.len() - 1
         };
         self.changed.send_replace(());
         number
     }
 
-    /// Completes an arrival; one that was taken away meanwhile stays as it was.
+    /// Changes an entry, unless [`take`](Self::take) has removed it.
     pub(super) fn amend(&self, number: usize, change: impl FnOnce(&mut Entry)) {
         {
-            let mut pages = lock(&self.pages);
-            let Some(index) = number.checked_sub(pages.taken) else { return };
-            change(&mut pages.entries[index]);
+            let mut state = lock(&self.state);
+            let Some(index) = number.checked_sub(state.taken) else { return };
+            change(&mut state.entries[index]);
         }
         self.changed.send_replace(());
     }

@@ -1,5 +1,5 @@
-//! Where simulated servers live: on loopback TCP for real clients, or in memory for tests with a paused clock (real
-//! sockets never meet one: the clock would run ahead while bytes are in the kernel).
+//! The network of the simulated servers: loopback TCP for real clients, or in memory for tests with a paused clock. Real
+//! sockets do not work with a paused clock, which would run ahead while bytes are in the kernel.
 
 use std::collections::HashMap;
 use std::io;
@@ -24,11 +24,11 @@ enum Kind {
 
 #[derive(Default)]
 struct Memory {
-    doors: HashMap<String, mpsc::UnboundedSender<DuplexStream>>,
+    listeners: HashMap<String, mpsc::UnboundedSender<DuplexStream>>,
     dials: Vec<String>,
 }
 
-/// What a memory connection holds before the writer has to wait.
+/// Bytes that an in-memory connection buffers before the writer has to wait.
 const PIPE: usize = 64 * 1024;
 
 impl Network {
@@ -37,7 +37,7 @@ impl Network {
         Self(Kind::Loopback)
     }
 
-    /// Every server gets a name and port 80; only [`Network::connect`] reaches them.
+    /// Every server gets a name and port 80; clients reach it with [`Network::connect`] only.
     pub fn memory() -> Self {
         Self(Kind::Memory(Arc::default()))
     }
@@ -53,15 +53,17 @@ impl Network {
         };
         let mut memory = lock(memory);
         let address = format!("{host}:{port}");
-        let refused = || io::Error::new(io::ErrorKind::ConnectionRefused, format!("nobody listens at {address}"));
+        let refused =
+            || io::Error::new(io::ErrorKind::ConnectionRefused, format!("no simulated server listens at {address}"));
         let (ours, theirs) = tokio::io::duplex(PIPE);
         memory.dials.push(address.clone());
-        let door = memory.doors.get(&address).ok_or_else(refused)?;
-        door.send(theirs).map_err(|_| refused())?;
+        let listener = memory.listeners.get(&address).ok_or_else(refused)?;
+        listener.send(theirs).map_err(|_| refused())?;
         Ok(ours)
     }
 
-    /// Every `host:port` dialled so far, refused ones too: some addresses must never even be tried.
+    /// Every `host:port` dialled so far, refused ones included, for tests that an address is never dialled. Empty on
+    /// loopback.
     pub fn dials(&self) -> Vec<String> {
         match &self.0 {
             Kind::Loopback => Vec::new(),
@@ -69,31 +71,31 @@ impl Network {
         }
     }
 
-    /// Opens a server's door and tells the authority under which clients find it.
-    pub(super) async fn listen(&self, host: &str) -> (Door, String) {
+    /// Opens a server's listener and returns it with the authority under which clients reach it.
+    pub(super) async fn listen(&self, host: &str) -> (Listener, String) {
         match &self.0 {
             Kind::Loopback => {
                 let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
                 let authority = listener.local_addr().expect("a bound listener has an address").to_string();
-                (Door::Tcp(listener), authority)
+                (Listener::Tcp(listener), authority)
             }
             Kind::Memory(memory) => {
-                let (door, arrivals) = mpsc::unbounded_channel();
-                let taken = lock(memory).doors.insert(format!("{host}:80"), door);
+                let (listener, arrivals) = mpsc::unbounded_channel();
+                let taken = lock(memory).listeners.insert(format!("{host}:80"), listener);
                 assert!(taken.is_none(), "two simulated servers are called {host}; use Preset::named");
-                (Door::Memory(arrivals), host.to_owned())
+                (Listener::Memory(arrivals), host.to_owned())
             }
         }
     }
 }
 
 /// The listening side of one server.
-pub(super) enum Door {
+pub(super) enum Listener {
     Tcp(TcpListener),
     Memory(mpsc::UnboundedReceiver<DuplexStream>),
 }
 
-impl Door {
+impl Listener {
     /// The next connection; `None` when the network is gone.
     pub(super) async fn accept(&mut self) -> Option<Socket> {
         match self {

@@ -1,57 +1,59 @@
-//! The faults of one server while they are switched on, and what they make of a request.
+//! The active faults of one server, and the plan that they make for a request.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::body::Ending;
-use super::fault::{Alteration, Effect, Fault, Interruption};
+use super::fault::{Alteration, Effect, Fault, UploadInterruption};
 use super::ledger::Entry;
 use super::lock;
 use super::reply::Reply;
 
-/// Counts what a fault did, and takes it back.
+/// The handle of an injected fault, to count its uses and to remove it.
 #[derive(Clone)]
 pub struct FaultHandle {
-    faults: Arc<Faults>,
+    faults: Arc<ServerFaults>,
     number: usize,
     hits: Arc<AtomicUsize>,
 }
 
 impl FaultHandle {
+    /// How many requests or connections the fault was applied to.
     pub fn hits(&self) -> usize {
         self.hits.load(Ordering::Acquire)
     }
 
-    pub fn lift(&self) {
+    pub fn remove(&self) {
         lock(&self.faults.active).retain(|active| active.number != self.number);
     }
 }
 
 #[derive(Default)]
-pub(super) struct Faults {
-    active: Mutex<Vec<Active>>,
+pub(super) struct ServerFaults {
+    active: Mutex<Vec<ActiveFault>>,
     injected: AtomicUsize,
 }
 
-struct Active {
+struct ActiveFault {
     number: usize,
     fault: Fault,
     hits: Arc<AtomicUsize>,
 }
 
-/// What happens to one request.
-pub(super) struct Plan {
+/// What the faults do to one request.
+pub(super) struct RequestPlan {
     pub(super) delay: Duration,
     pub(super) hang: bool,
-    pub(super) answer: Option<Reply>,
+    /// Sent instead of the handler's reply.
+    pub(super) reply: Option<Reply>,
     pub(super) ending: Ending,
     pub(super) close_after: bool,
-    pub(super) interruption: Option<Interruption>,
+    pub(super) interruption: Option<UploadInterruption>,
     alterations: Vec<Alteration>,
 }
 
-impl Plan {
+impl RequestPlan {
     pub(super) fn alter(&self, entry: &Entry, reply: Reply) -> Reply {
         self.alterations.iter().fold(reply, |reply, alteration| alteration(entry, reply))
     }
@@ -63,15 +65,15 @@ pub(super) enum OnAccept {
     Close,
 }
 
-impl Faults {
+impl ServerFaults {
     pub(super) fn inject(self: &Arc<Self>, fault: Fault) -> FaultHandle {
         let number = self.injected.fetch_add(1, Ordering::AcqRel);
         let hits = Arc::<AtomicUsize>::default();
-        lock(&self.active).push(Active { number, fault, hits: Arc::clone(&hits) });
+        lock(&self.active).push(ActiveFault { number, fault, hits: Arc::clone(&hits) });
         FaultHandle { faults: Arc::clone(self), number, hits }
     }
 
-    pub(super) fn lift_all(&self) {
+    pub(super) fn clear(&self) {
         lock(&self.active).clear();
     }
 
@@ -83,12 +85,13 @@ impl Faults {
         }
     }
 
-    /// Collects every fault that applies, in order of injection; of two answers the later one stands.
-    pub(super) fn plan(&self, entry: &Entry) -> Plan {
-        let mut plan = Plan {
+    /// Combines every fault that applies, in order of injection: delays add up, alterations follow each other, and of
+    /// several replies, endings or interruptions the last one wins.
+    pub(super) fn plan(&self, entry: &Entry) -> RequestPlan {
+        let mut plan = RequestPlan {
             delay: Duration::ZERO,
             hang: false,
-            answer: None,
+            reply: None,
             ending: Ending::Whole,
             close_after: false,
             interruption: None,
@@ -98,7 +101,7 @@ impl Faults {
             match effect {
                 Effect::Delay(duration) => plan.delay += duration,
                 Effect::HangBeforeHead => plan.hang = true,
-                Effect::Answer(reply) => plan.answer = Some(*reply),
+                Effect::Answer(reply) => plan.reply = Some(*reply),
                 Effect::Alter(alteration) => plan.alterations.push(alteration),
                 Effect::End(ending) => plan.ending = ending,
                 Effect::CloseAfterAnswer => plan.close_after = true,

@@ -1,4 +1,4 @@
-//! Query strings and forms, read and written the way Go's `net/url` does, which most registries are built with.
+//! Query strings and forms, percent-encoded. When decoding, `+` is a space and a malformed escape stays as it is.
 
 /// The decoded pairs of `a=1&b=2`.
 pub fn pairs(text: &str) -> Vec<(String, String)> {
@@ -9,10 +9,12 @@ pub fn pairs(text: &str) -> Vec<(String, String)> {
         .collect()
 }
 
+/// The first value of a key.
 pub fn value(text: &str, key: &str) -> Option<String> {
     pairs(text).into_iter().find(|(name, _)| name == key).map(|(_, value)| value)
 }
 
+/// All values of a key.
 pub fn values(text: &str, key: &str) -> Vec<String> {
     pairs(text).into_iter().filter(|(name, _)| name == key).map(|(_, value)| value).collect()
 }

@@ -1,10 +1,10 @@
-//! One answer as a value, so that presets can be written as literal replies and faults can alter them.
+//! A reply as a value: presets are written with literal replies, and faults alter them.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::Value;
 
-use super::body::{Ending, Pieces, SimBody};
+use super::body::{BodyContext, Ending, SimBody};
 use super::content::Slice;
 
 #[derive(Clone, Debug)]
@@ -12,7 +12,7 @@ pub struct Reply {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Slice,
-    /// No Content-Length.
+    /// Sent in chunks, without Content-Length.
     pub chunked: bool,
 }
 
@@ -22,7 +22,7 @@ impl Reply {
         Self { status, headers: HeaderMap::new(), body: Slice::empty(), chunked: false }
     }
 
-    /// Sets a header; an empty value takes it away.
+    /// Sets a header; an empty value removes it.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl AsRef<str>) -> Self {
         let name = HeaderName::from_bytes(name.as_bytes()).expect("a simulated header name is valid");
@@ -35,16 +35,16 @@ impl Reply {
         self
     }
 
-    /// One more line of a header that may come several times.
+    /// Adds a line of a header that may be repeated.
     #[must_use]
-    pub fn line(mut self, name: &str, value: &str) -> Self {
+    pub fn append_header(mut self, name: &str, value: &str) -> Self {
         let name = HeaderName::from_bytes(name.as_bytes()).expect("a simulated header name is valid");
         self.headers.append(name, HeaderValue::from_str(value).expect("a simulated header value is valid"));
         self
     }
 
     #[must_use]
-    pub fn without(mut self, name: &str) -> Self {
+    pub fn without_header(mut self, name: &str) -> Self {
         self.headers.remove(name);
         self
     }
@@ -55,8 +55,8 @@ impl Reply {
         self.header("content-type", content_type)
     }
 
-    /// With a newline at the end: registries are written in Go, and its encoder adds one, which the Content-Lengths of
-    /// the transcripts confirm.
+    /// A JSON body with a newline at its end: most registries are written in Go, whose encoder adds one, as the
+    /// Content-Lengths of the transcripts confirm.
     #[must_use]
     pub fn json(self, document: impl std::fmt::Display) -> Self {
         self.body("application/json", format!("{document}\n"))
@@ -89,19 +89,29 @@ impl Reply {
         self
     }
 
-    /// `{"errors":[{"code","message"}]}`.
+    /// An error document: `{"errors":[{"code","message"}]}`.
     pub fn error(status: u16, code: &str, message: &str) -> Self {
         Self::new(status).json(format_args!(r#"{{"errors":[{{"code":"{code}","message":{}}}]}}"#, Value::from(message)))
     }
 
-    /// The same with a `detail`, which may be `null`.
+    /// An error document with a `detail`, which is JSON and may be `null`.
     pub fn error_detail(status: u16, code: &str, message: &str, detail: &str) -> Self {
         let message = Value::from(message);
         Self::new(status)
             .json(format_args!(r#"{{"errors":[{{"code":"{code}","message":{message},"detail":{detail}}}]}}"#))
     }
 
-    /// The page of nginx, where it answers in place of what is behind it: `title` is `401 Authorization Required`.
+    /// The 405 of CNCF Distribution.
+    pub fn unsupported() -> Self {
+        Self::error(405, "UNSUPPORTED", "The operation is unsupported.")
+    }
+
+    /// The 404 of Go's HTTP server, for a path without a handler.
+    pub fn page_not_found() -> Self {
+        Self::new(404).text("404 page not found\n")
+    }
+
+    /// The error page of an nginx in front of a registry. `title` is for example `401 Authorization Required`.
     pub fn nginx(status: u16, title: &str) -> Self {
         let page = [
             &format!("<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n"),
@@ -114,12 +124,12 @@ impl Reply {
         Self::new(status).header("location", location)
     }
 
-    pub(super) fn into_response(mut self, pieces: Pieces, ending: Ending) -> Response<SimBody> {
+    pub(super) fn into_response(mut self, context: BodyContext, ending: Ending) -> Response<SimBody> {
         let bodyless = self.status == StatusCode::NO_CONTENT || self.status == StatusCode::NOT_MODIFIED;
         if !self.chunked && !bodyless {
             self.headers.entry(header::CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(self.body.len()));
         }
-        let mut response = Response::new(SimBody::new(self.body, self.chunked, pieces, ending));
+        let mut response = Response::new(SimBody::new(self.body, self.chunked, context, ending));
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
         response

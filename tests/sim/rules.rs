@@ -1,53 +1,54 @@
-//! What must never happen on the wire. A broken rule fails the test when the simulation ends.
+//! Rules that every request must obey. A broken rule fails the test when the simulation ends.
 
 use std::collections::HashSet;
 use std::sync::Mutex;
 
 use http::{HeaderMap, header};
 
-use super::ledger::{AuthSeen, Entry, Role};
+use super::ledger::{Entry, RequestAuth, Role};
 use super::{lock, query};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rule {
-    /// Authorization or Cookie at a blob store: signed URLs carry their own authority, and stores answer 400 to a second.
+    /// Authorization or Cookie at a blob store: a signed URL is the authorization, and stores reject a second one with 400.
     CredentialAtBlobStore,
-    /// Authorization or Cookie at the other host of an upload: its address is the authority.
+    /// Authorization or Cookie at the upload host: the signed session URL is the authorization.
     CredentialAtUploadHost,
-    /// Basic at the API of a registry that never takes it: the password travelled for nothing.
+    /// Basic at the API of a registry that never accepts it: the password was exposed for nothing.
     BasicAtRegistry,
     /// A path outside the distribution API, or a name, tag or digest outside its grammar.
     UnknownPath,
-    /// A repository that a token for `push` made, and that was then read: the token was for a pull.
-    MadeByAsking,
-    /// Authorization at another host that redirects of the API lead to.
+    /// A read of a repository that exists only because a token with `push` was requested: a pull needs no such token.
+    RepositoryCreatedByPull,
+    /// Authorization at an [`ExtraHost`](super::ExtraHost) that must not receive any, after a redirect of the API.
     CredentialAfterRedirect,
     /// A bearer token that no server of this simulation issued.
     UnknownBearer,
     /// A bearer token that another registry's token service issued.
     ForeignBearer,
-    /// Docker Hub answers 403 to a client without one.
+    /// A request without `User-Agent`: Docker Hub answers it with 403.
     NoUserAgent,
-    /// A Host that is not the server's own authority: realms and upload locations are built from it.
+    /// A `Host` other than the server's authority: registries build realms and upload locations from the `Host`.
     ForeignHost,
+    /// More than one Authorization header.
     RepeatedAuthorization,
-    /// `service=` or `scope=` with nothing behind it.
+    /// `service=` or `scope=` without a value.
     EmptyTokenParameter,
-    /// containerd's `?ns=`, which is for mirrors only.
+    /// containerd's `?ns=`, which only mirrors understand.
     NamespaceQuery,
-    /// A header that ends at the next hop, or that belongs to the proxy's client.
+    /// A header that a proxy must not forward.
     ForwardedHeader,
-    /// Stores answer several ranges with `multipart/byteranges`, whose boundaries clients cannot parse.
+    /// A request for several ranges: stores reply with `multipart/byteranges`, which clients of registries cannot parse.
     MultiRange,
-    /// A `service` other than the one the challenge names.
+    /// A token request for another `service` than the challenge names.
     ForeignService,
-    /// A string the test named in [`Sim::never_see`](super::Sim::never_see).
-    SecretSeen,
+    /// A request with a string that the test named with [`Sim::forbid_secret`](super::Sim::forbid_secret).
+    ForbiddenSecretSent,
     /// A bug of the simulator itself.
-    Panic,
+    SimulatorPanic,
 }
 
-/// Ends at the next hop (RFC 9110, 7.6.1), or speaks of the proxy's client.
+/// Hop-by-hop headers (RFC 9110, 7.6.1) and headers about the proxy's client.
 const NOT_TO_FORWARD: [&str; 14] = [
     "connection",
     "cookie",
@@ -77,11 +78,11 @@ impl Rules {
         lock(&self.allowed).insert(rule);
     }
 
-    pub(super) fn never_see(&self, secret: &str) {
+    pub(super) fn forbid_secret(&self, secret: &str) {
         lock(&self.secrets).push(secret.to_owned());
     }
 
-    pub(super) fn broken(&self, rule: Rule, entry: &Entry) {
+    pub(super) fn report_violation(&self, rule: Rule, entry: &Entry) {
         self.record(rule, &entry.to_string());
     }
 
@@ -95,19 +96,20 @@ impl Rules {
         std::mem::take(&mut lock(&self.violations))
     }
 
-    /// The rules that hold for every server; `basic` is the decoded Basic credential.
+    /// Checks the rules that hold for every server. `authority` is the server's, `basic` the request's decoded Basic
+    /// credential.
     pub(super) fn inspect(&self, entry: &Entry, authority: &str, basic: Option<&str>) {
         let headers = &entry.headers;
         let check = |rule, broken: bool| {
             if broken {
-                self.broken(rule, entry);
+                self.report_violation(rule, entry);
             }
         };
-        let credential = entry.authorization != AuthSeen::None || headers.contains_key(header::COOKIE);
-        check(Rule::CredentialAtBlobStore, entry.role == Role::Blobs && credential);
-        check(Rule::CredentialAtUploadHost, entry.role == Role::Uploads && credential);
+        let credential = entry.authorization != RequestAuth::None || headers.contains_key(header::COOKIE);
+        check(Rule::CredentialAtBlobStore, entry.role == Role::BlobStore && credential);
+        check(Rule::CredentialAtUploadHost, entry.role == Role::UploadHost && credential);
         check(Rule::RepeatedAuthorization, headers.get_all(header::AUTHORIZATION).iter().count() > 1);
-        check(Rule::UnknownBearer, entry.authorization == AuthSeen::Bearer { id: None });
+        check(Rule::UnknownBearer, entry.authorization == RequestAuth::Bearer { number: None });
         check(Rule::NoUserAgent, !headers.contains_key(header::USER_AGENT));
         check(Rule::ForeignHost, !names_host(headers, authority));
         for name in NOT_TO_FORWARD.iter().filter(|name| headers.contains_key(**name)) {
@@ -116,19 +118,19 @@ impl Rules {
         check(Rule::MultiRange, text(headers, header::RANGE).is_some_and(|range| range.contains(',')));
         check(Rule::NamespaceQuery, entry.query_value("ns").is_some());
         check(Rule::EmptyTokenParameter, has_empty_parameter(entry));
-        check(Rule::SecretSeen, self.shows_secret(entry, basic));
+        check(Rule::ForbiddenSecretSent, self.has_forbidden_secret(entry, basic));
     }
 
-    fn shows_secret(&self, entry: &Entry, basic: Option<&str>) -> bool {
+    fn has_forbidden_secret(&self, entry: &Entry, basic: Option<&str>) -> bool {
         let values = entry.headers.values().filter_map(|value| value.to_str().ok());
-        let seen: Vec<&str> = values.chain([entry.path.as_str(), entry.query.as_str()]).chain(basic).collect();
-        lock(&self.secrets).iter().any(|secret| seen.iter().any(|text| text.contains(secret.as_str())))
+        let texts: Vec<&str> = values.chain([entry.path.as_str(), entry.query.as_str()]).chain(basic).collect();
+        lock(&self.secrets).iter().any(|secret| texts.iter().any(|text| text.contains(secret.as_str())))
     }
 }
 
-/// The empty parameters of a token call, whether in its query or in its form.
+/// Whether a token request has an empty `service` or `scope`, in its query or in its form.
 pub(super) fn has_empty_parameter(entry: &Entry) -> bool {
-    entry.role == Role::Token
+    entry.role == Role::TokenService
         && query::pairs(&entry.query)
             .iter()
             .any(|(key, value)| matches!(key.as_str(), "service" | "scope") && value.is_empty())

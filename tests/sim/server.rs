@@ -1,4 +1,4 @@
-//! One simulated server: accepts connections, keeps the ledger, watches the rules, misbehaves when told to.
+//! One simulated server: accepts connections, records requests in the ledger, checks the rules and applies faults.
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -16,35 +16,39 @@ use hyper_util::rt::TokioIo;
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::body::{Pieces, SimBody};
-use super::call::{Call, Upload};
+use super::basic_auth;
+use super::body::{BodyContext, SimBody};
+use super::call::{Call, RequestBody};
 use super::fault::Fault;
-use super::ledger::{AuthSeen, Entry, Expect, Framing, Role};
+use super::ledger::{Entry, ExpectContinue, Framing, RequestAuth, Role};
 use super::lock;
-use super::network::Door;
-use super::plan::{FaultHandle, Faults, OnAccept};
+use super::network::Listener;
+use super::plan::{FaultHandle, OnAccept, ServerFaults};
 use super::reply::Reply;
 use super::rules::Rule;
 use super::wire::{Socket, Wire};
 use super::world::World;
 
-/// Answers one request that a server has entered into the ledger.
+/// Replies to one request, which is in the ledger already.
 pub type Handler = Arc<dyn Fn(Call) -> BoxFuture<'static, Reply> + Send + Sync>;
 
-/// How a server presents itself.
-pub(super) struct Manner {
-    /// In front of the role in the ledger; empty for none.
-    pub(super) label: String,
+/// The case of a server's header names, and its roles in the ledger.
+pub(super) struct ServerOptions {
+    /// Precedes the name of the role in the ledger; empty for none.
+    pub(super) ledger_prefix: String,
+    /// The role of the server at a path: one origin may have both the API and the token service.
     pub(super) role: Box<dyn Fn(&str) -> Role + Send + Sync>,
-    pub(super) title_case: bool,
+    /// Header names as `Content-Type` instead of `content-type`.
+    pub(super) title_case_headers: bool,
 }
 
 pub struct Server {
     authority: String,
-    manner: Manner,
+    options: ServerOptions,
     world: Arc<World>,
-    faults: Arc<Faults>,
+    faults: Arc<ServerFaults>,
     handler: Handler,
+    /// Notifies every open connection to close.
     cut: Notify,
     accepting: Mutex<Option<AbortHandle>>,
 }
@@ -52,27 +56,27 @@ pub struct Server {
 impl Server {
     pub(super) fn start(
         world: &Arc<World>,
-        door: Door,
+        listener: Listener,
         authority: String,
-        manner: Manner,
+        options: ServerOptions,
         handler: Handler,
     ) -> Arc<Self> {
         let server = Arc::new(Self {
             authority,
-            manner,
+            options,
             world: Arc::clone(world),
             faults: Arc::default(),
             handler,
             cut: Notify::new(),
             accepting: Mutex::default(),
         });
-        let accepting = tokio::spawn(Arc::clone(&server).accept(door)).abort_handle();
-        world.own(accepting.clone());
+        let accepting = tokio::spawn(Arc::clone(&server).accept(listener)).abort_handle();
+        world.add_task(accepting.clone());
         *lock(&server.accepting) = Some(accepting);
         server
     }
 
-    /// `hub.test` or `127.0.0.1:34567`: what the `Host` header must say.
+    /// `hub.test` or `127.0.0.1:34567`: what the `Host` header must be.
     pub fn authority(&self) -> &str {
         &self.authority
     }
@@ -86,8 +90,8 @@ impl Server {
         self.faults.inject(fault)
     }
 
-    pub fn lift_faults(&self) {
-        self.faults.lift_all();
+    pub fn clear_faults(&self) {
+        self.faults.clear();
     }
 
     /// Drops every open connection, in use or idle.
@@ -95,17 +99,17 @@ impl Server {
         self.cut.notify_waiters();
     }
 
-    /// Closes the door for good: open connections die, new ones are refused.
+    /// Stops the server for good: open connections are dropped, new ones are refused.
     pub fn stop(&self) {
         if let Some(accepting) = lock(&self.accepting).take() {
             accepting.abort();
         }
     }
 
-    async fn accept(self: Arc<Self>, mut door: Door) {
+    async fn accept(self: Arc<Self>, mut listener: Listener) {
         // Dropping the set, when this task is aborted, drops every connection.
         let mut connections = JoinSet::new();
-        while let Some(socket) = door.accept().await {
+        while let Some(socket) = listener.accept().await {
             while connections.try_join_next().is_some() {}
             match self.faults.on_accept() {
                 OnAccept::Close => {}
@@ -119,28 +123,29 @@ impl Server {
     }
 
     async fn serve(self: Arc<Self>, socket: Socket) {
-        let (wire, gauge) = Wire::new(socket);
-        let retire = Arc::<Notify>::default();
-        let leave = Arc::<Notify>::default();
+        let (wire, state) = Wire::new(socket);
+        let close_after_reply = Arc::<Notify>::default();
+        let close_now = Arc::<Notify>::default();
         let service = service_fn(|request| {
-            let pieces = Pieces { gauge: Arc::clone(&gauge), done: Arc::default() };
-            let (server, retire, leave) = (Arc::clone(&self), Arc::clone(&retire), Arc::clone(&leave));
-            async move { Ok::<_, Infallible>(server.respond(request, pieces, &retire, leave).await) }
+            let context = BodyContext { wire: Arc::clone(&state), body_sent: Arc::default() };
+            let (server, close_now) = (Arc::clone(&self), Arc::clone(&close_now));
+            let close_after_reply = Arc::clone(&close_after_reply);
+            async move { Ok::<_, Infallible>(server.respond(request, context, &close_after_reply, close_now).await) }
         });
         let connection = http1::Builder::new()
             .auto_date_header(false)
-            .title_case_headers(self.manner.title_case)
+            .title_case_headers(self.options.title_case_headers)
             .serve_connection(TokioIo::new(wire), service);
         let (mut connection, mut cut) = (pin!(connection), pin!(self.cut.notified()));
         loop {
             tokio::select! {
                 biased;
-                // An error here is a broken transfer, which the client judges.
+                // An error here is a broken transfer: what matters is how the client handles it.
                 _ = &mut connection => return,
                 () = &mut cut => return,
-                () = leave.notified() => return,
-                // hyper has written the head by now, so it cannot announce the close any more.
-                () = retire.notified() => Pin::as_mut(&mut connection).graceful_shutdown(),
+                () = close_now.notified() => return,
+                // hyper has written the head by now, so the reply does not announce the close.
+                () = close_after_reply.notified() => Pin::as_mut(&mut connection).graceful_shutdown(),
             }
         }
     }
@@ -148,14 +153,15 @@ impl Server {
     async fn respond(
         self: Arc<Self>,
         request: Request<Incoming>,
-        pieces: Pieces,
-        retire: &Arc<Notify>,
-        leave: Arc<Notify>,
+        context: BodyContext,
+        close_after_reply: &Arc<Notify>,
+        close_now: Arc<Notify>,
     ) -> Response<SimBody> {
         let (head, body) = request.into_parts();
         let entry = self.entry(&head);
-        let number = self.world.ledger.arrive(entry.clone());
-        self.world.rules.inspect(&entry, &self.authority, basic(&head).as_deref());
+        let number = self.world.ledger.record(entry.clone());
+        let basic = basic_auth::credential(&head.headers).map(|(user, password)| format!("{user}:{password}"));
+        self.world.rules.inspect(&entry, &self.authority, basic.as_deref());
         let plan = self.faults.plan(&entry);
         if plan.hang {
             std::future::pending::<()>().await;
@@ -163,16 +169,17 @@ impl Server {
         if !plan.delay.is_zero() {
             tokio::time::sleep(plan.delay).await;
         }
-        let gauge = &pieces.gauge;
-        let upload = Upload { body, gauge: Arc::clone(gauge), interruption: plan.interruption.clone(), leave };
-        let (call, outcome) = Call::new(entry.clone(), number, Arc::clone(&self.world), upload);
-        let reply = if let Some(reply) = plan.answer.clone() {
+        let wire = &context.wire;
+        let body =
+            RequestBody { incoming: body, wire: Arc::clone(wire), interruption: plan.interruption.clone(), close_now };
+        let (call, fault_reply) = Call::new(entry.clone(), number, Arc::clone(&self.world), body);
+        let reply = if let Some(reply) = plan.reply.clone() {
             reply
         } else {
             tokio::select! {
                 biased;
                 reply = self.handle(call) => reply,
-                Ok(reply) = outcome => reply,
+                Ok(reply) = fault_reply => reply,
             }
         };
         let mut reply = plan.alter(&entry, reply);
@@ -183,38 +190,38 @@ impl Server {
         let mut unread = false;
         self.world.ledger.amend(number, |entry| {
             entry.status = Some(status);
-            unread = !entry.body_whole;
+            unread = !entry.body_complete;
         });
-        // As Go's server does with a body that it would have to read to its end.
+        // Go's server closes in the same way when the handler did not read the whole body.
         if unread {
-            gauge.linger_on_close();
+            wire.linger_on_close();
             reply = reply.header("connection", "close");
         }
-        gauge.answered();
+        wire.next_request();
         if plan.close_after {
-            let (done, retire) = (Arc::clone(&pieces.done), Arc::clone(retire));
+            let (body_sent, close_after_reply) = (Arc::clone(&context.body_sent), Arc::clone(close_after_reply));
             tokio::spawn(async move {
-                done.notified().await;
-                retire.notify_one();
+                body_sent.notified().await;
+                close_after_reply.notify_one();
             });
         }
-        reply.into_response(pieces, plan.ending)
+        reply.into_response(context, plan.ending)
     }
 
     async fn handle(&self, call: Call) -> Reply {
         let entry = call.entry.clone();
         AssertUnwindSafe((self.handler)(call)).catch_unwind().await.unwrap_or_else(|_| {
-            self.world.rules.broken(Rule::Panic, &entry);
+            self.world.rules.report_violation(Rule::SimulatorPanic, &entry);
             Reply::new(500).text("the simulator panicked")
         })
     }
 
     fn entry(&self, head: &Parts) -> Entry {
         let path = head.uri.path().to_owned();
-        let role = (self.manner.role)(&path);
+        let role = (self.options.role)(&path);
         let framing = framing(&head.headers);
         Entry {
-            server: format!("{}{}", self.manner.label, role.name()),
+            server: format!("{}{}", self.options.ledger_prefix, role.name()),
             role,
             method: head.method.clone(),
             path,
@@ -222,25 +229,24 @@ impl Server {
             authorization: self.authorization(head),
             headers: head.headers.clone(),
             body_len: 0,
-            body_whole: matches!(framing, Framing::None | Framing::Length(0)),
+            body_complete: matches!(framing, Framing::None | Framing::Length(0)),
             framing,
-            expect: if expects_continue(&head.headers) { Expect::Unanswered } else { Expect::Absent },
+            expect: if expects_continue(&head.headers) { ExpectContinue::NoContinue } else { ExpectContinue::NotSent },
             status: None,
         }
     }
 
-    fn authorization(&self, head: &Parts) -> AuthSeen {
-        if let Some(credential) = basic(head) {
-            let user = credential.split_once(':').map_or("", |(user, _)| user).to_owned();
-            return AuthSeen::Basic { user };
+    fn authorization(&self, head: &Parts) -> RequestAuth {
+        if let Some((user, _)) = basic_auth::credential(&head.headers) {
+            return RequestAuth::Basic { user };
         }
         match head.headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default()) {
-            None => AuthSeen::None,
+            None => RequestAuth::None,
             Some(value) => match value.split_once(' ') {
                 Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
-                    AuthSeen::Bearer { id: self.world.tokens.id(token) }
+                    RequestAuth::Bearer { number: self.world.tokens.number(token) }
                 }
-                _ => AuthSeen::Other,
+                _ => RequestAuth::Other,
             },
         }
     }
@@ -256,9 +262,4 @@ fn framing(headers: &HeaderMap) -> Framing {
 
 fn expects_continue(headers: &HeaderMap) -> bool {
     headers.get(header::EXPECT).is_some_and(|expect| expect.as_bytes().eq_ignore_ascii_case(b"100-continue"))
-}
-
-/// The decoded `user:password` of a Basic header.
-fn basic(head: &Parts) -> Option<String> {
-    super::world::basic(&head.headers)
 }

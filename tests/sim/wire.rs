@@ -1,5 +1,5 @@
-//! The server's end of a connection, with what hyper does not tell: when everything written has left, whether a body
-//! waited for its 100, and whether the close shall look like a reset.
+//! The server's end of a connection, with what hyper does not offer: whether everything written has left, whether a
+//! request body waited for its 100, and a close by TCP reset.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -22,57 +22,58 @@ pub(super) enum Socket {
 pub(super) struct Wire {
     /// `None` only while dropped.
     socket: Option<Socket>,
-    gauge: Arc<Gauge>,
-    /// How much of the blank line at a head's end has been read.
-    blank: usize,
-    /// Read ahead, to see whether a body waits for its 100.
-    ahead: BytesMut,
+    state: Arc<WireState>,
+    /// How many bytes of the `\r\n\r\n` at the end of a head have been read.
+    head_end_matched: usize,
+    /// Bytes read before hyper asked for them, to see whether a body waits for its 100.
+    read_ahead: BytesMut,
 }
 
-/// As long as Go's server waits before it closes on a client that is still sending, so that the answer is not lost to
-/// a reset (net/http, `rstAvoidanceDelay`).
+/// How long Go's server waits before it closes a connection on which the client may still be sending, so that a reset
+/// does not destroy the reply (net/http, `rstAvoidanceDelay`).
 const RESET_AVOIDANCE: Duration = Duration::from_millis(500);
 const CONTINUE: &[u8] = b"HTTP/1.1 100";
 
-/// What the response body of a connection knows about its wire.
+/// The state of a connection, shared with the bodies that pass over it.
 #[derive(Default)]
-pub(super) struct Gauge {
+pub(super) struct WireState {
     flushes: AtomicU64,
-    waiting: AtomicWaker,
+    /// The response body that waits for a flush.
+    flush_waker: AtomicWaker,
     reset: AtomicBool,
     linger: AtomicBool,
-    /// Something beyond the head of the request has been read.
+    /// Whether bytes beyond the head of the current request have been read.
     body_begun: AtomicBool,
-    /// 0: no 100 was sent; 1: before the body came; 2: after.
+    /// 0: no 100 was sent; 1: it was sent before the first byte of the body arrived; 2: after.
     continued: AtomicU8,
 }
 
-impl Gauge {
+impl WireState {
     pub(super) fn flushes(&self) -> u64 {
         self.flushes.load(Ordering::Acquire)
     }
 
-    /// Ready once all bytes written after the flush number `before` have left. Polled by the task that flushes, so no
-    /// flush falls between the look and the registration.
+    /// Ready once more than `before` flushes have finished. The task that flushes is the one that polls, so no flush
+    /// happens between the check and the registration.
     pub(super) fn poll_flushed(&self, before: u64, cx: &mut Context<'_>) -> Poll<()> {
         if self.flushes() > before {
             return Poll::Ready(());
         }
-        self.waiting.register(cx.waker());
+        self.flush_waker.register(cx.waker());
         Poll::Pending
     }
 
-    /// Makes the coming close a TCP reset. An in-memory peer sees the end of the stream instead.
+    /// Makes the next close a TCP reset. An in-memory peer sees the end of the stream instead.
     pub(super) fn reset_on_close(&self) {
         self.reset.store(true, Ordering::Release);
     }
 
-    /// The peer may still be sending when the connection closes, and shall read the answer all the same.
+    /// Delays the next close, because a client that is still sending has to be able to read the reply.
     pub(super) fn linger_on_close(&self) {
         self.linger.store(true, Ordering::Release);
     }
 
-    /// Whether a 100 was sent for the request under way, and if so, whether its body had waited for it.
+    /// Whether the body of the current request waited for its 100; `None` if none was sent.
     pub(super) fn continued(&self) -> Option<bool> {
         match self.continued.load(Ordering::Acquire) {
             0 => None,
@@ -81,21 +82,24 @@ impl Gauge {
         }
     }
 
-    /// The next request begins.
-    pub(super) fn answered(&self) {
+    /// Resets the state of the current request.
+    pub(super) fn next_request(&self) {
         self.body_begun.store(false, Ordering::Release);
         self.continued.store(0, Ordering::Release);
     }
 }
 
 impl Wire {
-    pub(super) fn new(socket: Socket) -> (Self, Arc<Gauge>) {
-        let gauge = Arc::<Gauge>::default();
-        (Self { socket: Some(socket), gauge: Arc::clone(&gauge), blank: 0, ahead: BytesMut::new() }, gauge)
+    pub(super) fn new(socket: Socket) -> (Self, Arc<WireState>) {
+        let state = Arc::<WireState>::default();
+        (
+            Self { socket: Some(socket), state: Arc::clone(&state), head_end_matched: 0, read_ahead: BytesMut::new() },
+            state,
+        )
     }
 
     fn socket(&mut self) -> &mut Socket {
-        self.socket.as_mut().expect("it goes with the wire")
+        self.socket.as_mut().expect("the socket is taken only when the wire is dropped")
     }
 
     fn poll_socket(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -105,45 +109,46 @@ impl Wire {
         }
     }
 
-    /// Finds the end of the head, behind which the body begins.
-    fn watch(&mut self, bytes: &[u8]) {
+    /// Looks for the end of the head, after which the body begins.
+    fn scan_for_body(&mut self, bytes: &[u8]) {
         for byte in bytes {
-            if self.blank == 4 {
-                self.gauge.body_begun.store(true, Ordering::Release);
+            if self.head_end_matched == 4 {
+                self.state.body_begun.store(true, Ordering::Release);
                 return;
             }
-            let expected = b"\r\n\r\n"[self.blank];
-            self.blank = if *byte == expected { self.blank + 1 } else { usize::from(*byte == b'\r') };
+            let expected = b"\r\n\r\n"[self.head_end_matched];
+            self.head_end_matched =
+                if *byte == expected { self.head_end_matched + 1 } else { usize::from(*byte == b'\r') };
         }
     }
 
-    /// The first write of the answer's own head ends what is known of the request.
+    /// Recognizes the head of a 100 and of the final reply, after which the next request's head is expected.
     fn before_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) {
         if bytes.starts_with(CONTINUE) {
-            self.look_ahead(cx);
+            self.check_body_waited(cx);
         } else if bytes.starts_with(b"HTTP/1.1 ") {
-            self.blank = 0;
+            self.head_end_matched = 0;
         }
     }
 
-    /// A 100 goes out: has the body waited for it?
-    fn look_ahead(&mut self, cx: &mut Context<'_>) {
+    /// Records, when a 100 is sent, whether the body has waited for it.
+    fn check_body_waited(&mut self, cx: &mut Context<'_>) {
         let mut bytes = [0; 1024];
         let mut buffer = ReadBuf::new(&mut bytes);
         if self.poll_socket(cx, &mut buffer).is_ready() {
-            self.ahead.extend_from_slice(buffer.filled());
+            self.read_ahead.extend_from_slice(buffer.filled());
         }
-        let early = self.gauge.body_begun.load(Ordering::Acquire) || !self.ahead.is_empty();
-        self.gauge.continued.store(if early { 2 } else { 1 }, Ordering::Release);
+        let early = self.state.body_begun.load(Ordering::Acquire) || !self.read_ahead.is_empty();
+        self.state.continued.store(if early { 2 } else { 1 }, Ordering::Release);
     }
 }
 
 impl Drop for Wire {
     fn drop(&mut self) {
         let Some(Socket::Tcp(stream)) = self.socket.take() else { return };
-        if self.gauge.reset.load(Ordering::Acquire) {
+        if self.state.reset.load(Ordering::Acquire) {
             stream.set_zero_linger().ok();
-        } else if self.gauge.linger.load(Ordering::Acquire)
+        } else if self.state.linger.load(Ordering::Acquire)
             && let Ok(runtime) = Handle::try_current()
         {
             runtime.spawn(async move {
@@ -157,14 +162,14 @@ impl Drop for Wire {
 impl AsyncRead for Wire {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if !this.ahead.is_empty() {
-            let len = this.ahead.len().min(buffer.remaining());
-            buffer.put_slice(&this.ahead.split_to(len));
+        if !this.read_ahead.is_empty() {
+            let len = this.read_ahead.len().min(buffer.remaining());
+            buffer.put_slice(&this.read_ahead.split_to(len));
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();
         ready!(this.poll_socket(cx, buffer))?;
-        this.watch(&buffer.filled()[before..]);
+        this.scan_for_body(&buffer.filled()[before..]);
         Poll::Ready(Ok(()))
     }
 }
@@ -204,8 +209,8 @@ impl AsyncWrite for Wire {
             Socket::Memory(stream) => Pin::new(stream).poll_flush(cx),
         };
         if flushed.is_ready() {
-            this.gauge.flushes.fetch_add(1, Ordering::AcqRel);
-            this.gauge.waiting.wake();
+            this.state.flushes.fetch_add(1, Ordering::AcqRel);
+            this.state.flush_waker.wake();
         }
         flushed
     }

@@ -1,17 +1,18 @@
-//! The last pulls and pushes of images.
+//! The section of the status page with the last pulls and pushes of images.
 
 use maud::{Markup, html};
 
 use super::super::status::{Image, Status};
-use super::folded::folded;
-use super::words::{ago, shortened, size, time, took};
+use super::collapsible::collapsible;
+use super::format::{ago, duration, shortened, size, time};
+use super::table::head;
 
 pub(super) fn section(status: &Status) -> Markup {
     html! {
         section #images aria-labelledby="images-title" {
             @if !status.images.is_empty() {
                 h2 #images-title { "Images" }
-                (folded("older-images", &status.images, SHOWN, |images| table(images, status.at)))
+                (collapsible("older-images", &status.images, SHOWN, |images| table(images, status.at)))
             }
         }
     }
@@ -20,14 +21,7 @@ pub(super) fn section(status: &Status) -> Markup {
 fn table(images: &[Image], now: f64) -> Markup {
     html! {
         table.requests.images {
-            thead { tr {
-                th scope="col" { "When" }
-                th scope="col" { "Outcome" }
-                th scope="col" { "What" }
-                th.number scope="col" { "Size" }
-                th scope="col" { "Authorization" }
-                th.number scope="col" { "Took" }
-            } }
+            (head(COLUMNS))
             tbody { @for image in images { (row(image, now)) } }
         }
     }
@@ -56,12 +50,12 @@ fn row(image: &Image, now: f64) -> Markup {
             }
             td.number.size { @if image.bytes > 0 { (size(image.bytes)) } }
             td.grant { (authorization(image)) }
-            td.number.took { (took(image.total_ms)) }
+            td.number.took { (duration(image.total_ms)) }
         }
     }
 }
 
-/// A digest of two thirds of a line is cut short.
+/// An image name. Its digest is shortened, because a whole one would take up most of the line.
 fn name(image: &str) -> Markup {
     html! {
         span.name title=(image) {
@@ -79,12 +73,14 @@ fn authorization(image: &Image) -> String {
         1 => "1 token fetched".to_owned(),
         many => format!("{many} tokens fetched"),
     };
-    format!("{fetched}, {}", took(image.auth_ms))
+    format!("{fetched}, {}", duration(image.auth_ms))
 }
 
 fn tags(number: usize) -> &'static str {
     if number == 1 { "tag" } else { "tags" }
 }
 
-/// More would push the requests out of sight.
+const COLUMNS: &[(&str, &str)] =
+    &[("", "When"), ("", "Outcome"), ("", "Image"), ("number", "Size"), ("", "Authorization"), ("number", "Duration")];
+/// Images shown without expanding; more would push the requests out of view.
 const SHOWN: usize = 8;

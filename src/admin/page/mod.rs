@@ -1,26 +1,27 @@
-//! The status page: complete as the server sends it, and brought up to date by its script, which asks for it again and
-//! puts what is new in place.
+//! The status page. regpass renders the whole page; the page's script keeps it current by fetching it again and
+//! changing what differs.
 
 mod bars;
-mod folded;
+mod collapsible;
+mod format;
 mod images;
 mod registries;
 mod requests;
-mod words;
+mod table;
 
 use maud::{DOCTYPE, Markup, html};
 
-use self::words::{ago, size, span, time};
+use self::format::{ago, size, span, time};
 use super::snapshot;
 use super::status::{Registry, State, Status};
 use crate::proxy::Proxy;
 
-/// Whether `path` is the page or a part of it.
+/// Whether `path` is the page, its style sheet or its script.
 pub(super) fn is_part(path: &str) -> bool {
     matches!(path, "/" | "/status.css" | "/status.js")
 }
 
-/// The page, or the part of it at `path`: its content type and content.
+/// The content type and content of the page, or of its style sheet or script.
 pub(super) fn part(path: &str, proxy: &Proxy) -> (&'static str, String) {
     match path {
         "/status.css" => ("text/css; charset=utf-8", include_str!("status.css").to_owned()),
@@ -29,15 +30,15 @@ pub(super) fn part(path: &str, proxy: &Proxy) -> (&'static str, String) {
     }
 }
 
-/// The whole page. Whatever it is given is escaped.
+/// Renders the page. maud escapes all values.
 fn render(status: &Status) -> Markup {
-    let (mood, verdict) = verdict(status);
+    let (state, headline) = headline(status);
     html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
-                title { "regpass: " (verdict) }
+                title { "regpass: " (headline) }
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 link rel="icon" href=(ICON);
@@ -47,9 +48,9 @@ fn render(status: &Status) -> Markup {
             }
             body {
                 header {
-                    p.brand { (mark()) span { "regpass" } small { (status.version) } }
-                    h1 #verdict aria-live="polite" data-mood=(mood.as_str()) { (verdict) }
-                    p #pulse { "as of " (time(status.at, &words::clock(status.at))) }
+                    p.brand { (logo()) span { "regpass" } small { (status.version) } }
+                    h1 #headline aria-live="polite" data-mood=(state.as_str()) { (headline) }
+                    p #pulse { "as of " (time(status.at, &format::clock(status.at))) }
                 }
                 main #status data-process=(status.instance) {
                     (notices(status))
@@ -65,25 +66,25 @@ fn render(status: &Status) -> Markup {
     }
 }
 
-/// How it goes, in one sentence.
-fn verdict(status: &Status) -> (State, String) {
+/// The overall state of regpass and its registries, and a sentence that says what is wrong, if anything.
+fn headline(status: &Status) -> (State, String) {
     let all = status.registries.len();
     let worst = status.registries.iter().map(|registry| registry.state).max().unwrap_or(State::Unused);
     let bad: Vec<&Registry> = status.registries.iter().filter(|registry| registry.state >= State::Degraded).collect();
     let sentence = match (status.stage, &*bad, worst) {
-        ("draining", ..) => return (State::Degraded, "Stopping: open requests may finish".to_owned()),
+        ("draining", ..) => return (State::Degraded, "Stopping: waiting for open requests".to_owned()),
         ("starting", ..) => return (State::Degraded, "Starting".to_owned()),
         (_, [], _) if status.configuration.refused.is_some() => {
-            return (State::Degraded, "The configuration was refused".to_owned());
+            return (State::Degraded, "The new configuration was rejected".to_owned());
         }
         (_, [], _) if !status.configuration.troubles.is_empty() => {
-            return (State::Degraded, "A file of the configuration cannot be used".to_owned());
+            return (State::Degraded, "A configured file cannot be used".to_owned());
         }
-        (_, [], State::Unused) => "Ready, and not asked for anything yet".to_owned(),
+        (_, [], State::Unused) => "Ready, no requests yet".to_owned(),
         (_, [], _) => "All is well".to_owned(),
         (_, [one], State::Down) => format!("{} does not answer", one.host),
         (_, [one], State::Failing) => format!("{} is failing", one.host),
-        (_, [one], _) => format!("{} works with limits", one.host),
+        (_, [one], _) => format!("{} is degraded", one.host),
         (_, bad, _) => format!("{} of {all} registries need attention", bad.len()),
     };
     (worst, sentence)
@@ -92,12 +93,12 @@ fn verdict(status: &Status) -> (State, String) {
 fn notices(status: &Status) -> Markup {
     html! {
         div #notices {
-            @if let Some(refused) = &status.configuration.refused {
+            @if let Some(rejected) = &status.configuration.refused {
                 section.notice aria-label="Configuration" {
-                    h2 { "A newer configuration is not in force" }
-                    p { "Refused " (time(refused.since, &ago(status.at, refused.since))) "; the one before it goes on." }
-                    pre { (refused.problems) }
-                    p.advice { "Mend the file: it is read again by itself. " code { "regpass check" } " shows what is wrong before that." }
+                    h2 { "The new configuration is not active" }
+                    p { "Rejected " (time(rejected.since, &ago(status.at, rejected.since))) "; the previous configuration stays active." }
+                    pre { (rejected.problems) }
+                    p.advice { "Correct the file; regpass reloads it automatically. Test it first with " code { "regpass check" } "." }
                 }
             }
             @if !status.configuration.troubles.is_empty() {
@@ -107,7 +108,7 @@ fn notices(status: &Status) -> Markup {
                         p { code { (trouble.key) } ", " (time(trouble.since, &ago(status.at, trouble.since))) ": " (trouble.consequence()) "." }
                         pre { (trouble.message) }
                     }
-                    p.advice { "Mend the file: it is looked at every second." }
+                    p.advice { "Correct the file; regpass checks it every second." }
                 }
             }
         }
@@ -123,8 +124,8 @@ fn totals(status: &Status) -> Markup {
             div { dt { "In flight" } dd { (totals.in_flight) } }
             div { dt { "To clients" } dd { (size(totals.received_bytes)) } }
             div { dt { "From clients" } dd { (size(totals.sent_bytes)) } }
-            div { dt { "Tokens held" } dd { (totals.tokens_held) } }
-            div { dt { "Up for" } dd { (span(status.uptime_seconds)) } }
+            div { dt { "Cached tokens" } dd { (totals.tokens_held) } }
+            div { dt { "Uptime" } dd { (span(status.uptime_seconds)) } }
         }
     }
 }
@@ -138,8 +139,8 @@ fn footer(status: &Status) -> Markup {
                     Some(file) => { "Configuration " code { (file) } }
                     None => { "No configuration file" }
                 }
-                ", in force for " (time(configuration.since, &span(status.at - configuration.since)))
-                @if configuration.replaced > 0 { ", replaced " (configuration.replaced) " times" }
+                ", active for " (time(configuration.since, &span(status.at - configuration.since)))
+                @if configuration.replaced > 0 { ", reloaded " (configuration.replaced) " times" }
                 "."
             }
             @if !status.listeners.is_empty() {
@@ -154,7 +155,7 @@ fn footer(status: &Status) -> Markup {
                     "."
                 }
             }
-            nav aria-label="For machines" {
+            nav aria-label="Endpoints" {
                 a href="status.json" { "status.json" } " "
                 a href="metrics" { "metrics" } " "
                 a href="readyz" { "readyz" } " "
@@ -165,8 +166,8 @@ fn footer(status: &Status) -> Markup {
     }
 }
 
-/// A gate that is open.
-fn mark() -> Markup {
+/// The logo: an open gate.
+fn logo() -> Markup {
     html! {
         svg.mark viewBox="0 0 24 24" aria-hidden="true" {
             path d="M4 21V9a8 8 0 0 1 16 0v12" {}
@@ -175,7 +176,7 @@ fn mark() -> Markup {
     }
 }
 
-/// The same, for the tab.
+/// The logo as the icon of the browser tab.
 const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' \
                     stroke='%232a78a8' stroke-width='2.4' stroke-linecap='round' stroke-linejoin='round'%3E%3Cpath \
                     d='M4 21V9a8 8 0 0 1 16 0v12M9 21v-9l6-2.5V21'/%3E%3C/svg%3E";

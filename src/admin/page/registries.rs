@@ -1,10 +1,11 @@
-//! The registries, one card each.
+//! The section of the status page with one card for each registry.
 
 use maud::{Markup, html};
 
 use super::super::status::{Credential, LastFailure, RateLimit, Registry, Status};
 use super::bars;
-use super::words::{ago, size, span, time};
+use super::format::{ago, size, span, time};
+use super::table::head;
 
 pub(super) fn section(status: &Status) -> Markup {
     html! {
@@ -16,12 +17,12 @@ pub(super) fn section(status: &Status) -> Markup {
             }
             @if !status.configuration.patterns.is_empty() {
                 p.more {
-                    "And those of "
+                    "Also registries that match "
                     @for (at, pattern) in status.configuration.patterns.iter().enumerate() {
                         @if at > 0 { ", " }
                         code { (pattern) }
                     }
-                    ", once they are asked for."
+                    ", shown once they are used."
                 }
             }
         }
@@ -38,7 +39,7 @@ fn card(registry: &Registry, now: f64) -> Markup {
             }
             p.sub {
                 span { (registry.profile) }
-                @if registry.label != registry.host { " " span { "by " code { (registry.label) } } }
+                @if registry.label != registry.host { " " span { "as " code { (registry.label) } } }
                 @if registry.url != format!("https://{}", registry.host) { " " span { "at " code { (registry.url) } } }
             }
             @for trouble in &registry.troubles {
@@ -63,10 +64,10 @@ fn card(registry: &Registry, now: f64) -> Markup {
                         @if registry.sent_bytes > 0 { ", " (size(registry.sent_bytes)) " up" }
                     }
                 }
-                @if let Some(at) = registry.last_success { dt { "Last answer" } dd { (time(at, &ago(now, at))) } }
+                @if let Some(at) = registry.last_success { dt { "Last success" } dd { (time(at, &ago(now, at))) } }
                 @if let Some(failure) = &registry.last_failure { dt { "Last failure" } dd { (last_failure(failure, now)) } }
-                dt { @if registry.credentials.len() == 1 { "Login" } @else { "Logins" } }
-                dd { @for login in &registry.credentials { (credential(login)) } }
+                dt { @if registry.credentials.len() == 1 { "Credential" } @else { "Credentials" } }
+                dd { @for one in &registry.credentials { (credential(one)) } }
                 @if !registry.rate_limits.is_empty() {
                     dt { "Rate limit" }
                     dd { @for limit in &registry.rate_limits { (rate_limit(limit, now)) } }
@@ -84,57 +85,53 @@ fn last_failure(last: &LastFailure, now: f64) -> Markup {
     }
 }
 
-fn credential(login: &Credential) -> Markup {
+fn credential(credential: &Credential) -> Markup {
     html! {
-        p.login {
-            @match (&login.problem, login.identity.as_deref()) {
-                (Some(_), _) => { span.bad { "none to be had" } " from " code { (login.source) } }
-                (None, None) if login.source == "anonymous" => { "anonymous" }
-                (None, None) => { code { (login.source) } ", not looked at yet" }
-                (None, Some("anonymous")) if login.source == "anonymous" => { "anonymous" }
-                (None, Some("anonymous")) => { "anonymous, as " code { (login.source) } " has none" }
+        p {
+            @match (&credential.problem, credential.identity.as_deref()) {
+                (Some(_), _) => { span.bad { "unavailable" } " from " code { (credential.source) } }
+                (None, None) if credential.source == "anonymous" => { "anonymous" }
+                (None, None) => { code { (credential.source) } ", not used yet" }
+                (None, Some("anonymous")) if credential.source == "anonymous" => { "anonymous" }
+                (None, Some("anonymous")) => { "anonymous: " code { (credential.source) } " has no credential for it" }
                 (None, Some(identity)) => { (identity) }
             }
-            @if login.refused { ", " span.bad { "refused" } }
-            @if let Some(left) = login.expires_in_seconds { ", for another " (span(left)) }
-            @if let Some(repositories) = &login.repositories { " for " code { (repositories.join(" ")) } }
+            @if credential.refused { ", " span.bad { "rejected" } }
+            @if let Some(left) = credential.expires_in_seconds { ", expires in " (span(left)) }
+            @if let Some(repositories) = &credential.repositories { " for " code { (repositories.join(" ")) } }
         }
     }
 }
 
 fn rate_limit(limit: &RateLimit, now: f64) -> Markup {
-    let of = |words: &str| match (limit.limit, limit.remaining) {
-        (Some(limit), Some(left)) => format!("{left} of {limit} left{words}"),
-        (Some(limit), None) => format!("{limit} allowed{words}"),
-        (None, Some(left)) => format!("{left} left{words}"),
+    let window = limit.window_seconds.map(|window| format!(" in {}", span(window))).unwrap_or_default();
+    let text = match (limit.limit, limit.remaining) {
+        (Some(limit), Some(left)) => format!("{left} of {limit} left{window}"),
+        (Some(limit), None) => format!("{limit} allowed{window}"),
+        (None, Some(left)) => format!("{left} left{window}"),
         (None, None) => String::new(),
     };
-    let words = of(&limit.window_seconds.map(|window| format!(" in {}", span(window))).unwrap_or_default());
     html! {
         div.limit {
-            p { (words) }
-            @if let (Some(of), Some(left)) = (limit.limit, limit.remaining) { (bars::left(of, left, &words)) }
+            p { (text) }
+            @if let (Some(limit), Some(left)) = (limit.limit, limit.remaining) { (bars::remaining(left, limit, &text)) }
             p.sub {
                 (limit.identity)
-                @if let Some(counted) = &limit.counted { ", counted for " (counted) }
-                ", told " (time(limit.at, &ago(now, limit.at)))
+                @if let Some(counted) = &limit.counted { ", counted per " (counted) }
+                ", reported " (time(limit.at, &ago(now, limit.at)))
             }
         }
     }
 }
 
 fn tokens(registry: &Registry) -> Markup {
-    let held = registry.tokens_held;
+    let count = registry.tokens_held;
     html! {
-        @if held > 0 {
+        @if count > 0 {
             details.tokens id=(format!("tokens-{}", registry.host)) {
-                summary { (held) @if held == 1 { " token held" } @else { " tokens held" } }
+                summary { (count) @if count == 1 { " cached token" } @else { " cached tokens" } }
                 table {
-                    thead { tr {
-                        th scope="col" { "Good for" }
-                        th.number scope="col" { "Left" }
-                        th.number scope="col" { "Used" }
-                    } }
+                    (head(&[("", "Scopes"), ("number", "Expires in"), ("number", "Uses")]))
                     tbody {
                         @for token in &registry.tokens {
                             tr {
@@ -149,7 +146,7 @@ fn tokens(registry: &Registry) -> Markup {
                         }
                     }
                 }
-                @if held > registry.tokens.len() { p.sub { "and " (held - registry.tokens.len()) " more" } }
+                @if count > registry.tokens.len() { p.sub { "and " (count - registry.tokens.len()) " more" } }
             }
         }
     }

@@ -1,20 +1,21 @@
-//! The last requests and the last errors.
+//! The sections of the status page with the last requests and the last errors.
 
 use maud::{Markup, html};
 
 use super::super::status::{Request, Status};
 use super::bars;
-use super::folded::folded;
-use super::words::{ago, shortened, size, time, took};
+use super::collapsible::collapsible;
+use super::format::{ago, duration, shortened, size, time};
+use super::table::head;
 
-/// What went wrong lately, and what to do about it. Repetitions in a row are told once.
+/// The last errors and what to do about each. Equal errors in a row are one entry.
 pub(super) fn errors(status: &Status) -> Markup {
     let groups: Vec<&[Request]> = status.errors.chunk_by(is_same).collect();
     html! {
         section #errors aria-labelledby="errors-title" {
             @if !groups.is_empty() {
                 h2 #errors-title { "Errors" }
-                (folded("older-errors", &groups, SHOWN_ERRORS, |groups| html! {
+                (collapsible("older-errors", &groups, SHOWN_ERRORS, |groups| html! {
                     ol.errors { @for group in groups { (error(group, status.at)) } }
                 }))
             }
@@ -23,18 +24,19 @@ pub(super) fn errors(status: &Status) -> Markup {
 }
 
 fn is_same(one: &Request, other: &Request) -> bool {
-    let told = |request: &Request| {
+    let failure = |request: &Request| {
         let failure = request.failure.as_ref();
         failure.map(|failure| (failure.message.clone(), failure.step, failure.blame))
     };
-    one.registry == other.registry && told(one) == told(other)
+    one.registry == other.registry && failure(one) == failure(other)
 }
 
 fn error(group: &[Request], now: f64) -> Markup {
     let Some((request, failure)) = group.first().and_then(|first| Some((first, first.failure.as_ref()?))) else {
         return html! {};
     };
-    // By the oldest: a repetition changes the entry and adds none.
+    // The key is the number of the oldest request, so that the page's script changes the entry of a repeated error
+    // instead of adding one.
     let key = group.last().map_or(request.number, |last| last.number);
     html! {
         li data-key=(format!("error-{key}")) data-blame=(failure.blame) {
@@ -46,11 +48,11 @@ fn error(group: &[Request], now: f64) -> Markup {
             p.sub {
                 (time(request.at, &ago(now, request.at)))
                 @if group.len() > 1 { ", " (group.len()) " times in a row" }
-                ", " (words(request))
+                ", " (operation(request))
                 @if let Some(registry) = &request.registry {
                     " of " (registry) (image(request))
                 }
-                ", at the step " (failure.step)
+                ", step " (failure.step)
             }
         }
     }
@@ -70,15 +72,7 @@ pub(super) fn section(status: &Status) -> Markup {
                     li.transfer { "transfer" }
                 }
                 table.requests {
-                    thead { tr {
-                        th scope="col" { "When" }
-                        th scope="col" { "Status" }
-                        th scope="col" { "What" }
-                        th.number scope="col" { "Size" }
-                        th scope="col" { "Authorization" }
-                        th.wide scope="col" { "Where the time went" }
-                        th.number scope="col" { "Took" }
-                    } }
+                    (head(COLUMNS))
                     tbody { @for request in &status.requests { (row(request, status.at, longest)) } }
                 }
             }
@@ -101,7 +95,7 @@ fn row(request: &Request, now: f64, longest: f64) -> Markup {
                 @if !request.whole { " " small { "unfinished" } }
             }
             td.what {
-                span.operation { (words(request)) } " "
+                span.operation { (operation(request)) } " "
                 span.name {
                     @if let Some(registry) = &request.registry { span.host { (registry) } }
                     (image(request))
@@ -113,12 +107,12 @@ fn row(request: &Request, now: f64, longest: f64) -> Markup {
             }
             td.grant { (request.grant) @if request.attempts > 1 { " " small { "×" (request.attempts) } } }
             td.wide { (bars::times(request, longest)) }
-            td.number.took { (took(request.total_ms)) }
+            td.number.took { (duration(request.total_ms)) }
         }
     }
 }
 
-/// What follows the registry in an image's name.
+/// The part of an image name after the registry.
 fn image(request: &Request) -> Markup {
     html! {
         @if let Some(repository) = &request.repository { "/" (repository) }
@@ -131,17 +125,26 @@ fn image(request: &Request) -> Markup {
     }
 }
 
-/// `read-manifest` as people say it; the method of what is no operation.
-fn words(request: &Request) -> String {
+/// The operation without hyphens (`read manifest`), or the method of a request that is no operation of the API.
+fn operation(request: &Request) -> String {
     if request.operation == "other" { request.method.clone() } else { request.operation.replace('-', " ") }
 }
 
-/// How a client on this machine names the first listener.
+/// The address at which a client on this machine reaches the first listener that is not the admin listener.
 fn address(status: &Status) -> String {
     let listener = status.listeners.iter().find(|listener| !listener.admin);
     let port = listener.and_then(|listener| listener.address.rsplit_once(':')).map_or("5050", |(_, port)| port);
     format!("localhost:{port}")
 }
 
-/// More would push the requests out of sight.
+const COLUMNS: &[(&str, &str)] = &[
+    ("", "When"),
+    ("", "Status"),
+    ("", "Request"),
+    ("number", "Size"),
+    ("", "Authorization"),
+    ("wide", "Time spent"),
+    ("number", "Duration"),
+];
+/// Errors shown without expanding; more would push the requests out of view.
 const SHOWN_ERRORS: usize = 4;

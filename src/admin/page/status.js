@@ -1,18 +1,18 @@
-// Keeps the page up to date: asks for it again and changes what differs, so that scrolling, selections and what is
-// unfolded stay. Without this script the page says the same and reloads itself.
+// Keeps the page current: fetches it again and changes what differs, so that the scroll position, selections and open
+// sections are kept. Without this script the page has the same content and reloads itself.
 "use strict";
 (() => {
   const PERIOD = 2000;
-  const PATIENCE = 5000;
-  const LIVE = ["verdict", "status", "about"];
+  const TIMEOUT = 5000;
+  const LIVE = ["headline", "status", "about"];
   const pulse = document.getElementById("pulse");
-  const run = document.getElementById("status").dataset.process;
+  const processId = document.getElementById("status").dataset.process;
   let timer = 0;
   let asOf = pulse.textContent;
 
   const key = (node) => node.nodeType === Node.ELEMENT_NODE && (node.id || node.dataset.key);
 
-  // Makes `now` what `next` is, node by node; what has a key is found again wherever it went.
+  // Changes `now` into `next`, node by node. Nodes with a key are matched by it, wherever they moved.
   function morph(now, next) {
     if (now.nodeType !== next.nodeType || now.nodeName !== next.nodeName) {
       now.replaceWith(next);
@@ -28,20 +28,20 @@
     for (const { name } of [...now.attributes]) {
       if (!next.hasAttribute(name) && name !== "open") now.removeAttribute(name);
     }
-    const kept = new Map([...now.childNodes].filter(key).map((child) => [key(child), child]));
+    const keyed = new Map([...now.childNodes].filter(key).map((child) => [key(child), child]));
     let place = now.firstChild;
-    for (const wanted of [...next.childNodes]) {
-      const name = key(wanted);
-      let found = name ? kept.get(name) : place;
+    for (const target of [...next.childNodes]) {
+      const name = key(target);
+      let found = name ? keyed.get(name) : place;
       if (!name) while (found && key(found)) found = found.nextSibling;
       if (!found || found.parentNode !== now) {
-        if (name && /^(request|image)-/.test(name)) wanted.classList.add("new");
-        now.insertBefore(wanted, place);
+        if (name && /^(request|image)-/.test(name)) target.classList.add("new");
+        now.insertBefore(target, place);
         continue;
       }
       if (found === place) place = place.nextSibling;
       else now.insertBefore(found, place);
-      morph(found, wanted);
+      morph(found, target);
     }
     while (place) {
       const gone = place;
@@ -55,13 +55,13 @@
     if (pulse.textContent !== text) pulse.textContent = text;
   }
 
-  async function look() {
+  async function refresh() {
     try {
-      const reply = await fetch("./", { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+      const reply = await fetch("./", { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT) });
       if (!reply.ok) throw new Error(String(reply.status));
       const next = new DOMParser().parseFromString(await reply.text(), "text/html");
-      // Another process may come with another page.
-      if (next.getElementById("status").dataset.process !== run) return location.reload();
+      // Another process may have another version of the page.
+      if (next.getElementById("status").dataset.process !== processId) return location.reload();
       for (const id of LIVE) morph(document.getElementById(id), next.getElementById(id));
       document.title = next.title;
       asOf = next.getElementById("pulse").textContent;
@@ -70,21 +70,21 @@
     } catch {
       show("lost", "regpass does not answer; " + asOf);
     }
-    wait();
+    schedule();
   }
 
-  function wait() {
+  function schedule() {
     clearTimeout(timer);
-    if (document.visibilityState === "visible") timer = setTimeout(look, PERIOD);
+    if (document.visibilityState === "visible") timer = setTimeout(refresh, PERIOD);
     else show("paused", "paused");
   }
 
   document.addEventListener("visibilitychange", () => {
     clearTimeout(timer);
-    if (document.visibilityState === "visible") look();
+    if (document.visibilityState === "visible") refresh();
     else show("paused", "paused");
   });
   show("live", "live");
   pulse.title = asOf;
-  wait();
+  schedule();
 })();

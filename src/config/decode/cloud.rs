@@ -1,23 +1,24 @@
-//! The sources of credentials that are clouds.
+//! The credential sources that are clouds.
 
-use super::credential::{SOURCE, Source, path};
+use super::credential_source::{SOURCE, SourceKind};
 use super::document::Section;
+use super::secret::path;
 use crate::config::cloud::{Cloud, is_aws_region};
 use crate::config::model::CredentialSource;
 use crate::config::problem::Fault;
 
-pub(super) const SOURCES: &[Source] = &[AZURE, ECR, GOOGLE];
+pub(super) const SOURCES: &[SourceKind] = &[AZURE, ECR, GOOGLE];
 
-const AZURE: Source = Source {
+const AZURE: SourceKind = SourceKind {
     name: "azure",
     keys: &[SOURCE, ("tenant", "\"TENANT-ID\""), ("client_id", "\"CLIENT-ID\"")],
     decode: |section| {
-        let (tenant, client_id) = (given(section, "tenant", identifier), given(section, "client_id", identifier));
+        let (tenant, client_id) = (optional(section, "tenant", identifier), optional(section, "client_id", identifier));
         Some(CredentialSource::Cloud(Cloud::Azure { tenant: tenant?, client_id: client_id? }))
     },
 };
 
-const ECR: Source = Source {
+const ECR: SourceKind = SourceKind {
     name: "ecr",
     keys: &[
         SOURCE,
@@ -26,13 +27,13 @@ const ECR: Source = Source {
         ("role", "\"arn:aws:iam::123456789012:role/name\""),
     ],
     decode: |section| {
-        let (region, profile) = (given(section, "region", region), given(section, "profile", word));
-        let role = given(section, "role", role);
+        let (region, profile) = (optional(section, "region", region), optional(section, "profile", aws_profile));
+        let role = optional(section, "role", role_arn);
         Some(CredentialSource::Cloud(Cloud::Ecr { region: region?, profile: profile?, role: role? }))
     },
 };
 
-const GOOGLE: Source = Source {
+const GOOGLE: SourceKind = SourceKind {
     name: "google",
     keys: &[SOURCE, ("key_file", "\"/run/secrets/key.json\"")],
     decode: |section| {
@@ -44,39 +45,39 @@ const GOOGLE: Source = Source {
     },
 };
 
-/// What was said of `key`, if anything was; `None` when that was wrong.
-#[expect(clippy::option_option, reason = "unsaid and wrong are two things")]
-fn given(section: &Section<'_>, key: &str, parse: fn(&str) -> Result<Box<str>, Fault>) -> Option<Option<Box<str>>> {
+/// The value of an optional key: `None` when the value is invalid, `Some(None)` when the key is absent.
+#[expect(clippy::option_option, reason = "an absent and an invalid value differ")]
+fn optional(section: &Section<'_>, key: &str, parse: fn(&str) -> Result<Box<str>, Fault>) -> Option<Option<Box<str>>> {
     match section.get(key) {
         Some(entry) => entry.parse(parse).map(Some),
         None => Some(None),
     }
 }
 
-/// Goes into a path or a form.
+/// A tenant or client id. It becomes part of a URL's path or of a form, so only characters that need no escape.
 fn identifier(text: &str) -> Result<Box<str>, Fault> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     if text.bytes().all(is_plain) && text.starts_with(|first: char| first.is_ascii_alphanumeric()) {
         Ok(text.into())
     } else {
-        Err(Fault::new("it is no identifier").hint("write the UUID or the domain name that the portal shows"))
+        Err(Fault::new("invalid identifier").hint("write the UUID or the domain name that the Azure portal shows"))
     }
 }
 
 fn region(text: &str) -> Result<Box<str>, Fault> {
-    if is_aws_region(text) { Ok(text.into()) } else { Err(Fault::new("it is no region of AWS")) }
+    if is_aws_region(text) { Ok(text.into()) } else { Err(Fault::new("invalid AWS region")) }
 }
 
-/// The name of a section, as it stands in a file of sections.
-fn word(text: &str) -> Result<Box<str>, Fault> {
-    let fits =
+/// The name of a profile, as it is in a section header of the AWS configuration files.
+fn aws_profile(text: &str) -> Result<Box<str>, Fault> {
+    let is_valid =
         !text.is_empty() && text.trim() == text && !text.contains(['[', ']']) && !text.contains(char::is_control);
-    if fits { Ok(text.into()) } else { Err(Fault::new("it is no name of a profile")) }
+    if is_valid { Ok(text.into()) } else { Err(Fault::new("invalid name of an AWS profile")) }
 }
 
-fn role(text: &str) -> Result<Box<str>, Fault> {
+fn role_arn(text: &str) -> Result<Box<str>, Fault> {
     let parts: Vec<&str> = text.splitn(6, ':').collect();
-    let fits = match parts.as_slice() {
+    let is_valid = match parts.as_slice() {
         ["arn", partition, "iam", "", account, resource] => {
             let is_account = account.len() == 12 && account.bytes().all(|digit| digit.is_ascii_digit());
             let is_role = resource.strip_prefix("role/").is_some_and(|name| !name.is_empty());
@@ -84,5 +85,5 @@ fn role(text: &str) -> Result<Box<str>, Fault> {
         }
         _ => false,
     };
-    if fits { Ok(text.into()) } else { Err(Fault::new("it is no ARN of a role")) }
+    if is_valid { Ok(text.into()) } else { Err(Fault::new("invalid ARN of an IAM role")) }
 }

@@ -1,158 +1,86 @@
-//! Credentials and the secrets in them.
+//! Decodes a `credential` table, and checks that the credential fits the registry it is for.
 
-use std::path::PathBuf;
-use std::time::Duration;
+use super::credential_source::{SOURCE, SOURCES, SourceKind};
+use super::document::Entry;
+use super::{cloud, table_keys};
+use crate::base::host::HostPattern;
+use crate::config::model::CredentialSource;
+use crate::config::problem::{Fault, quoted_list};
+use crate::profile::Profile;
 
-use super::cloud;
-use super::document::{Entry, Section};
-use super::key::{self, Keys};
-use crate::base::secret::Secret;
-use crate::config::model::{CredentialSource, SecretSource, ValueOrigin};
-use crate::config::problem::Fault;
-use crate::config::values;
-
-/// A kind of credential: the word for `source`, the keys beside it, and what is made of them.
-pub(super) struct Source {
-    pub(super) name: &'static str,
-    pub(super) keys: Keys,
-    pub(super) decode: fn(&Section<'_>) -> Option<CredentialSource>,
-}
-
-pub(super) fn source(entry: &Entry<'_>) -> Option<CredentialSource> {
+/// The credential that a `credential` table describes.
+pub(super) fn credential(entry: &Entry<'_>) -> Option<CredentialSource> {
     if !entry.is_table() {
-        entry.report(Fault::new("it is not a table with a source").hint(format!("write {EXAMPLE}")));
+        entry.report(Fault::new("expected a table with the key `source`").hint(format!("write `{EXAMPLE}`")));
         return None;
     }
-    let Some(word) = entry.peek(SOURCE.0, SOURCE.1) else {
-        entry.report(Fault::new("source is missing").hint(format!("write {EXAMPLE}, or another of {}", names())));
+    let Some(name) = entry.lookup(SOURCE.0, SOURCE.1) else {
+        let hint = format!("write `{EXAMPLE}`, or another source: {}", names());
+        entry.report(Fault::new("the key `source` is missing").hint(hint));
         return None;
     };
-    let text = word.text()?;
-    let Some(source) = sources().find(|source| source.name == text) else {
-        let hint = match key::nearest(text, sources().map(|source| source.name)) {
-            Some(near) => format!("did you mean {near}?"),
-            None => format!("sources are {}", names()),
+    let text = name.text()?;
+    let Some(kind) = sources().find(|kind| kind.name == text) else {
+        let hint = match table_keys::nearest(text, sources().map(|kind| kind.name)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("the sources are {}", names()),
         };
-        word.report(Fault::new("there is no such source of credentials").hint(hint));
+        name.report(Fault::new("unknown credential source").hint(hint));
         return None;
     };
-    (source.decode)(&entry.clone().section(source.keys)?)
+    (kind.decode)(&entry.clone().section(kind.keys)?)
 }
 
-/// A secret as a text, `{ env = "…" }` or `{ file = "…" }`.
-pub(super) fn secret(entry: &Entry<'_>) -> Option<SecretSource> {
-    if !entry.is_table() {
-        let text = entry.text()?;
-        if text.is_empty() {
-            entry.report(Fault::new("it is empty"));
-            return None;
-        }
-        return Some(SecretSource::Value { secret: Secret::new(text), origin: ValueOrigin::Literal });
-    }
-    let section = entry.clone().section(SECRET)?;
-    match (section.get("env"), section.get("file")) {
-        (Some(variable), None) => variable_value(&variable),
-        (None, Some(file)) => path(&file).map(SecretSource::File),
-        (env, file) => {
-            let what = if env.is_some() && file.is_some() {
-                "it names both env and file"
-            } else {
-                "it names neither env nor file"
-            };
-            entry.report(Fault::new(what).hint("write { env = \"VARIABLE\" } or { file = \"/path\" }"));
-            None
-        }
-    }
+/// Why a credential must not or cannot be used for the registries of `pattern`; `None` when it can.
+pub(super) fn misfit(
+    credential: &CredentialSource,
+    pattern: &HostPattern,
+    profile: Option<&'static Profile>,
+) -> Option<Fault> {
+    exposed_to_any_host(credential, pattern).or_else(|| foreign_to_cloud(credential, profile))
 }
 
-fn variable_value(entry: &Entry<'_>) -> Option<SecretSource> {
-    let name = entry.parse(values::variable)?;
-    let fault = match entry.document.variables.text(&name) {
-        Ok(Some(value)) => {
-            return Some(SecretSource::Value { secret: Secret::new(value), origin: ValueOrigin::Variable(name) });
-        }
-        Ok(None) => Fault::new(format!("the environment variable {name} is unset or empty")),
-        Err(why) => Fault::new(format!("the environment variable {name} is of no use: {why}")),
+/// Rejects, for the pattern `*`, a credential that is not looked up by host: it would be sent to any host that a client
+/// names.
+pub(super) fn exposed_to_any_host(credential: &CredentialSource, pattern: &HostPattern) -> Option<Fault> {
+    let is_fixed = match credential {
+        CredentialSource::Password { .. }
+        | CredentialSource::Identity { .. }
+        | CredentialSource::Bearer { .. }
+        | CredentialSource::Cloud(_) => true,
+        CredentialSource::Anonymous | CredentialSource::Docker { .. } | CredentialSource::Helper { .. } => false,
     };
-    entry.report(fault.hint(format!("set {name} where regpass is started, or name a file: {{ file = \"/path\" }}")));
-    None
+    (is_fixed && *pattern == HostPattern::Any).then(|| {
+        Fault::new("the credential would be sent to any host that a client names").hint(
+            "write `credential = { source = \"anonymous\" }`, or a source that looks credentials up by host: `docker`, \
+             `helper`",
+        )
+    })
 }
 
-/// A path, relative to the folder of the configuration.
-pub(super) fn path(entry: &Entry<'_>) -> Option<PathBuf> {
-    let fault = match entry.text()? {
-        "" => Fault::new("it is empty"),
-        text if text.starts_with('~') => {
-            Fault::new("it starts with ~, which only a shell understands").hint("write the path from / on")
-        }
-        text => return Some(entry.document.resolve(text)),
-    };
-    entry.report(fault);
-    None
+/// Rejects a cloud's credential for a registry with a profile that is not the cloud's.
+fn foreign_to_cloud(credential: &CredentialSource, profile: Option<&'static Profile>) -> Option<Fault> {
+    let (CredentialSource::Cloud(cloud), Some(profile)) = (credential, profile) else { return None };
+    let profiles = cloud.profiles();
+    (!profiles.contains(&profile.name)).then(|| {
+        let what = format!(
+            "the source `{}` works with its own registries only, and this registry has the profile `{}`",
+            cloud.name(),
+            profile.name
+        );
+        let choices: Vec<String> = profiles.iter().map(|name| format!("`profile = \"{name}\"`")).collect();
+        let choices = choices.join(" or ");
+        Fault::new(what).hint(format!("if this registry is one of them behind another host name, write {choices}"))
+    })
 }
 
-/// Every kind of credential.
-pub(super) fn sources() -> impl Iterator<Item = &'static Source> {
+/// Every kind of credential source, the clouds last.
+pub(super) fn sources() -> impl Iterator<Item = &'static SourceKind> {
     SOURCES.iter().chain(cloud::SOURCES)
 }
 
 fn names() -> String {
-    sources().map(|source| source.name).collect::<Vec<_>>().join(", ")
+    quoted_list(sources().map(|kind| kind.name))
 }
 
-const EXAMPLE: &str = "{ source = \"docker\" }";
-pub(super) const SOURCE: (&str, &str) = ("source", "\"docker\"");
-const TOKEN: (&str, &str) = ("token", "{ env = \"REGISTRY_TOKEN\" }");
-const USERNAME: (&str, &str) = ("username", "\"name\"");
-
-/// Fits a helper that asks a keyring into the time in which a client hears something.
-const HELPER_TIMEOUT: Duration = Duration::from_secs(10);
-
-pub(super) const SECRET: Keys = &[("env", "\"REGISTRY_PASSWORD\""), ("file", "\"/run/secrets/registry\"")];
-
-const SOURCES: &[Source] = &[
-    Source { name: "anonymous", keys: &[SOURCE], decode: |_| Some(CredentialSource::Anonymous) },
-    Source {
-        name: "password",
-        keys: &[SOURCE, USERNAME, ("password", "{ env = \"REGISTRY_PASSWORD\" }")],
-        decode: |section| {
-            let username = section.required("username").and_then(|entry| secret(&entry));
-            let password = section.required("password").and_then(|entry| secret(&entry));
-            Some(CredentialSource::Password { username: username?, password: password? })
-        },
-    },
-    Source {
-        name: "identity",
-        keys: &[SOURCE, TOKEN, USERNAME],
-        decode: |section| {
-            let token = section.required("token").and_then(|entry| secret(&entry));
-            let username = section.get("username").and_then(|entry| secret(&entry));
-            Some(CredentialSource::Identity { token: token?, username })
-        },
-    },
-    Source {
-        name: "bearer",
-        keys: &[SOURCE, TOKEN],
-        decode: |section| {
-            let token = section.required("token").and_then(|entry| secret(&entry))?;
-            Some(CredentialSource::Bearer { token })
-        },
-    },
-    Source {
-        name: "docker",
-        keys: &[SOURCE, ("file", "\"/run/secrets/config.json\"")],
-        decode: |section| {
-            let file = section.get("file").and_then(|entry| path(&entry));
-            Some(CredentialSource::Docker { file })
-        },
-    },
-    Source {
-        name: "helper",
-        keys: &[SOURCE, ("name", "\"pass\""), ("timeout", "\"10s\"")],
-        decode: |section| {
-            let name = section.required("name").and_then(|entry| entry.parse(values::helper_name));
-            let timeout = section.get("timeout").and_then(|entry| entry.parse(values::duration));
-            Some(CredentialSource::Helper { name: name?, timeout: timeout.unwrap_or(HELPER_TIMEOUT) })
-        },
-    },
-];
+const EXAMPLE: &str = "credential = { source = \"docker\" }";

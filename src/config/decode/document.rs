@@ -1,4 +1,4 @@
-//! A parsed file, walked by key; collects what is wrong on the way.
+//! Access to a parsed TOML file by key, which collects the problems it finds.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -8,33 +8,32 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::key::{self, Keys};
-use crate::config::lines::Lines;
-use crate::config::problem::{Fault, Place, Problem};
+use super::table_keys::{self, Keys};
+use crate::config::problem::{Fault, LineIndex, Location, Problem};
 use crate::config::variables::Variables;
 
 pub(super) struct Document<'a> {
     file: Option<&'a Path>,
-    lines: Lines<'a>,
+    lines: LineIndex<'a>,
     pub(super) variables: Variables<'a>,
-    /// Lines the parser could not make sense of. What it recovered from them is a guess, perhaps out of a secret's
-    /// text: nothing further is said about them, and keys are not named any more.
-    broken: BTreeSet<usize>,
+    /// Lines with syntax errors. What the parser recovered from them is a guess and may contain a secret's text, so
+    /// further problems on these lines are dropped, and messages of the whole file no longer name unknown keys.
+    broken_lines: BTreeSet<usize>,
     problems: RefCell<Vec<Problem>>,
 }
 
-/// One value and the way to it.
+/// One value of the file, with the path of its key.
 #[derive(Clone)]
 pub(super) struct Entry<'a> {
     pub(super) document: &'a Document<'a>,
     pub(super) key: String,
-    /// The key and a value for it, as a person would write them.
+    /// The key with an example of its value, as it would be written in the file; empty where there is none.
     example: String,
     span: Range<usize>,
     value: &'a DeValue<'a>,
 }
 
-/// A table whose keys are known.
+/// A table with a fixed set of keys.
 pub(super) struct Section<'a> {
     entry: Entry<'a>,
     keys: Keys,
@@ -47,37 +46,42 @@ impl<'a> Document<'a> {
         variables: Variables<'a>,
         mut errors: Vec<toml::de::Error>,
     ) -> Self {
-        let mut document =
-            Self { file, lines: Lines::new(text), variables, broken: BTreeSet::new(), problems: RefCell::default() };
+        let mut document = Self {
+            file,
+            lines: LineIndex::new(text),
+            variables,
+            broken_lines: BTreeSet::new(),
+            problems: RefCell::default(),
+        };
         let start = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
         errors.sort_by_key(start);
-        let mut told = "";
-        for error in errors.iter().take(ENOUGH) {
-            // The error's `Display` quotes the line, its message does not.
+        let mut previous = "";
+        for error in errors.iter().take(MAX_PROBLEMS) {
+            // The error's `Display` quotes the line, which may hold a secret; its message does not.
             let message = error.message();
-            let place = document.place(start(error), String::new());
-            let line = place.position.map_or(1, |(line, _)| line);
-            // One slip makes several errors on its line, and a bracket left open makes them of all lines that follow:
-            // the first explains the others.
-            let follows = told.contains("in array") || told.contains("array elements");
-            if document.broken.insert(line) && !(follows && message.contains("array")) {
-                let fault = Fault::new(format!("this is not TOML: {message}")).hint(syntax_hint(message));
-                document.problems.get_mut().push(place.problem(fault));
+            let location = document.location(start(error), String::new());
+            let line = location.position.map_or(1, |(line, _)| line);
+            // One mistake causes several errors on its line, and an unclosed bracket causes one on each line below:
+            // only the first is reported.
+            let is_in_array = previous.contains("in array") || previous.contains("array elements");
+            if document.broken_lines.insert(line) && !(is_in_array && message.contains("array")) {
+                let fault = Fault::new(format!("invalid TOML: {message}")).hint(syntax_hint(message));
+                document.problems.get_mut().push(location.problem(fault));
             }
-            told = message;
+            previous = message;
         }
         document
     }
 
-    /// The whole file as a table.
+    /// The top-level table of the file.
     pub(super) fn root(&'a self, root: &'a DeValue<'a>, keys: Keys) -> Option<Section<'a>> {
         Entry { document: self, key: String::new(), example: String::new(), span: 0..0, value: root }.section(keys)
     }
 
-    pub(super) fn report(&self, place: &Place, fault: Fault) {
-        let broken = place.position.is_some_and(|(line, _)| self.broken.contains(&line));
-        if !broken && self.problems.borrow().len() < ENOUGH {
-            self.problems.borrow_mut().push(place.problem(fault));
+    pub(super) fn report(&self, location: &Location, fault: Fault) {
+        let broken = location.position.is_some_and(|(line, _)| self.broken_lines.contains(&line));
+        if !broken && self.problems.borrow().len() < MAX_PROBLEMS {
+            self.problems.borrow_mut().push(location.problem(fault));
         }
     }
 
@@ -85,43 +89,43 @@ impl<'a> Document<'a> {
         self.problems.into_inner()
     }
 
-    /// A path of the file, which may be relative to it.
+    /// Resolves a path against the folder of the configuration file.
     pub(super) fn resolve(&self, path: &str) -> PathBuf {
         self.file.and_then(Path::parent).unwrap_or(Path::new("")).join(path)
     }
 
-    fn place(&self, offset: usize, key: String) -> Place {
-        Place { file: self.file.map(Into::into), position: Some(self.lines.position(offset)), key }
+    fn location(&self, offset: usize, key: String) -> Location {
+        Location { file: self.file.map(Into::into), position: Some(self.lines.position(offset)), key }
     }
 }
 
 impl<'a> Entry<'a> {
-    pub(super) fn place(&self) -> Place {
-        self.document.place(self.span.start, self.key.clone())
+    pub(super) fn location(&self) -> Location {
+        self.document.location(self.span.start, self.key.clone())
     }
 
     pub(super) fn report(&self, fault: Fault) {
-        let hint = fault
-            .hint
-            .unwrap_or_else(|| if self.example.is_empty() { String::new() } else { format!("write {}", self.example) });
-        self.document.report(&self.place(), Fault { what: fault.what, hint: Some(hint) });
+        let hint = fault.hint.unwrap_or_else(|| {
+            if self.example.is_empty() { String::new() } else { format!("write `{}`", self.example) }
+        });
+        self.document.report(&self.location(), Fault { what: fault.what, hint: Some(hint) });
     }
 
     pub(super) fn text(&self) -> Option<&'a str> {
         match self.value {
             DeValue::String(text) => Some(text),
-            _ => self.mistyped("text in quotes"),
+            _ => self.mistyped("a string in quotes"),
         }
     }
 
-    /// A whole number that is not negative.
+    /// An integer from 0 to the largest `u64`.
     pub(super) fn number(&self) -> Option<u64> {
         let DeValue::Integer(number) = self.value else { return self.mistyped("a whole number") };
         let parsed = u64::from_str_radix(number.as_str(), number.radix());
-        parsed.map_err(|_| self.report(Fault::new("it is negative, or larger than any number here may be"))).ok()
+        parsed.map_err(|_| self.report(Fault::new("the number is negative or too large"))).ok()
     }
 
-    pub(super) fn flag(&self) -> Option<bool> {
+    pub(super) fn boolean(&self) -> Option<bool> {
         match self.value {
             DeValue::Boolean(flag) => Some(*flag),
             _ => self.mistyped("true or false"),
@@ -143,7 +147,7 @@ impl<'a> Entry<'a> {
         Some(items.iter().enumerate().map(entry).collect())
     }
 
-    /// A list of texts; one that does not parse takes nothing from the others.
+    /// The items of a list of strings. An item that does not parse is reported and left out.
     pub(super) fn parse_list<T>(&self, parse: impl Fn(&str) -> Result<T, Fault>) -> Option<Vec<T>> {
         Some(self.list()?.iter().filter_map(|item| item.parse(&parse)).collect())
     }
@@ -160,7 +164,7 @@ impl<'a> Entry<'a> {
         self.value.is_array()
     }
 
-    /// The table's entries, whatever their keys.
+    /// The entries of a table whose keys are not fixed.
     pub(super) fn children(&self) -> Option<Vec<(&'a str, Entry<'a>)>> {
         let table = self.table()?;
         Some(
@@ -176,16 +180,16 @@ impl<'a> Entry<'a> {
         let section = Section { entry: self, keys };
         for (key, value) in table {
             if !keys.iter().any(|(known, _)| *known == key.get_ref()) {
-                section.unknown(key, value);
+                section.report_unknown(key, value);
             }
         }
         Some(section)
     }
 
-    /// One entry of the table, before the other keys are known.
-    pub(super) fn peek(&self, name: &str, example: &str) -> Option<Entry<'a>> {
+    /// One entry of a table, looked up before the set of its keys is known.
+    pub(super) fn lookup(&self, name: &str, example: &str) -> Option<Entry<'a>> {
         let value = self.table()?.get(name)?;
-        // What the parser puts in where it found no value.
+        // The parser puts an empty integer where it found no value.
         let placeholder = value.span().is_empty() && matches!(value.get_ref(), DeValue::Integer(_));
         (!placeholder).then(|| self.child(name, format!("{name} = {example}"), value))
     }
@@ -200,23 +204,24 @@ impl<'a> Entry<'a> {
     fn child(&self, name: &str, example: String, value: &'a Spanned<DeValue<'a>>) -> Entry<'a> {
         Entry {
             document: self.document,
-            key: key::join(&self.key, name),
+            key: table_keys::join(&self.key, name),
             example,
             span: value.span(),
             value: value.get_ref(),
         }
     }
 
-    fn mistyped<T>(&self, wanted: &str) -> Option<T> {
+    /// Reports that the value has another type than `expected`.
+    fn mistyped<T>(&self, expected: &str) -> Option<T> {
         let found = match self.value {
             DeValue::Array(_) => "a list",
-            DeValue::Boolean(_) => "true or false",
+            DeValue::Boolean(_) => "a boolean",
             DeValue::Datetime(_) => "a date",
             DeValue::Float(_) | DeValue::Integer(_) => "a number",
-            DeValue::String(_) => "text",
+            DeValue::String(_) => "a string",
             DeValue::Table(_) => "a table",
         };
-        self.report(Fault::new(format!("it is {found}, not {wanted}")));
+        self.report(Fault::new(format!("expected {expected}, found {found}")));
         None
     }
 }
@@ -224,17 +229,17 @@ impl<'a> Entry<'a> {
 impl<'a> Section<'a> {
     pub(super) fn get(&self, name: &str) -> Option<Entry<'a>> {
         let (name, example) =
-            self.keys.iter().find(|(known, _)| *known == name).expect("a key of this table's own list");
-        self.entry.peek(name, example)
+            self.keys.iter().find(|(known, _)| *known == name).expect("the key is listed for this table");
+        self.entry.lookup(name, example)
     }
 
-    /// Reports the key's absence.
+    /// The entry of a required key. A missing key is reported, unless the file has syntax errors.
     pub(super) fn required(&self, name: &str) -> Option<Entry<'a>> {
         let entry = self.get(name);
-        // A key may be missing because its line did not parse.
-        if entry.is_none() && self.entry.document.broken.is_empty() {
+        // In a file with syntax errors the key may be on a line that did not parse.
+        if entry.is_none() && self.entry.document.broken_lines.is_empty() {
             let example = self.keys.iter().find(|(known, _)| *known == name).map_or("", |(_, example)| example);
-            let fault = Fault::new(format!("{name} is missing")).hint(format!("add {name} = {example}"));
+            let fault = Fault::new(format!("the key `{name}` is missing")).hint(format!("add `{name} = {example}`"));
             self.entry.report(fault);
         }
         entry
@@ -244,30 +249,29 @@ impl<'a> Section<'a> {
         &self.entry
     }
 
-    fn unknown(&self, key: &Spanned<DeString<'_>>, value: &Spanned<DeValue<'_>>) {
-        let known = || self.keys.iter().map(|(known, _)| *known);
-        let hint = match key::nearest(key.get_ref(), known()) {
-            Some(near) => format!("did you mean {near}?"),
-            None => format!("the keys here are {}", known().collect::<Vec<_>>().join(", ")),
-        };
+    /// Reports a key that the table may not have.
+    fn report_unknown(&self, key: &Spanned<DeString<'_>>, value: &Spanned<DeValue<'_>>) {
         let document = self.entry.document;
-        let name =
-            if document.broken.is_empty() { key::join(&self.entry.key, key.get_ref()) } else { self.entry.key.clone() };
-        // A key made of a table's header has no place of its own.
+        let name = if document.broken_lines.is_empty() {
+            table_keys::join(&self.entry.key, key.get_ref())
+        } else {
+            self.entry.key.clone()
+        };
+        // A key that a table's header implies has no span of its own.
         let offset = if key.span().is_empty() { value.span().start } else { key.span().start };
-        document.report(&document.place(offset, name), Fault::new("there is no such key").hint(hint));
+        document.report(&document.location(offset, name), table_keys::unknown(key.get_ref(), self.keys));
     }
 }
 
 fn syntax_hint(message: &str) -> &'static str {
     if message.contains("duplicate key") {
-        "keep one of the two; further [[listener]] and [[registry.\"…\".identity]] tables have double brackets"
+        "keep one of the two; tables of a list have double brackets: `[[listener]]`, `[[registry.\"…\".identity]]`"
     } else if message.contains("quoted") || message.contains("invalid boolean") {
-        "text stands in quotes: key = \"value\""
+        "write strings in quotes: `key = \"value\"`"
     } else {
-        "check quotes, brackets and commas on this line and the one before"
+        "check quotes, brackets and commas on this line and the line before"
     }
 }
 
-/// Problems kept: more than are shown, and few enough for a file that is something else entirely.
-const ENOUGH: usize = 1000;
+/// Most problems that are collected: more than are shown, and a bound for files that are no configuration at all.
+const MAX_PROBLEMS: usize = 1000;

@@ -1,11 +1,11 @@
-//! Several identities on one registry.
+//! Decodes the identities of a registry: credentials for some of its repositories or clients.
 
 use std::collections::BTreeSet;
 
 use super::credential;
 use super::document::{Entry, Section};
-use super::key::Keys;
-use super::registry::{patterns, wrong};
+use super::repositories::patterns;
+use super::table_keys::Keys;
 use crate::base::client_name::ClientName;
 use crate::base::host::HostPattern;
 use crate::config::model::Identity;
@@ -13,34 +13,33 @@ use crate::config::problem::Fault;
 use crate::config::values;
 use crate::profile::Profile;
 
-/// What an identity is for: a pattern (`None`: all repositories) and a client (`None`: all). No two are for the same.
-type Taken = BTreeSet<(Option<String>, Option<ClientName>)>;
+/// The pairs of repository pattern (`None`: every repository) and client (`None`: every client) that the identities
+/// of one registry are for. No two identities may have a pair in common.
+type Claims = BTreeSet<(Option<String>, Option<ClientName>)>;
 
 pub(super) fn identities(entry: &Entry<'_>, pattern: &HostPattern, profile: Option<&'static Profile>) -> Vec<Identity> {
     if entry.is_table() {
-        entry.report(
-            Fault::new("it is one table, not a list of tables")
-                .hint(format!("write its header with double brackets: [[registry.\"{pattern}\".identity]]")),
-        );
+        let hint = format!("write its header with double brackets: `[[registry.\"{pattern}\".identity]]`");
+        entry.report(Fault::new("expected a list of tables, found one table").hint(hint));
         return Vec::new();
     }
-    let mut taken = Taken::new();
-    entry.list().into_iter().flatten().filter_map(|entry| identity(entry, pattern, profile, &mut taken)).collect()
+    let mut claims = Claims::new();
+    entry.list().into_iter().flatten().filter_map(|entry| identity(entry, pattern, profile, &mut claims)).collect()
 }
 
 fn identity(
     entry: Entry<'_>,
     pattern: &HostPattern,
     profile: Option<&'static Profile>,
-    taken: &mut Taken,
+    claims: &mut Claims,
 ) -> Option<Identity> {
     let section = entry.section(IDENTITY)?;
     let clients = section.get("clients").map(|entry| clients(&entry));
-    // Who names clients may leave the repositories open.
-    let written = if clients.is_some() { section.get("repositories") } else { section.required("repositories") };
-    let is_complete = written.is_some() || clients.is_some();
-    let repositories = written.as_ref().map(|entry| {
-        not_empty(entry);
+    // An identity that names its clients need not name repositories.
+    let entry = if clients.is_some() { section.get("repositories") } else { section.required("repositories") };
+    let is_complete = entry.is_some() || clients.is_some();
+    let repositories = entry.as_ref().map(|entry| {
+        report_empty(entry);
         patterns(entry, profile)
     });
     let clients = clients.unwrap_or_default();
@@ -50,12 +49,12 @@ fn identity(
     };
     if is_complete {
         for text in texts {
-            claim(&section, written.as_ref(), text.as_deref(), &clients, taken);
+            claim(&section, entry.as_ref(), text.as_deref(), &clients, claims);
         }
     }
     let credential = section.required("credential").and_then(|entry| {
-        let credential = credential::source(&entry)?;
-        if let Some(fault) = wrong(&credential, pattern, profile) {
+        let credential = credential::credential(&entry)?;
+        if let Some(fault) = credential::misfit(&credential, pattern, profile) {
             entry.report(fault);
         }
         Some(credential)
@@ -64,38 +63,38 @@ fn identity(
 }
 
 fn clients(entry: &Entry<'_>) -> BTreeSet<ClientName> {
-    not_empty(entry);
+    report_empty(entry);
     entry.parse_list(values::client_name).unwrap_or_default().into_iter().collect()
 }
 
-fn not_empty(entry: &Entry<'_>) {
+fn report_empty(entry: &Entry<'_>) {
     if entry.is_list() && entry.list().is_some_and(|list| list.is_empty()) {
-        entry.report(Fault::new("it is empty, so the identity is never used"));
+        entry.report(Fault::new("the list is empty, so the identity is never used"));
     }
 }
 
-/// Notes what the identity is for; reports what another one is for already.
+/// Adds the identity's pairs of `pattern` and client to `claims`, and reports each pair that another identity has.
 fn claim(
     section: &Section<'_>,
-    written: Option<&Entry<'_>>,
-    text: Option<&str>,
+    repositories: Option<&Entry<'_>>,
+    pattern: Option<&str>,
     clients: &BTreeSet<ClientName>,
-    taken: &mut Taken,
+    claims: &mut Claims,
 ) {
-    let whom: Vec<Option<&ClientName>> =
+    let clients: Vec<Option<&ClientName>> =
         if clients.is_empty() { vec![None] } else { clients.iter().map(Some).collect() };
-    for client in whom {
-        if taken.insert((text.map(ToOwned::to_owned), client.cloned())) {
+    for client in clients {
+        if claims.insert((pattern.map(ToOwned::to_owned), client.cloned())) {
             continue;
         }
+        let repository = pattern.map_or_else(|| "every repository".to_owned(), |pattern| format!("`{pattern}`"));
         let what = match client {
-            Some(client) => format!("{} for the client {client}", text.unwrap_or("every repository")),
-            None => text.unwrap_or_default().to_owned(),
+            Some(client) => format!("{repository} for the client `{client}`"),
+            None => repository,
         };
-        written.unwrap_or_else(|| section.entry()).report(
-            Fault::new(format!("{what} stands twice in this registry's identities"))
-                .hint("leave one of the two out: the closest pattern decides, and these are equally close"),
-        );
+        let fault = Fault::new(format!("two identities of this registry are for {what}"))
+            .hint("remove one of the two: the most specific pattern decides, and these are equally specific");
+        repositories.unwrap_or_else(|| section.entry()).report(fault);
     }
 }
 

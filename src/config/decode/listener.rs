@@ -1,71 +1,71 @@
-//! The listeners and the admin listener.
+//! Decodes the listeners and the admin listener.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use super::clients;
 use super::document::{Entry, Section};
-use super::key::Keys;
-use super::known_registry;
-use crate::config::address::{self, Bind};
+use super::registry::known_registry;
+use super::table_keys::Keys;
+use crate::config::address::{self, BindAddress};
 use crate::config::model::{Admin, Listener, Registry};
-use crate::config::overrides::Choices;
-use crate::config::problem::{Fault, Located, Place};
+use crate::config::overrides::ParsedOverrides;
+use crate::config::problem::{Fault, Located, Location};
 use crate::config::values;
-use crate::net::socket::ListenAddress;
+use crate::listen::address::ListenAddress;
 
-pub(super) fn listeners(root: &Section<'_>, choices: &Choices, registries: &[Registry]) -> Vec<Listener> {
-    let written = written(root, registries);
-    let mut listeners = match &choices.listen {
-        Some(binds) => binds.iter().map(chosen).collect(),
-        None if written.is_empty() => address::localhost(DEFAULT_PORT).into_iter().map(default).collect(),
-        None => written,
+/// The listeners for clients: those of the flags, else those of the file, else the two default addresses.
+pub(super) fn listeners(root: &Section<'_>, overrides: &ParsedOverrides, registries: &[Registry]) -> Vec<Listener> {
+    let from_file = from_file(root, registries);
+    let mut listeners = match &overrides.listen {
+        Some(binds) => binds.iter().map(listener_at).collect(),
+        None if from_file.is_empty() => address::localhost(DEFAULT_PORT).into_iter().map(default_listener).collect(),
+        None => from_file,
     };
-    if let Some(pin) = &choices.registry {
+    if let Some(pin) = &overrides.registry {
         for listener in &mut listeners {
             listener.value.registry = Some(pin.value.clone());
         }
     }
-    let mut taken = BTreeSet::new();
+    let mut addresses = BTreeSet::new();
     for listener in &mut listeners {
-        admit(root, listener, choices);
-        let any_port = matches!(&listener.value.address, ListenAddress::Tcp(address) if address.port() == 0);
-        if !taken.insert(listener.value.address.clone()) && !any_port {
-            let fault =
-                Fault::new(format!("{} is listened on twice", listener.value.address)).hint("leave one of the two out");
-            root.entry().document.report(&listener.place, fault);
+        check_exposure(root, listener, overrides);
+        let has_random_port = matches!(&listener.value.address, ListenAddress::Tcp(address) if address.port() == 0);
+        if !addresses.insert(listener.value.address.clone()) && !has_random_port {
+            let fault = Fault::new(format!("two listeners have the address `{}`", listener.value.address))
+                .hint("remove one of the two, or give it another address");
+            root.entry().document.report(&listener.location, fault);
         }
     }
     listeners.into_iter().map(|listener| listener.value).collect()
 }
 
-/// Without a table and a flag there is one only where nobody wrote a configuration.
-pub(super) fn admin(root: &Section<'_>, choices: &Choices, has_file: bool) -> Option<Admin> {
-    let written = root.get("admin").and_then(admin_table);
-    let mut admin = match (&choices.admin, written) {
-        (Some(chosen), Some(written)) => {
-            let value = Listener { address: chosen.value.clone(), ..written.value };
-            Located { value, place: chosen.place.clone() }
+/// The admin listener. Without a flag and a table there is one only when there is no configuration file.
+pub(super) fn admin(root: &Section<'_>, overrides: &ParsedOverrides, has_file: bool) -> Option<Admin> {
+    let from_file = root.get("admin").and_then(admin_table);
+    let mut admin = match (&overrides.admin, from_file) {
+        (Some(flag), Some(from_file)) => {
+            let value = Listener { address: flag.value.clone(), ..from_file.value };
+            Located { value, location: flag.location.clone() }
         }
-        (Some(chosen), None) => self::chosen(&Located {
-            value: Bind { address: chosen.value.clone(), optional: false },
-            place: chosen.place.clone(),
+        (Some(flag), None) => listener_at(&Located {
+            value: BindAddress { address: flag.value.clone(), optional: false },
+            location: flag.location.clone(),
         }),
-        (None, Some(written)) => written,
+        (None, Some(from_file)) => from_file,
         (None, None) if has_file => return None,
-        (None, None) => default(Bind { address: default_admin(), optional: true }),
+        (None, None) => default_listener(BindAddress { address: default_admin(), optional: true }),
     };
-    admit(root, &mut admin, choices);
+    check_exposure(root, &mut admin, overrides);
     Some(Admin { listener: admin.value })
 }
 
-fn written(root: &Section<'_>, registries: &[Registry]) -> Vec<Located<Listener>> {
+fn from_file(root: &Section<'_>, registries: &[Registry]) -> Vec<Located<Listener>> {
     let Some(entry) = root.get("listener") else { return Vec::new() };
     if entry.is_table() {
-        entry.report(
-            Fault::new("it is one table, not a list of tables")
-                .hint("write its header with double brackets: [[listener]]"),
-        );
+        let fault = Fault::new("expected a list of tables, found one table")
+            .hint("write its header with double brackets: `[[listener]]`");
+        entry.report(fault);
         return Vec::new();
     }
     entry.list().into_iter().flatten().flat_map(|entry| listener_table(entry, registries)).collect()
@@ -74,14 +74,14 @@ fn written(root: &Section<'_>, registries: &[Registry]) -> Vec<Located<Listener>
 fn listener_table(entry: Entry<'_>, registries: &[Registry]) -> Vec<Located<Listener>> {
     let Some(section) = entry.section(LISTENER) else { return Vec::new() };
     let binds = section.required("address").and_then(|entry| {
-        let place = entry.place();
-        Some((entry.parse(address::parse)?, place))
+        let location = entry.location();
+        Some((entry.parse(address::parse)?, location))
     });
     let registry = section.get("registry").and_then(|entry| known_registry(&entry, registries));
     let hosts = hosts(&section, registries);
     let insecure_open = insecure_open(&section);
-    let Some((binds, place)) = binds else { return Vec::new() };
-    let listener = |bind: &Bind| Listener {
+    let Some((binds, location)) = binds else { return Vec::new() };
+    let listener = |bind: &BindAddress| Listener {
         registry: registry.clone(),
         hosts: hosts.clone(),
         insecure_open,
@@ -89,36 +89,38 @@ fn listener_table(entry: Entry<'_>, registries: &[Registry]) -> Vec<Located<List
         ..Listener::at(bind.address.clone())
     };
     let mut listeners: Vec<Listener> = binds.iter().map(listener).collect();
-    // What is wrong with keys that both addresses of `localhost` share is told once.
+    // `localhost` is two addresses that share these keys: decoding them once reports their problems once.
     clients::read(&section, &mut listeners[0]);
     let Listener { mode, uids, tls, clients, .. } = listeners[0].clone();
     for other in &mut listeners[1..] {
         *other = Listener { mode, uids: uids.clone(), tls: tls.clone(), clients: clients.clone(), ..other.clone() };
     }
-    listeners.into_iter().map(|value| Located { value, place: place.clone() }).collect()
+    listeners.into_iter().map(|value| Located { value, location: location.clone() }).collect()
 }
 
 fn admin_table(entry: Entry<'_>) -> Option<Located<Listener>> {
-    let place = entry.place();
+    let location = entry.location();
     let section = entry.section(ADMIN)?;
-    let written = section.get("address");
-    let place = written.as_ref().map_or(place, Entry::place);
-    let address = written.and_then(|entry| entry.parse(address::parse_one)).unwrap_or_else(default_admin);
+    let address = section.get("address");
+    let location = address.as_ref().map_or(location, Entry::location);
+    let address = address.and_then(|entry| entry.parse(address::parse_one)).unwrap_or_else(default_admin);
     let mut value =
         Listener { hosts: hosts(&section, &[]), insecure_open: insecure_open(&section), ..Listener::at(address) };
     clients::read(&section, &mut value);
-    Some(Located { value, place })
+    Some(Located { value, location })
 }
 
-/// A name that means a registry cannot at the same time be this listener's plain name.
+/// The `hosts` of a listener. A name cannot belong to the listener and, as a virtual host, to a registry.
 fn hosts(section: &Section<'_>, registries: &[Registry]) -> BTreeSet<Box<str>> {
     let virtual_hosts: BTreeMap<&str, &Registry> =
         registries.iter().flat_map(|registry| registry.hosts.iter().map(move |host| (&**host, registry))).collect();
     let name = |text: &str| {
         let host = values::host_name(text)?;
         match virtual_hosts.get(&*host) {
-            Some(registry) => Err(Fault::new(format!("{host} already means the registry {}", registry.pattern))
-                .hint("leave it out of one of the two lists")),
+            Some(registry) => {
+                let what = format!("`{host}` is already one of the `hosts` of the registry `{}`", registry.pattern);
+                Err(Fault::new(what).hint("remove it from one of the two lists"))
+            }
             None => Ok(host),
         }
     };
@@ -126,26 +128,33 @@ fn hosts(section: &Section<'_>, registries: &[Registry]) -> BTreeSet<Box<str>> {
 }
 
 fn insecure_open(section: &Section<'_>) -> bool {
-    section.get("insecure_open").and_then(|entry| entry.flag()).unwrap_or(false)
+    section.get("insecure_open").and_then(|entry| entry.boolean()).unwrap_or(false)
 }
 
-fn chosen(bind: &Located<Bind>) -> Located<Listener> {
-    Located { place: bind.place.clone(), ..default(bind.value.clone()) }
+fn listener_at(bind: &Located<BindAddress>) -> Located<Listener> {
+    Located { location: bind.location.clone(), ..default_listener(bind.value.clone()) }
 }
 
-fn default(bind: Bind) -> Located<Listener> {
+fn default_listener(bind: BindAddress) -> Located<Listener> {
     let value = Listener { optional: bind.optional, ..Listener::at(bind.address) };
-    Located { value, place: Place::default() }
+    Located { value, location: Location::default() }
 }
 
-/// Everyone who reaches a listener uses the credentials behind it: beyond this machine only on demand.
-fn admit(root: &Section<'_>, listener: &mut Located<Listener>, choices: &Choices) {
-    listener.value.insecure_open |= choices.insecure_open;
+/// Applies `--insecure-open`, and reports a listener that other machines can use without authentication, unless the
+/// operator allows that: regpass adds the registries' credentials to the requests of every client.
+fn check_exposure(root: &Section<'_>, listener: &mut Located<Listener>, overrides: &ParsedOverrides) {
+    listener.value.insecure_open |= overrides.insecure_open;
     let Listener { insecure_open, clients, address, .. } = &listener.value;
     if !insecure_open && clients.is_none() && !address.is_local() {
-        let fault = Fault::new("other machines can reach this address, and would use the registries' credentials")
-            .hint("write a loopback address such as \"127.0.0.1:5050\"; or say who may use it: clients = { htpasswd = \"…\" }; or, if it is meant, insecure_open = true beside the address, or the flag --insecure-open");
-        root.entry().document.report(&listener.place, fault);
+        let fault = Fault::new(
+            "other machines can reach this address and, without authentication, use the registries' \
+             credentials",
+        )
+        .hint(
+            "write a loopback address such as `\"127.0.0.1:5050\"`, or authenticate clients: `clients = { htpasswd = \
+                 \"…\" }`, or allow it: `insecure_open = true` beside the address, or the flag `--insecure-open`",
+        );
+        root.entry().document.report(&listener.location, fault);
     }
 }
 

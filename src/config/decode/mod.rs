@@ -1,16 +1,19 @@
-//! From the text of a file to the configuration, reporting everything that is wrong with it at once.
+//! Decodes the text of a configuration file, and reports all of its problems at once.
 //!
-//! The text is decoded by hand rather than by serde: serde stops at the first problem, and `toml`'s errors quote the
-//! line they stand on, which may hold a password.
+//! The code decodes by hand rather than with serde: serde stops at the first problem, and the errors of `toml` quote
+//! their line, which may contain a password.
 
 mod clients;
 mod cloud;
 mod credential;
+mod credential_source;
 mod document;
 mod identity;
-mod key;
+mod table_keys;
 mod listener;
 mod registry;
+mod repositories;
+mod secret;
 mod upload;
 
 #[cfg(test)]
@@ -21,62 +24,62 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-use self::document::{Document, Entry, Section};
-use self::key::Keys;
+use self::document::{Document, Section};
+use self::table_keys::Keys;
 use super::model::{Config, CredentialSource, Defaults, Registry, Timeouts};
-use super::overrides::Choices;
-use super::problem::{Fault, Problem};
+use super::overrides::ParsedOverrides;
+use super::problem::Problem;
 use super::values;
 use super::variables::Variables;
 use crate::base::host::{HostPattern, RegistryHost};
 use crate::oci::operation::Access;
-use crate::profile;
 
-/// Without a file, `text` is empty. Where there are problems, the configuration is what could be understood.
+/// The configuration that `text` and the flags and variables give, and every problem of `text`. `text` is empty when
+/// there is no file. Where there are problems, the configuration holds what could be decoded in spite of them.
 pub(super) fn decode(
     text: &str,
     file: Option<&Path>,
-    choices: &Choices,
+    overrides: &ParsedOverrides,
     variables: Variables<'_>,
 ) -> (Option<Config>, Vec<Problem>) {
     let (table, errors) = DeTable::parse_recoverable(text);
     let root = DeValue::Table(table.into_inner());
     let document = Document::new(text, file, variables, errors);
-    let config = document.root(&root, TOP).map(|root| config(&root, file, choices));
+    let config = document.root(&root, TOP).map(|root| config(&root, file, overrides));
     (config, document.into_problems())
 }
 
-fn config(root: &Section<'_>, file: Option<&Path>, choices: &Choices) -> Config {
-    // Also what a flag replaces is decoded, so that its problems are seen.
-    let allow = root.get("allow").and_then(|entry| access(&entry));
-    let credential = root.get("credential").and_then(|entry| credential::source(&entry));
+fn config(root: &Section<'_>, file: Option<&Path>, overrides: &ParsedOverrides) -> Config {
+    // Keys that a flag replaces are decoded, too, so that their problems are reported.
+    let allow = root.get("allow").and_then(|entry| registry::access(&entry));
+    let credential = root.get("credential").and_then(|entry| credential::credential(&entry));
     let defaults = Defaults {
-        allow: choices.allow.clone().or(allow).unwrap_or_else(|| BTreeSet::from([Access::Pull])),
-        credential: choices.credential.clone().or(credential).unwrap_or(CredentialSource::Anonymous),
+        allow: overrides.allow.clone().or(allow).unwrap_or_else(|| BTreeSet::from([Access::Pull])),
+        credential: overrides.credential.clone().or(credential).unwrap_or(CredentialSource::Anonymous),
     };
     let mut registries = registry::registries(root, &defaults);
-    // Who pins regpass to a registry by a flag has configured it: a container needs no file for that.
-    if let Some(pin) = &choices.registry
-        && unknown_registry(&pin.value, &registries).is_some()
+    // The flag `--registry` alone configures its registry, so a container can do without a file.
+    if let Some(pin) = &overrides.registry
+        && !registry::is_known(&pin.value, &registries)
     {
-        registries.insert(0, Registry::plain(HostPattern::Exact(pin.value.clone()), &defaults));
+        registries.insert(0, Registry::with_defaults(HostPattern::Exact(pin.value.clone()), &defaults));
     }
     Config {
         file: file.map(Into::into),
-        listeners: listener::listeners(root, choices, &registries),
-        admin: listener::admin(root, choices, file.is_some()),
+        listeners: listener::listeners(root, overrides, &registries),
+        admin: listener::admin(root, overrides, file.is_some()),
         default_registry: default_registry(root, &registries),
         timeouts: timeouts(root),
         upload_keys: root.get("upload_key").map(|entry| upload::keys(&entry)).unwrap_or_default(),
-        upload_spool: root.get("upload_spool").and_then(|entry| upload::spool(&entry)).unwrap_or(UPLOAD_SPOOL),
+        upload_spool: root.get("upload_spool").and_then(|entry| upload::spool(&entry)).unwrap_or(DEFAULT_UPLOAD_SPOOL),
         defaults,
         registries,
     }
 }
 
 fn default_registry(root: &Section<'_>, registries: &[Registry]) -> RegistryHost {
-    let written = root.get("default_registry").and_then(|entry| known_registry(&entry, registries));
-    written.unwrap_or_else(|| RegistryHost::parse(DEFAULT_REGISTRY).expect("a host name"))
+    let from_file = root.get("default_registry").and_then(|entry| registry::known_registry(&entry, registries));
+    from_file.unwrap_or_else(|| RegistryHost::parse(DEFAULT_REGISTRY).expect("the default is a valid host"))
 }
 
 fn timeouts(root: &Section<'_>) -> Timeouts {
@@ -88,39 +91,16 @@ fn timeouts(root: &Section<'_>) -> Timeouts {
         ("response_head", &mut timeouts.response_head),
         ("body_idle", &mut timeouts.body_idle),
     ] {
-        if let Some(written) = section.get(name).and_then(|entry| entry.parse(values::duration)) {
-            *timeout = written;
+        if let Some(duration) = section.get(name).and_then(|entry| entry.parse(values::duration)) {
+            *timeout = duration;
         }
     }
     timeouts
 }
 
-fn access(entry: &Entry<'_>) -> Option<BTreeSet<Access>> {
-    entry.parse_list(values::access).map(BTreeSet::from_iter)
-}
-
-/// A registry that requests may be sent to.
-fn known_registry(entry: &Entry<'_>, registries: &[Registry]) -> Option<RegistryHost> {
-    let host = entry.parse(values::registry)?;
-    match unknown_registry(&host, registries) {
-        Some(fault) => {
-            entry.report(fault);
-            None
-        }
-        None => Some(host),
-    }
-}
-
-fn unknown_registry(host: &RegistryHost, registries: &[Registry]) -> Option<Fault> {
-    let known = profile::is_well_known(host) || registries.iter().any(|registry| registry.pattern.matches(host));
-    (!known).then(|| {
-        Fault::new(format!("the registry {host} is neither well-known nor configured"))
-            .hint(format!("add a table for it: [registry.\"{host}\"]"))
-    })
-}
-
 const DEFAULT_REGISTRY: &str = "docker.io";
-const UPLOAD_SPOOL: u64 = 64 * 1024 * 1024;
+/// In bytes, for each upload.
+const DEFAULT_UPLOAD_SPOOL: u64 = 64 * 1024 * 1024;
 
 const TOP: Keys = &[
     ("default_registry", "\"docker.io\""),

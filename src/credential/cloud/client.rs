@@ -1,6 +1,7 @@
-//! The way to the endpoints of clouds: over TLS to wherever they are, in plain text only to what is beside this machine.
+//! The HTTP client for the endpoints of clouds. Plain HTTP goes only to loopback and link-local addresses.
 //!
-//! No redirects, no proxies, no cookies; a deadline for every question, a limit for every answer.
+//! It follows no redirects and keeps no cookies, and only HTTPS goes through an outbound proxy. Time and response size
+//! are limited.
 
 use std::fmt::Display;
 use std::sync::OnceLock;
@@ -14,182 +15,197 @@ use tokio::time::{sleep, timeout};
 use super::answer::Answer;
 use super::failure::{Failure, Step};
 use crate::base::origin::{BadUrl, Scheme, Url};
+use crate::base::redaction::Redaction;
 use crate::base::secret::Secret;
-use crate::base::sent::Sent;
-use crate::net::address::{Guard, Home};
-use crate::net::body::{ReadError, read_limited};
-use crate::net::client::{Client, Limits};
+use crate::net::address_policy::{AddressPolicy, ReachedAddresses};
+use crate::net::body::{BodyReadError, read_limited};
+use crate::net::client::{HttpClient, RequestTimeouts};
 use crate::net::dial::Network;
 use crate::net::error::TransportError;
 use crate::net::request;
 use crate::net::tls::TlsFiles;
 
-/// Connections to the endpoints of all clouds, made on first use.
+/// Connections to the endpoints of all clouds. Set up on first use, because most configurations use no cloud.
 #[derive(Debug)]
-pub struct Clouds {
+pub struct CloudClient {
     network: Network,
     clients: OnceLock<Result<Clients, String>>,
 }
 
 #[derive(Debug)]
 struct Clients {
-    /// To the hosts that the program, the surroundings or the operator's files name, over TLS.
-    named: Client,
-    beside: Client,
+    https: HttpClient,
+    /// For plain HTTP: reaches only this machine and link-local addresses, where metadata services and agents are.
+    local_http: HttpClient,
 }
 
-/// What an endpoint is asked.
+/// A request to an endpoint, and how to report its failure.
 #[derive(Debug)]
-pub(super) struct Question<'a> {
+pub(super) struct EndpointRequest<'a> {
     pub(super) step: &'static Step,
     pub(super) url: &'a Url,
     pub(super) method: Method,
     pub(super) headers: HeaderMap,
     pub(super) body: Secret,
-    /// What no answer may repeat to people.
-    pub(super) sent: Sent,
-    /// What to do where nobody answers, if not to wait.
-    pub(super) away: Option<&'static str>,
+    /// The secrets in the request: an error message of the endpoint that repeats one is not shown.
+    pub(super) redaction: Redaction,
+    /// Advice for the case that the endpoint cannot be reached, as on a machine outside the cloud.
+    pub(super) unreachable_hint: Option<&'static str>,
 }
 
-/// Why an endpoint gave no answer, of whatever status.
+/// Why an endpoint sent no complete response.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unanswered {
-    #[error("no usable address: {0}")]
+pub(super) enum RequestError {
+    #[error("invalid URL: {0}")]
     Address(#[from] BadUrl),
-    #[error("the answer cannot be read: {0}")]
-    Body(#[from] ReadError),
-    #[error("TLS cannot be set up: {0}")]
+    #[error("cannot read the response: {0}")]
+    Body(#[from] BodyReadError),
+    #[error("cannot set up TLS: {0}")]
     Tls(String),
     #[error("{0}")]
     Transport(#[from] TransportError),
-    #[error("no answer within {} s", .0.as_secs())]
+    #[error("no response within {} s", .0.as_secs())]
     Timeout(Duration),
 }
 
-impl Clouds {
+impl CloudClient {
     pub fn new(network: Network) -> Self {
         Self { network, clients: OnceLock::new() }
     }
 
-    /// Asks, and reads the answer: again after a moment where the endpoint was busy or the connection broke.
-    pub(super) async fn ask(&self, question: Question<'_>) -> Result<Answer, Failure> {
-        let client = self.client(question.url).map_err(|why| question.unanswered(why))?;
-        question.ask(client).await
+    /// Sends a request, at most three times if the endpoint is busy or the connection breaks.
+    pub(super) async fn send(&self, request: EndpointRequest<'_>) -> Result<Answer, Failure> {
+        let client = self.client(request.url).map_err(|why| request.failed(why))?;
+        request.send_through(client).await
     }
 
-    /// One request as it is, and its answer whole.
-    pub(super) async fn send(&self, url: &Url, request: http::Request<Bytes>) -> Result<Response<Bytes>, Unanswered> {
+    /// Sends one request once and reads the whole response, whatever its status.
+    pub(super) async fn send_once(
+        &self,
+        url: &Url,
+        request: http::Request<Bytes>,
+    ) -> Result<Response<Bytes>, RequestError> {
         let (head, body) = request.into_parts();
-        send(self.client(url)?, url, head.method, head.headers, body).await
+        send_once(self.client(url)?, url, head.method, head.headers, body).await
     }
 
-    fn client(&self, url: &Url) -> Result<&Client, Unanswered> {
+    fn client(&self, url: &Url) -> Result<&HttpClient, RequestError> {
         let clients = self.clients.get_or_init(|| self.connect().map_err(|error| error.to_string()));
-        let clients = clients.as_ref().map_err(|why| Unanswered::Tls(why.clone()))?;
+        let clients = clients.as_ref().map_err(|why| RequestError::Tls(why.clone()))?;
         Ok(match url.origin.scheme {
-            Scheme::Https => &clients.named,
-            Scheme::Http => &clients.beside,
+            Scheme::Https => &clients.https,
+            Scheme::Http => &clients.local_http,
         })
     }
 
     fn connect(&self) -> Result<Clients, rustls::Error> {
         let tls = TlsFiles::default().client_config(false)?;
-        let client = |guard, connect| {
-            let limits = Limits { connect, head: DEADLINE };
-            Client::new(self.network.clone(), guard, tls.clone(), limits)
+        let client = |policy, connect| {
+            let timeouts = RequestTimeouts { connect, response_head: DEADLINE };
+            HttpClient::new(self.network.clone(), policy, tls.clone(), timeouts)
         };
         Ok(Clients {
-            named: client(Guard::Registry(Home::default()), CONNECT_FAR),
-            beside: client(Guard::Beside, CONNECT_BESIDE),
+            https: client(AddressPolicy::Registry(ReachedAddresses::default()), CONNECT_TIMEOUT),
+            local_http: client(AddressPolicy::LocalOnly, LOCAL_CONNECT_TIMEOUT),
         })
     }
 }
 
-impl<'a> Question<'a> {
+impl<'a> EndpointRequest<'a> {
     pub(super) fn get(step: &'static Step, url: &'a Url, headers: HeaderMap) -> Self {
-        Self { step, url, method: Method::GET, headers, body: Secret::new(""), sent: Sent::default(), away: None }
+        Self {
+            step,
+            url,
+            method: Method::GET,
+            headers,
+            body: Secret::new(""),
+            redaction: Redaction::default(),
+            unreachable_hint: None,
+        }
     }
 
-    /// A form, whose secrets no answer may repeat.
+    /// A POST of a form that contains these secrets.
     pub(super) fn form(step: &'static Step, url: &'a Url, form: &[(&str, &str)], secrets: &[&Secret]) -> Self {
         let body = Secret::new(form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish());
-        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
-        let headers = HeaderMap::from_iter([(CONTENT_TYPE, kind)]);
-        Self { step, url, method: Method::POST, headers, body, sent: Sent::default(), away: None }.keeping(secrets)
+        let content_type = HeaderValue::from_static("application/x-www-form-urlencoded");
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, content_type)]);
+        Self { step, url, method: Method::POST, headers, body, redaction: Redaction::default(), unreachable_hint: None }
+            .with_secrets(secrets)
     }
 
+    /// A POST of a JSON document.
     pub(super) fn json(step: &'static Step, url: &'a Url, mut headers: HeaderMap, body: &serde_json::Value) -> Self {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let body = Secret::new(body.to_string());
-        Self { step, url, method: Method::POST, headers, body, sent: Sent::default(), away: None }
+        Self { step, url, method: Method::POST, headers, body, redaction: Redaction::default(), unreachable_hint: None }
     }
 
-    /// As it is, with these secrets in it that no answer may repeat.
-    pub(super) fn keeping(mut self, secrets: &[&Secret]) -> Self {
-        self.sent = secrets.iter().fold(self.sent, |sent, secret| sent.and(Sent::secret(secret)));
+    /// Names secrets in the request that no error message may repeat.
+    pub(super) fn with_secrets(mut self, secrets: &[&Secret]) -> Self {
+        self.redaction =
+            secrets.iter().fold(self.redaction, |redaction, secret| redaction.with(Redaction::of_secret(secret)));
         self
     }
 
-    /// To somebody who is not everywhere.
-    pub(super) fn or(self, away: &'static str) -> Self {
-        Self { away: Some(away), ..self }
+    /// Adds advice for the case that the endpoint cannot be reached.
+    pub(super) fn with_unreachable_hint(self, hint: &'static str) -> Self {
+        Self { unreachable_hint: Some(hint), ..self }
     }
 
-    /// As [`Clouds::ask`], by way of somebody else's client.
-    pub(super) async fn ask(self, client: &Client) -> Result<Answer, Failure> {
-        let whole = async {
-            let mut pauses = PAUSES.iter();
+    /// As [`CloudClient::send`], over the connections of another client.
+    pub(super) async fn send_through(self, client: &HttpClient) -> Result<Answer, Failure> {
+        let attempts = async {
+            let mut delays = RETRY_DELAYS.iter();
             loop {
                 let body = Bytes::copy_from_slice(self.body.expose().as_bytes());
-                let outcome = send(client, self.url, self.method.clone(), self.headers.clone(), body).await;
-                let may_pass = match &outcome {
+                let outcome = send_once(client, self.url, self.method.clone(), self.headers.clone(), body).await;
+                let is_transient = match &outcome {
                     Ok(response) => is_busy(response.status()),
-                    Err(Unanswered::Transport(TransportError::Broken(_)) | Unanswered::Body(_)) => true,
+                    Err(RequestError::Transport(TransportError::ConnectionLost(_)) | RequestError::Body(_)) => true,
                     Err(_) => false,
                 };
-                match pauses.next().filter(|_| may_pass) {
-                    Some(pause) => sleep(*pause).await,
+                match delays.next().filter(|_| is_transient) {
+                    Some(delay) => sleep(*delay).await,
                     None => return outcome,
                 }
             }
         };
-        let outcome = timeout(DEADLINE, whole).await.unwrap_or(Err(Unanswered::Timeout(DEADLINE)));
+        let outcome = timeout(DEADLINE, attempts).await.unwrap_or(Err(RequestError::Timeout(DEADLINE)));
         match outcome {
-            Ok(response) => Answer::read(self.step, self.url, &self.sent, response),
-            Err(why) => Err(self.unanswered(why)),
+            Ok(response) => Answer::read(self.step, self.url, &self.redaction, response),
+            Err(why) => Err(self.failed(why)),
         }
     }
 
-    fn unanswered(&self, why: impl Display) -> Failure {
-        let away = self.away.map(|away| format!("; {away}")).unwrap_or_default();
-        self.step.failed(&self.url.origin.authority(), format_args!("{why}{away}"))
+    fn failed(&self, why: impl Display) -> Failure {
+        let hint = self.unreachable_hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+        self.step.failed(&self.url.origin.authority(), format_args!("{why}{hint}"))
     }
 }
 
-async fn send(
-    client: &Client,
+async fn send_once(
+    client: &HttpClient,
     url: &Url,
     method: Method,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<Response<Bytes>, Unanswered> {
+) -> Result<Response<Bytes>, RequestError> {
     let request = request::to(url, method, headers, body)?;
     let (head, body) = client.send(&request).await?.into_parts();
-    Ok(Response::from_parts(head, read_limited(body, LARGEST_ANSWER, DEADLINE).await?))
+    Ok(Response::from_parts(head, read_limited(body, MAX_RESPONSE_BYTES, DEADLINE).await?))
 }
 
-/// 410 is a metadata service that is being updated.
+/// Whether the same request may succeed a moment later. Azure's metadata service answers 410 while it is updated.
 pub(super) fn is_busy(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 410 | 429 | 500 | 502 | 503 | 504)
 }
 
-/// For one question, asked again or not.
+/// Limit for one request with its retries.
 const DEADLINE: Duration = Duration::from_secs(10);
-const CONNECT_FAR: Duration = Duration::from_secs(5);
-/// Where there is no metadata service, its address often swallows packets.
-const CONNECT_BESIDE: Duration = Duration::from_secs(2);
-/// Before each further try.
-pub(super) const PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(1)];
-/// Tokens that list many groups reach tens of kilobytes.
-const LARGEST_ANSWER: usize = 128 * 1024;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Short, because outside a cloud packets to the address of its metadata service are often dropped silently.
+const LOCAL_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// The waits before the first and the second retry.
+pub(super) const RETRY_DELAYS: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(1)];
+/// Tokens of accounts in many groups reach tens of kilobytes.
+const MAX_RESPONSE_BYTES: usize = 128 * 1024;

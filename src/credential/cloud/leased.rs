@@ -1,6 +1,7 @@
-//! A provider that holds what a cloud lent: asked once for many waiters, asked again ahead of the end while in use.
+//! A provider that caches the credentials a cloud issues: single flight, and renewal in the background while in use.
 //!
-//! While the cloud fails, what it lent stays in force to its end; after that requests hear why.
+//! While the cloud fails, the cached credential is used until it expires. After that requests fail with the cloud's
+//! error.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -17,214 +18,221 @@ use super::failure::Failure;
 use crate::base::lease::Lease;
 use crate::base::lease_cache::{Covers, LeaseCache, Obtained};
 use crate::credential::{
-    Credential, CredentialError, CredentialId, CredentialProvider, Fetch, Found, Troubles, Wanted,
+    Credential, CredentialError, CredentialFuture, CredentialId, CredentialProvider, CredentialRequest, FileProblems,
+    ResolvedCredential,
 };
 
-/// Somebody who lends logins.
-pub(super) trait Lender: fmt::Debug + Send + Sync + 'static {
-    /// What a login is good for, and whose it is: equal keys share one.
+/// Issues credentials that expire: one cloud with its settings.
+pub(super) trait CredentialIssuer: fmt::Debug + Send + Sync + 'static {
+    /// What a credential depends on, such as account and region. Requests with equal keys share one credential.
     type Key: Clone + fmt::Debug + Eq + Hash + Send + Sync + 'static;
 
-    /// Which login serves this registry, of those that may be had.
+    /// The key of the credential for this request.
     ///
-    /// Called for every request: asks nobody, and looks at files as they are looked at.
-    fn key(&self, wanted: &Wanted<'_>) -> impl Future<Output = Result<Self::Key, CredentialError>> + Send;
+    /// Called for every request, so implementations must send nothing over the network. They may read a watched file.
+    fn key(&self, request: &CredentialRequest<'_>) -> impl Future<Output = Result<Self::Key, CredentialError>> + Send;
 
-    fn lend(self: Arc<Self>, key: Self::Key) -> impl Future<Output = Result<Lent, Failure>> + Send;
+    /// Fetches a new credential from the cloud.
+    fn issue(self: Arc<Self>, key: Self::Key) -> impl Future<Output = Result<IssuedCredential, Failure>> + Send;
 
-    /// As [`CredentialProvider::troubles`].
-    fn troubles(&self) -> Troubles<'_> {
+    /// As [`CredentialProvider::file_problems`].
+    fn file_problems(&self) -> FileProblems<'_> {
         Box::pin(std::future::ready(Vec::new()))
     }
 }
 
-/// A login, and for how long from when it was asked for.
+/// A credential that the cloud has just issued.
 #[derive(Debug)]
-pub(super) struct Lent {
+pub(super) struct IssuedCredential {
     pub(super) credential: Credential,
+    /// Counted from the start of the request for the credential.
     pub(super) lifetime: Duration,
-    /// For messages, as [`Found::source`].
+    /// As [`ResolvedCredential::source`].
     pub(super) source: String,
 }
 
+/// The provider for one issuer.
 #[derive(Debug)]
-pub(super) struct Leased<L: Lender> {
-    lender: Arc<L>,
-    /// Of the registries that it lends for.
+pub(super) struct LeasedProvider<I: CredentialIssuer> {
+    issuer: Arc<I>,
+    /// The profiles of the registries that the cloud's credentials are for. Other registries get the anonymous one.
     profiles: &'static [&'static str],
-    leases: Arc<LeaseCache<(), Key<L::Key>, Found, Failure>>,
-    failing: Arc<Failing<L::Key>>,
-    refusals: Mutex<Refusals<L::Key>>,
-    /// Held by who asks for a successor; others wait to see it.
-    turn: tokio::sync::Mutex<()>,
+    leases: Arc<LeaseCache<(), CacheKey<I::Key>, ResolvedCredential, Failure>>,
+    reported: Arc<ReportedErrors<I::Key>>,
+    rejections: Mutex<Rejections<I::Key>>,
+    /// Held while a rejected credential is renewed, so that concurrent requests wait for the new one.
+    renewal: tokio::sync::Mutex<()>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Key<K>(K);
+struct CacheKey<K>(K);
 
-/// What registries refused of what is held, and when that last was a reason to ask for something newer.
+/// The cached credentials that registries rejected, and when each key was last renewed because of a rejection.
 #[derive(Debug)]
-struct Refusals<K> {
-    refused: HashSet<CredentialId>,
-    asked: HashMap<K, Instant>,
+struct Rejections<K> {
+    rejected: HashSet<CredentialId>,
+    renewed: HashMap<K, Instant>,
 }
 
-/// What the lender fails with now, for each login that it lent.
-type Failing<K> = Mutex<HashMap<K, String>>;
+/// The error that was last logged for each key whose renewal fails.
+type ReportedErrors<K> = Mutex<HashMap<K, String>>;
 
-impl<L: Lender> Leased<L> {
-    pub(super) fn new(lender: L, profiles: &'static [&'static str]) -> Self {
+impl<I: CredentialIssuer> LeasedProvider<I> {
+    pub(super) fn new(issuer: I, profiles: &'static [&'static str]) -> Self {
         Self {
-            lender: Arc::new(lender),
+            issuer: Arc::new(issuer),
             profiles,
-            leases: LeaseCache::new(1, LOGINS),
-            failing: Arc::default(),
-            refusals: Mutex::new(Refusals { refused: HashSet::new(), asked: HashMap::new() }),
-            turn: tokio::sync::Mutex::default(),
+            leases: LeaseCache::new(1, MAX_CREDENTIALS),
+            reported: Arc::default(),
+            rejections: Mutex::new(Rejections { rejected: HashSet::new(), renewed: HashMap::new() }),
+            renewal: tokio::sync::Mutex::default(),
         }
     }
 
-    async fn found(&self, wanted: &Wanted<'_>) -> Result<Found, CredentialError> {
-        if !self.profiles.contains(&wanted.profile) {
-            return Ok(Found::anonymous());
+    async fn resolve(&self, request: &CredentialRequest<'_>) -> Result<ResolvedCredential, CredentialError> {
+        if !self.profiles.contains(&request.profile) {
+            return Ok(ResolvedCredential::anonymous());
         }
-        let key = Key(self.lender.key(wanted).await?);
-        let obtained = self.held(&key).await?;
-        let obtained = if obtained.fresh { obtained } else { self.newer_if_refused(&key, obtained).await? };
-        Ok(obtained.lease.value.clone().until(obtained.lease.expires()))
+        let key = CacheKey(self.issuer.key(request).await?);
+        let obtained = self.cached_or_issued(&key).await?;
+        let obtained =
+            if obtained.is_newly_fetched { obtained } else { self.renew_if_rejected(&key, obtained).await? };
+        Ok(obtained.lease.value.clone().with_expiry(obtained.lease.expires()))
     }
 
-    async fn held(&self, key: &Key<L::Key>) -> Result<Obtained<Found>, CredentialError> {
-        self.leases.get_or_fetch(&(), key, self.lend(key)).await.map_err(|failure| failure.error.clone())
+    async fn cached_or_issued(&self, key: &CacheKey<I::Key>) -> Result<Obtained<ResolvedCredential>, CredentialError> {
+        self.leases.get_or_fetch(&(), key, self.issuance(key)).await.map_err(|failure| failure.error.clone())
     }
 
-    /// After a refusal, the successor: asked for once in a while, and never at the price of what is held.
-    async fn newer_if_refused(
+    /// Replaces a cached credential that a registry rejected, at most once a minute for each key. If the cloud issues
+    /// no new one, the rejected one is kept: the registry may have been wrong.
+    async fn renew_if_rejected(
         &self,
-        key: &Key<L::Key>,
-        held: Obtained<Found>,
-    ) -> Result<Obtained<Found>, CredentialError> {
-        if !self.refusals().refused.contains(&held.lease.value.id) {
-            return Ok(held);
+        key: &CacheKey<I::Key>,
+        cached: Obtained<ResolvedCredential>,
+    ) -> Result<Obtained<ResolvedCredential>, CredentialError> {
+        if !self.rejections().rejected.contains(&cached.lease.value.id) {
+            return Ok(cached);
         }
-        let _turn = self.turn.lock().await;
-        let held = self.held(key).await?;
-        if !self.refusals().is_time(held.lease.value.id, &key.0) {
-            return Ok(held);
+        let _renewal = self.renewal.lock().await;
+        let cached = self.cached_or_issued(key).await?;
+        if !self.rejections().may_renew(cached.lease.value.id, &key.0) {
+            return Ok(cached);
         }
-        let newer = self.leases.get_or_fetch_newer(&(), key, &held.lease, self.lend(key)).await;
+        let newer = self.leases.get_or_fetch_newer(&(), key, &cached.lease, self.issuance(key)).await;
         newer.map_err(|failure| failure.error.clone())
     }
 
-    /// One call of the lender, whose failures are told while something older is still in force.
-    fn lend(
+    /// The fetch function for a key: calls the issuer, and logs its errors while an older credential is still cached.
+    fn issuance(
         &self,
-        key: &Key<L::Key>,
-    ) -> impl Fn() -> BoxFuture<'static, Result<Lease<Found>, Failure>> + Send + Sync + 'static {
-        let (lender, failing, Key(key)) = (self.lender.clone(), self.failing.clone(), key.clone());
+        key: &CacheKey<I::Key>,
+    ) -> impl Fn() -> BoxFuture<'static, Result<Lease<ResolvedCredential>, Failure>> + Send + Sync + 'static {
+        let (issuer, reported, CacheKey(key)) = (self.issuer.clone(), self.reported.clone(), key.clone());
         let leases = Arc::downgrade(&self.leases);
         move || {
-            let (lender, failing, key, leases) = (lender.clone(), failing.clone(), key.clone(), leases.clone());
+            let (issuer, reported, key, leases) = (issuer.clone(), reported.clone(), key.clone(), leases.clone());
             Box::pin(async move {
-                let begun = Instant::now();
-                let outcome = timeout(DEADLINE, lender.lend(key.clone())).await.unwrap_or_else(|_| {
+                let started = Instant::now();
+                let outcome = timeout(DEADLINE, issuer.issue(key.clone())).await.unwrap_or_else(|_| {
                     let limit = DEADLINE.as_secs();
-                    Err(CredentialError::new(format!("the cloud lent no login within {limit} s")).into())
+                    Err(CredentialError::new(format!("the cloud issued no credential within {limit} s")).into())
                 });
-                let is_held = || {
-                    let held = leases.upgrade().map(|leases| leases.held()).unwrap_or_default();
-                    held.iter().any(|((), held, _)| held.0 == key)
+                let is_cached = || {
+                    let cached = leases.upgrade().map(|leases| leases.snapshot()).unwrap_or_default();
+                    cached.iter().any(|((), cached, _)| cached.0 == key)
                 };
-                note(&failing, &key, outcome.as_ref().err(), is_held);
-                let Lent { credential, lifetime, source } = outcome?;
-                Ok(Lease::new(Found::new(credential, source), begun, lifetime))
+                report(&reported, &key, outcome.as_ref().err(), is_cached);
+                let IssuedCredential { credential, lifetime, source } = outcome?;
+                Ok(Lease::new(ResolvedCredential::new(credential, source), started, lifetime))
             })
         }
     }
 
-    fn refusals(&self) -> MutexGuard<'_, Refusals<L::Key>> {
-        self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
+    fn rejections(&self) -> MutexGuard<'_, Rejections<I::Key>> {
+        self.rejections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<K: Clone + Eq + Hash> Refusals<K> {
-    /// Whether the successor of `held` may be asked for. Says so once in a while, also where each successor is refused
-    /// in its turn.
-    fn is_time(&mut self, held: CredentialId, key: &K) -> bool {
+impl<K: Clone + Eq + Hash> Rejections<K> {
+    /// Whether the caller may renew the `cached` credential now. True at most once a minute for each key, even if the
+    /// registry rejects every new credential.
+    fn may_renew(&mut self, cached: CredentialId, key: &K) -> bool {
         let now = Instant::now();
-        self.asked.retain(|_, asked| now < *asked + PAUSE);
-        let is_time = self.refused.contains(&held) && !self.asked.contains_key(key);
-        if is_time {
-            self.asked.insert(key.clone(), now);
+        self.renewed.retain(|_, renewed| now < *renewed + MIN_RENEWAL_INTERVAL);
+        let may_renew = self.rejected.contains(&cached) && !self.renewed.contains_key(key);
+        if may_renew {
+            self.renewed.insert(key.clone(), now);
         }
-        is_time
+        may_renew
     }
 }
 
-impl<L: Lender> CredentialProvider for Leased<L> {
-    fn fetch<'a>(&'a self, wanted: &'a Wanted<'a>) -> Fetch<'a> {
-        Box::pin(self.found(wanted))
+impl<I: CredentialIssuer> CredentialProvider for LeasedProvider<I> {
+    fn fetch<'a>(&'a self, request: &'a CredentialRequest<'a>) -> CredentialFuture<'a> {
+        Box::pin(self.resolve(request))
     }
 
-    fn refused(&self, id: CredentialId) {
-        let held: Vec<CredentialId> = self.leases.held().iter().map(|((), _, lease)| lease.value.id).collect();
-        let refused = &mut self.refusals().refused;
-        refused.retain(|id| held.contains(id));
-        if held.contains(&id) {
-            refused.insert(id);
+    fn note_rejected(&self, id: CredentialId) {
+        let cached: Vec<CredentialId> = self.leases.snapshot().iter().map(|((), _, lease)| lease.value.id).collect();
+        let rejected = &mut self.rejections().rejected;
+        rejected.retain(|id| cached.contains(id));
+        if cached.contains(&id) {
+            rejected.insert(id);
         }
     }
 
-    fn doubted(&self, id: CredentialId) {
+    fn note_suspect(&self, id: CredentialId) {
         let now = Instant::now();
-        let is_new = self.leases.held().iter().any(|((), _, lease)| lease.value.id == id && lease.is_new(now));
+        let is_new = self.leases.snapshot().iter().any(|((), _, lease)| lease.value.id == id && lease.is_new(now));
         if !is_new {
-            self.refused(id);
+            self.note_rejected(id);
         }
     }
 
-    fn troubles(&self) -> Troubles<'_> {
-        self.lender.troubles()
+    fn file_problems(&self) -> FileProblems<'_> {
+        self.issuer.file_problems()
     }
 }
 
-/// Tells once of each new failure that nobody hears of otherwise, and once that it is over.
-fn note<K: Clone + Eq + Hash>(
-    failing: &Failing<K>,
+/// Logs each new renewal error once, and once when renewals work again. Without a cached credential an error is not
+/// logged: the requests that wait for the credential fail with it.
+fn report<K: Clone + Eq + Hash>(
+    reported: &ReportedErrors<K>,
     key: &K,
     failure: Option<&Failure>,
-    is_held: impl FnOnce() -> bool,
+    is_cached: impl FnOnce() -> bool,
 ) {
-    let mut failing = failing.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut reported = reported.lock().unwrap_or_else(PoisonError::into_inner);
     match failure {
         Some(failure) => {
-            let error = &failure.error.what;
-            if failing.get(key) != Some(error) && is_held() {
+            let error = &failure.error.message;
+            if reported.get(key) != Some(error) && is_cached() {
                 warn!(
                     blame = "credential",
-                    error, "a cloud renews no login; what it last lent stays in force to its end"
+                    error, "cannot renew a cloud credential; the last one is used until it expires"
                 );
-                if failing.len() < LOGINS || failing.contains_key(key) {
-                    failing.insert(key.clone(), error.clone());
+                if reported.len() < MAX_CREDENTIALS || reported.contains_key(key) {
+                    reported.insert(key.clone(), error.clone());
                 }
             }
         }
-        None if failing.remove(key).is_some() => info!("the cloud lends logins again"),
+        None if reported.remove(key).is_some() => info!("the cloud issues credentials again"),
         None => {}
     }
 }
 
-impl<K: Eq> Covers for Key<K> {
+impl<K: Clone + Eq + Hash + Send + Sync + 'static> Covers for CacheKey<K> {
     fn covers(&self, wanted: &Self) -> bool {
         self == wanted
     }
 }
 
-const LOGINS: usize = 256;
-/// All steps of one login together.
+const MAX_CREDENTIALS: usize = 256;
+/// Limit for issuing one credential, all requests to the cloud together.
 const DEADLINE: Duration = Duration::from_secs(20);
-/// How long a lender is left alone with logins that registries go on refusing.
-const PAUSE: Duration = Duration::from_secs(60);
+/// The least time between two renewals of one key's credential because of rejections.
+const MIN_RENEWAL_INTERVAL: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests;

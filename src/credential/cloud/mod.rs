@@ -1,7 +1,7 @@
-//! Logins that a cloud lends for hours: what a cloud is asked, and how its answers are kept.
+//! Short-lived registry credentials that a cloud issues to the machine or account regpass runs as.
 //!
-//! Each cloud is a `Lender` in files of its own; `leased::Leased` makes a provider of it, and
-//! [`client::Clouds`] speaks to its endpoints.
+//! Each cloud implements `CredentialIssuer` in files of its own, with requests sent by [`client::CloudClient`];
+//! `leased::LeasedProvider` caches and renews what it issues.
 
 mod answer;
 mod azure;
@@ -14,36 +14,35 @@ mod leased;
 use std::sync::Arc;
 
 use self::azure::Azure;
-use self::client::Clouds;
+use self::client::CloudClient;
 use self::ecr::Ecr;
 use self::google::Google;
-use self::leased::Leased;
+use self::leased::LeasedProvider;
 use super::CredentialProvider;
 use super::environment::Environment;
 use crate::base::clock::WallClock;
 use crate::config::cloud::Cloud;
 
-/// What lenders find out about where they run, and speak through.
+/// What all issuers share: the environment variables, the HTTP client for cloud endpoints, and the clock.
 #[derive(Debug)]
-pub struct Surroundings {
+pub struct CloudContext {
     pub environment: Environment,
-    pub clouds: Clouds,
+    pub client: CloudClient,
     pub clock: WallClock,
 }
 
-/// Every environment variable that is looked at here.
-pub const VARIABLES: &[&[&str]] = &[azure::VARIABLES, ecr::VARIABLES, google::VARIABLES];
-
-pub(super) fn provider(cloud: &Cloud, surroundings: &Arc<Surroundings>) -> Arc<dyn CredentialProvider> {
-    let (around, profiles) = (surroundings.clone(), cloud.profiles());
+pub(super) fn provider(cloud: &Cloud, context: &Arc<CloudContext>) -> Arc<dyn CredentialProvider> {
+    let (context, profiles) = (context.clone(), cloud.profiles());
     match cloud {
         Cloud::Azure { tenant, client_id } => {
-            Arc::new(Leased::new(Azure::new(tenant.as_deref(), client_id.as_deref(), around), profiles))
+            Arc::new(LeasedProvider::new(Azure::new(tenant.as_deref(), client_id.as_deref(), context), profiles))
         }
         Cloud::Ecr { region, profile, role } => {
             let settings = ecr::Settings { region: region.clone(), profile: profile.clone(), role: role.clone() };
-            Arc::new(Leased::new(Ecr::new(settings, around), profiles))
+            Arc::new(LeasedProvider::new(Ecr::new(settings, context), profiles))
         }
-        Cloud::Google { key_file } => Arc::new(Leased::new(Google::new(key_file.as_deref(), around), profiles)),
+        Cloud::Google { key_file } => {
+            Arc::new(LeasedProvider::new(Google::new(key_file.as_deref(), context), profiles))
+        }
     }
 }

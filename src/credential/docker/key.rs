@@ -1,95 +1,97 @@
-//! The names under which logins are kept, and how closely one names what is wanted.
+//! The keys under which docker's and podman's files store credentials, and how specifically a key matches a request.
 //!
-//! The same registry stands in these files as `ghcr.io`, `https://ghcr.io`, `https://ghcr.io/v2/`; podman adds
-//! `ghcr.io/org/repo` for parts of it. All comparing is done on parsed hosts and whole path segments.
+//! The same registry may occur as `ghcr.io`, `https://ghcr.io` or `https://ghcr.io/v2/`; podman also has keys for a
+//! part of a registry, such as `ghcr.io/org/repo`. Keys are compared by parsed hosts and whole path segments.
 
 use std::fmt;
 
 use crate::base::host::RegistryHost;
-use crate::credential::Wanted;
+use crate::credential::CredentialRequest;
 use crate::oci::name::RepositoryName;
 use crate::profile::canonical_host;
 
 /// A key of `auths` or `credHelpers`.
-pub(super) struct Key {
+pub(super) struct ConfigKey {
     text: Box<str>,
-    /// `None` for a key that names no host: it is never meant.
-    named: Option<Named>,
+    /// `None` for a key without a valid host, which matches only as a legacy key of the request.
+    parsed: Option<ParsedKey>,
 }
 
 #[derive(Debug)]
-struct Named {
+struct ParsedKey {
     host: RegistryHost,
+    /// The host with aliases of a registry replaced by its main name.
     canonical: RegistryHost,
-    place: Place,
+    kind: KeyKind,
 }
 
 #[derive(Debug)]
-enum Place {
-    /// The registry, by its bare name.
+enum KeyKind {
+    /// The registry's host name.
     Registry,
-    /// The registry, by the URL of its API.
+    /// The URL of the registry's API.
     Api,
-    /// The registry, by some other URL on it.
+    /// Another URL on the registry's host.
     Url,
-    /// Part of the registry, as podman has it.
+    /// A repository path prefix, which podman supports.
     Repositories(Box<[Box<str>]>),
 }
 
-/// How closely a key names what is wanted; the greatest is the one to use.
+/// How specifically a key matches a request. The greatest is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Closeness {
+pub(super) enum Specificity {
     Url,
     Api,
-    /// Another name of the same registry.
+    /// Another host name of the same registry.
     Alias,
     Registry,
-    /// The very key that the registry's logins are kept under.
+    /// One of the request's legacy keys, under which docker stores the credential.
     Legacy,
-    /// So many segments of the repository's name.
+    /// A prefix of this many segments of the repository's name.
     Repositories(usize),
 }
 
-impl Key {
+impl ConfigKey {
     pub(super) fn parse(text: &str) -> Self {
-        Self { text: text.into(), named: Named::parse(text.trim()) }
+        Self { text: text.into(), parsed: ParsedKey::parse(text.trim()) }
     }
 
     pub(super) fn as_str(&self) -> &str {
         &self.text
     }
 
-    pub(super) fn closeness(&self, wanted: &Wanted<'_>) -> Option<Closeness> {
-        if wanted.legacy_keys.contains(&&*self.text) {
-            return Some(Closeness::Legacy);
+    /// `None` if the key does not match.
+    pub(super) fn specificity(&self, request: &CredentialRequest<'_>) -> Option<Specificity> {
+        if request.legacy_keys.contains(&&*self.text) {
+            return Some(Specificity::Legacy);
         }
-        let named = self.named.as_ref()?;
-        if named.canonical != canonical_host(wanted.registry) {
+        let parsed = self.parsed.as_ref()?;
+        if parsed.canonical != canonical_host(request.registry) {
             return None;
         }
-        Some(match &named.place {
-            Place::Registry if named.host == *wanted.registry => Closeness::Registry,
-            Place::Registry => Closeness::Alias,
-            Place::Api => Closeness::Api,
-            Place::Url => Closeness::Url,
-            Place::Repositories(segments) => {
-                return wanted
+        Some(match &parsed.kind {
+            KeyKind::Registry if parsed.host == *request.registry => Specificity::Registry,
+            KeyKind::Registry => Specificity::Alias,
+            KeyKind::Api => Specificity::Api,
+            KeyKind::Url => Specificity::Url,
+            KeyKind::Repositories(segments) => {
+                return request
                     .repository
-                    .is_some_and(|repository| is_below(repository, segments))
-                    .then_some(Closeness::Repositories(segments.len()));
+                    .is_some_and(|repository| has_prefix(repository, segments))
+                    .then_some(Specificity::Repositories(segments.len()));
             }
         })
     }
 }
 
-impl fmt::Debug for Key {
-    /// A key that is no name may hold anything: a URL with a password in it, for one.
+impl fmt::Debug for ConfigKey {
+    /// A key without a valid host is not printed: it may contain a secret, such as a URL with a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.named.is_some() { &self.text } else { "(not the name of a registry)" })
+        f.write_str(if self.parsed.is_some() { &self.text } else { "(not the name of a registry)" })
     }
 }
 
-impl Named {
+impl ParsedKey {
     fn parse(text: &str) -> Option<Self> {
         let (is_url, rest) = match text.split_once("://") {
             Some((scheme, rest)) if ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) => {
@@ -102,18 +104,18 @@ impl Named {
         let host = RegistryHost::parse(host).ok()?;
         let segments: Box<[Box<str>]> = path.split('/').filter(|segment| !segment.is_empty()).map(Into::into).collect();
         let is_api = matches!(&*segments, [only] if matches!(&**only, "v1" | "v2"));
-        let place = match (is_url, segments.is_empty()) {
-            _ if is_api => Place::Api,
-            (true, true) => Place::Api,
-            (true, false) => Place::Url,
-            (false, true) => Place::Registry,
-            (false, false) => Place::Repositories(segments),
+        let kind = match (is_url, segments.is_empty()) {
+            _ if is_api => KeyKind::Api,
+            (true, true) => KeyKind::Api,
+            (true, false) => KeyKind::Url,
+            (false, true) => KeyKind::Registry,
+            (false, false) => KeyKind::Repositories(segments),
         };
-        Some(Self { canonical: canonical_host(&host), host, place })
+        Some(Self { canonical: canonical_host(&host), host, kind })
     }
 }
 
-fn is_below(repository: &RepositoryName, segments: &[Box<str>]) -> bool {
+fn has_prefix(repository: &RepositoryName, segments: &[Box<str>]) -> bool {
     let mut components = repository.components();
     segments.iter().all(|segment| components.next() == Some(segment))
 }
@@ -121,52 +123,80 @@ fn is_below(repository: &RepositoryName, segments: &[Box<str>]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credential::tests::Asker;
+    use crate::credential::tests::RequestContext;
+
+    fn specificity(key: &str, registry: &str, repository: &str) -> Option<Specificity> {
+        ConfigKey::parse(key).specificity(&RequestContext::new(registry, repository).request())
+    }
 
     #[test]
-    fn keys_name_registries_by_parsed_hosts() {
-        use Closeness::{Alias, Api, Legacy, Registry, Repositories, Url};
-        for (key, registry, repository, closeness) in [
-            ("ghcr.io", "ghcr.io", "", Some(Registry)),
-            ("GHCR.io", "ghcr.io", "", Some(Registry)),
-            ("ghcr.io/", "ghcr.io", "", Some(Registry)),
-            ("ghcr.io:443", "ghcr.io", "", Some(Registry)),
-            ("https://ghcr.io", "ghcr.io", "", Some(Api)),
-            ("HTTPS://ghcr.io//", "ghcr.io", "", Some(Api)),
-            ("https://ghcr.io/v1/", "ghcr.io", "", Some(Api)),
-            ("https://ghcr.io/v2", "ghcr.io", "", Some(Api)),
-            ("ghcr.io/v2/", "ghcr.io", "", Some(Api)),
-            ("https://ghcr.io/login", "ghcr.io", "", Some(Url)),
-            ("http://localhost:5000", "localhost:5000", "", Some(Api)),
-            ("localhost:5000", "localhost:5000", "", Some(Registry)),
-            ("[::1]:5000", "[::1]:5000", "", Some(Registry)),
-            ("localhost", "localhost:5000", "", None),
-            ("localhost:5000", "localhost", "", None),
-            ("registry.io", "registry.io.evil.com", "", None),
-            ("registry.io.evil.com", "registry.io", "", None),
-            ("https://registry.io@evil.com/", "registry.io", "", None),
-            ("https://evil.com/registry.io", "registry.io", "", None),
-            ("registry.io", "sub.registry.io", "", None),
-            ("*.registry.io", "sub.registry.io", "", None),
-            ("ftp://registry.io", "registry.io", "", None),
-            ("", "registry.io", "", None),
-            ("not a host", "registry.io", "", None),
-            ("https://index.docker.io/v1/", "docker.io", "", Some(Legacy)),
-            ("https://index.docker.io/v1/access-token", "docker.io", "", Some(Url)),
-            ("index.docker.io", "docker.io", "", Some(Alias)),
-            ("registry-1.docker.io", "docker.io", "", Some(Alias)),
-            ("docker.io", "docker.io", "", Some(Registry)),
-            ("docker.io/acme", "docker.io", "acme/app", Some(Repositories(1))),
-            ("ghcr.io/org/repo", "ghcr.io", "org/repo", Some(Repositories(2))),
-            ("ghcr.io/org/repo/", "ghcr.io", "org/repo/deeper", Some(Repositories(2))),
-            ("ghcr.io/org", "ghcr.io", "org/repo", Some(Repositories(1))),
-            ("ghcr.io/org/re", "ghcr.io", "org/repo", None),
-            ("ghcr.io/org/repo", "ghcr.io", "org", None),
-            ("ghcr.io/org", "ghcr.io", "", None),
-            ("ghcr.io/org", "quay.io", "org/repo", None),
+    fn keys_match_registries_by_parsed_hosts() {
+        use Specificity::{Alias, Api, Legacy, Registry, Url};
+        for (expected, registry, keys) in [
+            (Registry, "ghcr.io", &["ghcr.io", "GHCR.io", "ghcr.io/", "ghcr.io:443"][..]),
+            (Registry, "localhost:5000", &["localhost:5000"]),
+            (Registry, "[::1]:5000", &["[::1]:5000"]),
+            (Registry, "docker.io", &["docker.io"]),
+            (
+                Api,
+                "ghcr.io",
+                &["https://ghcr.io", "HTTPS://ghcr.io//", "https://ghcr.io/v1/", "https://ghcr.io/v2", "ghcr.io/v2/"],
+            ),
+            (Api, "localhost:5000", &["http://localhost:5000"]),
+            (Url, "ghcr.io", &["https://ghcr.io/login"]),
+            (Url, "docker.io", &["https://index.docker.io/v1/access-token"]),
+            (Alias, "docker.io", &["index.docker.io", "registry-1.docker.io"]),
+            (Legacy, "docker.io", &["https://index.docker.io/v1/"]),
         ] {
-            let asker = Asker::new(registry, repository);
-            assert_eq!(Key::parse(key).closeness(&asker.wanted()), closeness, "{key} for {registry} {repository:?}");
+            for key in keys {
+                assert_eq!(specificity(key, registry, ""), Some(expected), "{key} for {registry}");
+            }
+        }
+    }
+
+    #[test]
+    fn keys_do_not_match_other_registries() {
+        for (registry, keys) in [
+            ("localhost", &["localhost:5000"][..]),
+            ("localhost:5000", &["localhost"]),
+            ("registry.io.evil.com", &["registry.io"]),
+            ("sub.registry.io", &["registry.io", "*.registry.io"]),
+            (
+                "registry.io",
+                &[
+                    "registry.io.evil.com",
+                    "https://registry.io@evil.com/",
+                    "https://evil.com/registry.io",
+                    "ftp://registry.io",
+                    "not a host",
+                    "",
+                ],
+            ),
+        ] {
+            for key in keys {
+                assert_eq!(specificity(key, registry, ""), None, "{key} for {registry}");
+            }
+        }
+    }
+
+    #[test]
+    fn keys_with_a_path_match_repositories_by_whole_segments() {
+        for (key, registry, repository, segments) in [
+            ("docker.io/acme", "docker.io", "acme/app", 1),
+            ("ghcr.io/org", "ghcr.io", "org/repo", 1),
+            ("ghcr.io/org/repo", "ghcr.io", "org/repo", 2),
+            ("ghcr.io/org/repo/", "ghcr.io", "org/repo/deeper", 2),
+        ] {
+            let expected = Some(Specificity::Repositories(segments));
+            assert_eq!(specificity(key, registry, repository), expected, "{key} for {registry} {repository}");
+        }
+        for (key, registry, repository) in [
+            ("ghcr.io/org/re", "ghcr.io", "org/repo"),
+            ("ghcr.io/org/repo", "ghcr.io", "org"),
+            ("ghcr.io/org", "ghcr.io", ""),
+            ("ghcr.io/org", "quay.io", "org/repo"),
+        ] {
+            assert_eq!(specificity(key, registry, repository), None, "{key} for {registry} {repository:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Runs a `docker-credential-*` program once.
+//! Runs a `docker-credential-*` program.
 
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt;
@@ -12,63 +12,72 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep_until, timeout};
 use zeroize::Zeroizing;
 
-use super::protocol::{NoAnswer, interpret};
+use super::protocol::{OutputError, parse_output};
 use crate::credential::{Credential, CredentialError};
 
-/// Why a helper gave no answer.
+/// A failed call of a helper.
 #[derive(Clone, Debug)]
-pub(super) struct Failure {
+pub(super) struct HelperFailure {
     pub(super) error: CredentialError,
-    /// How long it is not worth asking again: there is a difference between a helper that said no, or that hangs, and
-    /// one that could not be run.
-    pub(super) pause: Option<Duration>,
+    /// How long the failure stays in the negative cache. `None`, not at all, if the program could not be run.
+    pub(super) negative_ttl: Option<Duration>,
 }
 
-/// Asks the program `docker-credential-<name>` in one of `folders` for the login of `server`.
-pub(super) async fn ask(
+/// Calls `docker-credential-<name> get` for the credential of `server`. The program has to be in one of `folders`.
+pub(super) async fn get(
     folders: &[PathBuf],
     name: &str,
     server: &str,
     deadline: Duration,
-) -> Result<Credential, Failure> {
-    let failure = |what, pause| Failure { error: CredentialError::new(what), pause };
+) -> Result<Credential, HelperFailure> {
+    let failure = |message, negative_ttl| HelperFailure { error: CredentialError::new(message), negative_ttl };
     let file = format!("docker-credential-{name}");
     if name.is_empty() || name.contains('/') {
-        return Err(failure(format!("{name:?} cannot be the name of a credential helper"), None));
+        return Err(failure(
+            format!(
+                "{name:?} is not a valid name of a credential helper; use what follows docker-credential- in the program's name"
+            ),
+            None,
+        ));
     }
     let Some(program) = find(folders, &file).await else {
         let folders: Vec<_> = folders.iter().map(|folder| folder.display().to_string()).collect();
         return Err(failure(
-            format!("found no program {file} in PATH ({}); install it there or correct the name", folders.join(":")),
+            format!(
+                "cannot find the program {file} in PATH ({}); install it there or correct the name",
+                folders.join(":")
+            ),
             None,
         ));
     };
-    let hint = format!("run `echo {server} | {file} get` as the same user to see what it says");
+    let hint = format!("run `echo {server} | {file} get` as the same user to see its output");
     match run(&program, server, deadline).await {
-        Ok((status, output)) => interpret(status, &output.stdout, &output.stderr).map_err(|why| match why {
-            NoAnswer::Failed(status) => {
-                failure(format!("{file} failed for {server} with {status}; {hint}"), Some(PAUSE))
+        Ok((status, output)) => parse_output(status, &output.stdout, &output.stderr).map_err(|why| match why {
+            OutputError::Failed(status) => {
+                failure(format!("{file} failed for {server} with {status}; {hint}"), Some(NEGATIVE_TTL))
             }
-            NoAnswer::Unreadable => {
-                failure(format!("{file} answered for {server} with something that is no login; {hint}"), Some(PAUSE))
+            OutputError::Malformed => {
+                failure(format!("{file} printed no valid credential for {server}; {hint}"), Some(NEGATIVE_TTL))
             }
         }),
-        Err(Broken::Io(error)) => Err(failure(format!("cannot run {} for {server}: {error}", program.display()), None)),
-        Err(Broken::Deadline) => {
+        Err(RunError::Io(error)) => {
+            Err(failure(format!("cannot run {} for {server}: {error}", program.display()), None))
+        }
+        Err(RunError::Timeout) => {
             let seconds = deadline.as_secs_f64();
             Err(failure(
-                format!("{file} gave no answer for {server} within {seconds} s and was ended; {hint}"),
+                format!("{file} did not finish for {server} within {seconds} s and was killed; {hint}"),
                 Some(deadline),
             ))
         }
-        Err(Broken::Size) => Err(failure(
-            format!("{file} answered for {server} with more than {LARGEST} bytes and was ended"),
-            Some(PAUSE),
+        Err(RunError::OutputTooLarge) => Err(failure(
+            format!("{file} printed more than {MAX_OUTPUT_BYTES} bytes for {server} and was killed"),
+            Some(NEGATIVE_TTL),
         )),
     }
 }
 
-/// As a shell finds programs, except that the working directory is never searched.
+/// Searches as a shell does, but never in the working directory.
 async fn find(folders: &[PathBuf], file: &str) -> Option<PathBuf> {
     for folder in folders {
         let program = folder.join(file);
@@ -80,25 +89,25 @@ async fn find(folders: &[PathBuf], file: &str) -> Option<PathBuf> {
     None
 }
 
-enum Broken {
-    Deadline,
+enum RunError {
+    Timeout,
     Io(io::Error),
-    Size,
+    OutputTooLarge,
 }
 
-impl From<io::Error> for Broken {
+impl From<io::Error> for RunError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
 }
 
-/// Wiped when dropped, and never grown, so that no copy of a secret stays behind.
+/// The program's output. The buffers are wiped on drop and never grow, so that no copy of a secret stays in memory.
 struct Output {
     stdout: Zeroizing<Vec<u8>>,
     stderr: Zeroizing<Vec<u8>>,
 }
 
-async fn run(program: &Path, server: &str, deadline: Duration) -> Result<(ExitStatus, Output), Broken> {
+async fn run(program: &Path, server: &str, deadline: Duration) -> Result<(ExitStatus, Output), RunError> {
     let mut child = Command::new(program)
         .arg("get")
         .stdin(Stdio::piped())
@@ -108,58 +117,60 @@ async fn run(program: &Path, server: &str, deadline: Duration) -> Result<(ExitSt
         .spawn()?;
     let outcome = timeout(deadline, converse(&mut child, server)).await;
     if !matches!(outcome, Ok(Ok(_))) {
-        // Ended and reaped before anybody hears of it; a process that cannot die is left to the runtime.
-        _ = timeout(FAREWELL, child.kill()).await;
+        // Kills and reaps the process before reporting the error. After a second without success, tokio reaps it later.
+        _ = timeout(KILL_TIMEOUT, child.kill()).await;
     }
-    outcome.map_err(|_| Broken::Deadline)?
+    outcome.map_err(|_| RunError::Timeout)?
 }
 
-async fn converse(child: &mut Child, server: &str) -> Result<(ExitStatus, Output), Broken> {
+async fn converse(child: &mut Child, server: &str) -> Result<(ExitStatus, Output), RunError> {
     if let Some(mut stdin) = child.stdin.take() {
         match stdin.write_all(server.as_bytes()).await {
-            // It may know the answer without reading the question.
+            // A program that does not read its input may answer all the same.
             Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(error.into()),
             _ => {}
         }
     }
     let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
-    let buffer = || Zeroizing::new(Vec::with_capacity(LARGEST + 1));
+    let buffer = || Zeroizing::new(Vec::with_capacity(MAX_OUTPUT_BYTES + 1));
     let mut output = Output { stdout: buffer(), stderr: buffer() };
-    let mut ended = None;
-    let mut patience = Instant::now();
-    while ended.is_none() || stdout.is_some() || stderr.is_some() {
+    let mut exit_status = None;
+    let mut output_deadline = Instant::now();
+    while exit_status.is_none() || stdout.is_some() || stderr.is_some() {
         tokio::select! {
             more = read(&mut stdout, &mut output.stdout), if stdout.is_some() => more?,
             more = read(&mut stderr, &mut output.stderr), if stderr.is_some() => more?,
-            status = child.wait(), if ended.is_none() => {
-                ended = Some(status?);
-                patience = Instant::now() + AFTERWORD;
+            status = child.wait(), if exit_status.is_none() => {
+                exit_status = Some(status?);
+                output_deadline = Instant::now() + OUTPUT_TIMEOUT;
             }
-            // A process that the helper started (an agent) may hold the pipes open for as long as it lives.
-            () = sleep_until(patience), if ended.is_some() => break,
+            // A process that the helper started, such as an agent, may keep the pipes open as long as it runs.
+            () = sleep_until(output_deadline), if exit_status.is_some() => break,
         }
     }
-    match ended {
+    match exit_status {
         Some(status) => Ok((status, output)),
-        None => Err(Broken::Deadline),
+        None => Err(RunError::Timeout),
     }
 }
 
-/// Reads some more; at the end of the stream, closes it.
-async fn read(pipe: &mut Option<impl AsyncRead + Unpin>, buffer: &mut Vec<u8>) -> Result<(), Broken> {
+/// Reads some bytes. At the end of the stream, drops the pipe.
+async fn read(pipe: &mut Option<impl AsyncRead + Unpin>, buffer: &mut Vec<u8>) -> Result<(), RunError> {
     let Some(open) = pipe else { return Ok(()) };
-    let room = (LARGEST + 1).saturating_sub(buffer.len()) as u64;
+    let room = (MAX_OUTPUT_BYTES + 1).saturating_sub(buffer.len()) as u64;
     if open.take(room).read_buf(buffer).await? == 0 {
         *pipe = None;
     }
-    if buffer.len() > LARGEST { Err(Broken::Size) } else { Ok(()) }
+    if buffer.len() > MAX_OUTPUT_BYTES { Err(RunError::OutputTooLarge) } else { Ok(()) }
 }
 
-const PAUSE: Duration = Duration::from_secs(2);
-const LARGEST: usize = 64 * 1024;
-/// How long output may come in after the program ended.
-const AFTERWORD: Duration = Duration::from_millis(200);
-const FAREWELL: Duration = Duration::from_secs(1);
+/// How long the failure of a program that ran is cached; a timeout is cached for as long as the program was given.
+const NEGATIVE_TTL: Duration = Duration::from_secs(2);
+/// Limit for each of stdout and stderr.
+const MAX_OUTPUT_BYTES: usize = 64 * 1024;
+/// How long output is still read after the program has exited.
+const OUTPUT_TIMEOUT: Duration = Duration::from_millis(200);
+const KILL_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! What a `docker-credential-*` program says on `get`, and what it means.
+//! The output of `docker-credential-* get`.
 
 use std::process::ExitStatus;
 
@@ -7,17 +7,17 @@ use serde::Deserialize;
 use crate::base::secret::Secret;
 use crate::credential::Credential;
 
-/// Why an answer is none.
+/// Why an output contains no credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoAnswer {
-    /// It ended with a failure that is not "I have none".
+pub enum OutputError {
+    /// The program failed for another reason than that it has no credential.
     Failed(ExitStatus),
-    /// It ended well and said something else than the protocol's JSON.
-    Unreadable,
+    /// The program succeeded but printed something else than the protocol's JSON.
+    Malformed,
 }
 
-/// Reads what a helper left behind when it ended.
-pub fn interpret(status: ExitStatus, stdout: &[u8], stderr: &[u8]) -> Result<Credential, NoAnswer> {
+/// Parses the output of a helper that exited with `status`. [`Credential::Anonymous`] if the helper has no credential.
+pub fn parse_output(status: ExitStatus, stdout: &[u8], stderr: &[u8]) -> Result<Credential, OutputError> {
     if status.success()
         && let Ok(answer) = serde_json::from_slice::<Answer>(stdout)
     {
@@ -26,7 +26,7 @@ pub fn interpret(status: ExitStatus, stdout: &[u8], stderr: &[u8]) -> Result<Cre
     if [stdout, stderr].into_iter().any(says_not_found) {
         return Ok(Credential::Anonymous);
     }
-    Err(if status.success() { NoAnswer::Unreadable } else { NoAnswer::Failed(status) })
+    Err(if status.success() { OutputError::Malformed } else { OutputError::Failed(status) })
 }
 
 #[derive(Deserialize)]
@@ -40,7 +40,11 @@ struct Answer {
 impl Answer {
     fn into_credential(self) -> Credential {
         let secret = Secret::new(self.secret);
-        if secret.is_empty() { Credential::Anonymous } else { Credential::from_login(self.username, secret) }
+        if secret.is_empty() {
+            Credential::Anonymous
+        } else {
+            Credential::from_username_and_secret(self.username, secret)
+        }
     }
 }
 
@@ -49,9 +53,9 @@ fn says_not_found(output: &[u8]) -> bool {
     NOT_FOUND.iter().any(|phrase| text.contains(phrase))
 }
 
-/// The protocol has one text for it, `credentials not found in native keychain` on stdout with exit status 1
-/// (docker/docker-credential-helpers, credentials/error.go, 2025). The others are what the stores themselves say when a
-/// helper passes it on: the macOS keychain, the Windows credential manager, pass.
+/// Messages for "no credential", in lower case. The protocol has one: `credentials not found in native keychain` on
+/// stdout with exit status 1 (docker/docker-credential-helpers, credentials/error.go, 2025). The others come from the
+/// stores, when a helper passes them on: the macOS keychain, the Windows credential manager, pass.
 const NOT_FOUND: &[&str] =
     &["credentials not found", "could not be found in the keychain", "element not found", "no usernames for"];
 
@@ -62,11 +66,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_mean_what_the_protocol_says() {
+    fn output_is_a_credential_none_or_an_error() {
         let password =
             |name: &str| Ok(Credential::Password { username: name.into(), password: Secret::new("hunter2") });
-        let failed = || Err(NoAnswer::Failed(ExitStatus::from_raw(1 << 8)));
-        for (code, stdout, stderr, meaning) in [
+        let failed = || Err(OutputError::Failed(ExitStatus::from_raw(1 << 8)));
+        for (code, stdout, stderr, expected) in [
             (0, r#"{"ServerURL":"ghcr.io","Username":"u","Secret":"hunter2"}"#, "", password("u")),
             (0, r#"{"Username":"u","Secret":"hunter2","More":1}"#, "warning: old", password("u")),
             (0, r#"{"Secret":"hunter2"}"#, "", password("")),
@@ -84,12 +88,16 @@ mod tests {
             (1, r#"{"Username":"u","Secret":"hunter2"}"#, "", failed()),
             (1, "exit status 2: gpg: decryption failed: No secret key", "", failed()),
             (1, "", "", failed()),
-            (0, "", "", Err(NoAnswer::Unreadable)),
-            (0, "hunter2", "", Err(NoAnswer::Unreadable)),
-            (0, r#"{"Username":"u"}"#, "", Err(NoAnswer::Unreadable)),
+            (0, "", "", Err(OutputError::Malformed)),
+            (0, "hunter2", "", Err(OutputError::Malformed)),
+            (0, r#"{"Username":"u"}"#, "", Err(OutputError::Malformed)),
         ] {
             let status = ExitStatus::from_raw(code << 8);
-            assert_eq!(interpret(status, stdout.as_bytes(), stderr.as_bytes()), meaning, "{code} {stdout} {stderr}");
+            assert_eq!(
+                parse_output(status, stdout.as_bytes(), stderr.as_bytes()),
+                expected,
+                "{code} {stdout} {stderr}"
+            );
         }
     }
 }

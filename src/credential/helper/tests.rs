@@ -5,32 +5,34 @@ use tempfile::{TempDir, tempdir};
 use super::*;
 use crate::credential::tests::{environment, fetch, helper, password};
 
-const LOGIN: &str = r#"echo "$server" >> "$here/asked"; cat "$here/login""#;
+const SCRIPT: &str = r#"echo "$server" >> "$here/asked"; cat "$here/login""#;
 
-fn with_login(login: &str) -> (TempDir, Arc<Helpers>) {
+/// A folder with the helper `counts`, which logs its queries and answers with this user.
+fn counting_helper(user: &str) -> (TempDir, Arc<Helpers>) {
     let folder = tempdir().unwrap();
-    helper(folder.path(), "counts", &LOGIN.replace("cat", "/bin/cat"));
-    say(&folder, login);
+    helper(folder.path(), "counts", &SCRIPT.replace("cat", "/bin/cat"));
+    set_user(&folder, user);
     let helpers = Helpers::new(&environment(folder.path()));
     (folder, helpers)
 }
 
-fn say(folder: &TempDir, user: &str) {
+fn set_user(folder: &TempDir, user: &str) {
     fs::write(folder.path().join("login"), format!(r#"{{"Username":"{user}","Secret":"p"}}"#)).unwrap();
 }
 
-fn asked(folder: &TempDir) -> Vec<String> {
+/// The keys that the helper was queried with.
+fn queries(folder: &TempDir) -> Vec<String> {
     fs::read_to_string(folder.path().join("asked")).unwrap().lines().map(Into::into).collect()
 }
 
-fn counts(helpers: &Arc<Helpers>) -> Helper {
-    Helper::new("docker-credential-counts", Duration::from_secs(60), helpers.clone())
+fn provider(helpers: &Arc<Helpers>) -> HelperProvider {
+    HelperProvider::new("docker-credential-counts", Duration::from_secs(60), helpers.clone())
 }
 
 #[tokio::test]
-async fn many_callers_ask_once() {
-    let (folder, helpers) = with_login("u");
-    let helper = Arc::new(counts(&helpers));
+async fn concurrent_requests_cause_one_call() {
+    let (folder, helpers) = counting_helper("u");
+    let helper = Arc::new(provider(&helpers));
     let callers: Vec<_> = (0..50)
         .map(|_| {
             let helper = helper.clone();
@@ -38,30 +40,30 @@ async fn many_callers_ask_once() {
         })
         .collect();
     for caller in callers {
-        let found = caller.await.unwrap().unwrap();
-        assert_eq!((found.credential, &*found.source), (password("u", "p"), "docker-credential-counts"));
+        let resolved = caller.await.unwrap().unwrap();
+        assert_eq!((resolved.credential, &*resolved.source), (password("u", "p"), "docker-credential-counts"));
     }
-    fetch(&counts(&helpers), "ghcr.io").await.unwrap();
-    assert_eq!(asked(&folder), ["ghcr.io"], "whoever names the helper");
+    fetch(&provider(&helpers), "ghcr.io").await.unwrap();
+    assert_eq!(queries(&folder), ["ghcr.io"], "providers share the cached answer");
     fetch(&*helper, "quay.io").await.unwrap();
-    assert_eq!(asked(&folder), ["ghcr.io", "quay.io"], "one server's login is not another's");
+    assert_eq!(queries(&folder), ["ghcr.io", "quay.io"], "each server has an answer of its own");
 }
 
 #[tokio::test]
-async fn the_legacy_key_comes_first_and_suffices() {
-    let (folder, helpers) = with_login("u");
-    fetch(&counts(&helpers), "docker.io/library/python").await.unwrap();
-    assert_eq!(asked(&folder), ["https://index.docker.io/v1/"]);
+async fn the_legacy_key_is_queried_first_and_its_answer_suffices() {
+    let (folder, helpers) = counting_helper("u");
+    fetch(&provider(&helpers), "docker.io/library/python").await.unwrap();
+    assert_eq!(queries(&folder), ["https://index.docker.io/v1/"]);
 }
 
 #[tokio::test]
-async fn a_login_that_was_refused_is_asked_for_again() {
-    let (folder, helpers) = with_login("old");
-    let helper = counts(&helpers);
+async fn after_a_rejection_the_helper_is_called_again() {
+    let (folder, helpers) = counting_helper("old");
+    let helper = provider(&helpers);
     let old = fetch(&helper, "ghcr.io").await.unwrap();
-    say(&folder, "new");
+    set_user(&folder, "new");
     assert_eq!(fetch(&helper, "ghcr.io").await.unwrap().id, old.id);
-    helper.refused(old.id);
+    helper.note_rejected(old.id);
     assert_eq!(fetch(&helper, "ghcr.io").await.unwrap().credential, password("new", "p"));
-    assert_eq!(asked(&folder).len(), 2);
+    assert_eq!(queries(&folder).len(), 2);
 }

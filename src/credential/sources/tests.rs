@@ -9,31 +9,31 @@ fn equal_sources_are_built_once() {
     let sources = Sources::new(Environment::default(), Network::Tcp, WallClock::System);
     let bearer = |text: &str| CredentialSource::Bearer { token: literal(text) };
     let helper = |name: &str| CredentialSource::Helper { name: name.into(), timeout: Duration::from_secs(1) };
-    let first = sources.build(&bearer("a"));
-    assert!(Arc::ptr_eq(&first, &sources.build(&bearer("a"))));
-    assert!(!Arc::ptr_eq(&first, &sources.build(&bearer("b"))));
-    assert!(!Arc::ptr_eq(&sources.build(&helper("a")), &sources.build(&helper("b"))));
+    let first = sources.provider_for(&bearer("a"));
+    assert!(Arc::ptr_eq(&first, &sources.provider_for(&bearer("a"))));
+    assert!(!Arc::ptr_eq(&first, &sources.provider_for(&bearer("b"))));
+    assert!(!Arc::ptr_eq(&sources.provider_for(&helper("a")), &sources.provider_for(&helper("b"))));
     drop(first);
-    sources.build(&CredentialSource::Anonymous);
-    assert_eq!(sources.providers.0.lock().unwrap().len(), 1, "what nobody uses is not kept");
+    sources.provider_for(&CredentialSource::Anonymous);
+    assert_eq!(sources.providers.0.lock().unwrap().len(), 1, "an unused provider is dropped");
 }
 
 #[test]
-fn an_upload_key_stays_the_same_reading_while_it_is_in_use() {
+fn an_upload_key_in_use_keeps_its_reader() {
     let sources = Sources::new(Environment::default(), Network::Tcp, WallClock::System);
     let file = |path: &str| SecretSource::File(path.into());
     let first = sources.upload_key(&file("/a"));
-    assert!(Arc::ptr_eq(&first, &sources.upload_key(&file("/a"))), "after a reload too");
+    assert!(Arc::ptr_eq(&first, &sources.upload_key(&file("/a"))), "the reader is shared");
     assert!(!Arc::ptr_eq(&first, &sources.upload_key(&file("/b"))));
     assert!(!Arc::ptr_eq(&first, &sources.upload_key(&literal("/a"))));
 }
 
 #[tokio::test]
-async fn every_source_tells_of_the_files_that_have_to_be_there() {
+async fn every_source_reports_its_required_files_that_are_missing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("secret");
     let file = || SecretSource::File(path.clone());
-    let home = Environment::read(|name| (name == "HOME").then(|| folder.path().into()));
+    let home = Environment::new([("HOME", folder.path())]);
     for (source, count) in [
         (CredentialSource::Anonymous, 0),
         (CredentialSource::Bearer { token: literal("a") }, 0),
@@ -46,12 +46,12 @@ async fn every_source_tells_of_the_files_that_have_to_be_there() {
         (CredentialSource::Cloud(Cloud::Google { key_file: None }), 0),
     ] {
         let sources = Sources::new(home.clone(), Network::Tcp, WallClock::System);
-        let troubles = sources.build(&source).troubles().await;
-        assert_eq!(troubles.len(), count, "{source:?}: {troubles:?}");
-        for trouble in troubles {
+        let problems = sources.provider_for(&source).file_problems().await;
+        assert_eq!(problems.len(), count, "{source:?}: {problems:?}");
+        for problem in problems {
             assert!(
-                trouble.what.starts_with(&format!("{} does not exist", path.display())) && !trouble.kept,
-                "{trouble:?}"
+                problem.message.starts_with(&format!("{} does not exist", path.display())) && !problem.has_last_good,
+                "{problem:?}"
             );
         }
     }

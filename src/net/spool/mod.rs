@@ -1,6 +1,6 @@
-//! A client's body on its way to a registry, remembered as far as it may have to be sent again.
+//! Request bodies, and the spool that lets a streamed body be sent more than once.
 
-mod source;
+mod replay_buffer;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -15,113 +15,148 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::timeout;
 
 use super::body::StreamBody;
-use super::error::BoxError;
+use super::cause::BoxError;
 use super::progress::Progress;
-use source::Source;
-pub use source::{Lost, SpoolSpace};
+use replay_buffer::ReplayBuffer;
+pub use replay_buffer::{SpoolError, SpoolSpace};
 
-/// The body of one request, for one attempt after the other.
+/// The body of a request to an upstream.
+#[derive(Clone, Debug)]
+pub enum Payload {
+    /// Complete in memory, so it can be sent any number of times.
+    Buffered(Bytes),
+    /// Streamed from the client. It can be sent again unless the spool had to drop a part.
+    Streamed(Spool),
+}
+
+/// A client's request body, which is read once from the client and can be sent upstream by several attempts, one after
+/// the other. Clones share the body.
 #[derive(Clone, Debug)]
 pub struct Spool(Arc<Shared>);
 
-/// What the client did wrong while sending.
+/// A client that did not send its whole body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClientFault {
     #[error("the client stopped sending the body before its end")]
     Broken,
-    #[error("the client sent nothing of the body for {} s", .0.as_secs())]
+    #[error("the client sent no part of the body for {} s", .0.as_secs())]
     Idle(Duration),
 }
 
-/// Too much was sent already: it is not remembered any more.
+/// The body cannot be sent again, because the spool could not store all of it.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("{sent} bytes of the body were sent, and {why}")]
-pub struct Spent {
+#[error("{sent} bytes of the body were already sent, and regpass cannot send them again: {why}")]
+pub struct NotReplayable {
     pub sent: u64,
-    pub why: Lost,
+    pub why: SpoolError,
 }
 
-/// Why a body could not be taken in whole.
+/// A failure of [`Spool::buffer_whole`].
 #[derive(Debug, thiserror::Error)]
-pub enum Swallow {
+pub enum BufferError {
     #[error("{0}")]
     Client(ClientFault),
-    #[error("what was kept of the body cannot be read again")]
+    #[error("cannot read the stored body")]
     Read(#[source] BoxError),
     #[error("{0}")]
-    Spent(#[from] Spent),
+    NotReplayable(#[from] NotReplayable),
 }
 
-/// The body is being sent by a later attempt.
+/// The error of an attempt that was stopped by a later one, by [`Spool::rewind`] or by [`Spool::close`].
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("another attempt sends the body")]
+#[error("this attempt to send the body was stopped")]
 struct Superseded;
 
 #[derive(Debug)]
 struct Shared {
-    source: Mutex<Source>,
-    /// Counts attempts; only the latest one reads.
+    buffer: Mutex<ReplayBuffer>,
+    /// Number of the latest attempt. An attempt with a smaller number is stopped; `rewind` and `close` count, too.
     attempts: watch::Sender<u64>,
     progress: Progress,
-    idle: Duration,
+    idle_timeout: Duration,
+    /// The declared length in bytes.
     length: Option<u64>,
-    /// Of the latest attempt: bytes it was handed, and whether these were all.
-    passed: AtomicU64,
-    delivered: AtomicBool,
-    fault: OnceLock<ClientFault>,
+    /// Bytes passed to the latest attempt, and whether they are the whole body.
+    sent: AtomicU64,
+    is_fully_sent: AtomicBool,
+    client_fault: OnceLock<ClientFault>,
+}
+
+impl Payload {
+    pub fn empty() -> Self {
+        Self::Buffered(Bytes::new())
+    }
+
+    /// In bytes, if known.
+    pub fn length(&self) -> Option<u64> {
+        match self {
+            Self::Buffered(bytes) => Some(bytes.len() as u64),
+            Self::Streamed(spool) => spool.length(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Buffered(bytes) if bytes.is_empty())
+    }
+}
+
+impl From<Bytes> for Payload {
+    fn from(bytes: Bytes) -> Self {
+        Self::Buffered(bytes)
+    }
 }
 
 impl Spool {
-    /// Remembers the first few bytes in memory and the rest, as far as there is space, in an unlinked temporary file.
-    /// The client may be silent for `idle`.
-    pub fn new(incoming: Incoming, idle: Duration, progress: Progress, space: Arc<SpoolSpace>) -> Self {
+    /// Spools `incoming`: the first 128 KiB in memory, the rest in an unlinked temporary file as far as `space` allows.
+    /// The client may pause for at most `idle_timeout`.
+    pub fn new(incoming: Incoming, idle_timeout: Duration, progress: Progress, space: Arc<SpoolSpace>) -> Self {
         let length = incoming.size_hint().exact();
-        Self::of(Source::of(Some(incoming), space), length, idle, progress)
+        Self::with_buffer(ReplayBuffer::new(Some(incoming), space), length, idle_timeout, progress)
     }
 
-    fn of(source: Source, length: Option<u64>, idle: Duration, progress: Progress) -> Self {
+    fn with_buffer(buffer: ReplayBuffer, length: Option<u64>, idle_timeout: Duration, progress: Progress) -> Self {
         Self(Arc::new(Shared {
-            source: Mutex::new(source),
+            buffer: Mutex::new(buffer),
             attempts: watch::Sender::new(0),
             progress,
-            idle,
+            idle_timeout,
             length,
-            passed: AtomicU64::new(0),
-            delivered: AtomicBool::new(false),
-            fault: OnceLock::new(),
+            sent: AtomicU64::new(0),
+            is_fully_sent: AtomicBool::new(false),
+            client_fault: OnceLock::new(),
         }))
     }
 
-    /// Ends the latest attempt, which sends nothing from now on, and tells whether there can be another.
-    pub async fn rewind(&self) -> Result<(), Spent> {
+    /// Stops the latest attempt, so that the body can be sent again. An error means that it cannot.
+    pub async fn rewind(&self) -> Result<(), NotReplayable> {
         let shared = &self.0;
         shared.attempts.send_modify(|attempts| *attempts += 1);
-        match shared.source.lock().await.settle().await {
+        match shared.buffer.lock().await.complete_write().await {
             Ok(()) => Ok(()),
-            Err(why) => Err(Spent { sent: shared.passed.load(Ordering::Relaxed), why }),
+            Err(why) => Err(NotReplayable { sent: shared.sent.load(Ordering::Relaxed), why }),
         }
     }
 
-    /// Ends the latest attempt and lets go of the client, whose connection would otherwise stay for as long as that of
-    /// an upstream which has stopped reading.
+    /// Stops the latest attempt and releases the client's connection, which would otherwise stay open as long as that
+    /// of an upstream that has stopped reading.
     pub fn close(&self) {
         self.0.attempts.send_modify(|attempts| *attempts += 1);
-        // Whoever has the lock is the attempt, which sees that it is over.
-        if let Ok(mut source) = self.0.source.try_lock() {
-            source.incoming = None;
+        // If the lock is taken, the attempt holds it and will see that it was stopped.
+        if let Ok(mut buffer) = self.0.buffer.try_lock() {
+            buffer.incoming = None;
         }
     }
 
-    /// The whole body, from its first byte.
-    pub async fn attempt(&self) -> Result<StreamBody, Spent> {
+    /// Starts an attempt: the whole body from its first byte. Stops the attempt before.
+    pub async fn attempt(&self) -> Result<StreamBody, NotReplayable> {
         self.rewind().await?;
         let shared = &self.0;
-        shared.passed.store(0, Ordering::Relaxed);
-        shared.delivered.store(false, Ordering::Relaxed);
-        shared.progress.note();
+        shared.sent.store(0, Ordering::Relaxed);
+        shared.is_fully_sent.store(false, Ordering::Relaxed);
+        shared.progress.record();
         let attempts = shared.attempts.subscribe();
         let number = *attempts.borrow();
-        let attempt = Attempt { number, attempts, shared: shared.clone(), at: 0 };
+        let attempt = Attempt { number, attempts, shared: shared.clone(), offset: 0 };
         let frames = unfold(attempt, |mut attempt| async move {
             let next = attempt.next().await.transpose()?;
             Some((next.map(Frame::data), attempt))
@@ -129,110 +164,112 @@ impl Spool {
         Ok(FrameStream::new(frames).boxed_unsync())
     }
 
-    /// Takes in the whole body without sending it.
-    pub async fn swallow(&self) -> Result<u64, Swallow> {
+    /// Reads the whole body from the client into the spool and returns its length.
+    pub async fn buffer_whole(&self) -> Result<u64, BufferError> {
         let mut body = self.attempt().await?;
         while let Some(frame) = body.frame().await {
-            frame.map_err(|why| self.fault().map_or_else(|| Swallow::Read(why), Swallow::Client))?;
+            frame.map_err(|error| self.client_fault().map_or_else(|| BufferError::Read(error), BufferError::Client))?;
         }
         self.rewind().await?;
-        Ok(self.passed())
+        Ok(self.bytes_sent())
     }
 
-    /// The same body with another behind it.
+    /// Moves the stored body into a new spool that continues with `incoming`. This spool cannot be used afterwards.
     pub async fn followed_by(&self, incoming: Incoming, progress: Progress) -> Self {
-        let mut source = self.0.source.lock().await;
-        let length = incoming.size_hint().exact().and_then(|more| more.checked_add(source.remembers()));
-        let whole = source.go_on_with(incoming);
-        Self::of(whole, length, self.0.idle, progress)
+        let mut buffer = self.0.buffer.lock().await;
+        let length = incoming.size_hint().exact().and_then(|more| more.checked_add(buffer.len()));
+        let combined = buffer.take_and_continue(incoming);
+        Self::with_buffer(combined, length, self.0.idle_timeout, progress)
     }
 
     pub fn progress(&self) -> &Progress {
         &self.0.progress
     }
 
-    /// What the client did wrong, if the body ended because of that.
-    pub fn fault(&self) -> Option<ClientFault> {
-        self.0.fault.get().copied()
+    /// Set if the body ended early because of the client.
+    pub fn client_fault(&self) -> Option<ClientFault> {
+        self.0.client_fault.get().copied()
     }
 
-    /// How long the client says the body is.
+    /// The length in bytes that the client declared, plus the stored body after [`followed_by`](Self::followed_by).
+    /// `None` for a chunked request.
     pub fn length(&self) -> Option<u64> {
         self.0.length
     }
 
-    /// Bytes handed to the latest attempt.
-    pub fn passed(&self) -> u64 {
-        self.0.passed.load(Ordering::Relaxed)
+    /// Bytes passed to the latest attempt.
+    pub fn bytes_sent(&self) -> u64 {
+        self.0.sent.load(Ordering::Relaxed)
     }
 
-    /// Whether the latest attempt was handed the whole body.
-    pub fn is_delivered(&self) -> bool {
-        self.0.delivered.load(Ordering::Relaxed)
+    /// Whether the latest attempt received the whole body.
+    pub fn is_fully_sent(&self) -> bool {
+        self.0.is_fully_sent.load(Ordering::Relaxed)
     }
 }
 
-/// One sending of the body.
+/// One attempt to send the body.
 struct Attempt {
     shared: Arc<Shared>,
     number: u64,
     attempts: watch::Receiver<u64>,
-    /// Bytes sent.
-    at: u64,
+    /// Bytes read so far.
+    offset: u64,
 }
 
 impl Attempt {
     async fn next(&mut self) -> Result<Option<Bytes>, BoxError> {
         let shared = self.shared.clone();
-        let mut source = shared.source.lock().await;
+        let mut buffer = shared.buffer.lock().await;
         if *self.attempts.borrow() != self.number {
             return Err(Superseded.into());
         }
-        let piece = match source.remembered(self.at).await? {
+        let piece = match buffer.read_at(self.offset).await? {
             Some(piece) => Some(piece),
-            None => self.fresh(&mut source).await?,
+            None => self.receive(&mut buffer).await?,
         };
-        shared.progress.note();
-        self.at += piece.as_ref().map_or(0, |piece| piece.len() as u64);
-        shared.passed.store(self.at, Ordering::Relaxed);
-        // Whoever knows the length does not ask for what comes after the last byte.
-        shared.delivered.store(piece.is_none() || shared.length == Some(self.at), Ordering::Relaxed);
+        shared.progress.record();
+        self.offset += piece.as_ref().map_or(0, |piece| piece.len() as u64);
+        shared.sent.store(self.offset, Ordering::Relaxed);
+        // hyper does not poll past the last byte of a body of known length.
+        shared.is_fully_sent.store(piece.is_none() || shared.length == Some(self.offset), Ordering::Relaxed);
         Ok(piece)
     }
 
-    async fn fresh(&mut self, source: &mut Source) -> Result<Option<Bytes>, BoxError> {
-        // A body that broke off says no more, which looks like an end.
-        if let Some(fault) = self.shared.fault.get() {
+    /// Receives the next piece from the client and stores it.
+    async fn receive(&mut self, buffer: &mut ReplayBuffer) -> Result<Option<Bytes>, BoxError> {
+        // After an error `incoming` yields no more frames, which would look like a complete body.
+        if let Some(fault) = self.shared.client_fault.get() {
             return Err((*fault).into());
         }
-        let idle = self.shared.idle;
-        // Nobody but the client is waited for now.
+        let idle_timeout = self.shared.idle_timeout;
+        // While regpass waits for the client, the upstream's timeout is paused; the client has its own idle timeout.
         self.shared.progress.pause();
         loop {
-            let Some(incoming) = source.incoming.as_mut() else { return Ok(None) };
+            let Some(incoming) = buffer.incoming.as_mut() else { return Ok(None) };
             let frame = tokio::select! {
                 biased;
                 _ = self.attempts.wait_for(|latest| *latest != self.number) => return Err(Superseded.into()),
-                frame = timeout(idle, incoming.frame()) => frame,
+                frame = timeout(idle_timeout, incoming.frame()) => frame,
             };
             let fault = match frame {
                 Ok(Some(Ok(frame))) => {
                     if let Ok(data) = frame.into_data()
                         && !data.is_empty()
                     {
-                        source.remember(&data).await;
+                        buffer.store(&data).await;
                         return Ok(Some(data));
                     }
                     continue;
                 }
                 Ok(None) => {
-                    source.incoming = None;
+                    buffer.incoming = None;
                     return Ok(None);
                 }
                 Ok(Some(Err(_))) => ClientFault::Broken,
-                Err(_) => ClientFault::Idle(idle),
+                Err(_) => ClientFault::Idle(idle_timeout),
             };
-            return Err((*self.shared.fault.get_or_init(|| fault)).into());
+            return Err((*self.shared.client_fault.get_or_init(|| fault)).into());
         }
     }
 }

@@ -4,81 +4,81 @@ use bytes::BytesMut;
 use tokio::time::Instant;
 
 use super::super::fixture::{IDLE, body, random};
-use super::source::IN_MEMORY;
+use super::replay_buffer::IN_MEMORY;
 use super::*;
 
 const KIB: usize = 1024;
 
-/// A spool of a body that has been sent whole, in pieces of this size.
+/// A spool of a body that the client has sent completely, in pieces of this size.
 async fn spool_of(bytes: &Bytes, piece: usize, space: &Arc<SpoolSpace>) -> Spool {
     let (incoming, mut client) = body(None).await;
     for start in (0..bytes.len()).step_by(piece) {
-        client.says(&bytes.slice(start..(start + piece).min(bytes.len())));
+        client.send(&bytes.slice(start..(start + piece).min(bytes.len())));
     }
-    client.ends();
-    Spool::new(incoming, IDLE, Progress::begin(), space.clone())
+    client.finish();
+    Spool::new(incoming, IDLE, Progress::start(), space.clone())
 }
 
-fn space(each: usize) -> Arc<SpoolSpace> {
-    Arc::new(SpoolSpace::new(each as u64))
+fn space(per_body: usize) -> Arc<SpoolSpace> {
+    Arc::new(SpoolSpace::new(per_body as u64))
 }
 
 async fn read(body: StreamBody) -> Result<Bytes, BoxError> {
     body.collect().await.map(http_body_util::Collected::to_bytes)
 }
 
-/// The first `wanted` bytes at least.
-async fn read_some(body: &mut StreamBody, wanted: usize) -> Bytes {
+/// Reads at least `min` bytes.
+async fn read_at_least(body: &mut StreamBody, min: usize) -> Bytes {
     let mut read = BytesMut::new();
-    while read.len() < wanted {
+    while read.len() < min {
         read.extend_from_slice(&body.frame().await.unwrap().unwrap().into_data().unwrap());
     }
     read.freeze()
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_attempt_is_the_whole_body_again() {
+async fn every_attempt_yields_the_whole_body() {
     for length in [0, 1, IN_MEMORY - 1, IN_MEMORY, IN_MEMORY + 1, 700 * KIB + 13] {
         for piece in [1021, 64 * KIB, 99_991] {
             let bytes = random(length as u64, length);
             let spool = spool_of(&bytes, piece, &space(1024 * KIB)).await;
             for part in [0, length.min(1), length / 3, length / 2, length] {
                 let mut attempt = spool.attempt().await.unwrap();
-                let begun = read_some(&mut attempt, part).await;
-                assert!(bytes.starts_with(&begun) && begun.len() >= part, "{length} in {piece}: the first {part}");
-                assert_eq!(spool.passed(), begun.len() as u64);
+                let start = read_at_least(&mut attempt, part).await;
+                assert!(bytes.starts_with(&start) && start.len() >= part, "{length} in {piece}: the first {part}");
+                assert_eq!(spool.bytes_sent(), start.len() as u64);
             }
             assert_eq!(read(spool.attempt().await.unwrap()).await.unwrap(), bytes, "{length} in {piece}");
-            assert!(spool.is_delivered());
+            assert!(spool.is_fully_sent());
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_attempt_ends_the_old_one() {
+async fn a_new_attempt_stops_the_one_before() {
     let (incoming, client) = body(None).await;
-    let spool = Spool::new(incoming, IDLE, Progress::begin(), space(KIB));
-    client.says(&random(1, 100));
+    let spool = Spool::new(incoming, IDLE, Progress::start(), space(KIB));
+    client.send(&random(1, 100));
     let mut first = spool.attempt().await.unwrap();
-    assert_eq!(read_some(&mut first, 100).await.len(), 100);
-    // It waits for the client, and may not take what comes next away.
+    assert_eq!(read_at_least(&mut first, 100).await.len(), 100);
+    // While it waits for the client, it must not consume the next piece.
     let waiting = tokio::spawn(async move { first.frame().await.unwrap().map(drop) });
     tokio::task::yield_now().await;
     let mut second = spool.attempt().await.unwrap();
     assert!(waiting.await.unwrap().unwrap_err().is::<Superseded>());
-    client.says(&random(2, 50));
+    client.send(&random(2, 50));
     let all = [random(1, 100), random(2, 50)].concat();
-    assert_eq!(read_some(&mut second, 150).await, all);
+    assert_eq!(read_at_least(&mut second, 150).await, all);
     spool.rewind().await.unwrap();
-    assert!(second.frame().await.unwrap().is_err(), "a spool that was rewound sends nothing");
+    assert!(second.frame().await.unwrap().is_err(), "after a rewind the attempt yields nothing");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_that_is_dropped_at_any_moment_loses_nothing() {
+async fn dropping_an_attempt_at_any_moment_loses_no_data() {
     let bytes = random(3, 500 * KIB);
     let spool = spool_of(&bytes, 10_007, &space(1024 * KIB)).await;
     let polls = Arc::new(AtomicUsize::new(0));
-    // Each attempt is polled one time more than the one before, so that it ends in the middle of whatever it does.
+    // Each attempt is polled once more than the one before, so every await point is interrupted.
     for most in 1..400 {
         let mut attempt = spool.attempt().await.unwrap();
         polls.store(0, Ordering::Relaxed);
@@ -97,69 +97,75 @@ async fn an_attempt_that_is_dropped_at_any_moment_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_too_much_is_sent_once_and_not_again() {
-    for (each, length, fits) in [
+async fn a_body_above_the_limit_can_be_sent_once_only() {
+    for (per_body, length, fits) in [
         (0, IN_MEMORY, true),
         (0, IN_MEMORY + 1, false),
         (10 * KIB, IN_MEMORY + 10 * KIB, true),
         (10 * KIB, IN_MEMORY + 10 * KIB + 1, false),
     ] {
-        let (bytes, space) = (random(4, length), space(each));
+        let (bytes, space) = (random(4, length), space(per_body));
         let spool = spool_of(&bytes, 1021, &space).await;
-        assert_eq!(read(spool.attempt().await.unwrap()).await.unwrap(), bytes, "the first time it always works");
+        assert_eq!(read(spool.attempt().await.unwrap()).await.unwrap(), bytes, "the first attempt always works");
         let again = spool.attempt().await;
         match again {
             Ok(body) => assert_eq!((fits, read(body).await.unwrap()), (true, bytes)),
-            Err(Spent { sent, why }) => {
-                assert_eq!((fits, sent, why), (false, length as u64, Lost::TooLong((each + IN_MEMORY) as u64)));
+            Err(NotReplayable { sent, why }) => {
+                assert_eq!(
+                    (fits, sent, why),
+                    (false, length as u64, SpoolError::BodyTooLarge((per_body + IN_MEMORY) as u64))
+                );
             }
         }
         drop(spool);
-        assert_eq!(space.used(), 0, "what was taken is given back");
+        assert_eq!(space.used(), 0, "the space is released");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_bodies_together_have_a_limit_too() {
+async fn the_space_of_all_bodies_together_is_limited() {
     let space = space(100 * KIB);
     let bytes = random(5, IN_MEMORY + 100 * KIB);
     let mut spools = Vec::new();
     for number in 0..17 {
         let spool = spool_of(&bytes, KIB, &space).await;
         drop(read(spool.attempt().await.unwrap()).await.unwrap());
-        let lost = spool.rewind().await.err().map(|spent| spent.why);
-        assert_eq!(lost, (number == 16).then_some(Lost::Crowded), "spool {number}");
+        let error = spool.rewind().await.err().map(|error| error.why);
+        assert_eq!(error, (number == 16).then_some(SpoolError::NoSpaceLeft), "spool {number}");
         spools.push(spool);
     }
     spools.pop();
     spools.pop();
     let another = spool_of(&bytes, KIB, &space).await;
     drop(read(another.attempt().await.unwrap()).await.unwrap());
-    assert!(another.rewind().await.is_ok(), "there is room again");
+    assert!(another.rewind().await.is_ok(), "dropped spools have released their space");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_can_be_taken_in_and_followed_by_another() {
+async fn a_buffered_body_can_be_continued_with_another() {
     for first in [10, 300 * KIB] {
         let (one, two, three) = (random(6, first), random(7, 70 * KIB), random(8, 5));
         let space = space(1024 * KIB);
         let spool = spool_of(&one, 4099, &space).await;
-        assert_eq!(spool.swallow().await.unwrap(), first as u64);
+        assert_eq!(spool.buffer_whole().await.unwrap(), first as u64);
         let (incoming, mut client) = body(Some(two.len())).await;
-        client.says(&two);
-        client.ends();
-        let both = spool.followed_by(incoming, Progress::begin()).await;
+        client.send(&two);
+        client.finish();
+        let both = spool.followed_by(incoming, Progress::start()).await;
         assert_eq!(both.length(), Some((first + two.len()) as u64));
-        assert_eq!(both.swallow().await.unwrap(), (first + two.len()) as u64);
+        assert_eq!(both.buffer_whole().await.unwrap(), (first + two.len()) as u64);
         let (incoming, mut client) = body(None).await;
-        client.says(&three);
-        client.ends();
-        let all = both.followed_by(incoming, Progress::begin()).await;
+        client.send(&three);
+        client.finish();
+        let all = both.followed_by(incoming, Progress::start()).await;
         assert_eq!(all.length(), None);
         for _ in 0..2 {
             assert_eq!(read(all.attempt().await.unwrap()).await.unwrap(), [&one[..], &two, &three].concat());
         }
-        assert!(spool.attempt().await.is_err() && both.attempt().await.is_err(), "what was passed on is gone here");
+        assert!(
+            spool.attempt().await.is_err() && both.attempt().await.is_err(),
+            "a spool that was continued is unusable"
+        );
         assert_eq!(space.used() > 0, first > IN_MEMORY);
         drop((spool, both, all));
         assert_eq!(space.used(), 0);
@@ -167,58 +173,61 @@ async fn a_body_can_be_taken_in_and_followed_by_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_fails_is_told_from_everything_else() {
-    for (dies, fault) in [(true, ClientFault::Broken), (false, ClientFault::Idle(IDLE))] {
+async fn a_failing_client_is_reported_as_a_client_fault() {
+    for (disconnects, fault) in [(true, ClientFault::Broken), (false, ClientFault::Idle(IDLE))] {
         let (incoming, client) = body(Some(1000)).await;
-        let spool = Spool::new(incoming, IDLE, Progress::begin(), space(KIB));
-        client.says(&random(9, 100));
+        let spool = Spool::new(incoming, IDLE, Progress::start(), space(KIB));
+        client.send(&random(9, 100));
         let mut attempt = spool.attempt().await.unwrap();
-        read_some(&mut attempt, 100).await;
-        assert_eq!(spool.fault(), None);
-        if dies {
-            client.dies();
+        read_at_least(&mut attempt, 100).await;
+        assert_eq!(spool.client_fault(), None);
+        if disconnects {
+            client.disconnect();
         }
-        let begun = Instant::now();
+        let start = Instant::now();
         assert!(attempt.frame().await.unwrap().is_err());
-        assert_eq!((spool.fault(), begun.elapsed()), (Some(fault), if dies { Duration::ZERO } else { IDLE }));
-        assert!(!spool.is_delivered());
-        let swallowed = spool.swallow().await;
-        assert!(matches!(swallowed, Err(Swallow::Client(again)) if again == fault), "{swallowed:?}");
+        assert_eq!(
+            (spool.client_fault(), start.elapsed()),
+            (Some(fault), if disconnects { Duration::ZERO } else { IDLE })
+        );
+        assert!(!spool.is_fully_sent());
+        let buffered = spool.buffer_whole().await;
+        assert!(matches!(buffered, Err(BufferError::Client(again)) if again == fault), "{buffered:?}");
     }
     let spool = spool_of(&random(10, IN_MEMORY + 1), KIB, &space(0)).await;
-    assert!(matches!(spool.swallow().await, Err(Swallow::Spent(_))));
+    assert!(matches!(spool.buffer_whole().await, Err(BufferError::NotReplayable(_))));
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_waits_for_the_client_does_not_wait_for_the_registry() {
+async fn waiting_for_the_client_pauses_the_timeout_of_the_registry() {
     let (incoming, client) = body(None).await;
-    let progress = Progress::begin();
+    let progress = Progress::start();
     let spool = Spool::new(incoming, IDLE * 10, progress.clone(), space(KIB));
     let mut attempt = spool.attempt().await.unwrap();
     let reading = tokio::spawn(async move {
         let frame = attempt.frame().await.unwrap().unwrap();
         (frame, attempt)
     });
-    assert!(timeout(IDLE * 9, progress.stalled(IDLE)).await.is_err(), "the client takes its time");
-    client.says(&random(11, 1));
+    assert!(timeout(IDLE * 9, progress.stalled(IDLE)).await.is_err(), "paused while the client sends nothing");
+    client.send(&random(11, 1));
     drop(reading.await.unwrap());
-    let begun = Instant::now();
+    let start = Instant::now();
     progress.stalled(IDLE).await;
-    assert_eq!(begun.elapsed(), IDLE, "now it is somebody else's turn");
+    assert_eq!(start.elapsed(), IDLE, "restarted by the client's piece");
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_only_means_that_less_is_kept() {
+fn without_a_writable_folder_only_small_bodies_can_be_sent_again() {
     const NOWHERE: &str = "/nowhere/to/be/found";
     if std::env::temp_dir() != std::path::Path::new(NOWHERE) {
-        let name = "net::spool::tests::a_folder_that_cannot_be_written_only_means_that_less_is_kept";
-        let again = std::process::Command::new(std::env::current_exe().unwrap())
+        let name = "net::spool::tests::without_a_writable_folder_only_small_bodies_can_be_sent_again";
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
             .args(["--exact", name])
             .env("TMPDIR", NOWHERE)
             .output()
             .unwrap();
-        let told = String::from_utf8_lossy(&again.stdout);
-        assert!(again.status.success() && told.contains("1 passed"), "{told}");
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && stdout.contains("1 passed"), "{stdout}");
         return;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -227,9 +236,9 @@ fn a_folder_that_cannot_be_written_only_means_that_less_is_kept() {
             let (bytes, space) = (random(14, length), space(1024 * KIB));
             let spool = spool_of(&bytes, 4099, &space).await;
             assert_eq!(read(spool.attempt().await.unwrap()).await.unwrap(), bytes);
-            let lost = spool.rewind().await.err().map(|spent| spent.why);
-            let why = Lost::Unwritable(std::io::ErrorKind::NotFound);
-            assert_eq!(lost, (!fits).then_some(why), "{length}");
+            let error = spool.rewind().await.err().map(|error| error.why);
+            let expected = SpoolError::Unwritable(std::io::ErrorKind::NotFound);
+            assert_eq!(error, (!fits).then_some(expected), "{length} bytes");
             drop(spool);
             assert_eq!(space.used(), 0);
         }

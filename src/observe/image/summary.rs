@@ -1,12 +1,12 @@
-//! A pull or a push that is over.
+//! A pull or push that ended.
 
 use std::time::Duration;
 
 use tracing::info;
 
 use crate::observe::blame::{Blame, Step};
-use crate::observe::recent::Failure;
-use crate::observe::record::milliseconds;
+use crate::observe::log::milliseconds;
+use crate::observe::recent_requests::Failure;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
@@ -26,9 +26,9 @@ impl Direction {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Ok,
-    /// Its first failure that was not made good later.
+    /// With the first failed request that no later one repeated successfully.
     Failed(Failure),
-    /// The client left, or never sent what makes an image of it.
+    /// The client disconnected, pushed no manifest, or requests were in flight when regpass stopped.
     Unfinished,
 }
 
@@ -42,29 +42,30 @@ impl Outcome {
     }
 }
 
+/// A pull or push as logged and shown on the status page.
 #[derive(Clone, Debug)]
 pub struct Summary {
-    /// Counts up within the process. Some numbers belong to what was only looked at.
+    /// Increases within the process. Numbers of images with existence checks only are not used.
     pub number: u64,
     /// `docker.io/library/python:3.10`, `ghcr.io/acme/app@sha256:…`.
     pub image: String,
-    /// Of its top manifest, as the registry told.
+    /// Digest of the top manifest, as the registry reported it.
     pub digest: Option<Box<str>>,
     pub direction: Direction,
-    /// Manifests and blobs that crossed, each counted once.
+    /// Different manifests and blobs transferred, at most 256 of each.
     pub manifests: usize,
     pub blobs: usize,
-    /// Of bodies, in the image's direction.
+    /// Bytes of the response bodies of a pull, or of the request bodies of a push.
     pub bytes: u64,
     pub requests: u32,
     pub token_fetches: u32,
-    /// For the authorization of all its requests together.
+    /// Sum of the times that the image's requests waited for authorization.
     pub auth: Duration,
-    /// From its first request to the end of its last.
+    /// From the start of its first request to the end of its last.
     pub time: Duration,
-    /// The end of its last request, since 1970.
+    /// When its last request ended, since 1970.
     pub at: Duration,
-    /// Further tags at the same time.
+    /// Number of further tags that this pull or push used, beyond the one in `image`.
     pub other_tags: usize,
     pub outcome: Outcome,
 }

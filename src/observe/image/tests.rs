@@ -1,5 +1,5 @@
 use super::*;
-use crate::observe::recent::Time;
+use crate::observe::recent_requests::RequestTimes;
 use crate::oci::name::RepositoryName;
 use crate::oci::reference::Reference;
 
@@ -7,14 +7,14 @@ fn images() -> Arc<Images> {
     Images::new(WallClock::tokio(Duration::ZERO))
 }
 
-fn begin(images: &Arc<Images>, repository: &str) -> Option<Place> {
+fn begin(images: &Arc<Images>, repository: &str) -> Option<ImageRequest> {
     let name = RepositoryName::parse(repository).unwrap();
     let operation = Operation::ReadManifest(name, Reference::parse("1").unwrap());
-    images.begun("corp.example", &operation, &Method::GET)
+    images.request_started("corp.example", &operation, &Method::GET)
 }
 
-fn end(images: &Images, place: Place) {
-    let request = Finished {
+fn end(images: &Images, request: ImageRequest) {
+    let finished = FinishedRequest {
         number: 1,
         at: Duration::ZERO,
         method: Method::GET,
@@ -27,39 +27,39 @@ fn end(images: &Images, place: Place) {
         attempts: 1,
         sent: 0,
         bytes: 7,
-        whole: true,
-        time: Time::default(),
+        is_complete: true,
+        time: RequestTimes::default(),
         failure: None,
     };
-    images.ended(place, &request, &Extra { digest: None, token_fetches: 0 });
+    images.request_ended(request, &finished, &ImageDetails { digest: None, token_fetches: 0 });
 }
 
 #[tokio::test(start_paused = true)]
-async fn as_many_images_are_followed_as_there_is_room_for_and_busy_ones_keep_theirs() {
+async fn quietest_image_makes_room_and_busy_ones_stay() {
     let images = images();
     let busy = begin(&images, "busy").unwrap();
-    for number in 0..MOST_OPEN * 2 {
-        let place = begin(&images, &format!("app{number}")).unwrap();
-        end(&images, place);
+    for number in 0..MAX_ACTIVE * 2 {
+        let request = begin(&images, &format!("app{number}")).unwrap();
+        end(&images, request);
     }
-    assert_eq!(images.lock().open.len(), MOST_OPEN);
-    assert!(images.lock().open.iter().any(|open| open.number == busy.image));
-    assert_eq!(images.last().len(), MOST_REMEMBERED, "the ones that made room were told");
-    let all: Vec<_> = (0..MOST_OPEN - 1).map(|number| begin(&images, &format!("more{number}"))).collect();
+    assert_eq!(images.lock().active.len(), MAX_ACTIVE);
+    assert!(images.lock().active.iter().any(|image| image.number == busy.image));
+    assert_eq!(images.recent().len(), MAX_REMEMBERED, "images that made room are kept as ended");
+    let all: Vec<_> = (0..MAX_ACTIVE - 1).map(|number| begin(&images, &format!("more{number}"))).collect();
     assert!(all.iter().all(Option::is_some));
-    assert_eq!(begin(&images, "last"), None, "all are busy: this one is not followed");
+    assert_eq!(begin(&images, "last"), None, "no image is quiet, so there is no room for another");
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_watch_ends_with_the_last_image_and_begins_with_the_next() {
+async fn sweeper_stops_with_the_last_image_and_starts_with_the_next() {
     let images = images();
     for round in 1..=3 {
-        let place = begin(&images, "app").unwrap();
-        tokio::time::sleep(QUIET * 3).await;
-        assert_eq!(images.last().len(), round - 1, "it is not over");
-        end(&images, place);
-        tokio::time::sleep(QUIET * 2).await;
-        assert_eq!(images.last().len(), round);
-        assert!(!images.lock().watched);
+        let request = begin(&images, "app").unwrap();
+        tokio::time::sleep(QUIET_PERIOD * 3).await;
+        assert_eq!(images.recent().len(), round - 1, "a request is in flight");
+        end(&images, request);
+        tokio::time::sleep(QUIET_PERIOD * 2).await;
+        assert_eq!(images.recent().len(), round);
+        assert!(!images.lock().has_sweeper);
     }
 }

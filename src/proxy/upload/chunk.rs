@@ -1,175 +1,123 @@
-//! The PATCH, the status and the cancellation of an upload.
+//! Handles the PATCH of an upload, which brings a chunk of the blob.
 
-use http::header::{CONTENT_RANGE, RANGE, RETRY_AFTER};
+use http::header::{CONTENT_RANGE, RETRY_AFTER};
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
-use super::super::failure::{Failure, client_fault};
+use super::super::error_response::{ErrorResponse, client_body_error};
 use super::Upload;
-use super::answer::unknown_upload;
-use super::keep::NOT_HERE;
-use super::seal::Stage;
-use super::step::Early;
+use super::body_splitter::BodySplitter;
+use super::delivery_choice::Delivery;
+use super::encrypted_session::UploadSession;
+use super::send::{EarlyResponse, received_bytes};
 use crate::net::body::StreamBody;
-use crate::net::payload::Payload;
-use crate::net::pieces::Pieces;
+use crate::net::spool::Payload;
 use crate::observe::blame::{Blame, Step};
-use crate::oci::chunk::{self, ContentRange};
+use crate::oci::content_range::ContentRange;
 use crate::oci::error::ErrorCode;
 use crate::oci::query::Query;
-use crate::profile::Chunks;
-
-/// How a body goes to the registry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
-    AsItIs,
-    /// In ranged chunks of `size` bytes, the first of which begins at `first`.
-    InPieces {
-        first: u64,
-        size: u64,
-    },
-    /// With the PUT, until when it stays here.
-    Kept,
-    /// As the one chunk of its blob.
-    Alone,
-}
 
 impl Upload<'_> {
-    /// A chunk, by the profile as it is, in pieces, or kept for later.
-    pub(super) async fn chunk(&mut self, stage: Stage, body: Incoming) -> Result<Response<StreamBody>, Failure> {
+    /// Handles a PATCH of the client.
+    pub(super) async fn chunk(
+        &mut self,
+        session: UploadSession,
+        body: Incoming,
+    ) -> Result<Response<StreamBody>, ErrorResponse> {
         let range = self.content_range()?;
         let query = self.call.query.clone();
-        let (headers, stage) = match self.way(&stage, range, &body) {
-            Way::Kept => {
+        let (headers, session) = match self.delivery(&session, range, &body) {
+            Delivery::Buffered => {
                 check_range(range, &body)?;
-                self.keep(stage, body, range).await?
+                self.buffer_chunk(session, body, range).await?
             }
-            Way::Alone => self.only_chunk(stage, &query, body).await?,
-            Way::InPieces { first, size } => {
+            Delivery::SingleChunk => self.send_single_chunk(session, &query, body).await?,
+            Delivery::InChunks { first, size } => {
                 check_range(range, &body)?;
-                self.send_pieces(stage, &query, body, (first, size)).await?
+                self.send_in_chunks(session, &query, body, (first, size)).await?
             }
-            Way::AsItIs => {
-                let payload = self.payload(body);
-                self.patch(stage, &query, payload, range).await?
+            Delivery::Streamed => {
+                let payload = self.streamed_payload(body);
+                self.patch(session, &query, payload, range).await?
             }
         };
-        self.goes_on(StatusCode::ACCEPTED, &headers, &stage).await
+        self.in_progress(StatusCode::ACCEPTED, &headers, &session).await
     }
 
-    /// How the registry takes a body that comes with this range.
-    pub(super) fn way(&self, stage: &Stage, range: Option<ContentRange>, body: &Incoming) -> Way {
-        match (self.call.routed.upstream.profile().uploads.chunks, range) {
-            (Chunks::Whole, None) if stage.kept.is_none() => Way::Alone,
-            (Chunks::Whole, _) => Way::Kept,
-            (Chunks::RangedUpTo(size), Some(range)) if range.length() > size => {
-                Way::InPieces { first: range.first, size }
-            }
-            (Chunks::Sized(size), _) if body.size_hint().exact().is_none() => {
-                Way::InPieces { first: range.map_or(stage.received, |range| range.first), size }
-            }
-            _ => Way::AsItIs,
-        }
-    }
-
-    /// Sends one PATCH.
+    /// Sends one PATCH to the registry. Returns the headers of the response and the session to continue with.
     pub(super) async fn patch(
         &mut self,
-        stage: Stage,
+        session: UploadSession,
         query: &Query,
         payload: Payload,
         range: Option<ContentRange>,
-    ) -> Result<(HeaderMap, Stage), Failure> {
-        let to = stage.with_query(query);
-        let head = self.send(Method::PATCH, &to, payload.clone(), range, Early::Wrong).await?;
+    ) -> Result<(HeaderMap, UploadSession), ErrorResponse> {
+        let target = session.with_query(query);
+        let head = self.send(Method::PATCH, &target, payload.clone(), range, EarlyResponse::Rejected).await?;
         let sent = match &payload {
-            Payload::Held(bytes) => bytes.len() as u64,
-            Payload::Streamed(spool) => spool.passed(),
+            Payload::Buffered(bytes) => bytes.len() as u64,
+            Payload::Streamed(spool) => spool.bytes_sent(),
         };
-        // What a registry tells can be behind (ECR, old Zot); what was sent to it cannot be ahead.
-        let by_range = range.map_or(stage.received, |range| range.first) + sent;
-        let received = told(&head.headers).unwrap_or(by_range).max(stage.received + sent);
-        let stage = self.next_stage(&head, &stage, received)?;
-        Ok((head.headers, stage))
+        // The registry may report fewer bytes than it has received (ECR, old Zot).
+        let by_range = range.map_or(session.received, |range| range.first) + sent;
+        let received = received_bytes(&head.headers).unwrap_or(by_range).max(session.received + sent);
+        let session = self.next_session(&head, &session, received)?;
+        Ok((head.headers, session))
     }
 
-    /// Cuts a body into ranged chunks of `size` bytes from `first` on, one in memory at a time.
-    pub(super) async fn send_pieces(
+    /// Sends a body in PATCH requests of `size` bytes, the first of which begins at byte `first` of the blob. Only one
+    /// chunk is in memory at a time.
+    pub(super) async fn send_in_chunks(
         &mut self,
-        mut stage: Stage,
+        mut session: UploadSession,
         query: &Query,
         body: Incoming,
         (mut first, size): (u64, u64),
-    ) -> Result<(HeaderMap, Stage), Failure> {
-        let size = usize::try_from(size).map_err(|_| self.broken("a piece that fits into no memory"))?;
+    ) -> Result<(HeaderMap, UploadSession), ErrorResponse> {
+        let size = usize::try_from(size).map_err(|_| self.internal_error("the chunk size does not fit into memory"))?;
         let upstream = self.call.routed.upstream.clone();
-        let turn = timeout(upstream.timeouts.response_head, upstream.cutters.acquire()).await;
-        let Ok(Ok(_turn)) = turn else { return Err(self.too_many_cut()) };
-        let mut pieces = Pieces::of(body, upstream.timeouts.body_idle, self.progress.clone());
+        let slot = timeout(upstream.timeouts.response_head, upstream.chunking_slots.acquire()).await;
+        let Ok(Ok(_slot)) = slot else { return Err(self.too_many_chunked_error()) };
+        let mut chunks = BodySplitter::new(body, upstream.timeouts.body_idle, self.progress.clone());
         let mut headers = HeaderMap::new();
-        while let Some(piece) = pieces.next(size).await.map_err(client_fault)? {
-            let sent = piece.len() as u64;
+        while let Some(chunk) = chunks.next(size).await.map_err(client_body_error)? {
+            let sent = chunk.len() as u64;
             let range = ContentRange::of(first, sent);
-            (headers, stage) = self.patch(stage, query, Payload::Held(piece), range).await?;
+            (headers, session) = self.patch(session, query, Payload::Buffered(chunk), range).await?;
             self.record.sent += sent;
             first += sent;
         }
-        Ok((headers, stage))
+        Ok((headers, session))
     }
 
-    /// How far the upload is. Some registries stay behind in what they tell (ECR), so what they took counts too.
-    pub(super) async fn status(&mut self, stage: Stage) -> Result<Response<StreamBody>, Failure> {
-        if let Some(id) = stage.kept {
-            let received = self.proxy.uploads.kept.length(id).ok_or_else(|| unknown_upload(NOT_HERE))?;
-            return self.goes_on(StatusCode::NO_CONTENT, &HeaderMap::new(), &Stage { received, ..stage }).await;
-        }
-        let to = stage.with_query(&self.call.query);
-        let head = self.send(Method::GET, &to, Payload::none(), None, Early::Fine).await?;
-        let received = told(&head.headers).unwrap_or(0).max(stage.received);
-        // `0-0` is what most say of an upload that has nothing yet.
-        let received = if stage.received == 0 && received == 1 { 0 } else { received };
-        let stage = self.next_stage(&head, &stage, received)?;
-        self.goes_on(StatusCode::NO_CONTENT, &head.headers, &stage).await
-    }
-
-    pub(super) async fn cancel(&mut self, stage: Stage) -> Result<Response<StreamBody>, Failure> {
-        if let Some(id) = stage.kept {
-            self.proxy.uploads.kept.give_up(id);
-        }
-        let to = stage.with_query(&self.call.query);
-        self.send(Method::DELETE, &to, Payload::none(), None, Early::Fine).await?;
-        Ok(Self::cancelled())
-    }
-
-    fn too_many_cut(&self) -> Failure {
-        let message = format!("{}: too many bodies are being cut into pieces for it; try again", self.call.registry());
+    fn too_many_chunked_error(&self) -> ErrorResponse {
+        let message =
+            format!("{}: too many uploads are being split into chunks; try again later", self.call.registry());
         let (status, code) = (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable);
-        Failure::new(status, code, Blame::Proxy, Step::Transfer, message).with_header(RETRY_AFTER, "5")
+        ErrorResponse::new(status, code, Blame::Proxy, Step::Transfer, message).with_header(RETRY_AFTER, "5")
     }
 
-    fn content_range(&self) -> Result<Option<ContentRange>, Failure> {
+    fn content_range(&self) -> Result<Option<ContentRange>, ErrorResponse> {
         let Some(value) = self.head.headers.get(CONTENT_RANGE) else { return Ok(None) };
         let parsed = value.to_str().ok().and_then(|value| ContentRange::parse(value).ok());
         parsed.map(Some).ok_or_else(|| {
-            let message = "the chunk cannot be taken: its Content-Range is not of the form <first>-<last>";
+            let message = "chunk rejected: its Content-Range is not of the form <first>-<last>";
             let status = StatusCode::BAD_REQUEST;
-            Failure::new(status, ErrorCode::BlobUploadInvalid, Blame::Client, Step::Classify, message)
+            ErrorResponse::new(status, ErrorCode::BlobUploadInvalid, Blame::Client, Step::Classify, message)
         })
     }
 }
 
-/// How many bytes the registry says it has.
-pub(super) fn told(headers: &HeaderMap) -> Option<u64> {
-    headers.get(RANGE).and_then(|value| value.to_str().ok()).and_then(chunk::received)
-}
-
-/// A chunk that is cut or kept here has to be what its range says. Of one that goes as it is the registry judges.
-fn check_range(range: Option<ContentRange>, body: &Incoming) -> Result<(), Failure> {
-    let (told, length) = (range.map(ContentRange::length), body.size_hint().exact());
-    let (Some(told), Some(length)) = (told, length.filter(|length| told != Some(*length))) else { return Ok(()) };
-    let message = format!("the chunk cannot be taken: it has {length} bytes, and its Content-Range tells of {told}");
+/// Checks `Content-Range` against the length of a chunk that regpass splits or buffers. For a streamed chunk the
+/// registry does so.
+fn check_range(range: Option<ContentRange>, body: &Incoming) -> Result<(), ErrorResponse> {
+    let (expected, length) = (range.map(ContentRange::length), body.size_hint().exact());
+    let (Some(expected), Some(length)) = (expected, length.filter(|length| expected != Some(*length))) else {
+        return Ok(());
+    };
+    let message = format!("chunk rejected: the body is {length} bytes but Content-Range says {expected}");
     let status = StatusCode::BAD_REQUEST;
-    Err(Failure::new(status, ErrorCode::SizeInvalid, Blame::Client, Step::Classify, message))
+    Err(ErrorResponse::new(status, ErrorCode::SizeInvalid, Blame::Client, Step::Classify, message))
 }

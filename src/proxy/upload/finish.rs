@@ -1,53 +1,55 @@
-//! The PUT that ends an upload.
+//! The PUT that completes an upload.
 
 use http::{Method, Response};
 use hyper::body::Incoming;
 
-use super::super::failure::Failure;
+use super::super::error_response::ErrorResponse;
 use super::Upload;
-use super::chunk::Way;
-use super::seal::Stage;
-use super::step::Early;
+use super::delivery_choice::Delivery;
+use super::encrypted_session::UploadSession;
+use super::send::EarlyResponse;
 use crate::net::body::StreamBody;
-use crate::net::payload::Payload;
+use crate::net::spool::Payload;
 use crate::oci::query::Query;
 use crate::oci::reference::Digest;
 
 impl Upload<'_> {
-    /// Ends the upload; a body that is more than the registry takes with the PUT goes before it by PATCH.
+    /// Handles the PUT of the client.
     pub(super) async fn finish(
         &mut self,
-        stage: Stage,
+        session: UploadSession,
         digest: &Digest,
         body: Incoming,
-    ) -> Result<Response<StreamBody>, Failure> {
+    ) -> Result<Response<StreamBody>, ErrorResponse> {
         let query = self.call.query.clone();
-        if let Some(id) = stage.kept {
-            return self.finish_kept((stage, id), digest, &query, body).await;
+        if let Some(id) = session.buffer {
+            return self.finish_buffered((session, id), digest, &query, body).await;
         }
-        if let Way::InPieces { first, size } = self.way(&stage, None, &body) {
-            let (_, stage) = self.send_pieces(stage, &without_digest(&query), body, (first, size)).await?;
-            return self.put(stage, digest, &query, Payload::none()).await;
+        if let Delivery::InChunks { first, size } = self.delivery(&session, None, &body) {
+            let (_, session) = self.send_in_chunks(session, &without_digest(&query), body, (first, size)).await?;
+            return self.put(session, digest, &query, Payload::empty()).await;
         }
-        let payload = self.payload(body);
-        self.put(stage, digest, &query, payload).await
+        let payload = self.streamed_payload(body);
+        self.put(session, digest, &query, payload).await
     }
 
+    /// Sends the PUT to the registry. Where the registry limits the body of a PUT, a streamed body that is larger, or of
+    /// unknown length, is sent in a PATCH before.
     pub(super) async fn put(
         &mut self,
-        mut stage: Stage,
+        mut session: UploadSession,
         digest: &Digest,
         query: &Query,
         mut payload: Payload,
-    ) -> Result<Response<StreamBody>, Failure> {
-        let longest = self.call.routed.upstream.profile().uploads.longest_put;
+    ) -> Result<Response<StreamBody>, ErrorResponse> {
+        let max_bytes = self.call.routed.upstream.profile().uploads.max_put_bytes;
         if let Payload::Streamed(spool) = &payload
-            && longest.is_some_and(|longest| spool.length().is_none_or(|length| length > longest))
+            && max_bytes.is_some_and(|max_bytes| spool.length().is_none_or(|length| length > max_bytes))
         {
-            (_, stage) = self.patch(stage, &without_digest(query), payload, None).await?;
-            payload = Payload::none();
+            (_, session) = self.patch(session, &without_digest(query), payload, None).await?;
+            payload = Payload::empty();
         }
-        let head = self.send(Method::PUT, &stage.with_query(query), payload, None, Early::Wrong).await?;
+        let head = self.send(Method::PUT, &session.with_query(query), payload, None, EarlyResponse::Rejected).await?;
         self.created(&head, digest)
     }
 }

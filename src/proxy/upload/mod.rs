@@ -1,86 +1,90 @@
-//! Blob uploads: any client's way of sending a blob, turned into one the registry takes.
+//! Blob uploads: turns the requests of any client into those that the registry accepts.
 //!
 //! ```text
-//! POST  start ──▶ Stage ─sealed into Location─▶ PATCH chunk ──▶ Stage ─▶ … ─▶ PUT finish ──▶ 201
-//!         │                                       │                             │
-//!         └─ mount, whole blob                    └─ as it is, cut, or kept     └─ as it is, or PATCH first
+//! POST start ──▶ UploadSession ──▶ PATCH chunk ──▶ UploadSession ──▶ … ──▶ PUT finish ──▶ 201
+//!        │         encrypted in        │                                      │
+//!        │         Location            └─ streamed, split into chunks         └─ streamed, or
+//!        └─ mount, single POST            or buffered until the PUT              after a PATCH
 //! ```
 
-mod answer;
+mod body_splitter;
+mod buffered;
 mod chunk;
+mod delivery_choice;
+pub mod encrypted_session;
 mod finish;
-mod keep;
-mod location;
-pub mod seal;
+mod registry_location;
+mod response;
+mod send;
 mod start;
-mod step;
+mod status;
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{StatusCode, Version, request};
+use http::{Response, StatusCode, Version, request};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
 use super::Proxy;
-use super::call::{Call, requirements};
-use super::exchange::Timing;
-use super::failure::Failure;
-use super::reply::Reply;
-use crate::credential::secret::Reading;
-use crate::net::payload::Payload;
+use super::classify::{Call, requirements};
+use super::error_response::ErrorResponse;
+use crate::credential::secret_reader::SecretReader;
+use crate::net::body::StreamBody;
 use crate::net::progress::Progress;
-use crate::net::spool::{Spool, SpoolSpace};
+use crate::net::spool::{Payload, Spool, SpoolSpace};
 use crate::observe::blame::{Blame, Step};
 use crate::observe::record::Record;
 use crate::oci::error::ErrorCode;
-use crate::oci::operation::{BodyClass, Operation, UploadStep};
-use keep::Kept;
-use seal::Seal;
+use crate::oci::operation::{BodyKind, Operation, UploadStep};
+use buffered::BufferedUploads;
+use encrypted_session::SessionKeys;
 
-/// What all uploads of a process share.
+/// The state that all uploads of a process share.
 #[derive(Debug)]
 pub struct Uploads {
-    seal: ArcSwap<Seal>,
-    space: ArcSwap<SpoolSpace>,
-    kept: Kept,
+    session_keys: ArcSwap<SessionKeys>,
+    spool_space: ArcSwap<SpoolSpace>,
+    buffered: BufferedUploads,
 }
 
 impl Uploads {
-    /// `spool` is how many bytes of one body are kept for sending it again.
-    pub fn new(seal: Seal, spool: u64) -> Self {
-        let space = ArcSwap::from_pointee(SpoolSpace::new(spool));
-        Self { seal: ArcSwap::from_pointee(seal), space, kept: Kept::default() }
+    /// `spool` is the maximum number of bytes of one body that regpass stores in a file to send it again.
+    pub fn new(session_keys: SessionKeys, spool: u64) -> Self {
+        Self {
+            session_keys: ArcSwap::from_pointee(session_keys),
+            spool_space: ArcSwap::from_pointee(SpoolSpace::new(spool)),
+            buffered: BufferedUploads::default(),
+        }
     }
 
-    /// How many bytes of bodies lie in files now, to be sent again if need be.
+    /// Bytes of request bodies in spool files now. After a change of the spool size, earlier bodies do not count.
     pub fn spooled(&self) -> u64 {
-        self.space.load().used()
+        self.spool_space.load().used()
     }
 
-    /// Goes on under another configuration's keys and spool.
-    pub fn reconfigure(&self, keys: Vec<Arc<Reading>>, spool: u64) {
-        self.seal.store(Arc::new(self.seal.load().with_keys(keys)));
-        if self.space.load().each() != spool {
-            self.space.store(Arc::new(SpoolSpace::new(spool)));
+    /// Replaces keys and spool size by those of a new configuration.
+    pub fn reconfigure(&self, keys: Vec<Arc<SecretReader>>, spool: u64) {
+        self.session_keys.store(Arc::new(self.session_keys.load().with_keys(keys)));
+        if self.spool_space.load().per_body() != spool {
+            self.spool_space.store(Arc::new(SpoolSpace::new(spool)));
         }
     }
 }
 
-/// One client request of an upload, with everything its steps need.
+/// One client request of an upload.
 struct Upload<'a> {
     proxy: &'a Proxy,
     call: Call,
     head: &'a request::Parts,
     progress: &'a Progress,
     record: &'a mut Record,
-    timing: &'a mut Timing,
-    /// The client's body, once it is being sent.
+    /// The client's body; `None` until regpass reads it.
     spool: Option<Spool>,
 }
 
-/// Answers one request of an upload.
+/// Handles one client request of an upload.
 pub async fn serve(
     proxy: &Proxy,
     call: Call,
@@ -88,38 +92,37 @@ pub async fn serve(
     body: Incoming,
     progress: &Progress,
     record: &mut Record,
-    timing: &mut Timing,
-) -> Result<Reply, Failure> {
+) -> Result<Response<StreamBody>, ErrorResponse> {
     let operation = call.operation.clone();
-    let mut upload = Upload { proxy, call, head, progress, record, timing, spool: None };
-    let reply = match operation {
+    let mut upload = Upload { proxy, call, head, progress, record, spool: None };
+    match operation {
         Operation::StartUpload(_, start) => {
-            upload.greet().await?;
+            upload.identify_registry().await?;
             upload.start(start, body).await
         }
         Operation::ContinueUpload(_, session, step) => {
-            let stage = upload.open(&session).await?;
-            upload.greet().await?;
+            let session = upload.open_session(&session).await?;
+            upload.identify_registry().await?;
             match step {
-                UploadStep::Status => upload.status(stage).await,
-                UploadStep::Chunk => upload.chunk(stage, body).await,
-                UploadStep::Finish(digest) => upload.finish(stage, &digest, body).await,
-                UploadStep::Cancel => upload.cancel(stage).await,
+                UploadStep::Status => upload.status(session).await,
+                UploadStep::Chunk => upload.chunk(session, body).await,
+                UploadStep::Finish(digest) => upload.finish(session, &digest, body).await,
+                UploadStep::Cancel => upload.cancel(session).await,
             }
         }
-        _ => return Err(upload.broken("this is no upload")),
-    };
-    reply.map(Reply::Ready)
+        _ => Err(upload.internal_error("this operation is not an upload")),
+    }
 }
 
-/// A body without an end cannot be told from one that was cut off.
-pub fn check_length(operation: &Operation, head: &request::Parts) -> Result<(), Failure> {
-    let told = [CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| head.headers.contains_key(name));
-    if head.version != Version::HTTP_10 || told || operation.body_class() == BodyClass::Empty {
+/// Rejects an HTTP/1.0 request of an operation with a body if it has no length: regpass could not detect a truncated
+/// body.
+pub fn check_length(operation: &Operation, head: &request::Parts) -> Result<(), ErrorResponse> {
+    let has_length = [CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| head.headers.contains_key(name));
+    if head.version != Version::HTTP_10 || has_length || operation.body_kind() == BodyKind::Empty {
         return Ok(());
     }
     let message = "a request with a body needs a Content-Length in HTTP/1.0; send one, or use HTTP/1.1";
-    Err(Failure::new(StatusCode::LENGTH_REQUIRED, ErrorCode::SizeInvalid, Blame::Client, Step::Classify, message))
+    Err(ErrorResponse::new(StatusCode::LENGTH_REQUIRED, ErrorCode::SizeInvalid, Blame::Client, Step::Classify, message))
 }
 
 impl Drop for Upload<'_> {
@@ -131,39 +134,39 @@ impl Drop for Upload<'_> {
 }
 
 impl Upload<'_> {
-    /// Finds out what kind of registry it is, where that is not known: everything that follows depends on it.
-    async fn greet(&mut self) -> Result<(), Failure> {
+    /// Detects the registry's profile if it is unknown, because the way to upload depends on the profile.
+    async fn identify_registry(&mut self) -> Result<(), ErrorResponse> {
         let upstream = self.call.routed.upstream.clone();
-        if upstream.is_strange() {
-            let greeted = self.proxy.authorizer.greet(&self.call.ask).await;
-            greeted.map_err(|error| Failure::auth(&error, self.call.registry()))?;
+        if upstream.profile_choice.is_undetected() {
+            let identified = self.proxy.authorizer.identify_registry(&self.call.ask).await;
+            identified.map_err(|error| ErrorResponse::from_auth(&error, self.call.registry()))?;
             self.call.ask.scopes = requirements(&upstream, &self.call.operation)?.scopes;
         }
         Ok(())
     }
 
-    /// The client's body, to be sent as it comes.
-    fn payload(&mut self, body: Incoming) -> Payload {
+    /// The client's body, to be streamed.
+    fn streamed_payload(&mut self, body: Incoming) -> Payload {
         if body.size_hint().exact() == Some(0) {
-            return Payload::none();
+            return Payload::empty();
         }
-        Payload::Streamed(self.spool(body))
+        Payload::Streamed(self.new_spool(body))
     }
 
-    fn spool(&mut self, body: Incoming) -> Spool {
+    fn new_spool(&mut self, body: Incoming) -> Spool {
         let idle = self.call.routed.upstream.timeouts.body_idle;
-        self.lent(Spool::new(body, idle, self.progress.clone(), self.proxy.uploads.space.load_full()))
+        self.track_body(Spool::new(body, idle, self.progress.clone(), self.proxy.uploads.spool_space.load_full()))
     }
 
-    /// Lets go of the client with the end of its request, whatever the registry still has to read.
-    fn lent(&mut self, spool: Spool) -> Spool {
+    /// Remembers the spool, so that the client's body is closed when its request ends.
+    fn track_body(&mut self, spool: Spool) -> Spool {
         self.spool = Some(spool.clone());
         spool
     }
 
-    /// A failure of regpass itself.
-    fn broken(&self, what: &str) -> Failure {
-        let message = format!("{}: {what}", self.call.registry());
-        Failure::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown, Blame::Proxy, Step::Registry, message)
+    /// An error of regpass itself.
+    fn internal_error(&self, what: &str) -> ErrorResponse {
+        let message = format!("regpass cannot handle the upload to {}: {what}", self.call.registry());
+        ErrorResponse::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown, Blame::Proxy, Step::Registry, message)
     }
 }

@@ -1,102 +1,116 @@
-//! The POST: a new upload, a mount, or a whole blob at once.
+//! The POST that starts an upload: a session, a mount, or a whole blob in one request.
 
 use http::{Method, Response, StatusCode, response};
 use hyper::body::Incoming;
 
-use super::super::call::requirements;
-use super::super::failure::Failure;
+use super::super::classify::requirements;
+use super::super::error_response::ErrorResponse;
 use super::Upload;
-use super::seal::Stage;
-use super::step::Early;
+use super::encrypted_session::UploadSession;
+use super::send::EarlyResponse;
 use crate::net::body::StreamBody;
-use crate::net::payload::Payload;
+use crate::net::spool::Payload;
 use crate::observe::blame::Step as BlamedStep;
-use crate::oci::operation::{Operation, Start};
+use crate::oci::operation::{Operation, UploadStart};
 use crate::oci::query::Query;
 use crate::oci::reference::Digest;
 use crate::profile::Mounts;
 
 impl Upload<'_> {
-    pub(super) async fn start(&mut self, start: Start, body: Incoming) -> Result<Response<StreamBody>, Failure> {
+    /// Handles the POST of the client.
+    pub(super) async fn start(
+        &mut self,
+        start: UploadStart,
+        body: Incoming,
+    ) -> Result<Response<StreamBody>, ErrorResponse> {
         match start {
-            Start::Session => self.session().await,
-            Start::Mount { digest, from } => self.mount(&digest, from.is_some()).await,
-            Start::Whole(digest) => self.whole(&digest, body).await,
+            UploadStart::Session => self.start_session().await,
+            UploadStart::Mount { digest, from } => self.mount(&digest, from.is_some()).await,
+            UploadStart::SinglePost(digest) => self.single_post(&digest, body).await,
         }
     }
 
-    async fn session(&mut self) -> Result<Response<StreamBody>, Failure> {
+    async fn start_session(&mut self) -> Result<Response<StreamBody>, ErrorResponse> {
         let query = self.call.query.clone();
-        let (head, stage) = self.begin(&query).await?;
-        self.goes_on(StatusCode::ACCEPTED, &head.headers, &stage).await
+        let (head, session) = self.open_upstream_session(&query).await?;
+        self.in_progress(StatusCode::ACCEPTED, &head.headers, &session).await
     }
 
-    /// A mount that is refused, by the token service or by the registry, becomes a plain upload: the source may be
-    /// out of reach, which is no reason not to push.
-    async fn mount(&mut self, digest: &Digest, has_source: bool) -> Result<Response<StreamBody>, Failure> {
-        let may_try = match self.call.routed.upstream.profile().uploads.mounts {
-            Mounts::Any => true,
-            Mounts::FromSource => has_source,
-            Mounts::Never => false,
+    /// Mounts a blob from another repository. If the profile does not support that, or the token service or the
+    /// registry rejects it, a plain upload starts instead: the client may lack access to the source repository and
+    /// still be allowed to push.
+    async fn mount(&mut self, digest: &Digest, has_source: bool) -> Result<Response<StreamBody>, ErrorResponse> {
+        let is_supported = match self.call.routed.upstream.profile().uploads.mounts {
+            Mounts::Supported => true,
+            Mounts::SourceRequired => has_source,
+            Mounts::Unsupported => false,
         };
-        if may_try {
-            let first = self.nothing_yet(&self.call.query);
-            match self.send(Method::POST, &first, Payload::none(), None, Early::Fine).await {
+        if is_supported {
+            let first = self.new_session(&self.call.query);
+            match self.send(Method::POST, &first, Payload::empty(), None, EarlyResponse::Accepted).await {
                 Ok(head) if head.status == StatusCode::CREATED => return self.created(&head, digest),
                 Ok(head) => {
-                    let stage = self.next_stage(&head, &first, 0)?;
-                    return self.goes_on(StatusCode::ACCEPTED, &head.headers, &stage).await;
+                    let session = self.next_session(&head, &first, 0)?;
+                    return self.in_progress(StatusCode::ACCEPTED, &head.headers, &session).await;
                 }
-                Err(failure) if !is_about_the_source(&failure) => return Err(failure),
+                Err(error) if !may_be_caused_by_source(&error) => return Err(error),
                 Err(_) => {}
             }
         }
-        self.forget_source()?;
-        self.session().await
+        self.drop_mount_source()?;
+        self.start_session().await
     }
 
-    /// A whole blob in one request. Where the registry does not take it like that (it answers 202, or is known not
-    /// to), it goes by PUT.
-    async fn whole(&mut self, digest: &Digest, body: Incoming) -> Result<Response<StreamBody>, Failure> {
+    /// Uploads a whole blob in one request. If the registry does not support that, by its profile or by its answer 202,
+    /// the blob is sent by PUT.
+    async fn single_post(&mut self, digest: &Digest, body: Incoming) -> Result<Response<StreamBody>, ErrorResponse> {
         let mut query = self.call.query.clone();
-        if !self.call.routed.upstream.profile().uploads.whole_by_post {
+        if !self.call.routed.upstream.profile().uploads.accepts_single_post {
             query.remove("digest");
-            let (_, stage) = self.begin(&query).await?;
-            return self.finish(stage, digest, body).await;
+            let (_, session) = self.open_upstream_session(&query).await?;
+            return self.finish(session, digest, body).await;
         }
-        let payload = self.payload(body);
-        let first = self.nothing_yet(&query);
-        let head = self.send(Method::POST, &first, payload.clone(), None, Early::Fine).await?;
+        let payload = self.streamed_payload(body);
+        let first = self.new_session(&query);
+        let head = self.send(Method::POST, &first, payload.clone(), None, EarlyResponse::Accepted).await?;
         if head.status == StatusCode::CREATED {
             return self.created(&head, digest);
         }
-        let stage = self.next_stage(&head, &first, 0)?;
+        let session = self.next_session(&head, &first, 0)?;
         if let Payload::Streamed(spool) = &payload
             && spool.rewind().await.is_err()
         {
-            // What the registry threw away was too much to be kept: the client has to send it again.
-            return self.goes_on(StatusCode::ACCEPTED, &head.headers, &stage).await;
+            // The registry discarded more than regpass can send again, so the client has to repeat the body.
+            return self.in_progress(StatusCode::ACCEPTED, &head.headers, &session).await;
         }
-        self.put(stage, digest, &query, payload).await
+        self.put(session, digest, &query, payload).await
     }
 
-    /// Starts an upload that is sent in further requests.
-    async fn begin(&mut self, query: &Query) -> Result<(response::Parts, Stage), Failure> {
-        let first = self.nothing_yet(query);
-        let head = self.send(Method::POST, &first, Payload::none(), None, Early::Fine).await?;
-        let stage = self.next_stage(&head, &first, 0)?;
-        Ok((head, stage))
+    /// Starts an upload session at the registry.
+    async fn open_upstream_session(
+        &mut self,
+        query: &Query,
+    ) -> Result<(response::Parts, UploadSession), ErrorResponse> {
+        let first = self.new_session(query);
+        let head = self.send(Method::POST, &first, Payload::empty(), None, EarlyResponse::Accepted).await?;
+        let session = self.next_session(&head, &first, 0)?;
+        Ok((head, session))
     }
 
-    fn nothing_yet(&self, query: &Query) -> Stage {
+    /// The session before the registry has started one: its URL is that of the POST.
+    fn new_session(&self, query: &Query) -> UploadSession {
         let query = (!query.is_empty()).then(|| query.to_string());
-        Stage { url: self.call.routed.upstream.url(&self.call.operation.path(), query), received: 0, kept: None }
+        UploadSession {
+            url: self.call.routed.upstream.url(&self.call.operation.path(), query),
+            received: 0,
+            buffer: None,
+        }
     }
 
-    /// From here on it is an upload like any other.
-    fn forget_source(&mut self) -> Result<(), Failure> {
+    /// Turns the mount into a plain upload.
+    fn drop_mount_source(&mut self) -> Result<(), ErrorResponse> {
         let Operation::StartUpload(name, _) = &self.call.operation else { return Ok(()) };
-        let operation = Operation::StartUpload(name.clone(), Start::Session);
+        let operation = Operation::StartUpload(name.clone(), UploadStart::Session);
         for key in ["mount", "from"] {
             self.call.query.remove(key);
         }
@@ -106,9 +120,10 @@ impl Upload<'_> {
     }
 }
 
-/// Whether a refused mount may be worth repeating without its source. A token service that answers anything odd may do
-/// so because of the second repository (404 and 405 are such answers).
-fn is_about_the_source(failure: &Failure) -> bool {
-    let is_odd_token = failure.step == BlamedStep::Token && failure.status == StatusCode::BAD_GATEWAY;
-    is_odd_token || (failure.status.is_client_error() && failure.status != StatusCode::TOO_MANY_REQUESTS)
+/// Whether a mount may have failed because of its source repository, so that an upload without it can succeed. Token
+/// services reject a token for a second repository with various statuses (404 and 405, for example), which are 502 in
+/// `error`.
+fn may_be_caused_by_source(error: &ErrorResponse) -> bool {
+    let is_token_error = error.step == BlamedStep::Token && error.status == StatusCode::BAD_GATEWAY;
+    is_token_error || (error.status.is_client_error() && error.status != StatusCode::TOO_MANY_REQUESTS)
 }

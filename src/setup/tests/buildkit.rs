@@ -1,23 +1,23 @@
 use super::*;
 
-fn ghcr() -> View {
-    view("[[listener]]\naddress = '127.0.0.1:5050'", &["ghcr.io"]).unwrap()
+fn ghcr() -> MirrorSet {
+    mirror_set("[[listener]]\naddress = '127.0.0.1:5050'", &["ghcr.io"]).unwrap()
 }
 
-const DOOR: &str = "[registry.\"127.0.0.1:5050\"]\n  http = true\n";
+const LISTENER: &str = "[registry.\"127.0.0.1:5050\"]\n  http = true\n";
 
 #[test]
-fn registry_and_mirror_get_their_tables() {
+fn registry_and_listener_get_tables_in_a_file_without_them() {
     let registry = "[registry.\"ghcr.io\"]\n  mirrors = [\"127.0.0.1:5050\"]\n";
-    let block = format!("# begin regpass setup\n{registry}\n{DOOR}# end regpass setup\n");
+    let block = format!("# begin regpass setup\n{registry}\n{LISTENER}# end regpass setup\n");
     for before in ["", "debug = true # yes\n[worker.oci]\n  gc = false\n"] {
         assert_eq!(merged(Client::Buildkit, &ghcr(), before), format!("{before}{block}"));
     }
 }
 
 #[test]
-fn tables_that_are_there_are_added_to() {
-    let door = format!("# begin regpass setup\n{DOOR}# end regpass setup\n");
+fn existing_tables_get_the_mirror() {
+    let listener = format!("# begin regpass setup\n{LISTENER}# end regpass setup\n");
     for (before, after) in [
         (
             "[registry.'ghcr.io']\n  mirrors = [ 'm.example' ] # fast\n",
@@ -32,21 +32,21 @@ fn tables_that_are_there_are_added_to() {
             "registry.'ghcr.io' = { mirrors = [\"127.0.0.1:5050\", 'm.example'] }\n[grpc]\n",
         ),
     ] {
-        assert_eq!(merged(Client::Buildkit, &ghcr(), before), format!("{after}{door}"));
+        assert_eq!(merged(Client::Buildkit, &ghcr(), before), format!("{after}{listener}"));
     }
-    refused(Client::Buildkit, &ghcr(), "registry.'ghcr.io' = { ca = ['x'] }\n", None);
+    assert_rejected(Client::Buildkit, &ghcr(), "registry.'ghcr.io' = { ca = ['x'] }\n", None);
 }
 
 #[test]
-fn plain_http_is_said_of_the_door_and_not_of_the_registry() {
-    let text = merged(Client::Buildkit, &view("", &[]).unwrap(), "");
+fn plain_http_is_set_for_the_listener_and_not_for_the_registry() {
+    let text = merged(Client::Buildkit, &mirror_set("", &[]).unwrap(), "");
     let table: toml::de::DeTable<'_> = toml::de::DeTable::parse(&text).unwrap().into_inner();
     let registries = table["registry"].get_ref().as_table().unwrap();
     for (name, registry) in registries {
         let registry = registry.get_ref().as_table().unwrap();
-        let is_door = name.get_ref() == "127.0.0.1:5050";
-        assert_eq!(registry.contains_key("http"), is_door, "{name:?}");
-        assert_eq!(registry.contains_key("mirrors"), !is_door, "{name:?}");
+        let is_listener = name.get_ref() == "127.0.0.1:5050";
+        assert_eq!(registry.contains_key("http"), is_listener, "{name:?}");
+        assert_eq!(registry.contains_key("mirrors"), !is_listener, "{name:?}");
     }
     assert!(registries.contains_key("docker.io") && registries.contains_key("quay.io"));
 }

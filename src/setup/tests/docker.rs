@@ -1,11 +1,11 @@
 use super::*;
 
-fn hub() -> View {
-    view("", &["docker.io"]).unwrap()
+fn hub() -> MirrorSet {
+    mirror_set("", &["docker.io"]).unwrap()
 }
 
 #[test]
-fn the_mirror_is_the_first_and_the_rest_keeps_its_bytes() {
+fn the_mirror_is_inserted_first_and_the_rest_keeps_every_byte() {
     for (before, after) in [
         ("", "{\n  \"registry-mirrors\": [\"http://127.0.0.1:5050\"]\n}\n"),
         ("{}", "{\"registry-mirrors\": [\"http://127.0.0.1:5050\"]}"),
@@ -21,18 +21,18 @@ fn the_mirror_is_the_first_and_the_rest_keeps_its_bytes() {
         assert_eq!(merged(Client::Docker, &hub(), before), after);
     }
     let there = "{\"registry-mirrors\": [\"https://m.example\", \"http://127.0.0.1:5050/\"]}";
-    assert_eq!(Client::Docker.merge(&hub(), there).unwrap(), there, "whoever put it there has put it there");
+    assert_eq!(Client::Docker.merge(&hub(), there).unwrap(), there, "an entry with a trailing slash counts as present");
 }
 
 #[test]
-fn what_was_written_goes_although_it_would_not_be_written_now() {
+fn undo_removes_entries_that_the_configuration_no_longer_gives() {
     let text = merged(Client::Docker, &hub(), "{\"debug\": true}");
-    let other = view("default_registry = 'ghcr.io'", &[]).unwrap();
+    let other = mirror_set("default_registry = 'ghcr.io'", &[]).unwrap();
     assert_eq!(Client::Docker.undo(&other, &text).unwrap(), "{\"debug\": true}");
 }
 
 #[test]
-fn what_others_wrote_since_stays() {
+fn undo_keeps_entries_that_were_added_later() {
     let ours = Client::Docker.merge(&hub(), "").unwrap();
     let since = ours.replace("5050\"]", "5050\", \"https://m.example\"],\n  \"debug\": true");
     let left = Client::Docker.undo(&hub(), &since).unwrap();
@@ -40,18 +40,18 @@ fn what_others_wrote_since_stays() {
 }
 
 #[test]
-fn a_listener_that_others_reach_is_listed_as_insecure() {
+fn a_listener_outside_of_loopback_is_added_to_insecure_registries() {
     let text = "[[listener]]\naddress = '192.0.2.1:5050'\ninsecure_open = true";
-    let text = merged(Client::Docker, &view(text, &[]).unwrap(), "{}");
+    let text = merged(Client::Docker, &mirror_set(text, &[]).unwrap(), "{}");
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     let expected = serde_json::json!({
         "registry-mirrors": ["http://192.0.2.1:5050"], "insecure-registries": ["192.0.2.1:5050"] });
     assert_eq!(json, expected);
-    assert!(!merged(Client::Docker, &hub(), "").contains("insecure"), "dockerd trusts loopback by itself");
+    assert!(!merged(Client::Docker, &hub(), "").contains("insecure"), "dockerd accepts plain HTTP on loopback");
 }
 
 #[test]
-fn what_cannot_be_understood_is_left_alone() {
+fn files_that_dockerd_would_reject_are_rejected() {
     for (text, line) in [
         ("{\n  \"debug\": true,\n}", 3),
         ("{\n  // a comment\n}", 2),
@@ -59,17 +59,17 @@ fn what_cannot_be_understood_is_left_alone() {
         ("{\n\"registry-mirrors\": \"https://m.example\"}", 2),
         ("{\"debug\": true,\n\"debug\": false}", 2),
     ] {
-        refused(Client::Docker, &hub(), text, Some(line));
+        assert_rejected(Client::Docker, &hub(), text, Some(line));
     }
 }
 
 #[test]
-fn a_mirror_of_docker_hub_that_serves_another_registry_is_refused() {
+fn a_listener_that_serves_another_registry_by_default_is_rejected() {
     for config in ["default_registry = 'ghcr.io'", "[[listener]]\naddress = '127.0.0.1:5050'\nregistry = 'ghcr.io'"] {
-        refused(Client::Docker, &view(config, &[]).unwrap(), "", None);
+        assert_rejected(Client::Docker, &mirror_set(config, &[]).unwrap(), "", None);
     }
-    refused(Client::Docker, &view("", &["ghcr.io"]).unwrap(), "", None);
+    assert_rejected(Client::Docker, &mirror_set("", &["ghcr.io"]).unwrap(), "", None);
     let pinned = "[[listener]]\naddress = '127.0.0.1:5050'\nregistry = 'ghcr.io'\n\
         [[listener]]\naddress = '127.0.0.1:5052'\nregistry = 'docker.io'\n";
-    assert!(merged(Client::Docker, &view(pinned, &[]).unwrap(), "").contains("http://127.0.0.1:5052"));
+    assert!(merged(Client::Docker, &mirror_set(pinned, &[]).unwrap(), "").contains("http://127.0.0.1:5052"));
 }

@@ -1,7 +1,7 @@
 use super::*;
 
-fn two() -> View {
-    view("", &["docker.io", "ghcr.io"]).unwrap()
+fn two() -> MirrorSet {
+    mirror_set("", &["docker.io", "ghcr.io"]).unwrap()
 }
 
 const TWO: &str = "\"docker.io\":\n  endpoint:\n    - \"http://127.0.0.1:5050\"\n\"ghcr.io\":\n  endpoint:\n    - \"http://127.0.0.1:5050\"\n";
@@ -13,7 +13,7 @@ fn block(indent: usize) -> String {
 }
 
 #[test]
-fn mirrors_are_added_to_those_that_are_there() {
+fn mirrors_are_added_to_existing_ones() {
     let whole = block(2).replace("  # begin regpass setup\n", "# begin regpass setup\nmirrors:\n");
     let whole = whole.replace("  # end", "# end");
     for before in ["", "# only this\n", "configs:\n  \"r.example\":\n    auth: {username: u}\n"] {
@@ -43,34 +43,38 @@ fn mirrors_are_added_to_those_that_are_there() {
 }
 
 #[test]
-fn rke2_has_the_same_file_elsewhere() {
+fn rke2_has_the_same_file_at_another_path() {
     assert_eq!(merged(Client::Rke2, &two(), ""), merged(Client::K3s, &two(), ""));
-    assert_ne!(Client::Rke2.place(), Client::K3s.place());
+    assert_ne!(Client::Rke2.config_path(), Client::K3s.config_path());
 }
 
 #[test]
-fn what_leaves_no_room_is_left_alone() {
-    for (text, line) in [
-        ("mirrors: {docker.io: {endpoint: [a]}}\n", Some(1)),
-        ("a: 1\nmirrors: x\n", Some(2)),
-        ("mirrors:\n", Some(1)),
-        ("x: &x {endpoint: [a]}\nmirrors:\n  docker.io:\n    <<: *x\n", Some(4)),
-        ("x: &x {docker.io: {endpoint: [a]}}\nmirrors:\n  <<: *x\n", Some(3)),
-        ("- a\n", None),
-        ("{}\n", Some(1)),
-        ("a: 1\n---\nb: 2\n", Some(3)),
-        ("a: [\n", Some(2)),
-        ("mirrors:\n  docker.io: &a\n    endpoint: x\n", Some(3)),
+fn files_in_an_unsupported_layout_are_rejected() {
+    for (line, texts) in [
+        (Some(1), &["mirrors: {docker.io: {endpoint: [a]}}\n", "mirrors:\n", "{}\n"][..]),
+        (Some(2), &["a: 1\nmirrors: x\n", "a: [\n"]),
+        (
+            Some(3),
+            &[
+                "x: &x {docker.io: {endpoint: [a]}}\nmirrors:\n  <<: *x\n",
+                "a: 1\n---\nb: 2\n",
+                "mirrors:\n  docker.io: &a\n    endpoint: x\n",
+            ],
+        ),
+        (Some(4), &["x: &x {endpoint: [a]}\nmirrors:\n  docker.io:\n    <<: *x\n"]),
+        (None, &["- a\n"]),
     ] {
-        refused(Client::K3s, &two(), text, line);
+        for text in texts {
+            assert_rejected(Client::K3s, &two(), text, line);
+        }
     }
 }
 
-/// The keys that <https://docs.k3s.io/installation/private-registry> knows, of the types that it gives them.
+/// The keys and types are those of <https://docs.k3s.io/installation/private-registry>.
 #[test]
-fn what_is_written_is_what_k3s_documents() {
-    let text = merged(Client::K3s, &view("", &[]).unwrap(), "configs:\n  r.example:\n    auth: {username: u}\n");
-    let root = tree::Node::parse(&text).unwrap().unwrap();
+fn the_written_file_has_the_documented_keys() {
+    let text = merged(Client::K3s, &mirror_set("", &[]).unwrap(), "configs:\n  r.example:\n    auth: {username: u}\n");
+    let root = yaml_file::Node::parse(&text).unwrap().unwrap();
     for registry in ["docker.io", "ghcr.io", "registry.k8s.io", "quay.io"] {
         let endpoint = root.get("mirrors").unwrap().get(registry).unwrap().get("endpoint").unwrap();
         let urls: Vec<_> = endpoint.items().unwrap().iter().map(|item| item.text().unwrap()).collect();

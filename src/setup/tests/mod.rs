@@ -9,45 +9,45 @@ use crate::config::Variables;
 use crate::config::load::load;
 use crate::config::overrides::Overrides;
 
-/// What clients have to know of a configuration file.
-fn view(config: &str, asked: &[&str]) -> Result<View, Refusal> {
+/// The mirrors of the `requested` registries under a configuration.
+fn mirror_set(config: &str, requested: &[&str]) -> Result<MirrorSet, SetupError> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     std::io::Write::write_all(&mut file, config.as_bytes()).unwrap();
     let overrides = Overrides { config: Some(file.path().into()), ..Overrides::default() };
     let config = load(&overrides, Variables::new(&|_| None)).unwrap();
-    View::of(&config, &asked.iter().map(ToString::to_string).collect::<Vec<_>>())
+    MirrorSet::from_config(&config, &requested.iter().map(ToString::to_string).collect::<Vec<_>>())
 }
 
-/// Merges and asserts what holds for every merge: twice is once, and it is taken back to what was there.
+/// Merges, and asserts for every merge that a second merge changes nothing and that undo restores the text.
 #[track_caller]
-fn merged(client: Client, view: &View, text: &str) -> String {
-    let once = client.merge(view, text).unwrap();
-    assert_eq!(client.merge(view, &once).unwrap(), once, "twice is once");
-    assert_eq!(client.undo(view, &once).unwrap(), text, "taken back from\n{once}");
+fn merged(client: Client, mirror_set: &MirrorSet, text: &str) -> String {
+    let once = client.merge(mirror_set, text).unwrap();
+    assert_eq!(client.merge(mirror_set, &once).unwrap(), once, "a second merge changes nothing");
+    assert_eq!(client.undo(mirror_set, &once).unwrap(), text, "undone from\n{once}");
     once
 }
 
 #[track_caller]
-fn refused(client: Client, view: &View, text: &str, line: Option<usize>) {
-    let refusal = client.merge(view, text).unwrap_err();
-    assert_eq!(refusal.line, line, "{refusal:?}");
-    assert!(!refusal.what.is_empty() && !refusal.hint.is_empty(), "{refusal:?}");
+fn assert_rejected(client: Client, mirror_set: &MirrorSet, text: &str, line: Option<usize>) {
+    let error = client.merge(mirror_set, text).unwrap_err();
+    assert_eq!(error.line, line, "{text:?}: {error:?}");
+    assert!(!error.what.is_empty() && !error.hint.is_empty(), "{text:?}: {error:?}");
 }
 
 #[test]
-fn a_view_names_what_clients_reach() {
+fn a_mirror_set_has_the_listeners_and_registries_that_clients_can_use() {
     let config = "[[listener]]\naddress = '0.0.0.0:5050'\ninsecure_open = true\n[[listener]]\naddress = '127.0.0.1:0'\n\
         [registry.'*.azurecr.io']\n[registry.'corp.example']\nurl = 'http://10.0.0.1:80'\nalias = 'c'\n";
-    let all = view(config, &[]).unwrap();
-    assert_eq!(all.doors.len(), 1);
-    assert_eq!(all.doors[0].url(), "http://127.0.0.1:5050");
+    let all = mirror_set(config, &[]).unwrap();
+    assert_eq!(all.listeners.len(), 1);
+    assert_eq!(all.listeners[0].url(), "http://127.0.0.1:5050");
     assert_eq!(all.left_out.len(), 2, "{:?}", all.left_out);
     let names: Vec<&str> = all.mirrors.iter().map(|mirror| mirror.registry.as_str()).collect();
     assert!(["corp.example", "docker.io", "ghcr.io"].iter().all(|name| names.contains(name)), "{names:?}");
-    assert!(!names.contains(&"hub.docker.com"), "a name for another is none of its own");
-    let asked = view(config, &["c", "team.azurecr.io", "hub.docker.com"]).unwrap();
+    assert!(!names.contains(&"hub.docker.com"), "another name of docker.io is no registry of its own");
+    let asked = mirror_set(config, &["c", "team.azurecr.io", "hub.docker.com"]).unwrap();
     let asked: Vec<(&str, &str)> =
-        asked.mirrors.iter().map(|mirror| (mirror.registry.as_str(), &*mirror.server)).collect();
+        asked.mirrors.iter().map(|mirror| (mirror.registry.as_str(), &*mirror.registry_url)).collect();
     assert_eq!(
         asked,
         [
@@ -59,27 +59,27 @@ fn a_view_names_what_clients_reach() {
 }
 
 #[test]
-fn what_regpass_does_not_serve_is_not_set_up() {
-    for (config, asked, what) in [
-        ("", "registry.example", "neither well-known nor configured"),
-        ("", "a b", "is no registry"),
-        ("[[listener]]\naddress = '127.0.0.1:1'\nregistry = 'ghcr.io'", "quay.io", "pinned to another registry"),
-        ("[[listener]]\naddress = '127.0.0.1:0'", "ghcr.io", "no listener with a fixed address"),
-    ] {
-        let refusal = view(config, &[asked]).unwrap_err();
-        assert!(refusal.what.contains(what), "{refusal:?}");
-    }
-    let pinned = view("[[listener]]\naddress = '127.0.0.1:1'\nregistry = 'ghcr.io'", &[]).unwrap();
+fn registries_that_regpass_does_not_serve_are_rejected() {
+    let assert_not_served = |config: &str, registry: &str, why: &str| {
+        let error = mirror_set(config, &[registry]).unwrap_err();
+        assert!(error.what.contains(why), "{registry}: {error:?}");
+    };
+    assert_not_served("", "registry.example", "neither well-known nor configured");
+    assert_not_served("", "a b", "is not a registry");
+    assert_not_served("[[listener]]\naddress = '127.0.0.1:0'", "ghcr.io", "no listener with a fixed address");
+    let for_ghcr_only = "[[listener]]\naddress = '127.0.0.1:1'\nregistry = 'ghcr.io'";
+    assert_not_served(for_ghcr_only, "quay.io", "serves another registry only");
+    let pinned = mirror_set(for_ghcr_only, &[]).unwrap();
     assert_eq!(pinned.mirrors.len(), 1);
-    assert_eq!(pinned.mirrors[0].name.as_deref(), Some("127.0.0.1:1"));
-    let six = view("[[listener]]\naddress = '[::1]:1'", &["ghcr.io"]).unwrap();
-    assert_eq!(six.mirrors[0].name.as_deref(), Some("localhost:1/ghcr.io"));
+    assert_eq!(pinned.mirrors[0].image_prefix.as_deref(), Some("127.0.0.1:1"));
+    let ipv6 = mirror_set("[[listener]]\naddress = '[::1]:1'", &["ghcr.io"]).unwrap();
+    assert_eq!(ipv6.mirrors[0].image_prefix.as_deref(), Some("localhost:1/ghcr.io"));
 }
 
-/// Every registry at once, in files that have some of them in several forms.
+/// Merges every registry at once into files that have entries for some of them, in several layouts.
 #[test]
-fn many_registries_find_their_places_in_one_file() {
-    let every = view("", &[]).unwrap();
+fn every_registry_is_merged_into_a_file_with_entries_in_several_layouts() {
+    let every = mirror_set("", &[]).unwrap();
     let podman = "[[registry]]\nlocation = 'docker.io'\n[[registry]]\nlocation = 'ghcr.io'\n# m\n[[registry.mirror]]\nlocation = 'm'\n\
         [[registry]]\nprefix = 'quay.io'\nlocation = 'q'\n[aliases]\na = 'b'\n";
     let text = merged(Client::Podman, &every, podman);

@@ -1,6 +1,6 @@
-//! The network between regpass and registries: proxies with a login, private authorities, names with dead addresses,
-//! IPv6.
+//! The network between regpass and registries: proxies that require a credential, private certificate authorities, names
+//! with unreachable addresses, IPv6.
 
 mod addresses;
-mod proxies;
-mod proxy;
+mod connect_proxy;
+mod forward_proxy;

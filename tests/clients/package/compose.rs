@@ -1,26 +1,27 @@
-//! The compose file, as docker-compose reads it.
+//! The compose file, resolved by docker-compose.
 
 use std::fs;
 
 use serde_json::Value;
 
-use super::{checked, closed_doors, documents, shipped, text, with_examples};
-use crate::process::{plain, stdout};
+use super::{checked, documents, loopback_addresses, repository_file, text, with_examples};
+use crate::process::{program, stdout};
 
 const FILE: &str = "config/compose.yaml";
 
+/// The compose file as docker-compose resolves it.
 async fn resolved(text: &str) -> Value {
     let home = tempfile::tempdir().expect("a directory");
     fs::create_dir(home.path().join("config")).expect("a directory");
     let file = home.path().join("config/compose.yaml");
-    fs::write(&file, text).expect("the file");
-    let mut compose = plain("docker-compose", home.path());
+    fs::write(&file, text).expect("compose.yaml is written");
+    let mut compose = program("docker-compose", home.path());
     let printed = stdout(compose.arg("--file").arg(file).arg("config")).await;
     documents(&printed).await.remove(0)
 }
 
 #[tokio::test]
-async fn the_client_shares_the_network_and_nobody_else_gets_in() {
+async fn only_the_client_shares_the_network_of_regpass() {
     let compose = resolved(&text(FILE)).await;
     let (regpass, client) = (&compose["services"]["regpass"], &compose["services"]["client"]);
     assert_eq!(client["network_mode"], "service:regpass");
@@ -29,15 +30,15 @@ async fn the_client_shares_the_network_and_nobody_else_gets_in() {
     assert!(regpass.get("ports").is_none(), "{regpass}");
     assert_eq!(regpass["read_only"], true);
     assert_eq!(regpass["cap_drop"][0], "ALL");
-    // In the image, the variables meet its own configuration.
+    // The variables override the image's own configuration.
     let config = checked(&text("config/container.toml"), &variables(regpass)).await;
     assert_eq!(config["listener"][0]["address"].as_str(), Some("127.0.0.1:5050"));
     assert_eq!(config["admin"]["address"].as_str(), Some("127.0.0.1:5051"));
-    closed_doors(&checked("", &variables(regpass)).await);
+    loopback_addresses(&checked("", &variables(regpass)).await);
 }
 
 #[tokio::test]
-async fn its_examples_lend_the_login_of_a_secret() {
+async fn examples_configure_the_credential_of_a_secret() {
     let compose = resolved(&with_examples(&text(FILE))).await;
     let regpass = &compose["services"]["regpass"];
     let config = checked(&text("config/container.toml"), &variables(regpass)).await;
@@ -48,12 +49,13 @@ async fn its_examples_lend_the_login_of_a_secret() {
 }
 
 #[test]
-fn it_builds_the_image_of_this_repository() {
+fn image_is_built_from_this_repository() {
     assert!(text(FILE).contains("context: ..\n"));
-    assert!(shipped("Dockerfile").is_file());
+    assert!(repository_file("Dockerfile").is_file());
 }
 
+/// The environment variables of a service.
 fn variables(service: &Value) -> Vec<(&str, &str)> {
     let variables = service["environment"].as_object().expect("variables");
-    variables.iter().map(|(name, value)| (&**name, value.as_str().expect("text"))).collect()
+    variables.iter().map(|(name, value)| (&**name, value.as_str().expect("a string"))).collect()
 }

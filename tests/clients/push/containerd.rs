@@ -1,43 +1,37 @@
-//! containerd: pulls an image and pushes it elsewhere, with everything that belongs to it.
+//! containerd pulls an image and pushes it elsewhere, with all its platforms.
 
-use std::fs;
 use std::path::PathBuf;
 
-use crate::containerd::{ctr, start};
+use crate::containerd::{ctr, start, write_hosts};
 use crate::process::output;
-use crate::push::held::Held;
-use crate::push::pushes_in_both_modes;
-use crate::scene::{NS, Scene};
+use crate::push::stored_image::StoredImage;
+use crate::stack::{SECOND_REGISTRY, Stack, in_both_auth_modes};
 
-pushes_in_both_modes!(pushes_what_it_pulled);
+in_both_auth_modes!(pulled_image_is_pushed_elsewhere, crate::push::run_push_test);
 
-async fn pushes_what_it_pulled(scene: &Scene) {
-    let _containerd = start(scene.home()).await;
-    let source = scene.regpass.image("python:3.12");
+async fn pulled_image_is_pushed_elsewhere(stack: &Stack) {
+    let _containerd = start(stack.home()).await;
+    let source = stack.regpass.image("python:3.12");
     let pull = ["images", "pull", "--plain-http", "--all-platforms", "--snapshotter=native"];
-    output(ctr(scene.home()).args(pull).arg(&source)).await;
+    output(ctr(stack.home()).args(pull).arg(&source)).await;
 
-    // It knows where the blobs came from and offers to mount them, which only the first registry can.
+    // containerd remembers the source of the blobs and asks to mount them. Only the source's registry can do that.
     for (name, repository) in [("pushed", "library/pushed"), ("reg/team/app", "team/app")] {
-        let target = scene.regpass.image(&format!("{name}:1"));
-        output(ctr(scene.home()).args(["images", "push", "--plain-http", &target, &source])).await;
-        Held::read(&scene.registry, repository, "1").await.assert_is(&scene.image);
+        let target = stack.regpass.image(&format!("{name}:1"));
+        output(ctr(stack.home()).args(["images", "push", "--plain-http", &target, &source])).await;
+        StoredImage::read(&stack.registry, repository, "1").await.assert_equals(&stack.image);
     }
 
-    // By the registry's own name. A push carries no `?ns=`, so the path says where it goes.
-    let mut push = ctr(scene.home());
-    push.args(["images", "push", "--hosts-dir"]).arg(hosts(scene));
-    output(push.arg(format!("{NS}/team/mirrored:1")).arg(&source)).await;
-    Held::read(&scene.registry, "team/mirrored", "1").await.assert_is(&scene.image);
+    // By the registry's own name. A push carries no `?ns=`, so the path names the registry.
+    let mut push = ctr(stack.home());
+    push.args(["images", "push", "--hosts-dir"]).arg(push_hosts(stack));
+    output(push.arg(format!("{SECOND_REGISTRY}/team/mirrored:1")).arg(&source)).await;
+    StoredImage::read(&stack.registry, "team/mirrored", "1").await.assert_equals(&stack.image);
 }
 
-/// Regpass in place of [`NS`], by its alias.
-fn hosts(scene: &Scene) -> PathBuf {
-    let hosts = scene.home().join("hosts");
-    let directory = hosts.join(NS);
-    fs::create_dir_all(&directory).expect("hosts directory");
-    let regpass = scene.regpass.url("/v2/reg");
-    let text = format!("[host.\"{regpass}\"]\ncapabilities = [\"push\", \"resolve\"]\noverride_path = true\n");
-    fs::write(directory.join("hosts.toml"), text).expect("hosts.toml");
-    hosts
+/// Configures regpass, by the registry's alias, as the host for pushes to [`SECOND_REGISTRY`].
+fn push_hosts(stack: &Stack) -> PathBuf {
+    let url = stack.regpass.url("/v2/reg");
+    let text = format!("[host.\"{url}\"]\ncapabilities = [\"push\", \"resolve\"]\noverride_path = true\n");
+    write_hosts(stack.home(), SECOND_REGISTRY, &text)
 }

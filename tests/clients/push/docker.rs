@@ -1,38 +1,36 @@
-//! `docker push` of one local image under every name that an image can have here.
+//! `docker push` of a local image by every name of a registry.
 
 use crate::docker::{docker, start};
 use crate::process::{output, stdout};
-use crate::push::held::Held;
-use crate::push::local::{LOCAL, archive};
-use crate::push::pushes_in_both_modes;
-use crate::scene::Scene;
+use crate::push::docker_archive::{LOCAL_NAME, docker_archive};
+use crate::push::stored_image::StoredImage;
+use crate::stack::{Stack, in_both_auth_modes};
 
-pushes_in_both_modes!(pushes_under_every_name);
+in_both_auth_modes!(local_image_is_pushed_by_every_name, crate::push::run_push_test);
 
-async fn pushes_under_every_name(scene: &Scene) {
-    let _dockerd = start(scene.home(), None).await;
-    let platform = &scene.image.platforms[0];
-    let archive = archive(scene.home(), platform, scene.image.layout()).await;
-    output(docker(scene.home()).arg("load").arg("--input").arg(archive)).await;
+async fn local_image_is_pushed_by_every_name(stack: &Stack) {
+    let _dockerd = start(stack.home(), None).await;
+    let platform = &stack.image.platforms[0];
+    let archive = docker_archive(stack.home(), &stack.image, platform).await;
+    output(docker(stack.home()).arg("load").arg("--input").arg(archive)).await;
+    let push = async |image: &str| stdout(docker(stack.home()).args(["push", image])).await;
 
-    // docker offers to mount what it has pushed before. From another registry nothing can be mounted; there it uploads.
-    let names = [
+    // docker asks to mount what it has pushed before. If that is in another registry, it uploads instead.
+    for (name, repository, is_mounted) in [
         ("pushed", "library/pushed", false),
         ("docker.io/library/again", "library/again", true),
         ("reg/team/app", "team/app", false),
         ("reg/team/other", "team/other", true),
-    ];
-    for (name, repository, mounted) in names {
-        let image = scene.regpass.image(&format!("{name}:1"));
-        output(docker(scene.home()).args(["tag", LOCAL, &image])).await;
-        let pushed = stdout(docker(scene.home()).args(["push", &image])).await;
-        assert_eq!(pushed.contains(": Mounted from "), mounted, "{name}: {pushed}");
+    ] {
+        let image = stack.regpass.image(&format!("{name}:1"));
+        output(docker(stack.home()).args(["tag", LOCAL_NAME, &image])).await;
+        let printed = push(&image).await;
+        assert_eq!(printed.contains(": Mounted from "), is_mounted, "{name}: {printed}");
 
-        let held = Held::read(&scene.registry, repository, "1").await;
-        assert!(pushed.contains(&format!("\n1: digest: {} size: ", held.digest())), "{pushed}");
-        held.assert_unpacks_to(platform);
+        let stored = StoredImage::read(&stack.registry, repository, "1").await;
+        assert!(printed.contains(&format!("\n1: digest: {} size: ", stored.digest())), "{name}: {printed}");
+        stored.assert_unpacks_to(platform);
     }
-    let again = scene.regpass.image("pushed:1");
-    let pushed = stdout(docker(scene.home()).args(["push", &again])).await;
-    assert!(pushed.contains(": Layer already exists"), "{pushed}");
+    let printed = push(&stack.regpass.image("pushed:1")).await;
+    assert!(printed.contains(": Layer already exists"), "a second push: {printed}");
 }

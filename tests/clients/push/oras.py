@@ -1,6 +1,6 @@
-"""oras.py REPOSITORY FILE: pushes the file as two artifacts, `whole` in one piece and `chunked` in many.
+"""oras.py REPOSITORY FILE: pushes the file to REPOSITORY:whole in one piece and to REPOSITORY-chunked:chunked in chunks.
 
-Prints, as JSON, the digests of both manifests; then deletes the tag `gone`, which it has pushed as well.
+Prints, as JSON, the digests of both manifests. Also pushes the tag `gone` and deletes it.
 """
 
 import json
@@ -17,7 +17,7 @@ def push(tag, **options):
     return pushed.headers["Docker-Content-Digest"]
 
 
-# The registry has the blob of the first push when the second one begins: another repository has not.
+# The second push needs another repository: in the first one the blob exists already, and the client would upload nothing.
 digests = {"whole": push("whole")}
 repository += "-chunked"
 digests["chunked"] = push("chunked", do_chunked=True, chunk_size=300_000)

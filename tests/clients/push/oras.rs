@@ -1,35 +1,37 @@
-//! The oras Python client: artifacts in one piece and in chunks with `Content-Range`.
+//! The oras Python client pushes artifacts in one piece and in chunks with `Content-Range`.
 
 use std::fs;
+use std::path::Path;
 
-use serde_json::Value;
+use crate::image::Platform;
+use crate::oras::run_script;
+use crate::push::stored_image::{StoredImage, stored_blob};
+use crate::registry::Registry;
+use crate::stack::{Stack, in_both_auth_modes};
 
-use crate::oras::python;
-use crate::process::{plain, stdout};
-use crate::push::held::{Held, blob};
-use crate::push::pushes_in_both_modes;
-use crate::scene::Scene;
+/// Prints the digests of the manifests that it pushes.
+const PUSH: &str = include_str!("oras.py");
 
-/// Prints the digests of the manifests that it pushed.
-pub(crate) const SCRIPT: &str = include_str!("oras.py");
+in_both_auth_modes!(artifacts_are_pushed_whole_and_in_chunks, crate::push::run_push_test);
 
-pushes_in_both_modes!(pushes_whole_and_in_chunks);
-
-async fn pushes_whole_and_in_chunks(scene: &Scene) {
-    let platform = &scene.image.platforms[0];
-    let file = scene.home().join("artifact");
-    fs::write(&file, &platform.layer_bytes).expect("the artifact");
+async fn artifacts_are_pushed_whole_and_in_chunks(stack: &Stack) {
+    let platform = &stack.image.platforms[0];
     for (name, repository) in [("artifact", "library/artifact"), ("reg/team/artifact", "team/artifact")] {
-        let mut python = plain(python(), scene.home());
-        python.args(["-c", SCRIPT, &scene.regpass.image(name)]).arg(&file);
-        let pushed: Value = serde_json::from_str(&stdout(&mut python).await).expect("JSON");
+        assert_pushes(stack.home(), &stack.regpass.image(name), platform, &stack.registry, repository).await;
+        let deleted = stack.registry.get(&format!("{repository}-chunked"), "manifests/gone").await;
+        assert_eq!(deleted.status, 404, "{name}");
+    }
+}
 
-        let chunked = format!("{repository}-chunked");
-        for (repository, tag) in [(repository, "whole"), (&*chunked, "chunked")] {
-            let held = Held::read(&scene.registry, repository, tag).await;
-            assert_eq!(pushed[tag], held.digest(), "{repository}");
-            assert_eq!(blob(&scene.registry, repository, &platform.layer).await, platform.layer_bytes);
-        }
-        assert_eq!(scene.registry.get(&chunked, "manifests/gone").await.status, 404);
+/// Pushes the layer of `platform` as two artifacts, whole to `repository` and in chunks to `REPOSITORY-chunked`, and checks
+/// what the registry stored. `name` is the client's name of the repository.
+pub(crate) async fn assert_pushes(home: &Path, name: &str, platform: &Platform, registry: &Registry, repository: &str) {
+    let file = home.join("artifact");
+    fs::write(&file, &platform.layer_bytes).expect("the artifact is written");
+    let pushed = run_script(home, PUSH, &[name], &file).await;
+    for (repository, tag) in [(repository, "whole"), (&*format!("{repository}-chunked"), "chunked")] {
+        let stored = StoredImage::read(registry, repository, tag).await;
+        assert_eq!(pushed[tag], stored.digest(), "{repository}");
+        assert_eq!(stored_blob(registry, repository, &platform.layer).await, platform.layer_bytes, "{repository}");
     }
 }

@@ -1,78 +1,78 @@
-//! Every command in README.md, run as it is written, in the order of the page, on a machine where nothing else is.
+//! Runs every command in README.md as written, in the order of the page, in the sandbox.
 //!
-//! Docker Hub and GHCR are Debian's `docker-registry` with a password that only regpass knows: whoever gets an image
-//! has come through it. Every file that the page shows is written where the page says, and used.
+//! Docker Hub and GHCR are Debian's `docker-registry` with a password that only regpass knows: a client that gets an image
+//! has got it through regpass. Every file that the page shows is written to the path that the page names, and used.
 
-mod claims;
-mod page;
-mod pushes;
-mod reader;
-mod remote;
+mod blocks;
+mod command_checks;
+mod push_checks;
+mod readme_registry;
+mod walkthrough;
 
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use self::page::{Block, blocks, prose, spans};
-use self::reader::Reader;
-use crate::machine;
+use self::blocks::{Block, blocks, code_spans, prose};
+use self::walkthrough::Walkthrough;
+use crate::sandbox;
 
-const THIS: &str = "readme::every_command_works_as_written";
+const TEST_NAME: &str = "readme::every_command_works_as_written";
 
 /// Commands in the prose. The second one is run by the suite `examples` of `tests/run`.
-const IN_PROSE: [&str; 2] = [reader::WITH_LOGINS, "cargo run --example offline"];
+const COMMANDS_IN_PROSE: [&str; 2] = [walkthrough::WITH_DOCKER_CREDENTIALS, "cargo run --example offline"];
 
 #[tokio::test]
 async fn every_command_works_as_written() {
-    if !machine::is_here() {
-        return machine::run(THIS).await;
+    if !sandbox::is_inside() {
+        return sandbox::run_test(TEST_NAME).await;
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = fs::read_to_string(root.join("README.md")).expect("README.md");
-    prose_holds_no_other_command(&page);
+    assert_prose_has_no_other_command(&page);
     let suites = fs::read_to_string(root.join("tests/run")).expect("tests/run");
     assert!(suites.contains("cargo build --locked --examples && cargo run --locked --quiet --example offline"));
 
-    let mut reader = Reader::new().await;
+    let mut walkthrough = Walkthrough::start().await;
     for block in blocks(&page) {
-        say(&format!("README.md:{}: {}", block.line, block.language));
+        progress(&format!("README.md:{}: {}", block.line, block.language));
         match &*block.language {
-            "console" => two_commands(&mut reader, &block).await,
+            "console" => run_first_commands(&mut walkthrough, &block).await,
             "sh" => {
                 for command in block.commands() {
-                    reader.runs(command).await;
+                    walkthrough.run(command).await;
                 }
             }
-            "toml" | "json" => reader.writes(&block).await,
-            other => panic!("README.md:{}: a block of {other:?}, which this test cannot try", block.line),
+            "toml" | "json" => walkthrough.write(&block).await,
+            other => panic!("README.md:{}: this test cannot run a block of {other:?}", block.line),
         }
     }
-    reader.leaves();
+    walkthrough.finish();
 }
 
-/// Neither is run here: the first builds and starts the binary that this test has as well, the second is what runs this
-/// test. So the binary is started as `cargo run` would: without arguments, configuration and network.
-async fn two_commands(reader: &mut Reader, block: &Block) {
+/// Does not run the two commands themselves: the first builds and starts the binary that this test uses, the second runs
+/// this test. Instead it starts the binary as `cargo run` does, without arguments, configuration and network.
+async fn run_first_commands(walkthrough: &mut Walkthrough, block: &Block) {
     assert_eq!(block.commands(), ["cargo run --release", "tests/run"], "README.md:{}", block.line);
-    reader.starts_without_anything().await;
+    walkthrough.start_without_configuration().await;
 }
 
-/// How far it got, for whoever reads the output of a failed run.
-fn say(line: &str) {
+/// Prints a line of progress to stderr, for the output of a failed run.
+fn progress(line: &str) {
     writeln!(std::io::stderr(), "{line}").ok();
 }
 
-fn prose_holds_no_other_command(page: &str) {
+fn assert_prose_has_no_other_command(page: &str) {
     const PROGRAMS: [&str; 9] =
         ["buildah", "cargo", "ctr", "curl", "docker", "podman", "regpass", "skopeo", "tests/run"];
-    // `docker login` and `podman login` are what the reader did long before.
-    let known = |span: &str| IN_PROSE.contains(&span) || span.ends_with(" login");
+    // The page mentions `docker login` and `podman login` as commands that the reader ran before.
+    let is_known = |span: &str| COMMANDS_IN_PROSE.contains(&span) || span.ends_with(" login");
     let prose = prose(page);
-    for span in spans(&prose) {
+    for span in code_spans(&prose) {
         let is_command = span.split_once(' ').is_some_and(|(program, _)| PROGRAMS.contains(&program));
-        assert!(!is_command || known(span), "`{span}` in the prose of README.md is run by no test");
+        assert!(!is_command || is_known(span), "`{span}` in the prose of README.md is run by no test");
     }
-    for command in IN_PROSE {
-        assert!(spans(&prose).contains(&command), "README.md no longer says `{command}`");
+    for command in COMMANDS_IN_PROSE {
+        assert!(code_spans(&prose).contains(&command), "README.md no longer contains `{command}`");
     }
 }

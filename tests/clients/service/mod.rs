@@ -1,14 +1,15 @@
-//! The life of the process: reload, stop, and what systemd hands over and is told.
+//! The process: start, reload, shutdown, and the interface to systemd.
 
-mod activation;
-mod addresses;
-mod broken;
-mod descriptors;
+mod client_load;
+mod file_descriptors;
 mod files;
-mod house;
+mod invalid_config;
+mod listener_addresses;
+mod missing_secret;
+mod monitoring;
+mod problem_reports;
 mod reload;
-mod secrets;
+mod shutdown;
 mod soak;
-mod stop;
-mod told;
-mod watched;
+mod socket_activation;
+mod testbed;

@@ -1,40 +1,33 @@
-//! containerd with the folder of hosts that was written for it.
+//! containerd with the folder of hosts that `regpass setup containerd` wrote.
 
 use std::fs;
 
-use super::{setup, told};
-use crate::containerd::{ctr, start};
-use crate::process::{output, stdout};
-use crate::scene::{NS, Scene, in_both_modes};
+use super::{setup, text};
+use crate::containerd::{pull_from_mirror, start, write_hosts};
+use crate::process::output;
+use crate::stack::{SECOND_REGISTRY, Stack, in_both_auth_modes};
 
-in_both_modes!(pulls_by_the_names_of_registries);
+/// The owner's own mirrors, which do not exist.
+const OWN_MIRRORS: &str =
+    "server = \"http://127.0.0.1:1\"\n# ours\n[host.\"http://127.0.0.1:2\"]\n  capabilities = [\"pull\"]\n";
 
-async fn pulls_by_the_names_of_registries(scene: &Scene) {
-    let hosts = scene.home().join("hosts");
-    // Somebody's own mirror, which is not there.
-    let theirs = hosts.join("docker.io/hosts.toml");
-    let before =
-        "server = \"http://127.0.0.1:1\"\n# ours\n[host.\"http://127.0.0.1:2\"]\n  capabilities = [\"pull\"]\n";
-    fs::create_dir_all(theirs.parent().expect("a folder")).expect("the folder");
-    fs::write(&theirs, before).expect("hosts.toml");
-    output(setup(scene, &["containerd", "--write", "--file"]).arg(&hosts)).await;
-    assert!(hosts.join("ghcr.io/hosts.toml").is_file(), "well-known registries have their files");
+in_both_auth_modes!(images_are_pulled_by_registry_name_and_setup_is_undone);
 
-    let _containerd = start(scene.home()).await;
-    for name in [format!("{NS}/toddysm/python:3.12"), "docker.io/library/python:3.12".to_owned()] {
-        let mut pull = ctr(scene.home());
-        pull.args(["images", "pull", "--all-platforms", "--snapshotter=native", "--hosts-dir"]).arg(&hosts).arg(&name);
-        output(&mut pull).await;
-        let images = stdout(ctr(scene.home()).args(["images", "list"])).await;
-        let image = images.lines().find(|line| line.starts_with(&name)).expect("the image in the list");
-        assert_eq!(image.split_whitespace().nth(2), Some(&*scene.image.digest), "{name}");
+async fn images_are_pulled_by_registry_name_and_setup_is_undone(stack: &Stack) {
+    let hosts = write_hosts(stack.home(), "docker.io", OWN_MIRRORS);
+    output(setup(stack, &["containerd", "--write", "--file"]).arg(&hosts)).await;
+    assert!(hosts.join("ghcr.io/hosts.toml").is_file(), "no file for a well-known registry");
+
+    let _containerd = start(stack.home()).await;
+    for name in [format!("{SECOND_REGISTRY}/toddysm/python:3.12"), "docker.io/library/python:3.12".to_owned()] {
+        pull_from_mirror(stack.home(), &hosts, &name, &stack.image.digest).await;
     }
 
-    // Fewer registries: what was written for the others goes.
-    let fewer = output(setup(scene, &["containerd", NS, "--write", "--file"]).arg(&hosts)).await;
-    assert!(told(&fewer.stdout).contains("removed ") && !hosts.join("ghcr.io").exists(), "{fewer:?}");
-    assert!(hosts.join(NS).join("hosts.toml").is_file());
-    output(setup(scene, &["containerd", "--undo", "--file"]).arg(&hosts)).await;
-    assert!(!hosts.join(NS).exists());
-    assert_eq!(fs::read_to_string(&theirs).expect("hosts.toml"), before);
+    // With fewer registries, setup removes the files of the others.
+    let fewer = output(setup(stack, &["containerd", SECOND_REGISTRY, "--write", "--file"]).arg(&hosts)).await;
+    assert!(text(&fewer.stdout).contains("removed ") && !hosts.join("ghcr.io").exists(), "{fewer:?}");
+    assert!(hosts.join(SECOND_REGISTRY).join("hosts.toml").is_file());
+    output(setup(stack, &["containerd", "--undo", "--file"]).arg(&hosts)).await;
+    assert!(!hosts.join(SECOND_REGISTRY).exists());
+    assert_eq!(fs::read_to_string(hosts.join("docker.io/hosts.toml")).expect("hosts.toml"), OWN_MIRRORS);
 }

@@ -1,23 +1,23 @@
-//! `regpass health` beside a regpass that runs, and one that does not.
+//! `regpass health` with a running regpass and without one.
 
-use super::{fails, regpass};
+use super::{code_and_stderr, regpass};
 use crate::process::stdout;
 use crate::registry::Registry;
-use crate::scene::{Login, Scene};
+use crate::stack::Stack;
 
 #[tokio::test]
-async fn says_what_the_listener_says() {
-    let scene = Scene::set(Registry::start_htpasswd().await, Login::Password).await;
-    let url = scene.regpass.url("/v2/").replace("localhost", "127.0.0.1");
-    assert_eq!(stdout(regpass(&scene).arg("health")).await, format!("serving: {url} answers 200\n"));
+async fn health_reports_the_listener_or_exits_with_one() {
+    let stack = Stack::start(Registry::start_htpasswd().await).await;
+    let url = stack.regpass.url("/v2/").replace("localhost", "127.0.0.1");
+    assert_eq!(stdout(regpass(&stack).arg("health")).await, format!("serving: {url} answers 200\n"));
 
-    let mut gone = regpass(&scene);
-    let (code, told) = fails(gone.args(["health", "--admin", "127.0.0.1:1"])).await;
-    assert!(code == Some(1) && told.lines().count() == 1, "{told}");
-    assert!(told.starts_with("regpass: http://127.0.0.1:1/readyz: "), "{told}");
+    let mut unreachable = regpass(&stack);
+    let (code, stderr) = code_and_stderr(unreachable.args(["health", "--admin", "127.0.0.1:1"])).await;
+    assert!(code == Some(1) && stderr.lines().count() == 1, "{stderr}");
+    assert!(stderr.starts_with("regpass: http://127.0.0.1:1/readyz: "), "{stderr}");
 
-    let mut wrong = regpass(&scene);
-    let (code, told) = fails(wrong.args(["health", "--allow", "everything"])).await;
-    assert!(code == Some(1) && told.contains("--allow"), "health knows two exit codes: {told}");
-    scene.close();
+    let mut invalid = regpass(&stack);
+    let (code, stderr) = code_and_stderr(invalid.args(["health", "--allow", "everything"])).await;
+    assert!(code == Some(1) && stderr.contains("--allow"), "health exits with 0 or 1 only: {stderr}");
+    stack.finish();
 }

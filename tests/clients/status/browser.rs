@@ -1,4 +1,4 @@
-//! A headless Chromium, driven over `WebDriver`: what a person sees who has the page open.
+//! A headless Chromium, driven over `WebDriver`: it shows the page as a user sees it.
 
 use std::fs;
 use std::path::Path;
@@ -8,9 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::process::{Daemon, plain, private, stdout};
+use crate::process::{Daemon, isolated, program, stdout};
 
-/// What it is told once: it runs as root, and draws without a graphics card.
+/// Chromium's arguments: it runs as root and without a graphics card.
 const ARGUMENTS: [&str; 6] = [
     "--headless=new",
     "--no-sandbox",
@@ -20,17 +20,17 @@ const ARGUMENTS: [&str; 6] = [
     "--window-size=1280,900",
 ];
 
-/// How long the page may take to show something, in milliseconds; it looks every two seconds.
-const PATIENCE: u32 = 60_000;
+/// Time limit for the page to show something, in milliseconds. The page polls every two seconds.
+const TIME_LIMIT: u32 = 60_000;
 
-/// Reports when `holds` does, looking again whenever the document changes.
-const UNTIL: &str = "
+/// Script that finishes once the expression `CONDITION` is true. It evaluates it after every change of the document.
+const WAIT_SCRIPT: &str = "
     const done = arguments[arguments.length - 1];
-    const holds = () => { try { return HOLDS; } catch { return false; } };
-    if (holds()) return done(true);
-    const look = (_, observer) => { if (holds()) { observer.disconnect(); done(true); } };
-    const what = { subtree: true, childList: true, attributes: true, characterData: true };
-    new MutationObserver(look).observe(document, what);
+    const isTrue = () => { try { return CONDITION; } catch { return false; } };
+    if (isTrue()) return done(true);
+    const check = (_, observer) => { if (isTrue()) { observer.disconnect(); done(true); } };
+    const changes = { subtree: true, childList: true, attributes: true, characterData: true };
+    new MutationObserver(check).observe(document, changes);
 ";
 
 #[derive(Debug)]
@@ -43,18 +43,19 @@ pub(super) struct Browser {
 impl Browser {
     pub(super) async fn start() -> Self {
         let home = tempfile::tempdir().expect("a directory for chromium");
-        // Dies with all it started, and says on stdout where it listens.
-        let mut command = private("sh", home.path());
+        // chromedriver prints its port on stdout. The isolation ends all processes that it started.
+        let mut command = isolated("sh", home.path());
         command.args(["-c", "exec chromedriver --port=0 >&2"]);
         let driver = Daemon::start("chromedriver", command);
-        let port: u16 =
-            driver.line(|line| line.split("successfully on port ").nth(1)?.trim_end_matches('.').parse().ok()).await;
+        let port: u16 = driver
+            .wait_for_line(|line| line.split("successfully on port ").nth(1)?.trim_end_matches('.').parse().ok())
+            .await;
         let mut browser = Self { session: format!("http://127.0.0.1:{port}/session"), _driver: driver, home };
         let logs = json!({ "browser": "ALL", "performance": "ALL" });
-        let wanted = json!({ "goog:chromeOptions": { "args": ARGUMENTS }, "goog:loggingPrefs": logs });
-        let made = browser.command("", &json!({ "capabilities": { "alwaysMatch": wanted } })).await;
-        browser.session = format!("{}/{}", browser.session, made["sessionId"].as_str().expect("a session"));
-        browser.command("/timeouts", &json!({ "implicit": PATIENCE, "script": PATIENCE })).await;
+        let capabilities = json!({ "goog:chromeOptions": { "args": ARGUMENTS }, "goog:loggingPrefs": logs });
+        let created = browser.command("", &json!({ "capabilities": { "alwaysMatch": capabilities } })).await;
+        browser.session = format!("{}/{}", browser.session, created["sessionId"].as_str().expect("a session"));
+        browser.command("/timeouts", &json!({ "implicit": TIME_LIMIT, "script": TIME_LIMIT })).await;
         browser
     }
 
@@ -62,52 +63,52 @@ impl Browser {
         self.command("/url", &json!({ "url": url })).await;
     }
 
-    /// What the body of a function returns in the page.
+    /// Runs the body of a function in the page and returns its result.
     pub(super) async fn run(&self, script: &str) -> Value {
         self.command("/execute/sync", &json!({ "script": script, "args": [] })).await
     }
 
-    /// Waits until an expression is true in the page, without asking the page to load again.
-    pub(super) async fn until(&self, holds: &str) {
-        let script = UNTIL.replace("HOLDS", holds);
-        let outcome = self.answer("/execute/async", &json!({ "script": script, "args": [] })).await;
-        assert_eq!(outcome, true, "never came true: {holds}\n{}", self.text().await);
+    /// Waits until an expression is true in the page, without reloading it.
+    pub(super) async fn wait_until(&self, condition: &str) {
+        let script = WAIT_SCRIPT.replace("CONDITION", condition);
+        let outcome = self.send("/execute/async", &json!({ "script": script, "args": [] })).await;
+        assert_eq!(outcome, true, "still false after {TIME_LIMIT} ms: {condition}\n{}", self.text().await);
     }
 
-    /// The text of the first element that an `XPath` finds, as soon as it finds one.
-    pub(super) async fn find(&self, path: &str) -> String {
-        let found = self.command("/element", &json!({ "using": "xpath", "value": path })).await;
-        let id = found.as_object().and_then(|ids| ids.values().next()).and_then(Value::as_str).expect("an element");
-        self.read(&format!("/element/{id}/text")).await.as_str().expect("text").to_owned()
+    /// Waits for an element with this `XPath` and returns its text.
+    pub(super) async fn element_text(&self, path: &str) -> String {
+        let element = self.command("/element", &json!({ "using": "xpath", "value": path })).await;
+        let id = element.as_object().and_then(|ids| ids.values().next()).and_then(Value::as_str).expect("an element");
+        value(&stdout(&mut self.curl(&format!("/element/{id}/text"))).await).as_str().expect("text").to_owned()
     }
 
-    /// Everything that can be read on the page.
+    /// The visible text of the page.
     pub(super) async fn text(&self) -> String {
         self.run("return document.body.innerText").await.as_str().expect("text").to_owned()
     }
 
-    /// A command of the `DevTools` protocol.
-    pub(super) async fn tell(&self, command: &str, parameters: &Value) -> Value {
+    /// Sends a command of the `DevTools` protocol.
+    pub(super) async fn devtools(&self, command: &str, parameters: &Value) -> Value {
         self.command("/goog/cdp/execute", &json!({ "cmd": command, "params": parameters })).await
     }
 
-    /// Keeps a picture of the whole page.
-    pub(super) async fn picture(&self, file: &Path) {
-        let whole = json!({ "format": "png", "captureBeyondViewport": true });
-        let shot = self.tell("Page.captureScreenshot", &whole).await;
-        let png = STANDARD.decode(shot["data"].as_str().expect("a picture")).expect("base64");
-        fs::create_dir_all(file.parent().expect("a folder")).expect("a folder for pictures");
-        fs::write(file, png).expect("a picture");
+    /// Saves a screenshot of the whole page.
+    pub(super) async fn save_screenshot(&self, file: &Path) {
+        let options = json!({ "format": "png", "captureBeyondViewport": true });
+        let screenshot = self.devtools("Page.captureScreenshot", &options).await;
+        let png = STANDARD.decode(screenshot["data"].as_str().expect("a picture")).expect("base64");
+        fs::create_dir_all(file.parent().expect("a folder")).expect("the folder is created");
+        fs::write(file, png).expect("the picture is written");
     }
 
-    /// What the console says, errors of loading and of the page's policy among it.
+    /// The messages of the console, including loading errors and violations of the content security policy.
     pub(super) async fn console(&self) -> Vec<String> {
         let entries = self.command("/se/log", &json!({ "type": "browser" })).await;
         entries.as_array().expect("entries").iter().map(|entry| entry["message"].to_string()).collect()
     }
 
-    /// Every URL that pages asked for since this was last called.
-    pub(super) async fn requested(&self) -> Vec<String> {
+    /// Takes the URLs of all requests that pages sent since the last call.
+    pub(super) async fn take_requested_urls(&self) -> Vec<String> {
         let entries = self.command("/se/log", &json!({ "type": "performance" })).await;
         let messages = entries.as_array().expect("entries").iter().filter_map(|entry| entry["message"].as_str());
         let events = messages.filter_map(|message| serde_json::from_str::<Value>(message).ok());
@@ -115,30 +116,28 @@ impl Browser {
         sent.filter_map(|event| event["message"]["params"]["request"]["url"].as_str().map(ToOwned::to_owned)).collect()
     }
 
+    /// Sends a `WebDriver` command that must succeed.
     async fn command(&self, path: &str, body: &Value) -> Value {
-        let value = self.answer(path, body).await;
+        let value = self.send(path, body).await;
         assert!(value["error"].is_null(), "{path}: {value:#}");
         value
     }
 
-    async fn answer(&self, path: &str, body: &Value) -> Value {
+    async fn send(&self, path: &str, body: &Value) -> Value {
         let mut curl = self.curl(path);
         curl.args(["--header", "content-type: application/json", "--data-binary"]).arg(body.to_string());
         value(&stdout(&mut curl).await)
     }
 
-    async fn read(&self, path: &str) -> Value {
-        value(&stdout(&mut self.curl(path)).await)
-    }
-
     fn curl(&self, path: &str) -> tokio::process::Command {
-        let mut curl = plain("curl", self.home.path());
+        let mut curl = program("curl", self.home.path());
         curl.args(["-q", "--silent", "--show-error"]).arg(format!("{}{path}", self.session));
         curl
     }
 }
 
-fn value(answer: &str) -> Value {
-    let mut answer: Value = serde_json::from_str(answer).unwrap_or_else(|_| panic!("no JSON: {answer}"));
-    answer["value"].take()
+/// The value in a `WebDriver` response.
+fn value(response: &str) -> Value {
+    let mut response: Value = serde_json::from_str(response).unwrap_or_else(|_| panic!("not JSON: {response}"));
+    response["value"].take()
 }

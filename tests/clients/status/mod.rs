@@ -1,6 +1,6 @@
-//! The status page in a real browser: live without a reload, readable without a script, in light and in dark.
+//! The status page in a real browser: it updates itself, works without scripts, and is readable in light and dark.
 //!
-//! Leaves pictures in `target/artifacts`.
+//! Screenshots are saved in `target/artifacts`.
 
 mod browser;
 
@@ -11,140 +11,149 @@ use serde_json::json;
 use self::browser::Browser;
 use crate::curl::{curl, fetch};
 use crate::registry::Registry;
-use crate::scene::{LONG, Login, Scene};
+use crate::stack::{LONG_LIFETIME, Stack};
 
-/// The texts with too little contrast (WCAG 2.2, 1.4.3) against what is behind them.
-const FAINT: &str = r"
+/// Script that returns the texts with too little contrast against their background (WCAG 2.2, 1.4.3).
+const LOW_CONTRAST: &str = r"
     const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
     const channels = (color) => {
         canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1);
         return canvas.getImageData(0, 0, 1, 1).data;
     };
-    const light = (color) => {
+    const luminance = (color) => {
         const linear = [...channels(color)].slice(0, 3).map((c) => c / 255)
             .map((c) => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
     };
-    const behind = (element) => {
+    const background = (element) => {
         for (; element; element = element.parentElement) {
             const color = getComputedStyle(element).backgroundColor;
             if (channels(color)[3] === 255) return color;
         }
         return 'white';
     };
-    const faint = [];
+    const found = [];
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) {
         const text = walker.currentNode.nodeValue.trim(), element = walker.currentNode.parentElement;
         if (!text || element.closest('svg, noscript') || !element.checkVisibility()) continue;
-        const [a, b] = [light(getComputedStyle(element).color), light(behind(element))];
+        const [a, b] = [luminance(getComputedStyle(element).color), luminance(background(element))];
         const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-        if (ratio < 4.5) faint.push(`${text}: ${ratio.toFixed(2)}`);
+        if (ratio < 4.5) found.push(`${text}: ${ratio.toFixed(2)}`);
     }
-    return faint;
+    return found;
 ";
 
 #[tokio::test]
-async fn it_is_live_and_pleasant_to_read() {
-    let registry = Registry::start_token(LONG).await;
-    let scene = Scene::set_with(registry, Login::Password, "admin.address = '127.0.0.1:0'\n").await;
-    let page = format!("http://{}/", scene.regpass.admin().await);
+async fn status_page_updates_itself_and_is_readable_without_scripts() {
+    let registry = Registry::start_token(LONG_LIFETIME).await;
+    let stack = Stack::start_with(registry, "admin.address = '127.0.0.1:0'\n").await;
+    let page = format!("http://{}/", stack.regpass.admin_address().await);
     let browser = Browser::start().await;
     browser.open(&page).await;
-    browser.until("document.querySelector('#pulse').textContent === 'live'").await;
-    assert!(browser.text().await.contains("Ready, and not asked for anything yet"));
+    browser.wait_until("document.querySelector('#pulse').textContent === 'live'").await;
+    assert!(browser.text().await.contains("Ready, no requests yet"));
 
-    // What a reload would lose.
+    // A reload would lose this variable.
     browser.run("window.untouched = true").await;
-    pull(&scene, "manifests/3.12").await;
-    browser.until("document.querySelector('[id=\"registry-docker.io\"] .state').textContent === 'healthy'").await;
-    browser.until("document.querySelectorAll('#requests tbody tr').length === 1").await;
+    pull(&stack, "manifests/3.12").await;
+    browser.wait_until("document.querySelector('[id=\"registry-docker.io\"] .state').textContent === 'healthy'").await;
+    browser.wait_until("document.querySelectorAll('#requests tbody tr').length === 1").await;
     browser.run("document.querySelector('[id=\"tokens-docker.io\"]').open = true").await;
-    pull(&scene, &format!("manifests/{}", scene.image.platforms[0].manifest)).await;
-    pull(&scene, &format!("blobs/{}", scene.image.platforms[0].layer)).await;
-    pull(&scene, "manifests/none").await;
-    browser.until("document.querySelectorAll('#requests tbody tr').length === 4").await;
+    pull(&stack, &format!("manifests/{}", stack.image.platforms[0].manifest)).await;
+    pull(&stack, &format!("blobs/{}", stack.image.platforms[0].layer)).await;
+    pull(&stack, "manifests/none").await;
+    browser.wait_until("document.querySelectorAll('#requests tbody tr').length === 4").await;
     let text = browser.text().await;
-    for told in ["All is well", "read manifest docker.io/library/python:3.12", "repository:library/python:pull", "4×"]
+    for expected in
+        ["All is well", "read manifest docker.io/library/python:3.12", "repository:library/python:pull", "4×"]
     {
-        assert!(text.contains(told), "'{told}' is missing in:\n{text}");
+        assert!(text.contains(expected), "'{expected}' is missing in:\n{text}");
     }
-    // They are over when it has been quiet for a while.
-    browser.until("document.querySelectorAll('#images tbody tr').length === 2").await;
+    // A pull counts as finished after a quiet period.
+    browser.wait_until("document.querySelectorAll('#images tbody tr').length === 2").await;
     let images = browser.run("return document.querySelector('#images').innerText").await.to_string();
-    for told in ["ok", "pull docker.io/library/python:3.12", "1 token fetched", "failed", "python:none"] {
-        assert!(images.contains(told), "'{told}' is missing in:\n{images}");
+    for expected in ["ok", "pull docker.io/library/python:3.12", "1 token fetched", "failed", "python:none"] {
+        assert!(images.contains(expected), "'{expected}' is missing in:\n{images}");
     }
-    assert_eq!(browser.run("return window.untouched").await, true, "it was not loaded again");
+    assert_eq!(browser.run("return window.untouched").await, true, "the page was reloaded");
 
-    looks(&browser).await;
-    hidden(&browser).await;
+    assert_readable_in_every_layout(&browser).await;
+    assert_paused_while_hidden(&browser).await;
     let console = browser.console().await;
     assert!(console.is_empty(), "{console:#?}");
-    without_scripts(&scene, &browser, &page).await;
-    let requested = browser.requested().await;
+    assert_readable_without_scripts(&stack, &browser, &page).await;
+    let requested = browser.take_requested_urls().await;
     assert!(requested.len() > 5, "{requested:?}");
-    let foreign: Vec<_> = requested.iter().filter(|url| !url.starts_with(&page) && !url.starts_with("data:")).collect();
-    assert!(foreign.is_empty(), "{foreign:#?}");
+    let external: Vec<_> =
+        requested.iter().filter(|url| !url.starts_with(&page) && !url.starts_with("data:")).collect();
+    assert!(external.is_empty(), "{external:#?}");
 
     browser.open(&page).await;
-    browser.until("document.querySelector('#pulse').textContent === 'live'").await;
-    scene.close();
-    browser.until("document.querySelector('#pulse').textContent.startsWith('regpass does not answer; as of ')").await;
-    assert!(browser.text().await.contains("All is well"), "what was known stays");
+    browser.wait_until("document.querySelector('#pulse').textContent === 'live'").await;
+    stack.finish();
+    browser
+        .wait_until("document.querySelector('#pulse').textContent.startsWith('regpass does not answer; as of ')")
+        .await;
+    assert!(browser.text().await.contains("All is well"), "the last known state is no longer displayed");
 }
 
-/// A read of the image's repository, whatever comes of it.
-async fn pull(scene: &Scene, path: &str) {
-    fetch(curl(scene).arg(scene.regpass.url(&format!("/v2/library/python/{path}")))).await;
+/// Sends a read of the image's repository, which may fail.
+async fn pull(stack: &Stack, path: &str) {
+    fetch(curl(stack.home()).arg(stack.regpass.url(&format!("/v2/library/python/{path}")))).await;
 }
 
-/// In light and dark, wide and narrow.
-async fn looks(browser: &Browser) {
-    let mut papers = Vec::new();
+/// Checks contrast in light and dark, and that nothing is wider than a narrow screen.
+async fn assert_readable_in_every_layout(browser: &Browser) {
+    let mut backgrounds = Vec::new();
     for scheme in ["light", "dark"] {
         let feature = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
-        browser.tell("Emulation.setEmulatedMedia", &feature).await;
-        papers.push(browser.run("return getComputedStyle(document.body).backgroundColor").await);
-        assert_eq!(browser.run(FAINT).await, json!([]), "faint in {scheme}");
-        browser.picture(&artifact(&format!("status-{scheme}.png"))).await;
+        browser.devtools("Emulation.setEmulatedMedia", &feature).await;
+        backgrounds.push(browser.run("return getComputedStyle(document.body).backgroundColor").await);
+        assert_eq!(browser.run(LOW_CONTRAST).await, json!([]), "low contrast in {scheme}");
+        browser.save_screenshot(&artifact(&format!("status-{scheme}.png"))).await;
     }
-    assert_ne!(papers[0], papers[1], "light and dark differ");
+    assert_ne!(backgrounds[0], backgrounds[1], "the same background in light and dark");
     let phone = json!({ "width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": true });
-    browser.tell("Emulation.setDeviceMetricsOverride", &phone).await;
-    let wide = "return [...document.querySelectorAll('body *')].filter((one) => one.getBoundingClientRect().right > 361 \
-                && getComputedStyle(one.parentElement).overflow === 'visible').map((one) => one.outerHTML.slice(0, 90))";
-    assert_eq!(browser.run("return document.documentElement.scrollWidth").await, 360, "{}", browser.run(wide).await);
-    browser.picture(&artifact("status-narrow.png")).await;
-    browser.tell("Emulation.clearDeviceMetricsOverride", &json!({})).await;
+    browser.devtools("Emulation.setDeviceMetricsOverride", &phone).await;
+    let too_wide = "return [...document.querySelectorAll('body *')].filter((element) => element.getBoundingClientRect().right > 361 \
+                && getComputedStyle(element.parentElement).overflow === 'visible').map((element) => element.outerHTML.slice(0, 90))";
+    assert_eq!(
+        browser.run("return document.documentElement.scrollWidth").await,
+        360,
+        "{}",
+        browser.run(too_wide).await
+    );
+    browser.save_screenshot(&artifact("status-narrow.png")).await;
+    browser.devtools("Emulation.clearDeviceMetricsOverride", &json!({})).await;
 }
 
-/// Nobody looks, nobody asks.
-async fn hidden(browser: &Browser) {
-    let turn = |state: &str| {
+/// The page does not poll while it is hidden.
+async fn assert_paused_while_hidden(browser: &Browser) {
+    let set_visibility = |state: &str| {
         format!(
             "Object.defineProperty(document, 'visibilityState', {{ configurable: true, get: () => '{state}' }});
              document.dispatchEvent(new Event('visibilitychange'));"
         )
     };
-    browser.run(&turn("hidden")).await;
-    browser.until("document.querySelector('#pulse').textContent === 'paused'").await;
-    browser.run(&turn("visible")).await;
-    browser.until("document.querySelector('#pulse').textContent === 'live'").await;
+    browser.run(&set_visibility("hidden")).await;
+    browser.wait_until("document.querySelector('#pulse').textContent === 'paused'").await;
+    browser.run(&set_visibility("visible")).await;
+    browser.wait_until("document.querySelector('#pulse').textContent === 'live'").await;
 }
 
-/// The same, told by the server alone, which has the page load itself again.
-async fn without_scripts(scene: &Scene, browser: &Browser, page: &str) {
-    browser.tell("Emulation.setScriptExecutionDisabled", &json!({ "value": true })).await;
+/// Without scripts, the server renders the page and makes it reload itself.
+async fn assert_readable_without_scripts(stack: &Stack, browser: &Browser, page: &str) {
+    browser.devtools("Emulation.setScriptExecutionDisabled", &json!({ "value": true })).await;
     browser.open(page).await;
-    let headline = browser.find("//h1").await;
+    let headline = browser.element_text("//h1").await;
     assert_eq!(headline, "All is well");
     let image = "docker.io/library/python:3.12";
-    assert_eq!(browser.find(&format!("//*[@id='images']//span[.='{image}']")).await, image);
-    assert!(browser.find("//p[@id='pulse']").await.starts_with("as of "));
-    pull(scene, "tags/list").await;
-    assert_eq!(browser.find("//span[@class='operation'][.='list tags']").await, "list tags");
-    browser.tell("Emulation.setScriptExecutionDisabled", &json!({ "value": false })).await;
+    assert_eq!(browser.element_text(&format!("//*[@id='images']//span[.='{image}']")).await, image);
+    assert!(browser.element_text("//p[@id='pulse']").await.starts_with("as of "));
+    pull(stack, "tags/list").await;
+    assert_eq!(browser.element_text("//span[@class='operation'][.='list tags']").await, "list tags");
+    browser.devtools("Emulation.setScriptExecutionDisabled", &json!({ "value": false })).await;
 }
 
 fn artifact(name: &str) -> PathBuf {

@@ -1,10 +1,10 @@
-//! What there is at the admin listener, for whom, and under which headers.
+//! The endpoints of the admin listener: methods, security headers, and the check of `Host` and `Origin`.
 
 use http::Method;
 
-use super::Scene;
-use crate::harness::{request, with};
-use crate::stage::at;
+use super::TwoRegistries;
+use crate::harness::{request, with_header};
+use crate::proxied_registry::with_host;
 
 const ENDPOINTS: [(&str, &str); 7] = [
     ("/", "text/html; charset=utf-8"),
@@ -17,38 +17,38 @@ const ENDPOINTS: [(&str, &str); 7] = [
 ];
 
 #[tokio::test(start_paused = true)]
-async fn each_takes_get_and_head_and_nothing_else() {
-    let scene = Scene::new("", "").await;
+async fn endpoints_accept_only_get_and_head() {
+    let setup = TwoRegistries::start("", "").await;
     for (path, kind) in ENDPOINTS {
-        let reply = scene.regpass.admin(path).await;
+        let reply = setup.regpass.get_admin(path).await;
         assert_eq!((reply.status.as_u16(), reply.header("content-type")), (200, Some(kind)), "{path}");
         assert!(!reply.body.is_empty(), "{path}");
-        let head = scene.regpass.ask(request(Method::HEAD, path)).await;
+        let head = setup.regpass.send_to_admin(request(Method::HEAD, path)).await;
         assert_eq!((head.status.as_u16(), head.body.len()), (200, 0), "{path}");
         for method in [Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS] {
-            let reply = scene.regpass.ask(request(method.clone(), path)).await;
-            assert_eq!(reply.verdict(), "405 UNSUPPORTED", "{method} {path}");
+            let reply = setup.regpass.send_to_admin(request(method.clone(), path)).await;
+            assert_eq!(reply.status_and_code(), "405 UNSUPPORTED", "{method} {path}");
             assert_eq!(reply.header("allow"), Some("GET, HEAD"));
         }
     }
     for path in ["/nothing", "/status", "/v2/", "//", "/status.json/"] {
         for method in [Method::GET, Method::POST] {
-            let reply = scene.regpass.ask(request(method, path)).await;
-            assert_eq!(reply.verdict(), "404 UNSUPPORTED", "{path}");
+            let reply = setup.regpass.send_to_admin(request(method, path)).await;
+            assert_eq!(reply.status_and_code(), "404 UNSUPPORTED", "{path}");
             for (endpoint, _) in ENDPOINTS.iter().filter(|(path, _)| !path.ends_with("css") && !path.ends_with("js")) {
-                assert!(reply.error().1.contains(endpoint), "{:?} names {endpoint}", reply.error());
+                assert!(reply.error().1.contains(endpoint), "{:?} does not name {endpoint}", reply.error());
             }
         }
     }
-    scene.sim.ledger().expect(&[]);
+    setup.sim.ledger().expect(&[]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_answer_is_for_its_own_page_only_and_kept_by_nobody() {
-    let scene = Scene::new("", "").await;
+async fn replies_forbid_caching_sniffing_and_cross_origin_use() {
+    let setup = TwoRegistries::start("", "").await;
     let paths = ENDPOINTS.iter().map(|(path, _)| *path).chain(["/nothing"]);
     for path in paths {
-        let reply = scene.regpass.admin(path).await;
+        let reply = setup.regpass.get_admin(path).await;
         assert_eq!(reply.header("cache-control"), Some("no-store"), "{path}");
         assert_eq!(reply.header("x-content-type-options"), Some("nosniff"), "{path}");
         let policy = reply.header("content-security-policy").unwrap();
@@ -58,21 +58,25 @@ async fn every_answer_is_for_its_own_page_only_and_kept_by_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn foreign_hosts_and_origins_are_refused_everywhere() {
-    let scene = Scene::new("", "").await;
+async fn foreign_hosts_and_origins_are_rejected_at_every_endpoint() {
+    let setup = TwoRegistries::start("", "").await;
     let paths = ENDPOINTS.iter().map(|(path, _)| *path).chain(["/nothing"]);
     for path in paths {
-        let foreign = scene.regpass.ask(at("evil.example", request(Method::GET, path))).await;
-        assert_eq!(foreign.verdict(), "403 DENIED", "{path}");
-        let page = with(request(Method::GET, path), "origin", "https://evil.example");
-        assert_eq!(scene.regpass.ask(page).await.verdict(), "403 DENIED", "{path}");
-        // Not even the proxy's own page: its port is another.
-        let sibling = with(request(Method::GET, path), "origin", "http://localhost:5051");
-        assert_eq!(scene.regpass.ask(sibling).await.verdict(), "403 DENIED", "{path}");
+        let foreign = setup.regpass.send_to_admin(with_host("evil.example", request(Method::GET, path))).await;
+        assert_eq!(foreign.status_and_code(), "403 DENIED", "{path}");
+        let page = with_header(request(Method::GET, path), "origin", "https://evil.example");
+        assert_eq!(setup.regpass.send_to_admin(page).await.status_and_code(), "403 DENIED", "{path}");
+        // The default `Host` of `request` has port 5050, so this origin is another one.
+        let other_port = with_header(request(Method::GET, path), "origin", "http://localhost:5051");
+        assert_eq!(setup.regpass.send_to_admin(other_port).await.status_and_code(), "403 DENIED", "{path}");
     }
     for host in ["localhost:5051", "127.0.0.1:5051", "[::1]:5051", "10.1.2.3:5051"] {
-        assert_eq!(scene.regpass.ask(at(host, request(Method::GET, "/livez"))).await.status, 200, "{host}");
+        assert_eq!(
+            setup.regpass.send_to_admin(with_host(host, request(Method::GET, "/livez"))).await.status,
+            200,
+            "{host}"
+        );
     }
-    let own = with(at("localhost:5051", request(Method::GET, "/")), "origin", "http://localhost:5051");
-    assert_eq!(scene.regpass.ask(own).await.status, 200);
+    let own = with_header(with_host("localhost:5051", request(Method::GET, "/")), "origin", "http://localhost:5051");
+    assert_eq!(setup.regpass.send_to_admin(own).await.status, 200);
 }

@@ -1,55 +1,61 @@
-//! `/livez` and `/readyz`: about the process; a sick registry is told of, and changes nothing.
+//! `/livez` and `/readyz`: they depend on the process only. Problems of registries and files are reported, but do not make
+//! regpass unready.
 
 use std::time::Duration;
 
 use http::Method;
-use regpass::observe::reloads::Unusable;
+use regpass::observe::reloads::UnusableFile;
 use serde_json::{Value, json};
 use tokio::time::advance;
 
-use super::{APP, Scene};
-use crate::harness::{Regpass, Reply, request, with};
+use super::{APP, TwoRegistries};
+use crate::harness::{Regpass, Reply, request, with_header};
 use crate::sim::{Fault, Sim};
 
-fn text(reply: &Reply) -> (u16, String) {
+fn status_and_text(reply: &Reply) -> (u16, String) {
     (reply.status.as_u16(), String::from_utf8(reply.body.to_vec()).unwrap())
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_alive_from_the_first_moment_and_ready_from_listening_to_draining() {
+async fn regpass_is_live_at_once_and_ready_from_listening_until_draining() {
     let regpass = Regpass::start(&Sim::memory(), "");
-    assert_eq!(text(&regpass.admin("/livez").await), (200, "ok\n".into()));
-    let starting = text(&regpass.admin("/readyz").await);
+    assert_eq!(status_and_text(&regpass.get_admin("/livez").await), (200, "ok\n".into()));
+    let starting = status_and_text(&regpass.get_admin("/readyz").await);
     assert!(starting.0 == 503 && starting.1.starts_with("starting\n"), "{starting:?}");
     assert_eq!(regpass.status().await["stage"], "starting");
 
-    regpass.listens();
-    let serving = text(&regpass.admin("/readyz").await);
+    regpass.report_listening();
+    let serving = status_and_text(&regpass.get_admin("/readyz").await);
     assert_eq!(serving, (200, "ok\nregistry docker.io: unused\n".into()));
 
     regpass.proxy.drain();
-    let draining = text(&regpass.admin("/readyz").await);
+    let draining = status_and_text(&regpass.get_admin("/readyz").await);
     assert!(draining.0 == 503 && draining.1.starts_with("draining\n"), "{draining:?}");
-    assert_eq!(text(&regpass.admin("/livez").await), (200, "ok\n".into()), "not a reason to be killed");
+    assert_eq!(
+        status_and_text(&regpass.get_admin("/livez").await),
+        (200, "ok\n".into()),
+        "a draining process must not be killed"
+    );
     assert_eq!(regpass.status().await["stage"], "draining");
-    let page = regpass.admin("/").await;
-    assert!(String::from_utf8_lossy(&page.body).contains("Stopping: open requests may finish"));
+    let page = regpass.get_admin("/").await;
+    assert!(String::from_utf8_lossy(&page.body).contains("Stopping: waiting for open requests"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_sick_registry_is_told_of_and_does_not_make_it_unready() {
-    let scene = Scene::new("", "").await;
-    scene.pull().await;
-    scene.corp.registry().inject(Fault::close_on_accept());
+async fn failing_registry_is_reported_without_making_regpass_unready() {
+    let setup = TwoRegistries::start("", "").await;
+    setup.pull().await;
+    setup.corp.api().inject(Fault::close_on_accept());
     let corp = "/v2/corp.example:5000/team/app/manifests/1";
-    assert_eq!(scene.regpass.get(corp).await.status, 502);
-    let (status, words) = text(&scene.regpass.admin("/readyz").await);
+    assert_eq!(setup.regpass.get(corp).await.status, 502);
+    let (status, text) = status_and_text(&setup.regpass.get_admin("/readyz").await);
     assert_eq!(status, 200);
-    assert!(words.starts_with("ok\n") && words.contains("registry docker.io: healthy\n"), "{words}");
-    assert!(words.contains("registry corp.example:5000: failing\n"), "{words}");
-    assert!(words.contains("the connection broke before an answer came"), "{words}");
+    assert!(text.starts_with("ok\n") && text.contains("registry docker.io: healthy\n"), "{text}");
+    assert!(text.contains("registry corp.example:5000: failing\n"), "{text}");
+    assert!(text.contains("the connection closed before a response arrived"), "{text}");
 
-    let detail = scene.regpass.ask(with(request(Method::GET, "/readyz"), "accept", "application/json")).await;
+    let detail =
+        setup.regpass.send_to_admin(with_header(request(Method::GET, "/readyz"), "accept", "application/json")).await;
     assert_eq!(detail.header("content-type"), Some("application/json"));
     let detail = detail.json();
     assert_eq!((&detail["ready"], &detail["stage"]), (&Value::from(true), &Value::from("serving")));
@@ -57,124 +63,130 @@ async fn one_sick_registry_is_told_of_and_does_not_make_it_unready() {
     assert_eq!((&corp_detail["host"], &corp_detail["state"]), (&"corp.example:5000".into(), &"failing".into()));
     assert_eq!(corp_detail["troubles"].as_array().unwrap().len(), 1);
 
-    scene.corp.registry().lift_faults();
-    assert_eq!(scene.regpass.get(corp).await.status, 200);
-    let (_, words) = text(&scene.regpass.admin("/readyz").await);
-    assert!(words.contains("registry corp.example:5000: healthy\n"), "it is over: {words}");
+    setup.corp.api().clear_faults();
+    assert_eq!(setup.regpass.get(corp).await.status, 200);
+    let (_, text) = status_and_text(&setup.regpass.get_admin("/readyz").await);
+    assert!(text.contains("registry corp.example:5000: healthy\n"), "it has recovered: {text}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_open_circuit_is_told_and_when_it_is_tried_again() {
+async fn open_circuit_is_reported_with_the_time_of_the_next_attempt() {
     let sim = Sim::memory();
-    let text_of = |reply: Reply| String::from_utf8(reply.body.to_vec()).unwrap();
     let regpass = Regpass::start(&sim, "[registry.\"gone.test\"]\nurl = \"http://gone.test\"\n");
-    regpass.listens();
+    regpass.report_listening();
     for _ in 0..3 {
         assert_eq!(regpass.get("/v2/gone.test/a/b/manifests/1").await.status, 502);
     }
-    let ready = regpass.admin("/readyz").await;
-    assert_eq!(ready.status, 200);
-    let words = text_of(ready);
-    assert!(words.contains("registry gone.test: down\n  http://gone.test does not answer: "), "{words}");
-    assert!(words.contains("(3 times in a row; asked again in 1 s)"), "{words}");
-    let page = text_of(regpass.admin("/").await);
-    assert!(page.contains("gone.test does not answer") && page.contains("data-mood=\"down\""), "the headline says so");
+    let (status, text) = status_and_text(&regpass.get_admin("/readyz").await);
+    assert_eq!(status, 200);
+    assert!(text.contains("registry gone.test: down\n  http://gone.test does not answer: "), "{text}");
+    assert!(text.contains("(3 failures in a row; next attempt in 1 s)"), "{text}");
+    let (_, page) = status_and_text(&regpass.get_admin("/").await);
+    assert!(page.contains("gone.test does not answer") && page.contains("data-mood=\"down\""), "in the headline");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stale_login_and_one_that_cannot_be_read_are_told() {
-    let stale = "credential = { source = \"password\", username = \"alice\", password = \"of-last-year\" }";
+async fn rejected_and_unreadable_credentials_are_reported() {
+    let rejected = "credential = { source = \"password\", username = \"alice\", password = \"of-last-year\" }";
     let missing = "credential = { source = \"docker\", file = \"/nowhere/config.json\" }";
-    let scene = Scene::new(stale, missing).await;
-    scene.pull().await;
-    assert_eq!(scene.regpass.get("/v2/corp.example:5000/team/app/manifests/1").await.status, 502);
-    let (status, words) = text(&scene.regpass.admin("/readyz").await);
+    let setup = TwoRegistries::start(rejected, missing).await;
+    setup.pull().await;
+    assert_eq!(setup.regpass.get("/v2/corp.example:5000/team/app/manifests/1").await.status, 502);
+    let (status, text) = status_and_text(&setup.regpass.get_admin("/readyz").await);
     assert_eq!(status, 200);
     assert!(
-        words.contains("registry docker.io: degraded\n  the registry refuses the login from password in"),
-        "{words}"
+        text.contains("registry docker.io: degraded\n  the registry rejects the credential from password in"),
+        "{text}"
     );
-    assert!(words.contains("registry corp.example:5000: degraded\n  the login from 'docker' cannot be had"), "{words}");
-    assert!(words.contains("/nowhere/config.json does not exist"), "{words}");
-    assert!(!words.contains("of-last-year"));
+    assert!(
+        text.contains("registry corp.example:5000: degraded\n  cannot read the credential from 'docker'"),
+        "{text}"
+    );
+    assert!(text.contains("/nowhere/config.json does not exist"), "{text}");
+    assert!(!text.contains("of-last-year"));
 
-    let hub = &scene.registry("docker.io").await;
+    let hub = &setup.registry("docker.io").await;
     assert_eq!((&hub["credentials"][0]["refused"], &hub["state"]), (&true.into(), &"degraded".into()));
-    let corp = &scene.registry("corp.example:5000").await["credentials"][0];
+    let corp = &setup.registry("corp.example:5000").await["credentials"][0];
     assert_eq!((&corp["source"], &corp["identity"]), (&"docker".into(), &Value::Null));
     assert!(corp["problem"].as_str().unwrap().contains("/nowhere/config.json"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_only_one_repository_is_denied_does_not_make_a_registry_sick() {
-    let scene = Scene::new("", "").await;
-    scene.pull().await;
-    assert_eq!(scene.regpass.get("/v2/docker.io/nobody/secret/manifests/1").await.verdict(), "403 DENIED");
-    let hub = scene.registry("docker.io").await;
+async fn denial_of_one_repository_leaves_the_registry_healthy() {
+    let setup = TwoRegistries::start("", "").await;
+    setup.pull().await;
+    assert_eq!(setup.regpass.get("/v2/docker.io/nobody/secret/manifests/1").await.status_and_code(), "403 DENIED");
+    let hub = setup.registry("docker.io").await;
     assert_eq!((&hub["state"], &hub["failed"]), (&"healthy".into(), &1.into()));
-    assert_eq!(hub["last_failure"]["blame"], "credential", "though it is told");
-    assert_eq!(scene.regpass.get(&APP.replace("/1", "/2")).await.status, 404);
-    assert_eq!(scene.registry("docker.io").await["state"], "healthy");
+    assert_eq!(hub["last_failure"]["blame"], "credential", "the denial is reported");
+    assert_eq!(setup.regpass.get(&APP.replace("/1", "/2")).await.status, 404);
+    assert_eq!(setup.registry("docker.io").await["state"], "healthy");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_configuration_is_told_and_does_not_make_it_unready() {
-    let scene = Scene::new("", "").await;
-    scene.regpass.proxy.reloads.refused("/etc/regpass/config.toml:3: 'alow' is no key");
-    let (status, words) = text(&scene.regpass.admin("/readyz").await);
+async fn rejected_configuration_is_reported_without_making_regpass_unready() {
+    let setup = TwoRegistries::start("", "").await;
+    setup.regpass.proxy.reloads.note_rejected("/etc/regpass/config.toml:3: 'alow' is no key");
+    let (status, text) = status_and_text(&setup.regpass.get_admin("/readyz").await);
     assert_eq!(status, 200);
-    assert!(words.starts_with("ok\nconfiguration refused"), "{words}");
-    assert!(words.contains("  /etc/regpass/config.toml:3: 'alow' is no key\n"), "{words}");
-    let status = scene.regpass.status().await;
+    assert!(text.starts_with("ok\nconfiguration rejected"), "{text}");
+    assert!(text.contains("  /etc/regpass/config.toml:3: 'alow' is no key\n"), "{text}");
+    let status = setup.regpass.status().await;
     let problems = &status["configuration"]["refused"]["problems"];
     assert_eq!(problems, "/etc/regpass/config.toml:3: 'alow' is no key");
-    let page = scene.page().await;
+    let page = setup.page().await;
     assert!(
-        page.contains("The configuration was refused") && page.contains("config.toml:3: 'alow' is no key"),
+        page.contains("The new configuration was rejected") && page.contains("config.toml:3: 'alow' is no key"),
         "{page}"
     );
 
-    scene.regpass.proxy.reloads.replaced();
-    assert!(text(&scene.regpass.admin("/readyz").await).1.starts_with("ok\nregistry"));
-    let configuration = &scene.regpass.status().await["configuration"];
+    setup.regpass.proxy.reloads.note_replaced();
+    assert!(status_and_text(&setup.regpass.get_admin("/readyz").await).1.starts_with("ok\nregistry"));
+    let configuration = &setup.regpass.status().await["configuration"];
     assert_eq!((&configuration["refused"], &configuration["replaced"]), (&Value::Null, &1.into()));
-    assert!(!scene.page().await.contains("was refused"));
+    assert!(!setup.page().await.contains("was rejected"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_file_that_cannot_be_used_is_told_with_what_becomes_of_it() {
-    let scene = Scene::new("", "").await;
-    let reloads = &scene.regpass.proxy.reloads;
-    let file = |kept| Unusable { key: "upload_key".into(), what: "/keys/<one> is empty".into(), kept };
-    assert_eq!(reloads.unusable(vec![file(false)]), [file(false)]);
-    let since = scene.regpass.status().await["configuration"]["troubles"][0]["since"].clone();
+async fn unusable_file_is_reported_with_the_content_in_use() {
+    let setup = TwoRegistries::start("", "").await;
+    let reloads = &setup.regpass.proxy.reloads;
+    let file = |has_last_good| UnusableFile {
+        key: "upload_key".into(),
+        message: "/keys/<one> is empty".into(),
+        has_last_good,
+    };
+    assert_eq!(reloads.set_unusable_files(vec![file(false)]), [file(false)]);
+    let since = setup.regpass.status().await["configuration"]["troubles"][0]["since"].clone();
     advance(Duration::from_secs(10)).await;
-    assert_eq!(reloads.unusable(vec![file(false)]), [], "no news");
-    for (kept, words) in [(false, "nothing was ever read from it"), (true, "what was last read from it stays in force")]
+    assert_eq!(reloads.set_unusable_files(vec![file(false)]), [], "only new problems are returned");
+    for (has_last_good, state) in
+        [(false, "it has never been read successfully"), (true, "its last valid content stays in use")]
     {
-        reloads.unusable(vec![file(kept)]);
-        let troubles = &scene.regpass.status().await["configuration"]["troubles"];
-        let expected = json!({ "key": "upload_key", "message": "/keys/<one> is empty", "kept": kept });
+        reloads.set_unusable_files(vec![file(has_last_good)]);
+        let troubles = &setup.regpass.status().await["configuration"]["troubles"];
+        let expected = json!({ "key": "upload_key", "message": "/keys/<one> is empty", "kept": has_last_good });
         for (key, value) in expected.as_object().unwrap() {
             assert_eq!(&troubles[0][key], value);
         }
-        assert_eq!(troubles[0]["since"] == since, !kept, "when it came to be so");
-        let (status, text) = text(&scene.regpass.admin("/readyz").await);
+        assert_eq!(troubles[0]["since"] == since, !has_last_good, "`since` changes with the state");
+        let (status, text) = status_and_text(&setup.regpass.get_admin("/readyz").await);
         assert_eq!(status, 200);
         assert!(
-            text.starts_with(&format!("ok\na file cannot be used; {words}:\n  upload_key: /keys/<one> is empty\n")),
+            text.starts_with(&format!("ok\na file cannot be used; {state}:\n  upload_key: /keys/<one> is empty\n")),
             "{text}"
         );
-        let page = scene.page().await;
-        assert!(page.contains("A file of the configuration cannot be used") && page.contains(words), "{page}");
+        let page = setup.page().await;
+        assert!(page.contains("A configured file cannot be used") && page.contains(state), "{page}");
         assert!(page.contains("/keys/&lt;one&gt; is empty"), "{page}");
-        assert_eq!(scene.regpass.metric("regpass_config_good"), ["regpass_config_good 0"]);
+        assert_eq!(setup.regpass.metric("regpass_config_good"), ["regpass_config_good 0"]);
     }
-    // What is wrong with a newer configuration is another matter.
-    reloads.refused("1: no");
-    reloads.unusable(Vec::new());
-    assert_eq!(scene.regpass.metric("regpass_config_good"), ["regpass_config_good 0"]);
-    reloads.replaced();
-    assert_eq!(scene.regpass.metric("regpass_config_good"), ["regpass_config_good 1"]);
-    assert!(!scene.page().await.contains("cannot be used"));
+    // A rejected configuration keeps the metric at 0, whatever becomes of the files.
+    reloads.note_rejected("1: no");
+    reloads.set_unusable_files(Vec::new());
+    assert_eq!(setup.regpass.metric("regpass_config_good"), ["regpass_config_good 0"]);
+    reloads.note_replaced();
+    assert_eq!(setup.regpass.metric("regpass_config_good"), ["regpass_config_good 1"]);
+    assert!(!setup.page().await.contains("cannot be used"));
 }

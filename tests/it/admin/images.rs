@@ -1,38 +1,38 @@
-//! The images of `/status.json` and of the page: what was pulled and pushed, and what became of it.
+//! The pulled and pushed images that `/status.json` and the status page list, with their outcome.
 
 use std::time::Duration;
 
-use regpass::observe::image::QUIET;
+use regpass::observe::image::QUIET_PERIOD;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::{APP, Scene, words};
+use super::{APP, TwoRegistries, text_of};
 use crate::credentials::password;
-use crate::harness::put;
-use crate::sim::{Family, Fault, Image};
+use crate::harness::manifest_put;
+use crate::sim::{Fault, Image, ImageFormat};
 
-/// What is told once everything has been quiet for a while.
-async fn images(scene: &Scene) -> Vec<Value> {
-    sleep(QUIET * 2).await;
-    scene.regpass.status().await["images"].as_array().unwrap().clone()
+/// The images of `/status.json`, after all of them have become complete.
+async fn images(setup: &TwoRegistries) -> Vec<Value> {
+    sleep(QUIET_PERIOD * 2).await;
+    setup.regpass.status().await["images"].as_array().unwrap().clone()
 }
 
-/// The part of the page about images, without markup.
-async fn shown(scene: &Scene) -> String {
-    let page = scene.page().await;
+/// The text of the page's section about images.
+async fn section_text(setup: &TwoRegistries) -> String {
+    let page = setup.page().await;
     let section = page.split("<section id=\"images\"").nth(1).expect("a section");
-    words(section.split("</section>").next().unwrap())
+    text_of(section.split("</section>").next().unwrap())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pull_is_told_with_what_it_moved_and_what_its_authorization_cost() {
-    let scene = Scene::new("", "").await;
-    scene.hub.token().inject(Fault::delay(Duration::from_millis(40)));
-    scene.pull().await;
-    let top = scene.regpass.get(APP).await;
-    assert!(!scene.page().await.contains("id=\"images-title\""), "it is not over yet");
-    let ended = scene.regpass.status().await["at"].as_f64().unwrap();
-    let images = images(&scene).await;
+async fn pull_is_listed_with_its_size_and_the_cost_of_its_authorization() {
+    let setup = TwoRegistries::start("", "").await;
+    setup.hub.token_service().inject(Fault::delay(Duration::from_millis(40)));
+    setup.pull().await;
+    let top = setup.regpass.get(APP).await;
+    assert!(!setup.page().await.contains("id=\"images-title\""), "the pull may go on");
+    let ended = setup.regpass.status().await["at"].as_f64().unwrap();
+    let images = images(&setup).await;
     let [image] = images.as_slice() else { panic!("{images:#?}") };
     let digest = top.header("docker-content-digest").unwrap();
     let bytes = top.body.len() * 2;
@@ -44,71 +44,70 @@ async fn a_pull_is_told_with_what_it_moved_and_what_its_authorization_cost() {
             "auth_ms": 40.0, "total_ms": 40.0, "other_tags": 0, "failure": null,
         })
     );
-    assert!((image["at"].as_f64().unwrap() - ended).abs() < 1.0, "its end, not when it was found to be over: {image}");
-    let shown = shown(&scene).await;
-    for told in ["ok", "pull docker.io/team/app:1", &digest[..19], "1 token fetched, 40 ms"] {
-        assert!(shown.contains(told), "'{told}' is missing in: {shown}");
+    assert!((image["at"].as_f64().unwrap() - ended).abs() < 1.0, "`at` is the end of the last request: {image}");
+    let shown = section_text(&setup).await;
+    for part in ["ok", "pull docker.io/team/app:1", &digest[..19], "1 token fetched, 40 ms"] {
+        assert!(shown.contains(part), "'{part}' is missing in: {shown}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_push_is_told_as_one_and_the_newest_image_comes_first() {
-    let login = format!("allow = [\"pull\", \"push\"]\n{}", password("alice", "alices-password"));
-    let scene = Scene::new("", &login).await;
-    scene.pull().await;
-    images(&scene).await;
-    let image = Image::multi_arch("app", Family::Oci);
+async fn push_is_listed_before_an_older_pull() {
+    let corp = format!("allow = [\"pull\", \"push\"]\n{}", password("alice", "alices-password"));
+    let setup = TwoRegistries::start("", &corp).await;
+    setup.pull().await;
+    images(&setup).await;
+    let image = Image::multi_arch("app", ImageFormat::Oci);
     let target = "/v2/corp.example:5000/team/app/manifests/2";
-    assert_eq!(scene.regpass.send(put(target, &image)).await.status, 201);
-    let images = images(&scene).await;
-    let told: Vec<_> = images.iter().map(|image| (&image["image"], &image["direction"])).collect();
+    assert_eq!(setup.regpass.send(manifest_put(target, &image)).await.status, 201);
+    let images = images(&setup).await;
+    let listed: Vec<_> = images.iter().map(|image| (&image["image"], &image["direction"])).collect();
     let (push, pull) = (json!("corp.example:5000/team/app:2"), json!("docker.io/team/app:1"));
-    assert_eq!(told, [(&push, &json!("push")), (&pull, &json!("pull"))]);
+    assert_eq!(listed, [(&push, &json!("push")), (&pull, &json!("pull"))]);
     assert_eq!(images[0]["bytes"], image.top().bytes.len());
-    let shown = shown(&scene).await;
+    let shown = section_text(&setup).await;
     assert!(shown.find("push corp.example:5000/team/app:2") < shown.find("pull docker.io/team/app:1"), "{shown}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pull_that_failed_says_why_and_what_to_do() {
-    let scene = Scene::new("", "").await;
-    assert_eq!(scene.regpass.get("/v2/docker.io/team/app/manifests/none").await.status, 404);
-    let images = images(&scene).await;
+async fn failed_pull_is_listed_with_cause_and_advice() {
+    let setup = TwoRegistries::start("", "").await;
+    assert_eq!(setup.regpass.get("/v2/docker.io/team/app/manifests/none").await.status, 404);
+    let images = images(&setup).await;
     let failure = &images[0]["failure"];
     assert_eq!((&images[0]["outcome"], &failure["blame"]), (&json!("failed"), &json!("client")), "{images:#?}");
-    let shown = shown(&scene).await;
-    for told in ["failed", "pull docker.io/team/app:none", failure["advice"].as_str().unwrap()] {
-        assert!(shown.contains(told), "'{told}' is missing in: {shown}");
+    let shown = section_text(&setup).await;
+    for part in ["failed", "pull docker.io/team/app:none", failure["advice"].as_str().unwrap()] {
+        assert!(shown.contains(part), "'{part}' is missing in: {shown}");
     }
 }
 
-/// Every push asks first which blobs are there: nobody has to look at that among the errors.
+/// Every push first asks with HEAD which blobs exist, so a 404 to HEAD is not worth an entry among the errors.
 #[tokio::test(start_paused = true)]
-async fn a_blob_that_is_not_there_yet_is_no_failure_of_a_push() {
-    let scene = Scene::new("", "").await;
+async fn missing_blob_is_a_failure_for_get_but_not_for_head() {
+    let setup = TwoRegistries::start("", "").await;
     let absent = format!("/v2/docker.io/team/app/blobs/sha256:{}", "d".repeat(64));
-    assert_eq!(scene.regpass.head(&absent).await.status, 404);
-    let status = scene.regpass.status().await;
+    assert_eq!(setup.regpass.head(&absent).await.status, 404);
+    let status = setup.regpass.status().await;
     assert_eq!((&status["errors"], &status["totals"]["failed"]), (&json!([]), &json!(0)));
     assert_eq!((&status["requests"][0]["status"], &status["requests"][0]["failure"]), (&json!(404), &Value::Null));
-    let counted = scene.regpass.metric("regpass_requests_total{");
+    let counted = setup.regpass.metric("regpass_requests_total{");
     assert!(counted.iter().any(|line| line.contains("status=\"404\",blame=\"\"")), "{counted:#?}");
-    // Who wants it gets none, and that is one.
-    assert_eq!(scene.regpass.get(&absent).await.status, 404);
-    assert_eq!(scene.regpass.status().await["totals"]["failed"], 1);
+    assert_eq!(setup.regpass.get(&absent).await.status, 404);
+    assert_eq!(setup.regpass.status().await["totals"]["failed"], 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn as_many_are_told_as_there_is_room_for_and_the_older_ones_are_folded_away() {
-    let scene = Scene::new("", "").await;
+async fn list_holds_fifty_images_and_the_page_collapses_the_older_ones() {
+    let setup = TwoRegistries::start("", "").await;
     for number in 0..60 {
         let target = format!("/v2/docker.io/team/app{number}/manifests/1");
-        assert_ne!(scene.regpass.get(&target).await.status, 200);
+        assert_ne!(setup.regpass.get(&target).await.status, 200);
     }
-    let images = images(&scene).await;
+    let images = images(&setup).await;
     assert_eq!(images.len(), 50);
-    assert!(images[0]["number"].as_u64() > images[49]["number"].as_u64(), "the newest first");
-    let page = scene.page().await;
+    assert!(images[0]["number"].as_u64() > images[49]["number"].as_u64(), "the newest comes first");
+    let page = setup.page().await;
     assert_eq!(page.matches("data-key=\"image-").count(), 50);
     assert!(page.contains("<summary>42 older</summary>"), "{page}");
 }

@@ -1,41 +1,41 @@
-//! The admin listener: whether regpass is alive and ready, and what it tells about itself.
+//! The admin listener: health probes, metrics, `/status.json` and the status page.
 
-mod documented;
 mod endpoints;
 mod health;
 mod images;
 mod metrics;
 mod page;
-mod secrecy;
-mod told;
+mod redaction;
+mod status;
+mod status_fields;
 
 use serde_json::Value;
 
-use crate::harness::{Regpass, table};
-use crate::sim::{Family, Image, Preset, Registry, Sim};
+use crate::harness::{Regpass, registry_table};
+use crate::sim::{Image, ImageFormat, Preset, Registry, Sim};
 
 const APP: &str = "/v2/docker.io/team/app/manifests/1";
 
-/// Two registries with one image each: one that counts pulls, and a plain one.
-struct Scene {
+/// regpass in front of two registries with one image each: `hub` has a pull limit, `corp` has none.
+struct TwoRegistries {
     sim: Sim,
     hub: Registry,
     corp: Registry,
     regpass: Regpass,
 }
 
-impl Scene {
-    /// `hub` and `corp` go into the tables of the two.
-    async fn new(hub: &str, corp: &str) -> Self {
+impl TwoRegistries {
+    /// `hub` and `corp` are added to the configuration tables of the two.
+    async fn start(hub: &str, corp: &str) -> Self {
         let sim = Sim::memory();
         let (first, second) = (sim.start(Preset::docker_hub()).await, sim.start(Preset::generic()).await);
         for registry in [&first, &second] {
-            registry.user("alice", "alices-password");
-            registry.publish("team/app", "1", &Image::multi_arch("app", Family::Oci));
+            registry.add_user("alice", "alices-password");
+            registry.publish("team/app", "1", &Image::multi_arch("app", ImageFormat::Oci));
         }
-        let text = table("docker.io", &first, hub) + &table("corp.example:5000", &second, corp);
+        let text = registry_table("docker.io", &first, hub) + &registry_table("corp.example:5000", &second, corp);
         let regpass = Regpass::start(&sim, &text);
-        regpass.listens();
+        regpass.report_listening();
         Self { sim, hub: first, corp: second, regpass }
     }
 
@@ -44,7 +44,7 @@ impl Scene {
         assert_eq!(reply.status, 200, "{reply:?}");
     }
 
-    /// `/status.json`'s entry of a registry.
+    /// The entry of a registry in `/status.json`.
     async fn registry(&self, host: &str) -> Value {
         let status = self.regpass.status().await;
         let registries = status["registries"].as_array().unwrap();
@@ -52,23 +52,23 @@ impl Scene {
     }
 
     async fn page(&self) -> String {
-        let reply = self.regpass.admin("/").await;
+        let reply = self.regpass.get_admin("/").await;
         assert_eq!(reply.status, 200);
         String::from_utf8(reply.body.to_vec()).unwrap()
     }
 }
 
-/// One of the values `page` shows below a heading, without markup.
-fn words(page: &str) -> String {
-    let mut words = String::new();
-    let mut inside = false;
+/// The text of an HTML page, without its tags.
+fn text_of(page: &str) -> String {
+    let mut text = String::new();
+    let mut inside_tag = false;
     for c in page.chars() {
         match c {
-            '<' => inside = true,
-            '>' => inside = false,
-            c if !inside => words.push(c),
+            '<' => inside_tag = true,
+            '>' => inside_tag = false,
+            c if !inside_tag => text.push(c),
             _ => {}
         }
     }
-    words
+    text
 }

@@ -1,136 +1,131 @@
-//! Azure's sources of directory tokens, and the exchange at the registry.
+//! Azure's sources of directory tokens, and their exchange at the registry.
 
-use futures_util::future::join_all;
-
-use super::{APP, AzureScene, variables};
-use crate::harness::{Regpass, only};
+use super::{
+    APP, AzureSetup, assert_revoked_credential_is_replaced, assert_simultaneous_pulls_succeed, environment,
+    failed_pull_message, request_counts, write_token_file,
+};
+use crate::harness::{Regpass, single_registry_config};
 use crate::sim::Azure;
 
 const TENANT: &str = "/72f988bf-86f1-41af-91ab-2d7cd011db47/oauth2/v2.0/token";
-const PULL: [&str; 3] = [
+const EXCHANGE_AND_PULL: [&str; 3] = [
     "registry POST /oauth2/exchange?grant_type=access_token anonymous 200",
     "token POST /oauth2/token?grant_type=refresh_token&client_id=regpass&service=team.azurecr.io&scope=repository:acme/images/app:pull&refresh_token=… identity 200",
     "registry GET /v2/acme/images/app/manifests/1 bearer#1 200",
 ];
 
-/// A cold pull, with this line between the challenge and the exchange.
-async fn pulls(scene: &AzureScene, regpass: &Regpass, directory: &str) {
+/// Asserts that a first pull costs this request to Azure between the challenge and the exchange, and that a second one uses
+/// the cached token.
+async fn assert_cold_pull(setup: &AzureSetup, regpass: &Regpass, directory: &str) {
     assert_eq!(regpass.get(APP).await.status, 200);
     let mut lines = vec!["registry GET /v2/acme/images/app/manifests/1 anonymous 401", directory];
-    lines.extend(PULL);
-    scene.sim.ledger().expect(&lines);
-    assert_eq!(regpass.get(APP).await.grant(), "cached");
-    scene.sim.ledger().expect(&PULL[2..]);
+    lines.extend(EXCHANGE_AND_PULL);
+    setup.sim.ledger().expect(&lines);
+    assert_eq!(regpass.get(APP).await.authorization_source(), "cached");
+    setup.sim.ledger().expect(&EXCHANGE_AND_PULL[2..]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_principal_pulls() {
-    let scene = AzureScene::new().await;
+async fn pull_with_a_service_principal_uses_client_credentials() {
+    let setup = AzureSetup::new().await;
     let line = format!("directory POST {TENANT}?grant_type=client_credentials anonymous 200");
-    pulls(&scene, &scene.with_secret(), &line).await;
-    let dials = scene.sim.network().dials();
-    let own = ["login.test:80", "team.azurecr.io:80"];
-    assert!(dials.iter().all(|dial| own.contains(&dial.as_str())), "nobody else is asked: {dials:?}");
-    scene.sim.finish();
+    assert_cold_pull(&setup, &setup.start_with_secret(), &line).await;
+    let dials = setup.sim.network().dials();
+    let expected = ["login.test:80", "team.azurecr.io:80"];
+    assert!(dials.iter().all(|dial| expected.contains(&dial.as_str())), "other hosts were dialled: {dials:?}");
+    setup.sim.finish();
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_workload_identity_pulls_before_a_secret_does() {
-    let scene = AzureScene::new().await;
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("token");
-    std::fs::write(&file, "assertion.of.pod-1").unwrap();
-    let around = variables(&[
+async fn workload_identity_precedes_a_client_secret() {
+    let setup = AzureSetup::new().await;
+    let (_folder, file) = write_token_file("assertion.of.pod-1");
+    let variables = environment(&[
         ("AZURE_FEDERATED_TOKEN_FILE", &file.display().to_string()),
         ("AZURE_CLIENT_SECRET", "not this one"),
         ("AZURE_CLIENT_ID", "nor this one"),
         ("AZURE_TENANT_ID", Azure::TENANT),
-        ("AZURE_AUTHORITY_HOST", &format!("{}/", scene.directory.0.origin())),
+        ("AZURE_AUTHORITY_HOST", &format!("{}/", setup.directory.0.origin())),
     ]);
-    let login = format!("credential = {{ source = \"azure\", client_id = \"{}\" }}", Azure::CLIENT);
-    let regpass = Regpass::start_in(&scene.sim, &only(&scene.registry, &login), around);
-    pulls(&scene, &regpass, &format!("directory POST {TENANT}?grant_type=client_credentials anonymous 200")).await;
-    scene.sim.finish();
+    let credential = format!("credential = {{ source = \"azure\", client_id = \"{}\" }}", Azure::CLIENT);
+    let regpass =
+        Regpass::start_with_environment(&setup.sim, &single_registry_config(&setup.registry, &credential), variables);
+    assert_cold_pull(&setup, &regpass, &format!("directory POST {TENANT}?grant_type=client_credentials anonymous 200"))
+        .await;
+    setup.sim.finish();
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_app_pulls_with_its_identity() {
-    let scene = AzureScene::new().await;
-    let app = scene.azure.app_service(&scene.sim).await;
+async fn pull_in_an_app_service_uses_its_identity_endpoint() {
+    let setup = AzureSetup::new().await;
+    let app = setup.azure.app_service(&setup.sim).await;
     let endpoint = format!("{}/msi/token", app.0.origin());
-    let around = variables(&[("IDENTITY_ENDPOINT", &endpoint), ("IDENTITY_HEADER", Azure::HEADER)]);
-    let regpass = Regpass::start_in(&scene.sim, &scene.config(), around);
+    let regpass = setup.start(environment(&[("IDENTITY_ENDPOINT", &endpoint), ("IDENTITY_HEADER", Azure::HEADER)]));
     let line = "app GET /msi/token?api-version=2019-08-01&resource=https://containerregistry.azure.net anonymous 200";
-    pulls(&scene, &regpass, line).await;
-    scene.sim.finish();
+    assert_cold_pull(&setup, &regpass, line).await;
+    setup.sim.finish();
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_machine_pulls_with_its_identity() {
+async fn pull_on_a_machine_uses_its_managed_identity() {
     for client in [None, Some(Azure::CLIENT)] {
-        let scene = AzureScene::new().await;
-        let _imds = scene.azure.imds(&scene.sim).await;
-        let around = variables(&client.map(|client| ("AZURE_CLIENT_ID", client)).into_iter().collect::<Vec<_>>());
-        let regpass = Regpass::start_in(&scene.sim, &scene.config(), around);
-        let named = client.map(|client| format!("&client_id={client}")).unwrap_or_default();
+        let setup = AzureSetup::new().await;
+        let _imds = setup.azure.imds(&setup.sim).await;
+        let variables = client.map(|client| ("AZURE_CLIENT_ID", client));
+        let regpass = setup.start(environment(variables.as_slice()));
+        let client_id = client.map(|client| format!("&client_id={client}")).unwrap_or_default();
         let line = format!(
-            "imds GET /metadata/identity/oauth2/token?api-version=2018-02-01&resource=https://containerregistry.azure.net{named} anonymous 200"
+            "imds GET /metadata/identity/oauth2/token?api-version=2018-02-01&resource=https://containerregistry.azure.net{client_id} anonymous 200"
         );
-        pulls(&scene, &regpass, &line).await;
-        scene.sim.finish();
+        assert_cold_pull(&setup, &regpass, &line).await;
+        setup.sim.finish();
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn each_national_cloud_has_its_own_audience() {
-    for (host, audience) in [
-        ("team.azurecr.cn", "https://containerregistry.azure.cn"),
-        ("team.azurecr.us", "https://containerregistry.azure.us"),
-    ] {
-        let scene = AzureScene::of(host, audience).await;
-        assert_eq!(scene.with_secret().get(APP).await.status, 200, "{host}");
-        scene.sim.finish();
-    }
+/// Asserts that a pull from the registry at `host` requests tokens with this audience.
+async fn assert_audience(host: &str, audience: &'static str) {
+    let setup = AzureSetup::with_registry(host, audience).await;
+    assert_eq!(setup.start_with_secret().get(APP).await.status, 200, "{host}");
+    setup.sim.finish();
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_registry_under_another_name_is_one_by_its_profile() {
-    let scene = AzureScene::of("images.corp", "https://containerregistry.azure.net").await;
-    let config = only(&scene.registry, "profile = \"acr\"\ncredential = { source = \"azure\" }");
-    let regpass = Regpass::start_in(&scene.sim, &config, scene.principal());
+async fn national_clouds_have_their_own_audience() {
+    assert_audience("team.azurecr.cn", "https://containerregistry.azure.cn").await;
+    assert_audience("team.azurecr.us", "https://containerregistry.azure.us").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn registry_under_a_custom_name_works_with_the_profile() {
+    let setup = AzureSetup::with_registry("images.corp", "https://containerregistry.azure.net").await;
+    let config = single_registry_config(&setup.registry, "profile = \"acr\"\ncredential = { source = \"azure\" }");
+    let regpass = Regpass::start_with_environment(&setup.sim, &config, setup.service_principal());
     assert_eq!(regpass.get(APP).await.status, 200);
-    scene.sim.finish();
+    setup.sim.finish();
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_missing_is_named() {
-    let scene = AzureScene::new().await;
-    let around = variables(&[("AZURE_CLIENT_SECRET", Azure::SECRET), ("AZURE_TENANT_ID", Azure::TENANT)]);
-    let reply = Regpass::start_in(&scene.sim, &scene.config(), around).get(APP).await;
-    assert_eq!(reply.verdict(), "502 UNAUTHORIZED");
-    assert!(reply.error().1.contains("needs AZURE_CLIENT_ID, or 'client_id'"), "{reply:?}");
-    scene.sim.finish();
+async fn missing_variable_is_named() {
+    let setup = AzureSetup::new().await;
+    let variables = environment(&[("AZURE_CLIENT_SECRET", Azure::SECRET), ("AZURE_TENANT_ID", Azure::TENANT)]);
+    let message = failed_pull_message(&setup.start(variables)).await;
+    assert!(message.contains("needs AZURE_CLIENT_ID or `client_id`"), "{message}");
+    setup.sim.finish();
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_cold_pulls_cost_one_call() {
-    let scene = AzureScene::new().await;
-    let regpass = scene.with_secret();
-    let all = join_all((0..100).map(|_| regpass.get(APP))).await;
-    assert!(all.iter().all(|reply| reply.status == 200));
-    assert_eq!(super::calls(&scene.sim, &["directory", "token"]), [1, 1]);
-    assert_eq!(scene.sim.ledger().count("registry", |entry| entry.path == "/oauth2/exchange"), 1);
-    scene.sim.finish();
+async fn simultaneous_cold_pulls_cost_one_directory_request() {
+    let setup = AzureSetup::new().await;
+    assert_simultaneous_pulls_succeed(&setup.start_with_secret()).await;
+    assert_eq!(request_counts(&setup.sim, &["directory", "token"]), [1, 1]);
+    assert_eq!(setup.sim.ledger().count("registry", |entry| entry.path == "/oauth2/exchange"), 1);
+    setup.sim.finish();
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_login_is_asked_for_anew() {
-    let scene = AzureScene::new().await;
-    let regpass = scene.with_secret();
-    assert_eq!(regpass.get(APP).await.status, 200);
-    scene.registry.users().call_in();
-    scene.registry.revoke_tokens();
-    assert_eq!(regpass.get(APP).await.status, 200);
-    assert_eq!(super::calls(&scene.sim, &["directory"]), [2]);
-    scene.sim.finish();
+async fn revoked_credential_is_replaced() {
+    let setup = AzureSetup::new().await;
+    assert_revoked_credential_is_replaced(&setup.registry, &setup.start_with_secret()).await;
+    assert_eq!(request_counts(&setup.sim, &["directory"]), [2]);
+    setup.sim.finish();
 }

@@ -1,47 +1,47 @@
-//! Errors of registries, in one shape.
+//! Errors of registries: every form becomes an error document of the distribution specification.
 
-use super::{TAG, TAGS, World, encoded};
+use super::{Setup, TAG, TAGS, encoded};
 use crate::sim::{self, Fault};
 
 #[tokio::test(start_paused = true)]
-async fn documents_and_errors_without_end_are_bounded() {
-    let world = World::start("").await;
-    let reply = world.under(Fault::giant(17 << 20), TAG).await;
-    assert_eq!(reply.verdict(), "502 UNAVAILABLE");
+async fn size_of_documents_and_errors_is_limited() {
+    let setup = Setup::start("").await;
+    let reply = setup.get_with_fault(Fault::oversized(17 << 20), TAG).await;
+    assert_eq!(reply.status_and_code(), "502 UNAVAILABLE");
     assert!(reply.error().1.contains("larger than"), "{reply:?}");
     for size in [70_000, 20 << 20] {
         let giant = sim::Reply::new(404).body("application/json", vec![b'x'; size]);
-        let reply = world.under(Fault::answer(giant), TAG).await;
-        assert_eq!(reply.verdict(), "404 MANIFEST_UNKNOWN");
+        let reply = setup.get_with_fault(Fault::answer(giant), TAG).await;
+        assert_eq!(reply.status_and_code(), "404 MANIFEST_UNKNOWN");
         assert!(reply.body.len() < 2000);
     }
     let long = sim::Reply::error(400, "NAME_INVALID", &"x".repeat(50_000));
-    let reply = world.under(Fault::answer(long), TAG).await;
+    let reply = setup.get_with_fault(Fault::answer(long), TAG).await;
     assert_eq!(reply.status, 400);
     let code = "C".repeat(50_000);
-    let reply = world.under(Fault::answer(sim::Reply::error(400, &code, "m")), TAG).await;
+    let reply = setup.get_with_fault(Fault::answer(sim::Reply::error(400, &code, "m")), TAG).await;
     assert_eq!(reply.status, 400);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_whose_body_hangs_keeps_nobody_waiting_long() {
-    let world = World::start("").await;
-    world.registry.registry().inject(Fault::answer(sim::Reply::error(404, "NAME_UNKNOWN", "no such name")));
-    world.registry.registry().inject(Fault::hang_mid_body(5));
-    let began = tokio::time::Instant::now();
-    let reply = world.regpass.get(TAG).await;
-    assert_eq!(reply.verdict(), "404 MANIFEST_UNKNOWN");
-    assert!(began.elapsed().as_secs() <= 5, "{:?}", began.elapsed());
+async fn hanging_error_body_is_abandoned_after_five_seconds() {
+    let setup = Setup::start("").await;
+    setup.registry.api().inject(Fault::answer(sim::Reply::error(404, "NAME_UNKNOWN", "no such name")));
+    setup.registry.api().inject(Fault::hang_mid_body(5));
+    let started = tokio::time::Instant::now();
+    let reply = setup.regpass.get(TAG).await;
+    assert_eq!(reply.status_and_code(), "404 MANIFEST_UNKNOWN");
+    assert!(started.elapsed().as_secs() <= 5, "{:?}", started.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_that_is_not_what_was_asked_for_is_none() {
-    let world = World::start("").await;
-    let blob = format!("/v2/acme/app/blobs/{}", world.image.blobs[0].digest);
+async fn unexpected_success_status_is_502() {
+    let setup = Setup::start("").await;
+    let blob = format!("/v2/acme/app/blobs/{}", setup.image.blobs[0].digest);
     for target in [TAG, TAGS, &blob] {
         for status in [201, 202, 204, 205, 206, 300] {
-            let reply = world.under(Fault::answer(sim::Reply::new(status).text("part of it")), target).await;
-            assert_eq!(reply.verdict(), "502 UNAVAILABLE", "{target} {status}");
+            let reply = setup.get_with_fault(Fault::answer(sim::Reply::new(status).text("part of it")), target).await;
+            assert_eq!(reply.status_and_code(), "502 UNAVAILABLE", "{target} {status}");
             assert!(reply.error().1.contains(&status.to_string()), "{reply:?}");
         }
     }
@@ -49,14 +49,14 @@ async fn a_success_that_is_not_what_was_asked_for_is_none() {
         reply.status = 203.try_into().unwrap();
         reply
     });
-    assert_eq!(world.under(changed, TAG).await.body, world.manifest());
+    assert_eq!(setup.get_with_fault(changed, TAG).await.body, setup.manifest());
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_error_has_one_shape_and_keeps_its_status() {
-    let world = World::start("").await;
+async fn every_error_keeps_its_status_in_one_format() {
+    let setup = Setup::start("").await;
     let json = |status: u16, text: &str| Fault::answer(sim::Reply::new(status).json(text));
-    for (fault, verdict, said) in [
+    for (fault, verdict, text) in [
         (
             json(404, r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":{"Tag":"1"}}]}"#),
             "404 MANIFEST_UNKNOWN",
@@ -88,42 +88,43 @@ async fn every_error_has_one_shape_and_keeps_its_status() {
         (Fault::answer(sim::Reply::new(418).body("text/plain", vec![0xff, 0xfe, 0x00])), "418 UNKNOWN", "418"),
         (Fault::answer(sim::Reply::new(451).text("law")), "451 UNKNOWN", "law"),
     ] {
-        let reply = world.under(fault, TAG).await;
-        assert_eq!(reply.verdict(), verdict);
+        let reply = setup.get_with_fault(fault, TAG).await;
+        assert_eq!(reply.status_and_code(), verdict);
         let (_, message) = reply.error();
-        assert!(message.contains(said), "{verdict}: {message}");
+        assert!(message.contains(text), "{verdict}: {message}");
         assert!(!message.contains(['\n', '\r', '\u{1b}', '\u{7}', '<']), "{verdict}: {message:?}");
         assert_eq!(reply.header("content-type"), Some("application/json"));
         assert_eq!(reply.json()["errors"][0]["detail"]["registry"], "reg.test");
     }
-    let reply = world.under(json(404, r#"{"errors":[{"code":"X","message":"m","detail":{"Tag":"1"}}]}"#), TAG).await;
+    let reply =
+        setup.get_with_fault(json(404, r#"{"errors":[{"code":"X","message":"m","detail":{"Tag":"1"}}]}"#), TAG).await;
     assert_eq!(reply.json()["errors"][0]["detail"]["upstream"]["Tag"], "1");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_encoded_error_is_read_and_a_head_gets_the_status() {
-    let world = World::start("").await;
+async fn encoded_error_is_decoded_and_head_gets_its_status() {
+    let setup = Setup::start("").await;
     let fault = Fault::alter(|_, _| {
         let body = encoded("gzip", br#"{"errors":[{"code":"QUOTA","message":"full"}]}"#);
         sim::Reply::new(403).body("application/json", body).header("content-encoding", "gzip")
     });
-    let reply = world.under(fault, TAG).await;
-    assert_eq!((reply.verdict().as_str(), reply.error().1.as_str()), ("403 QUOTA", "full"));
+    let reply = setup.get_with_fault(fault, TAG).await;
+    assert_eq!((reply.status_and_code().as_str(), reply.error().1.as_str()), ("403 QUOTA", "full"));
     assert_eq!(reply.header("content-encoding"), None);
-    let reply = world.regpass.head("/v2/acme/app/manifests/none").await;
+    let reply = setup.regpass.head("/v2/acme/app/manifests/none").await;
     assert_eq!((reply.status.as_u16(), reply.body.len()), (404, 0));
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_to_come_back_and_how_much_is_left_is_told() {
-    let world = World::start("").await;
+async fn retry_after_and_rate_limit_are_forwarded() {
+    let setup = Setup::start("").await;
     for value in ["17", "Wed, 21 Oct 2026 07:28:00 GMT"] {
-        let answer = sim::Reply::error(429, "TOOMANYREQUESTS", "slow")
+        let limited = sim::Reply::error(429, "TOOMANYREQUESTS", "slow")
             .header("retry-after", value)
             .header("ratelimit-remaining", "0;w=21600");
-        let reply = world.under(Fault::answer(answer), TAG).await;
+        let reply = setup.get_with_fault(Fault::answer(limited), TAG).await;
         assert_eq!((reply.status.as_u16(), reply.header("retry-after")), (429, Some(value)));
         assert_eq!(reply.header("ratelimit-remaining"), Some("0;w=21600"));
     }
-    assert_eq!(world.sim.ledger().take().len(), 2, "a limit is not tried against");
+    assert_eq!(setup.sim.ledger().take().len(), 2, "a 429 is not retried");
 }

@@ -1,16 +1,16 @@
-//! Catalogs, tags and referrers, page by page.
+//! Lists of repositories, tags and referrers, and the links between their pages.
 
 use http::{Method, StatusCode};
 
-use super::{TAG, TAGS, World};
+use super::{Setup, TAG, TAGS};
 use crate::harness::{Reply, request};
 use crate::sim::{self, Fault, Image, LinkForm, Referrers, media};
 
 #[tokio::test(start_paused = true)]
-async fn a_catalog_shows_what_may_be_pulled() {
-    let world = World::start("repositories = { pull = [\"acme/**\"], push = [\"other/**\"] }").await;
+async fn catalog_lists_only_repositories_that_may_be_pulled() {
+    let setup = Setup::start("repositories = { pull = [\"acme/**\"], push = [\"other/**\"] }").await;
     for name in ["acme/app/deep", "acmeevil/app", "other/app", "zebra"] {
-        world.registry.publish(name, "1", &world.image);
+        setup.registry.publish(name, "1", &setup.image);
     }
     let names = |reply: &Reply| {
         reply.json()["repositories"]
@@ -20,30 +20,30 @@ async fn a_catalog_shows_what_may_be_pulled() {
             .map(|name| name.as_str().unwrap().to_owned())
             .collect::<Vec<_>>()
     };
-    let reply = world.regpass.get("/v2/_catalog").await;
+    let reply = setup.regpass.get("/v2/_catalog").await;
     assert_eq!(names(&reply), ["acme/app", "acme/app/deep"]);
     assert_eq!(reply.header("content-length"), Some(&*reply.body.len().to_string()));
-    // A page may be empty and still have a next one.
-    let reply = world.regpass.get("/v2/_catalog?n=1&last=acme/app/deep").await;
+    // A page may be empty and still have a successor.
+    let reply = setup.regpass.get("/v2/_catalog?n=1&last=acme/app/deep").await;
     assert_eq!(names(&reply), Vec::<String>::new());
     assert_eq!(reply.header("link"), Some("</v2/_catalog?last=acmeevil%2Fapp&n=1>; rel=\"next\""));
-    assert_eq!(names(&world.under(Fault::gzip(), "/v2/_catalog").await), ["acme/app", "acme/app/deep"]);
+    assert_eq!(names(&setup.get_with_fault(Fault::gzip(), "/v2/_catalog").await), ["acme/app", "acme/app/deep"]);
     let odd = sim::Reply::new(200)
         .json(r#"{"repositories":["acme/app",7,"secret/x","ACME/x","acme/../x"],"child":"secret/x"}"#);
-    let reply = world.under(Fault::answer(odd), "/v2/_catalog").await;
+    let reply = setup.get_with_fault(Fault::answer(odd), "/v2/_catalog").await;
     assert!(!String::from_utf8_lossy(&reply.body).contains("secret"), "{reply:?}");
     let none = sim::Reply::new(200).json(r#"{"repositories":null}"#);
-    assert_eq!(names(&world.under(Fault::answer(none), "/v2/_catalog").await), Vec::<String>::new());
+    assert_eq!(names(&setup.get_with_fault(Fault::answer(none), "/v2/_catalog").await), Vec::<String>::new());
     for garbage in ["not json", r#"{"repositories":{"secret/x":1}}"#, r#"["secret/x"]"#, "{}", ""] {
-        let reply = world.under(Fault::answer(sim::Reply::new(200).json(garbage)), "/v2/_catalog").await;
-        assert_eq!(reply.verdict(), "502 UNAVAILABLE", "{garbage}: an empty list would be a lie");
+        let reply = setup.get_with_fault(Fault::answer(sim::Reply::new(200).json(garbage)), "/v2/_catalog").await;
+        assert_eq!(reply.status_and_code(), "502 UNAVAILABLE", "{garbage}: an empty list would be wrong");
         assert!(!String::from_utf8_lossy(&reply.body).contains("secret"));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_form_of_link_becomes_one() {
-    let world = World::start("alias = \"reg\"").await;
+async fn every_form_of_link_is_rewritten_to_one() {
+    let setup = Setup::start("alias = \"reg\"").await;
     for (link, query) in [
         (r#"</v2/acme/app/tags/list?last=1&n=1>; rel="next""#, Some("last=1&n=1")),
         (r#"<https://reg.example/v2/acme/app/tags/list?last=1&n=1>; rel="next""#, Some("last=1&n=1")),
@@ -66,69 +66,69 @@ async fn every_form_of_link_becomes_one() {
     ] {
         for prefix in ["/v2/acme/app/tags/list", "/v2/reg/acme/app/tags/list"] {
             let fault = Fault::with_header("link", link);
-            let reply = world.under(fault, &format!("{prefix}?n=1")).await;
+            let reply = setup.get_with_fault(fault, &format!("{prefix}?n=1")).await;
             let expected = query.map(|query| format!("<{prefix}?{query}>; rel=\"next\""));
             assert_eq!(reply.header("link"), expected.as_deref(), "{link}");
         }
     }
-    // Nobody asked for a page size, so nobody is told one.
-    world.registry.change(|preset| {
-        preset.lists.tags.link = LinkForm::EchoesN;
-        preset.lists.tags.default = Some(1);
+    // Without a page size in the request there is none in the link.
+    setup.registry.change_preset(|preset| {
+        preset.lists.tags.link = LinkForm::RequestedN;
+        preset.lists.tags.default_n = Some(1);
     });
-    assert_eq!(world.regpass.get(TAGS).await.header("link"), Some("</v2/acme/app/tags/list?last=1>; rel=\"next\""));
-    // A link on what is no list is dropped.
-    let reply = world.under(Fault::with_header("link", "</x?a=b>; rel=\"next\""), TAG).await;
+    assert_eq!(setup.regpass.get(TAGS).await.header("link"), Some("</v2/acme/app/tags/list?last=1>; rel=\"next\""));
+    // A link on anything but a list is dropped.
+    let reply = setup.get_with_fault(Fault::with_header("link", "</x?a=b>; rel=\"next\""), TAG).await;
     assert_eq!(reply.header("link"), None);
 }
 
 #[tokio::test(start_paused = true)]
-async fn following_the_links_lists_everything_once() {
-    let world = World::start("").await;
-    let (mut next, mut seen) = (Some(format!("{TAGS}?n=2")), Vec::new());
+async fn following_the_links_lists_every_tag_once() {
+    let setup = Setup::start("").await;
+    let (mut next, mut tags) = (Some(format!("{TAGS}?n=2")), Vec::new());
     while let Some(target) = next {
-        let reply = world.regpass.get(&target).await;
-        seen.extend(reply.json()["tags"].as_array().unwrap().iter().map(|tag| tag.as_str().unwrap().to_owned()));
+        let reply = setup.regpass.get(&target).await;
+        tags.extend(reply.json()["tags"].as_array().unwrap().iter().map(|tag| tag.as_str().unwrap().to_owned()));
         next = reply.header("link").map(|link| link[1..link.find('>').unwrap()].to_owned());
     }
-    assert_eq!(seen, ["1", "2", "3"]);
-    assert_eq!(world.sim.ledger().take().len(), 2);
+    assert_eq!(tags, ["1", "2", "3"]);
+    assert_eq!(setup.sim.ledger().take().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn page_sizes_are_clamped_and_nonsense_is_refused_here() {
-    let world = World::start("").await;
-    // Of which kind the registry is, on which its catalog depends, is asked once.
-    world.regpass.get("/v2/_catalog").await;
-    world.sim.ledger().expect(&["registry GET /v2/ anonymous 200", "registry GET /v2/_catalog anonymous 200"]);
-    for (n, seen) in [("0", "0"), ("1", "1"), ("1000", "1000"), ("1001", "1000"), ("99999999999", "1000")] {
-        let reply = world.regpass.get(&format!("/v2/_catalog?n={n}")).await;
+async fn page_size_is_limited_and_an_invalid_one_is_rejected() {
+    let setup = Setup::start("").await;
+    // The first catalog request probes the kind of registry.
+    setup.regpass.get("/v2/_catalog").await;
+    setup.sim.ledger().expect(&["registry GET /v2/ anonymous 200", "registry GET /v2/_catalog anonymous 200"]);
+    for (n, forwarded) in [("0", "0"), ("1", "1"), ("1000", "1000"), ("1001", "1000"), ("99999999999", "1000")] {
+        let reply = setup.regpass.get(&format!("/v2/_catalog?n={n}")).await;
         assert_eq!(reply.status, 200, "{n}");
-        world.sim.ledger().expect(&[&format!("registry GET /v2/_catalog?n={seen} anonymous 200")]);
+        setup.sim.ledger().expect(&[&format!("registry GET /v2/_catalog?n={forwarded} anonymous 200")]);
     }
     for n in ["-1", "x", "", "1.5", "+1", "%31%20", "99999999999999999999999", "1;drop"] {
         for target in [format!("{TAGS}?n={n}"), format!("/v2/_catalog?n={n}")] {
-            assert_eq!(world.regpass.get(&target).await.verdict(), "400 PAGINATION_NUMBER_INVALID", "{target}");
+            assert_eq!(setup.regpass.get(&target).await.status_and_code(), "400 PAGINATION_NUMBER_INVALID", "{target}");
         }
     }
-    world.sim.ledger().expect(&[]);
-    // Of two the clamped one counts.
-    world.regpass.get("/v2/_catalog?n=5&n=5000").await;
-    assert!(world.sim.ledger().take().iter().all(|entry| !entry.query.contains("5000")));
+    setup.sim.ledger().expect(&[]);
+    // A second `n` is not forwarded unlimited.
+    setup.regpass.get("/v2/_catalog?n=5&n=5000").await;
+    assert!(setup.sim.ledger().take().iter().all(|entry| !entry.query.contains("5000")));
 }
 
 #[tokio::test(start_paused = true)]
-async fn referrers_are_forwarded_and_a_missing_api_is_told_as_such() {
-    let world = World::start("").await;
-    world.registry.change(|preset| preset.lists.referrers = Referrers::Index);
-    let signature = Image::artifact("application/vnd.example.signature", world.image.top());
-    world.registry.publish("acme/app", "sig", &signature);
-    let target = format!("/v2/acme/app/referrers/{}", world.image.digest());
-    let reply = world.regpass.get(&format!("{target}?artifactType=application/vnd.example.signature")).await;
+async fn referrers_are_forwarded_and_a_missing_api_is_404_unsupported() {
+    let setup = Setup::start("").await;
+    setup.registry.change_preset(|preset| preset.lists.referrers = Referrers::Index);
+    let signature = Image::artifact("application/vnd.example.signature", setup.image.top());
+    setup.registry.publish("acme/app", "sig", &signature);
+    let target = format!("/v2/acme/app/referrers/{}", setup.image.digest());
+    let reply = setup.regpass.get(&format!("{target}?artifactType=application/vnd.example.signature")).await;
     assert_eq!((reply.status.as_u16(), reply.header("content-type")), (200, Some(media::OCI_INDEX)));
     assert_eq!(reply.header("oci-filters-applied"), Some("artifactType"));
     assert_eq!(reply.json()["manifests"][0]["digest"], signature.digest());
-    for (fault, what) in [
+    for (fault, case) in [
         (Fault::text(404, "404 page not found\n"), "unknown path"),
         (Fault::redirect(303, "https://github.com/-/v2/packages/x"), "redirect"),
         (Fault::redirect(302, "http://evil.test/"), "redirect"),
@@ -139,16 +139,19 @@ async fn referrers_are_forwarded_and_a_missing_api_is_told_as_such() {
         (Fault::html(429), "page"),
         (Fault::text(501, ""), "not implemented"),
     ] {
-        world.sim.ledger().take();
-        let reply = world.under(fault, &target).await;
-        assert_eq!(reply.status, StatusCode::NOT_FOUND, "{what}");
-        assert_eq!((reply.error().0.as_str(), reply.header("location")), ("UNSUPPORTED", None), "{what}");
-        assert_eq!(world.sim.ledger().take().len(), 1, "{what}");
+        setup.sim.ledger().take();
+        let reply = setup.get_with_fault(fault, &target).await;
+        assert_eq!(reply.status, StatusCode::NOT_FOUND, "{case}");
+        assert_eq!((reply.error().0.as_str(), reply.header("location")), ("UNSUPPORTED", None), "{case}");
+        assert_eq!(setup.sim.ledger().take().len(), 1, "{case}");
     }
-    assert_eq!(world.under(Fault::text(429, "Too many"), &target).await.verdict(), "429 TOOMANYREQUESTS");
+    assert_eq!(
+        setup.get_with_fault(Fault::text(429, "Too many"), &target).await.status_and_code(),
+        "429 TOOMANYREQUESTS"
+    );
     let busy = sim::Reply::error(429, "TOOMANYREQUESTS", "slow").header("retry-after", "3");
-    assert_eq!(world.under(Fault::answer(busy), &target).await.verdict(), "429 TOOMANYREQUESTS");
-    assert_eq!(world.under(Fault::html(503), &target).await.verdict(), "503 UNAVAILABLE");
-    assert_eq!(world.under(Fault::html(403), &target).await.verdict(), "403 DENIED");
-    assert_eq!(world.regpass.send(request(Method::POST, &target)).await.status, 405);
+    assert_eq!(setup.get_with_fault(Fault::answer(busy), &target).await.status_and_code(), "429 TOOMANYREQUESTS");
+    assert_eq!(setup.get_with_fault(Fault::html(503), &target).await.status_and_code(), "503 UNAVAILABLE");
+    assert_eq!(setup.get_with_fault(Fault::html(403), &target).await.status_and_code(), "403 DENIED");
+    assert_eq!(setup.regpass.send(request(Method::POST, &target)).await.status, 405);
 }

@@ -1,4 +1,4 @@
-//! Small documents and errors: completed, decoded, bounded, and all of one shape.
+//! Manifests, lists and errors: decoded, completed, limited in size, and errors in one format.
 
 mod errors;
 mod listings;
@@ -10,10 +10,10 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 
-use crate::harness::{Regpass, Reply, table};
-use crate::sim::{Family, Fault, Image, Mode, Preset, Registry, Sim};
+use crate::harness::{Regpass, Reply, registry_table};
+use crate::sim::{AuthMode, Fault, Image, ImageFormat, Preset, Registry, Sim};
 
-struct World {
+struct Setup {
     sim: Sim,
     registry: Registry,
     regpass: Regpass,
@@ -24,24 +24,24 @@ const TAG: &str = "/v2/acme/app/manifests/1";
 
 const TAGS: &str = "/v2/acme/app/tags/list";
 
-impl World {
+impl Setup {
     async fn start(more: &str) -> Self {
         let sim = Sim::memory();
-        let registry = sim.start(Preset::distribution(Mode::Open)).await;
-        let image = Image::single("app", Family::Docker);
+        let registry = sim.start(Preset::distribution(AuthMode::Open)).await;
+        let image = Image::single("app", ImageFormat::Docker);
         for tag in ["1", "2", "3"] {
             registry.publish("acme/app", tag, &image);
         }
-        let text = format!("default_registry = \"reg.test\"\n{}", table("reg.test", &registry, more));
+        let text = format!("default_registry = \"reg.test\"\n{}", registry_table("reg.test", &registry, more));
         let regpass = Regpass::start(&sim, &text);
         Self { sim, registry, regpass, image }
     }
 
-    /// One answer under a fault, which ends with it.
-    async fn under(&self, fault: Fault, target: &str) -> Reply {
-        let fault = self.registry.registry().inject(fault);
+    /// GET while the registry has a fault, which is removed afterwards.
+    async fn get_with_fault(&self, fault: Fault, target: &str) -> Reply {
+        let fault = self.registry.api().inject(fault);
         let reply = self.regpass.get(target).await;
-        fault.lift();
+        fault.remove();
         reply
     }
 
@@ -54,6 +54,7 @@ impl World {
     }
 }
 
+/// `bytes` compressed as this `Content-Encoding`: `deflate`, otherwise gzip.
 fn encoded(name: &str, bytes: &[u8]) -> Bytes {
     if name == "deflate" {
         let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());

@@ -1,101 +1,87 @@
-//! The token dance: a challenge that does not know better, tokens without an end, refusals from the token service.
+//! Tokens: the placeholder scope of challenges, tokens without an expiry, and denials of the token service.
 
 use std::time::Duration;
 
 use http::Method;
-use tokio::time::{advance, sleep};
+use tokio::time::advance;
 
-use super::{COLD, LOGIN, MANIFEST, PRIVATE, WARM};
+use super::{COLD, CREDENTIAL, MANIFEST, PRIVATE, WARM, start_warm};
 use crate::log::Log;
+use crate::proxied_registry::{ProxiedRegistry, assert_no_upstream_headers, assert_rejected};
+use crate::seed_registries::{assert_background_renewal, assert_pull_costs};
 use crate::sim::{Fault, Preset};
-use crate::stage::{Stage, assert_clean, assert_refused};
 
 const PLACEHOLDER: &str =
     r#"Bearer realm="http://ghcr.test/token",service="ghcr.test",scope="repository:user/image:pull""#;
 
 #[tokio::test(start_paused = true)]
-async fn an_anonymous_pull_costs_challenge_token_and_request() {
-    let stage = Stage::ghcr("").await;
-    assert_eq!(stage.get(MANIFEST).await.status, 200);
-    stage.expect(&COLD);
-    stage.get(MANIFEST).await;
-    stage.expect(&[WARM]);
+async fn anonymous_pull_fetches_a_token_once() {
+    assert_pull_costs(&ProxiedRegistry::ghcr("").await, MANIFEST, &COLD, WARM).await;
 }
 
-/// In 2024 the article saw the placeholder even for a repository that exists, and corrected itself a month later.
+/// In February 2024 the article observed the placeholder even for an existing repository; it corrected that in March.
 #[tokio::test(start_paused = true)]
-async fn the_placeholder_of_a_challenge_is_never_asked_for_a_pull() {
-    let stage = Stage::ghcr("").await;
-    stage.registry.registry().inject(Fault::challenge(&[PLACEHOLDER]).path("/v2/").times(1));
-    assert_eq!(stage.get(MANIFEST).await.status, 200);
-    stage.expect(&COLD);
+async fn placeholder_scope_of_a_challenge_is_not_requested() {
+    let proxied = ProxiedRegistry::ghcr("").await;
+    proxied.registry.api().inject(Fault::challenge(&[PLACEHOLDER]).path("/v2/").times(1));
+    assert_eq!(proxied.get(MANIFEST).await.status, 200);
+    proxied.expect(&COLD);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_without_an_end_counts_for_a_minute_and_is_renewed_behind_the_requests() {
-    let stage = Stage::ghcr("").await;
-    stage.registry.change(|preset| *preset = preset.clone().lifetime(Duration::from_secs(60)));
-    stage.warm(MANIFEST).await;
-    for step in 1..=180 {
-        sleep(Duration::from_secs(20)).await;
-        let reply = stage.get(MANIFEST).await;
-        assert_eq!(reply.status, 200, "step {step}");
-        assert!(reply.header("server-timing").unwrap().contains("desc=\"cached\""), "step {step}: {reply:?}");
-    }
-    let entries = stage.sim.ledger().take();
-    assert!(entries.iter().all(|entry| entry.status.unwrap() == 200), "{entries:?}");
-    let tokens = entries.iter().filter(|entry| entry.server == "token").count();
-    assert_eq!(entries.len() - tokens, 180, "one request to the registry for each of the client");
-    assert!((60..=90).contains(&tokens), "an hour took {tokens} tokens");
+async fn token_without_expiry_is_renewed_every_minute_in_the_background() {
+    let proxied = ProxiedRegistry::ghcr("").await;
+    proxied.registry.change_preset(|preset| *preset = preset.clone().lifetime(Duration::from_secs(60)));
+    proxied.warm(MANIFEST).await;
+    assert_background_renewal(&proxied, MANIFEST, Duration::from_secs(20), 60..=90).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_without_an_end_is_not_tried_after_a_minute() {
-    let stage = Stage::ghcr("").await;
-    stage.warm(MANIFEST).await;
+async fn token_without_expiry_is_not_sent_after_a_minute() {
+    let proxied = start_warm("").await;
     advance(Duration::from_secs(59)).await;
-    assert_eq!(stage.get(MANIFEST).await.status, 200);
-    stage.expect(&[COLD[1], "registry GET /v2/toddysm/python/manifests/3.10 bearer#2 200"]);
+    assert_eq!(proxied.get(MANIFEST).await.status, 200);
+    proxied.expect(&[COLD[1], "registry GET /v2/toddysm/python/manifests/3.10 bearer#2 200"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_403_of_the_token_service_is_a_403_that_says_what_to_do() {
-    let stage = Stage::ghcr("").await;
+async fn denial_of_the_token_service_is_403_with_its_message() {
+    let proxied = ProxiedRegistry::ghcr("").await;
     for (target, name) in [(PRIVATE, "toddysm/private"), ("/v2/ghcr.io/toddysm/none/manifests/1", "toddysm/none")] {
-        stage.sim.ledger().take();
-        let reply = stage.get(target).await;
-        assert_refused(&reply, "403 DENIED", &["ghcr.io", "requested access to the resource is denied"]);
+        proxied.sim.ledger().take();
+        let reply = proxied.get(target).await;
+        assert_rejected(&reply, "403 DENIED", &["ghcr.io", "requested access to the resource is denied"]);
         let detail = &reply.json()["errors"][0]["detail"];
         assert_eq!((&detail["registry"], &detail["step"]), (&"ghcr.io".into(), &"token".into()));
-        let lines = stage.sim.ledger().lines();
+        let lines = proxied.sim.ledger().lines();
         let token = format!("token GET /token?service=ghcr.test&scope=repository:{name}:pull anonymous 403");
         assert_eq!(lines.last(), Some(&token), "{lines:#?}");
         assert!(lines.iter().all(|line| !line.contains("user/image")), "{lines:#?}");
-        stage.sim.ledger().take();
-        let head = stage.head(target).await;
+        proxied.sim.ledger().take();
+        let head = proxied.head(target).await;
         assert_eq!(head.status, 403);
-        assert_clean(&head);
-        stage.expect(&[]);
+        assert_no_upstream_headers(&head);
+        proxied.expect(&[]);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_its_token_service_calls_invalid_is_a_403_too() {
-    let stage = Stage::ghcr("").await;
-    assert_refused(&stage.get("/v2/ghcr.io/python/manifests/1").await, "403 DENIED", &["invalid repository name"]);
-    stage.expect(&[
+async fn repository_name_that_the_token_service_rejects_is_403() {
+    let proxied = ProxiedRegistry::ghcr("").await;
+    assert_rejected(&proxied.get("/v2/ghcr.io/python/manifests/1").await, "403 DENIED", &["invalid repository name"]);
+    proxied.expect(&[
         "registry GET /v2/python/manifests/1 anonymous 401",
         "token GET /token?service=ghcr.test&scope=repository:python:pull anonymous 400",
     ]);
 }
 
-/// With a login the token is the password itself, encoded: it must show nowhere.
+/// With a credential the token is the encoded password, so it must not be logged.
 #[tokio::test(start_paused = true)]
-async fn a_password_goes_to_its_own_token_service_and_shows_in_no_log() {
-    let log = Log::listen();
-    let stage = Stage::ghcr(LOGIN).await;
-    assert_eq!(stage.get(PRIVATE).await.status, 200);
-    stage.expect(&[
+async fn password_is_sent_only_to_the_token_service_and_is_not_logged() {
+    let log = Log::capture();
+    let proxied = ProxiedRegistry::ghcr(CREDENTIAL).await;
+    assert_eq!(proxied.get(PRIVATE).await.status, 200);
+    proxied.expect(&[
         "registry GET /v2/toddysm/private/manifests/1 anonymous 401",
         "token GET /token?service=ghcr.test&scope=repository:toddysm/private:pull basic:toddysm 200",
         "registry GET /v2/toddysm/private/manifests/1 bearer#1 200",
@@ -108,49 +94,49 @@ async fn a_password_goes_to_its_own_token_service_and_shows_in_no_log() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_revoked_login_is_told_once_and_public_pulls_go_on_without_it() {
-    let stage = Stage::ghcr(&LOGIN.replace("ghp_toddysm", "ghp_revoked")).await;
-    assert_eq!(stage.get(MANIFEST).await.status, 200);
+async fn revoked_credential_is_reported_once_and_public_pulls_continue_anonymously() {
+    let proxied = ProxiedRegistry::ghcr(&CREDENTIAL.replace("ghp_toddysm", "ghp_revoked")).await;
+    assert_eq!(proxied.get(MANIFEST).await.status, 200);
     let [challenge, token, registry] = COLD;
-    let refused = "token GET /token?service=ghcr.test&scope=repository:toddysm/python:pull basic:toddysm 403";
-    stage.expect(&[challenge, refused, token, registry]);
-    stage.get(MANIFEST).await;
-    stage.expect(&[WARM]);
-    let metric = stage.regpass.metric("regpass_credential_rejected");
+    let rejected = "token GET /token?service=ghcr.test&scope=repository:toddysm/python:pull basic:toddysm 403";
+    proxied.expect(&[challenge, rejected, token, registry]);
+    proxied.get(MANIFEST).await;
+    proxied.expect(&[WARM]);
+    let metric = proxied.regpass.metric("regpass_credential_rejected");
     assert_eq!(metric, [r#"regpass_credential_rejected_total{registry="ghcr.io"} 1"#]);
 }
 
-/// POST is unknown there: the identity goes as a password, and the next time at once.
+/// The token service does not support POST: the identity token is sent as a password, from the second time without a POST.
 #[tokio::test(start_paused = true)]
-async fn an_identity_goes_by_get_after_post_was_refused_with_405() {
-    let stage =
-        Stage::ghcr(r#"credential = { source = "identity", username = "toddysm", token = "ghp_toddysm" }"#).await;
-    assert_eq!(stage.get(PRIVATE).await.status, 200);
+async fn identity_token_is_sent_by_get_after_post_was_rejected_with_405() {
+    let proxied =
+        ProxiedRegistry::ghcr(r#"credential = { source = "identity", username = "toddysm", token = "ghp_toddysm" }"#)
+            .await;
+    assert_eq!(proxied.get(PRIVATE).await.status, 200);
     let get = "token GET /token?service=ghcr.test&scope=repository:toddysm/private:pull basic:toddysm 200";
-    stage.expect(&[
+    proxied.expect(&[
         "registry GET /v2/toddysm/private/manifests/1 anonymous 401",
         "token POST /token anonymous 405",
         get,
         "registry GET /v2/toddysm/private/manifests/1 bearer#1 200",
     ]);
-    stage.get(MANIFEST).await;
-    stage.expect(&[
+    proxied.get(MANIFEST).await;
+    proxied.expect(&[
         "token GET /token?service=ghcr.test&scope=repository:toddysm/python:pull basic:toddysm 200",
         "registry GET /v2/toddysm/python/manifests/3.10 bearer#1 200",
     ]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn its_secondary_rate_limit_is_a_429_in_the_common_form() {
-    let stage = Stage::ghcr("").await;
-    stage.warm(MANIFEST).await;
+async fn secondary_rate_limit_is_429() {
+    let proxied = start_warm("").await;
     let message = r#"{"message":"You have exceeded a secondary rate limit. Please wait a few minutes."}"#;
     let limited = Preset::docker_hub_rate_limited().json(message).header("x-ratelimit-remaining", "0");
-    stage.registry.registry().inject(Fault::answer(limited));
+    proxied.registry.api().inject(Fault::answer(limited));
     for method in [Method::GET, Method::HEAD] {
-        let reply = stage.method(&method, MANIFEST).await;
+        let reply = proxied.method(&method, MANIFEST).await;
         assert_eq!((reply.status.as_u16(), reply.header("x-ratelimit-remaining")), (429, Some("0")));
     }
-    assert_refused(&stage.get(MANIFEST).await, "429 TOOMANYREQUESTS", &["secondary rate limit"]);
-    assert_eq!(stage.sim.ledger().entries().len(), 3, "not tried again");
+    assert_rejected(&proxied.get(MANIFEST).await, "429 TOOMANYREQUESTS", &["secondary rate limit"]);
+    assert_eq!(proxied.sim.ledger().entries().len(), 3, "no retry");
 }

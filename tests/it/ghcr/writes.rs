@@ -1,101 +1,78 @@
-//! What writes: deletes, which the registry has not, and pushes.
+//! Deletes, which the registry does not support, and pushes.
 
 use http::Method;
 
-use super::{LOGIN, MANIFEST, PRIVATE, WARM};
-use crate::sim::{Family, Image};
-use crate::stage::{Stage, assert_refused};
+use super::{CREDENTIAL, MANIFEST, PRIVATE, WARM, start_warm};
+use crate::proxied_registry::{ProxiedRegistry, assert_rejected};
+use crate::seed_registries::{
+    PUSH_REQUESTS, assert_image_is_pushed, assert_manifest_is_pushed, assert_writes_need_allow, push_requests,
+};
+use crate::sim::{Image, ImageFormat};
 
 #[tokio::test(start_paused = true)]
-async fn deletes_are_a_405_without_any_upstream_call_whoever_asks() {
-    for more in ["", "allow = [\"pull\", \"delete\"]", &format!("{LOGIN}\nallow = [\"pull\", \"push\", \"delete\"]")] {
-        let stage = Stage::ghcr(more).await;
-        let blob = format!("/v2/ghcr.io/toddysm/python/blobs/{}", stage.layer());
-        let digest = format!("/v2/ghcr.io/toddysm/python/manifests/{}", stage.image.digest());
+async fn delete_is_405_without_an_upstream_request() {
+    for more in
+        ["", "allow = [\"pull\", \"delete\"]", &format!("{CREDENTIAL}\nallow = [\"pull\", \"push\", \"delete\"]")]
+    {
+        let proxied = ProxiedRegistry::ghcr(more).await;
+        let blob = format!("/v2/ghcr.io/toddysm/python/blobs/{}", proxied.layer());
+        let digest = format!("/v2/ghcr.io/toddysm/python/manifests/{}", proxied.image.digest());
         for target in [MANIFEST, PRIVATE, &digest, &blob] {
-            let reply = stage.method(&Method::DELETE, target).await;
-            assert_refused(&reply, "405 UNSUPPORTED", &["ghcr.io does not support deleting", "package version"]);
+            let reply = proxied.method(&Method::DELETE, target).await;
+            assert_rejected(&reply, "405 UNSUPPORTED", &["ghcr.io does not support deleting", "package version"]);
         }
-        stage.expect(&[]);
+        proxied.expect(&[]);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn pushes_are_refused_by_name_of_the_setting_until_they_are_allowed() {
-    let stage = Stage::ghcr(LOGIN).await;
-    let setting = r#"add "push" to 'allow' of [registry."ghcr.io"]"#;
-    for (method, path) in [
-        (Method::PUT, "manifests/3.11"),
-        (Method::POST, "blobs/uploads/"),
-        (Method::PATCH, "blobs/uploads/1"),
-        (Method::PUT, "blobs/uploads/1"),
-        (Method::DELETE, "blobs/uploads/1"),
-    ] {
-        let reply = stage.method(&method, &format!("/v2/ghcr.io/toddysm/python/{path}")).await;
-        assert_refused(&reply, "403 DENIED", &[setting]);
-    }
-    stage.expect(&[]);
+async fn pushes_are_denied_until_the_configuration_allows_them() {
+    let proxied = ProxiedRegistry::ghcr(CREDENTIAL).await;
+    assert_writes_need_allow(&proxied, "ghcr.io", "push", &PUSH_REQUESTS).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_anonymous_push_is_refused_by_the_token_service_before_it_is_sent() {
-    let stage = Stage::ghcr(r#"allow = ["pull", "push"]"#).await;
-    stage.warm(MANIFEST).await;
-    let reply = stage.put_manifest("/v2/ghcr.io/toddysm/python/manifests/3.11").await;
-    assert_refused(&reply, "403 DENIED", &["ghcr.io", "requested access to the resource is denied"]);
-    stage.expect(&["token GET /token?service=ghcr.test&scope=repository:toddysm/python:pull,push anonymous 403"]);
-    let reply = stage.method(&Method::POST, "/v2/ghcr.io/toddysm/python/blobs/uploads/").await;
-    assert_refused(&reply, "403 DENIED", &["ghcr.io", "requested access to the resource is denied"]);
-    stage.expect(&[]);
-    stage.get(MANIFEST).await;
-    stage.expect(&[WARM]);
+async fn anonymous_push_is_denied_by_the_token_service_before_it_is_sent() {
+    let proxied = start_warm(r#"allow = ["pull", "push"]"#).await;
+    let reply = proxied.put_manifest("/v2/ghcr.io/toddysm/python/manifests/3.11").await;
+    assert_rejected(&reply, "403 DENIED", &["ghcr.io", "requested access to the resource is denied"]);
+    proxied.expect(&["token GET /token?service=ghcr.test&scope=repository:toddysm/python:pull,push anonymous 403"]);
+    let reply = proxied.method(&Method::POST, "/v2/ghcr.io/toddysm/python/blobs/uploads/").await;
+    assert_rejected(&reply, "403 DENIED", &["ghcr.io", "requested access to the resource is denied"]);
+    proxied.expect(&[]);
+    proxied.get(MANIFEST).await;
+    proxied.expect(&[WARM]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_manifest_pushed_with_a_login_is_a_201_whose_location_is_regpasss_own() {
-    let stage = Stage::ghcr(&format!("{LOGIN}\nallow = [\"pull\", \"push\"]")).await;
-    stage.warm(MANIFEST).await;
-    let reply = stage.put_manifest("/v2/ghcr.io/toddysm/python/manifests/3.11").await;
-    let digest = stage.image.digest();
-    assert_eq!((reply.status.as_u16(), reply.body.len()), (201, 0), "{reply:?}");
-    assert_eq!(reply.header("docker-content-digest"), Some(digest));
-    assert_eq!(reply.header("location"), Some(&*format!("/v2/ghcr.io/toddysm/python/manifests/{digest}")));
-    stage.expect(&[
+async fn pushed_manifest_is_201_with_a_location_at_regpass() {
+    let proxied = start_warm(&format!("{CREDENTIAL}\nallow = [\"pull\", \"push\"]")).await;
+    assert_manifest_is_pushed(&proxied, "/v2/ghcr.io/toddysm/python/manifests", "3.11").await;
+    proxied.expect(&[
         "token GET /token?service=ghcr.test&scope=repository:toddysm/python:pull,push basic:toddysm 200",
         "registry PUT /v2/toddysm/python/manifests/3.11 bearer#1 201",
     ]);
-    assert_eq!(stage.get("/v2/ghcr.io/toddysm/python/manifests/3.11").await.status, 200);
+    assert_eq!(proxied.get("/v2/ghcr.io/toddysm/python/manifests/3.11").await.status, 200);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_image_pushed_with_a_login_is_there() {
-    let stage = Stage::ghcr(&format!("{LOGIN}\nallow = [\"pull\", \"push\"]")).await;
-    stage.warm(MANIFEST).await;
-    let image = Image::single("pushed", Family::Docker);
-    stage.push("/v2/ghcr.io/toddysm/new", "1", &image).await;
-    stage.assert_has("toddysm/new", "1", &image);
-    let mut lines =
-        vec!["token GET /token?service=ghcr.test&scope=repository:toddysm/new:pull,push basic:toddysm 200".to_owned()];
-    for (at, blob) in image.blobs.iter().enumerate() {
-        let session = format!("/v2/toddysm/new/blobs/upload/upload-{}", at + 1);
-        lines.extend([
-            "registry POST /v2/toddysm/new/blobs/uploads/ bearer#1 202".to_owned(),
-            format!("registry PATCH {session} bearer#1 202"),
-            format!("registry PUT {session}?digest={} bearer#1 201", blob.digest),
-        ]);
-    }
-    lines.push("registry PUT /v2/toddysm/new/manifests/1 bearer#1 201".to_owned());
-    stage.expect(&lines.iter().map(String::as_str).collect::<Vec<_>>());
-    assert_eq!(stage.get("/v2/ghcr.io/toddysm/new/manifests/1").await.body, image.top().bytes);
+async fn image_pushed_with_a_credential_is_stored() {
+    let proxied = start_warm(&format!("{CREDENTIAL}\nallow = [\"pull\", \"push\"]")).await;
+    let image = Image::single("pushed", ImageFormat::Docker);
+    let session = |number| format!("/v2/toddysm/new/blobs/upload/upload-{number}");
+    let token = "token GET /token?service=ghcr.test&scope=repository:toddysm/new:pull,push basic:toddysm 200";
+    let mut requests = push_requests("toddysm/new", &image, "bearer#1", session);
+    requests.insert(0, token.to_owned());
+    assert_image_is_pushed(&proxied, "/v2/ghcr.io", "toddysm/new", &image, &requests).await;
 }
 
-/// The article deletes a blob by its bare hash.
+/// The article deletes a blob by its hash without `sha256:`.
 #[tokio::test(start_paused = true)]
-async fn a_digest_without_its_algorithm_is_a_400_without_any_upstream_call() {
-    let stage = Stage::ghcr(LOGIN).await;
+async fn digest_without_algorithm_is_400_without_an_upstream_request() {
+    let proxied = ProxiedRegistry::ghcr(CREDENTIAL).await;
     let target = "/v2/ghcr.io/toddysm/python/blobs/1bc163a14ea6a886d1d0f9a9be878b1ffd08a9311e15861137ccd85bb87190f9";
     for method in [Method::GET, Method::DELETE] {
-        assert_refused(&stage.method(&method, target).await, "400 DIGEST_INVALID", &[]);
+        assert_rejected(&proxied.method(&method, target).await, "400 DIGEST_INVALID", &[]);
     }
-    stage.expect(&[]);
+    proxied.expect(&[]);
 }

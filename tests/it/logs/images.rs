@@ -1,4 +1,4 @@
-//! One line a pull.
+//! The log line of a pull.
 
 use std::time::Duration;
 
@@ -6,23 +6,23 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::{World, assert_told};
-use crate::sim::{Family, Fault, Image, Reply};
+use super::{Setup, assert_fields};
+use crate::sim::{Fault, Image, ImageFormat, Reply};
 
 #[tokio::test(start_paused = true)]
-async fn a_pull_is_one_line_with_what_crossed_and_what_it_cost() {
-    let world = World::new().await;
-    world.registry.token().inject(Fault::delay(Duration::from_millis(40)));
-    world.registry.registry().inject(Fault::delay(Duration::from_millis(100)).path(&world.blob(1)));
-    let bytes = world.pull("1").await;
-    assert!(world.log.told("image").is_empty(), "it may go on");
-    let told = world.only_image().await;
-    assert_told(
-        &told,
+async fn pull_is_one_line_with_its_size_and_the_cost_of_its_authorization() {
+    let setup = Setup::new().await;
+    setup.registry.token_service().inject(Fault::delay(Duration::from_millis(40)));
+    setup.registry.api().inject(Fault::delay(Duration::from_millis(100)).path(&setup.blob(1)));
+    let bytes = setup.pull("1").await;
+    assert!(setup.log.events("image").is_empty(), "the pull may go on");
+    let logged = setup.only_image().await;
+    assert_fields(
+        &logged,
         &json!({
             "level": "INFO",
             "image": "reg.test/team/app:1",
-            "digest": world.top(),
+            "digest": setup.top(),
             "direction": "pull",
             "outcome": "ok",
             "manifests": 2,
@@ -36,56 +36,56 @@ async fn a_pull_is_one_line_with_what_crossed_and_what_it_cost() {
             "error": Value::Null,
         }),
     );
-    let read = world.regpass.proxy.seen.images.last();
-    assert_eq!((read.len(), read[0].image.as_str(), read[0].blobs), (1, "reg.test/team/app:1", 2));
-    assert_eq!(world.images().await.len(), 1, "and no more of it");
+    let recent = setup.regpass.proxy.activity.images.recent();
+    assert_eq!((recent.len(), recent[0].image.as_str(), recent[0].blobs), (1, "reg.test/team/app:1", 2));
+    assert_eq!(setup.images().await.len(), 1, "the pull is logged once");
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_resolves_the_tag_first_and_pulls_by_digest_pulls_that_tag() {
-    let world = World::new().await;
-    assert_eq!(world.head("manifests/1").await.status, 200);
-    for path in [format!("manifests/{}", world.top()), world.child(), world.blob(0), world.blob(1)] {
-        assert_eq!(world.get(&path).await.status, 200);
+async fn pull_by_digest_after_head_of_a_tag_is_logged_with_the_tag() {
+    let setup = Setup::new().await;
+    assert_eq!(setup.head("manifests/1").await.status, 200);
+    for path in [format!("manifests/{}", setup.top()), setup.child(), setup.blob(0), setup.blob(1)] {
+        assert_eq!(setup.get(&path).await.status, 200);
     }
-    let told = world.only_image().await;
-    let expected = json!({ "image": "reg.test/team/app:1", "digest": world.top(), "manifests": 2, "blobs": 2 });
-    assert_told(&told, &expected);
+    let logged = setup.only_image().await;
+    let expected = json!({ "image": "reg.test/team/app:1", "digest": setup.top(), "manifests": 2, "blobs": 2 });
+    assert_fields(&logged, &expected);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pull_by_digest_goes_by_its_digest() {
-    let world = World::new().await;
-    assert_eq!(world.get(&format!("manifests/{}", world.top())).await.status, 200);
-    assert_eq!(world.get(&world.child()).await.status, 200);
-    let image = format!("reg.test/team/app@{}", world.top());
-    assert_told(&world.only_image().await, &json!({ "image": image, "digest": world.top(), "manifests": 2 }));
+async fn pull_by_digest_is_logged_with_the_digest() {
+    let setup = Setup::new().await;
+    assert_eq!(setup.get(&format!("manifests/{}", setup.top())).await.status, 200);
+    assert_eq!(setup.get(&setup.child()).await.status, 200);
+    let image = format!("reg.test/team/app@{}", setup.top());
+    assert_fields(&setup.only_image().await, &json!({ "image": image, "digest": setup.top(), "manifests": 2 }));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_pull_is_not_over_while_something_of_it_is_on_its_way() {
-    let world = World::new().await;
-    world.registry.registry().inject(Fault::delay(Duration::from_secs(25)).path(&world.blob(1)));
-    world.pull("1").await;
-    assert!(world.log.told("image").is_empty());
-    assert_told(&world.only_image().await, &json!({ "ms": 25_000, "requests": 4 }));
+async fn pull_is_not_complete_while_a_request_is_in_flight() {
+    let setup = Setup::new().await;
+    setup.registry.api().inject(Fault::delay(Duration::from_secs(25)).path(&setup.blob(1)));
+    setup.pull("1").await;
+    assert!(setup.log.events("image").is_empty());
+    assert_fields(&setup.only_image().await, &json!({ "ms": 25_000, "requests": 4 }));
 }
 
 #[tokio::test(start_paused = true)]
-async fn pulls_one_after_the_other_are_told_apart_and_so_are_repositories() {
-    let world = World::new().await;
-    world.registry.publish("team/app", "2", &world.image);
-    world.registry.publish("team/other", "1", &Image::single("other", Family::Oci));
+async fn successive_pulls_and_repositories_have_their_own_lines() {
+    let setup = Setup::new().await;
+    setup.registry.publish("team/app", "2", &setup.image);
+    setup.registry.publish("team/other", "1", &Image::single("other", ImageFormat::Oci));
     for tag in ["1", "1", "2"] {
-        world.pull(tag).await;
-        assert_eq!(world.regpass.get("/v2/reg.test/team/other/manifests/1").await.status, 200);
+        setup.pull(tag).await;
+        assert_eq!(setup.regpass.get("/v2/reg.test/team/other/manifests/1").await.status, 200);
     }
-    let images = world.images().await;
-    let mut told: Vec<_> = images.iter().map(|image| (image["image"].as_str().unwrap(), &image["blobs"])).collect();
-    told.sort_by_key(|(image, _)| *image);
+    let images = setup.images().await;
+    let mut logged: Vec<_> = images.iter().map(|image| (image["image"].as_str().unwrap(), &image["blobs"])).collect();
+    logged.sort_by_key(|(image, _)| *image);
     let (two, none) = (json!(2), json!(0));
     assert_eq!(
-        told,
+        logged,
         [
             ("reg.test/team/app:1", &two),
             ("reg.test/team/app:1", &two),
@@ -96,88 +96,88 @@ async fn pulls_one_after_the_other_are_told_apart_and_so_are_repositories() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_is_told_with_its_step_and_its_blame_unless_it_was_made_good() {
-    for made_good in [false, true] {
-        let world = World::new().await;
-        let broken = Fault::answer(Reply::error(500, "UNKNOWN", "the disk is gone")).path(&world.blob(1));
-        let fault = world.registry.registry().inject(broken);
-        for path in ["manifests/1".to_owned(), world.child(), world.blob(0)] {
-            assert_eq!(world.get(&path).await.status, 200);
+async fn failure_is_logged_with_step_and_blame_unless_a_retry_succeeds() {
+    for retry_succeeds in [false, true] {
+        let setup = Setup::new().await;
+        let broken = Fault::answer(Reply::error(500, "UNKNOWN", "the disk is gone")).path(&setup.blob(1));
+        let fault = setup.registry.api().inject(broken);
+        for path in ["manifests/1".to_owned(), setup.child(), setup.blob(0)] {
+            assert_eq!(setup.get(&path).await.status, 200);
         }
-        assert_eq!(world.get(&world.blob(1)).await.status, 500);
-        fault.lift();
-        if made_good {
-            assert_eq!(world.get(&world.blob(1)).await.status, 200);
+        assert_eq!(setup.get(&setup.blob(1)).await.status, 500);
+        fault.remove();
+        if retry_succeeds {
+            assert_eq!(setup.get(&setup.blob(1)).await.status, 200);
         }
-        let told = world.only_image().await;
-        if made_good {
-            assert_told(&told, &json!({ "outcome": "ok", "blobs": 2, "blame": Value::Null }));
+        let logged = setup.only_image().await;
+        if retry_succeeds {
+            assert_fields(&logged, &json!({ "outcome": "ok", "blobs": 2, "blame": Value::Null }));
         } else {
             let expected = json!({ "outcome": "failed", "blobs": 1, "step": "registry", "blame": "registry" });
-            assert_told(&told, &expected);
-            assert!(told["error"].as_str().unwrap().contains("the disk is gone"), "{told:#}");
+            assert_fields(&logged, &expected);
+            assert!(logged["error"].as_str().unwrap().contains("the disk is gone"), "{logged:#}");
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pull_of_what_is_not_there_failed_also_when_it_only_came_to_the_head() {
-    let world = World::new().await;
-    assert_eq!(world.head("manifests/none").await.status, 404);
-    let told = world.only_image().await;
-    assert_told(&told, &json!({ "image": "reg.test/team/app:none", "direction": "pull", "outcome": "failed" }));
+async fn head_of_a_missing_tag_is_a_failed_pull() {
+    let setup = Setup::new().await;
+    assert_eq!(setup.head("manifests/none").await.status, 404);
+    let logged = setup.only_image().await;
+    assert_fields(&logged, &json!({ "image": "reg.test/team/app:none", "direction": "pull", "outcome": "failed" }));
 }
 
 #[tokio::test(start_paused = true)]
-async fn looking_and_listing_is_no_pull() {
-    let world = World::new().await;
-    for path in ["manifests/1".to_owned(), world.blob(0)] {
-        assert_eq!(world.head(&path).await.status, 200);
+async fn successful_head_and_tag_list_are_no_pull() {
+    let setup = Setup::new().await;
+    for path in ["manifests/1".to_owned(), setup.blob(0)] {
+        assert_eq!(setup.head(&path).await.status, 200);
     }
-    assert_eq!(world.get("tags/list").await.status, 200);
-    assert_eq!(world.regpass.get("/v2/").await.status, 200);
-    assert!(world.images().await.is_empty());
+    assert_eq!(setup.get("tags/list").await.status, 200);
+    assert_eq!(setup.regpass.get("/v2/").await.status, 200);
+    assert!(setup.images().await.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_breaks_off_fails_and_a_client_that_leaves_finishes_nothing() {
-    let world = World::new().await;
-    assert_eq!(world.get("manifests/1").await.status, 200);
-    world.registry.registry().inject(Fault::hang_before_head().path(&world.blob(1)));
-    let leaving = tokio::time::timeout(Duration::from_secs(3), world.get(&world.blob(1))).await;
-    assert!(leaving.is_err());
-    assert_told(&world.only_image().await, &json!({ "outcome": "unfinished", "blobs": 0, "blame": Value::Null }));
+async fn broken_body_is_a_failed_pull_and_a_vanished_client_an_unfinished_one() {
+    let setup = Setup::new().await;
+    assert_eq!(setup.get("manifests/1").await.status, 200);
+    setup.registry.api().inject(Fault::hang_before_head().path(&setup.blob(1)));
+    let abandoned = tokio::time::timeout(Duration::from_secs(3), setup.get(&setup.blob(1))).await;
+    assert!(abandoned.is_err());
+    assert_fields(&setup.only_image().await, &json!({ "outcome": "unfinished", "blobs": 0, "blame": Value::Null }));
 
-    let world = World::new().await;
-    assert_eq!(world.get("manifests/1").await.status, 200);
-    world.registry.registry().inject(Fault::close_mid_body(3).path(&world.blob(1)));
-    assert!(!world.get(&world.blob(1)).await.whole);
-    assert_told(&world.only_image().await, &json!({ "outcome": "failed", "step": "transfer", "blame": "registry" }));
+    let setup = Setup::new().await;
+    assert_eq!(setup.get("manifests/1").await.status, 200);
+    setup.registry.api().inject(Fault::close_mid_body(3).path(&setup.blob(1)));
+    assert!(!setup.get(&setup.blob(1)).await.complete);
+    assert_fields(&setup.only_image().await, &json!({ "outcome": "failed", "step": "transfer", "blame": "registry" }));
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_over_is_told_when_the_process_ends() {
-    let world = World::new().await;
-    world.pull("1").await;
-    world.regpass.proxy.seen.images.flush();
-    assert_told(&world.log.told("image")[0], &json!({ "outcome": "ok", "blobs": 2 }));
-    assert_eq!(world.images().await.len(), 1);
+async fn open_pull_is_logged_at_shutdown() {
+    let setup = Setup::new().await;
+    setup.pull("1").await;
+    setup.regpass.proxy.activity.images.flush();
+    assert_fields(&setup.log.events("image")[0], &json!({ "outcome": "ok", "blobs": 2 }));
+    assert_eq!(setup.images().await.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_that_wait_for_one_token_fetched_one() {
-    let world = World::new().await;
-    assert_eq!(world.regpass.get("/v2/reg.test/team/app/manifests/none").await.status, 404);
-    world.images().await;
+async fn requests_that_share_a_token_fetch_count_one() {
+    let setup = Setup::new().await;
+    assert_eq!(setup.regpass.get("/v2/reg.test/team/app/manifests/none").await.status, 404);
+    setup.images().await;
     sleep(Duration::from_secs(3600)).await;
-    world.registry.token().inject(Fault::delay(Duration::from_millis(40)));
-    let (first, second) = (world.blob(0), world.blob(1));
-    let replies = tokio::join!(world.get("manifests/1"), world.get(&first), world.get(&second));
+    setup.registry.token_service().inject(Fault::delay(Duration::from_millis(40)));
+    let (first, second) = (setup.blob(0), setup.blob(1));
+    let replies = tokio::join!(setup.get("manifests/1"), setup.get(&first), setup.get(&second));
     assert!([&replies.0, &replies.1, &replies.2].iter().all(|reply| reply.status == 200));
-    let waited = |reply: &crate::harness::Reply| reply.grant() == "fetched";
-    assert!(waited(&replies.0) && waited(&replies.1), "they waited");
-    let told = world.images().await.pop().unwrap();
-    assert_told(&told, &json!({ "token_fetches": 1, "requests": 3, "image": "reg.test/team/app:1" }));
-    let fetched = world.sim.ledger().count("token", |entry| entry.method == Method::GET);
-    assert_eq!(fetched, 2, "one an hour ago, one now");
+    let waited = |reply: &crate::harness::Reply| reply.authorization_source() == "fetched";
+    assert!(waited(&replies.0) && waited(&replies.1), "both waited for the token");
+    let logged = setup.images().await.pop().unwrap();
+    assert_fields(&logged, &json!({ "token_fetches": 1, "requests": 3, "image": "reg.test/team/app:1" }));
+    let fetched = setup.sim.ledger().count("token", |entry| entry.method == Method::GET);
+    assert_eq!(fetched, 2, "one an hour before, one for the three requests");
 }

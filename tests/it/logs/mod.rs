@@ -1,11 +1,11 @@
-//! What the log says: a line for each request, and one for each image; traces.
+//! Log lines of requests and of images, and the trace context in them.
 
 mod fields;
 mod images;
 mod pushes;
-mod refusals;
-mod text;
-mod traces;
+mod rejections;
+mod text_format;
+mod trace_context;
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use http::Method;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use regpass::observe::image::QUIET;
+use regpass::observe::image::QUIET_PERIOD;
 
-use crate::harness::{Regpass, Reply, request, table};
+use crate::harness::{Regpass, Reply, registry_table, request};
 use crate::log::Log;
-use crate::sim::{Family, Image, Mode, Preset, Registry, Sim};
+use crate::sim::{AuthMode, Image, ImageFormat, Preset, Registry, Sim};
 
 /// A registry with one image of two architectures, and regpass in front of it.
-struct World {
+struct Setup {
     sim: Sim,
     registry: Registry,
     regpass: Regpass,
@@ -28,21 +28,21 @@ struct World {
     log: Log,
 }
 
-impl World {
+impl Setup {
     async fn new() -> Self {
-        Box::pin(Self::with(Preset::distribution(Mode::Token))).await
+        Box::pin(Self::with(Preset::distribution(AuthMode::Token))).await
     }
 
     async fn with(preset: Preset) -> Self {
-        let log = Log::listen();
+        let log = Log::capture();
         let sim = Sim::memory();
         let registry = Box::pin(sim.start(preset)).await;
-        registry.user("alice", "alices-password");
-        let image = Image::multi_arch("app", Family::Oci);
+        registry.add_user("alice", "alices-password");
+        let image = Image::multi_arch("app", ImageFormat::Oci);
         registry.publish("team/app", "1", &image);
-        let login = "allow = [\"pull\", \"push\"]\n\
+        let more = "allow = [\"pull\", \"push\"]\n\
                      credential = { source = \"password\", username = \"alice\", password = \"alices-password\" }";
-        let regpass = Regpass::start(&sim, &table("reg.test", &registry, login));
+        let regpass = Regpass::start(&sim, &registry_table("reg.test", &registry, more));
         Self { sim, registry, regpass, image, log }
     }
 
@@ -66,7 +66,7 @@ impl World {
         format!("blobs/{}", self.image.blobs[number].digest)
     }
 
-    /// Everything of one architecture, by tag; how many bytes that was.
+    /// Pulls one architecture of a tag; returns the number of bytes.
     async fn pull(&self, tag: &str) -> usize {
         let mut bytes = 0;
         for path in [format!("manifests/{tag}"), self.child(), self.blob(0), self.blob(1)] {
@@ -77,13 +77,13 @@ impl World {
         bytes
     }
 
-    /// The images that were told of, after a while without requests.
+    /// The logged images, once all of them are complete.
     async fn images(&self) -> Vec<Value> {
-        sleep(QUIET + Duration::from_secs(1)).await;
-        self.log.told("image")
+        sleep(QUIET_PERIOD + Duration::from_secs(1)).await;
+        self.log.events("image")
     }
 
-    /// The one image that was told of.
+    /// The logged image; panics unless it is the only one.
     async fn only_image(&self) -> Value {
         let images = self.images().await;
         let [image] = images.as_slice() else { panic!("{images:#?}") };
@@ -91,10 +91,10 @@ impl World {
     }
 }
 
-/// Some fields of an object, for comparing.
+/// Asserts that a log line has these fields and values, and possibly others.
 #[track_caller]
-fn assert_told(told: &Value, expected: &Value) {
+fn assert_fields(line: &Value, expected: &Value) {
     for (name, value) in expected.as_object().unwrap() {
-        assert_eq!(&told[name], value, "{name} of {told:#}");
+        assert_eq!(&line[name], value, "{name} of {line:#}");
     }
 }

@@ -1,64 +1,40 @@
-//! Redirects of reads: followed with the credentials left behind, or handed on.
+//! Redirects of reads: regpass follows them without credentials, or passes them to the client.
 
-mod handing;
 mod hops;
+mod passed_redirects;
 mod targets;
 
-use bytes::Bytes;
+use crate::blob_download::BlobDownload;
+use crate::sim::{AuthMode, Hop, HopTarget, Preset, Sim};
 
-use crate::harness::{Regpass, table};
-use crate::sim::{Blob, Family, Hop, Image, Mode, Place, Preset, Registry, Sim};
-
-struct World {
-    sim: Sim,
-    registry: Registry,
-    regpass: Regpass,
-    blob: Blob,
-    target: String,
+/// A registry with token authentication that serves its blob through `hops`; regpass has a token already.
+async fn start(hops: &[Hop], more: &str) -> BlobDownload {
+    start_in(Sim::memory(), hops, more).await
 }
 
-impl World {
-    /// A registry that wants tokens, whose blobs come by `hops`; regpass knows the token already.
-    async fn start(hops: &[Hop], more: &str) -> Self {
-        Self::over(Sim::memory(), hops, more).await
-    }
+async fn start_in(sim: Sim, hops: &[Hop], more: &str) -> BlobDownload {
+    let preset = Preset::distribution(AuthMode::Token).blob_hops(hops);
+    let setup = BlobDownload::start(sim, preset, 100_000, more).await;
+    assert_eq!(setup.regpass.get("/v2/acme/app/manifests/1").await.status, 200);
+    setup.sim.ledger().take();
+    setup
+}
 
-    async fn over(sim: Sim, hops: &[Hop], more: &str) -> Self {
-        let registry = sim.start(Preset::distribution(Mode::Token).blob_hops(hops)).await;
-        let blob = Blob::random(1, 100_000);
-        registry.publish("acme/app", "1", &Image::single("app", Family::Oci));
-        registry.publish_blob("acme/app", &blob);
-        let text = format!("default_registry = \"reg.test\"\n{}", table("reg.test", &registry, more));
-        let regpass = Regpass::start(&sim, &text);
-        assert_eq!(regpass.get("/v2/acme/app/manifests/1").await.status, 200);
-        sim.ledger().take();
-        let target = format!("/v2/acme/app/blobs/{}", blob.digest);
-        Self { sim, registry, regpass, blob, target }
-    }
-
-    fn bytes(&self) -> Bytes {
-        self.blob.slice().to_bytes()
-    }
-
-    /// Without printing the blob when it differs.
-    #[track_caller]
-    fn assert_whole(&self, reply: &crate::harness::Reply) {
-        assert_eq!((reply.status.as_u16(), reply.whole, reply.body.len()), (200, true, 100_000));
-        assert!(reply.body == self.bytes(), "the bytes are the blob's");
-    }
-
-    /// The registry's own answer, a redirect.
+/// Expected lines of the ledger.
+impl BlobDownload {
+    /// The request for the blob at the registry.
     fn at_registry(&self, method: &str, status: u16) -> String {
         format!("registry {method} {} bearer#1 {status}", self.target)
     }
 
     /// The last request, at a signed URL.
-    fn signed(&self, server: &str, who: &str, status: u16) -> String {
-        format!("{server} GET /signed/{}?expires=…&signature=… {who} {status}", self.blob.digest)
+    fn at_signed_url(&self, server: &str, status: u16) -> String {
+        format!("{server} GET /signed/{}?expires=…&signature=… anonymous {status}", self.blob.digest)
     }
 
-    fn hop(&self, number: u32, server: &str, who: &str, status: u16) -> String {
-        format!("{server} GET /hop/{number}/signed/{}?expires=…&signature=… {who} {status}", self.blob.digest)
+    /// The request at a redirect between the registry and the signed URL.
+    fn at_hop(&self, number: u32, server: &str, status: u16) -> String {
+        format!("{server} GET /hop/{number}/signed/{}?expires=…&signature=… anonymous {status}", self.blob.digest)
     }
 
     #[track_caller]
@@ -67,4 +43,4 @@ impl World {
     }
 }
 
-const TO_BLOBS: Hop = Hop::new(307, Place::Blobs);
+const TO_BLOBS: Hop = Hop::new(307, HopTarget::BlobStore);

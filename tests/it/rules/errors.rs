@@ -1,68 +1,76 @@
-//! Rules 38 to 41: limits, what clients never see, and what they do.
+//! Limits and headers.
+//!
+//! - Rule 38: after a 429 or 503 wait as `Retry-After` asks, else back off, within the time a client waits. Do not retry
+//!   against Docker Hub's pull limit and GHCR's secondary limit.
+//! - Rule 39: never send a registry's 401 or its challenge to the client.
+//! - Rule 40: every request to a registry has a `User-Agent`.
+//! - Rule 41: forward rate limits, digest, `ETag`, type, `OCI-*` headers, `Docker-Upload-UUID` and `Range`, and nothing
+//!   else. Add a missing `Docker-Content-Digest`.
 
 use std::time::{Duration, UNIX_EPOCH};
 
 use http::Method;
 use tokio::time::{Instant, sleep};
 
-use super::{World, as_user, everyone, get_with, manifest, registries, with_tokens};
-use crate::harness::{put, request};
+use super::{all_registries, for_each, get_with_header, push_registries, registries_of, token_registries};
+use crate::harness::{manifest_put, request};
+use crate::registry_setup::{RegistrySetup, manifest_path, password_credential};
 use crate::sim::{Fault, Preset, Reply};
 
 fn busy(status: u16, retry_after: &str) -> Reply {
     Reply::new(status).text("not now").header("retry-after", retry_after)
 }
 
-/// The seconds a pull took, its status, and what it cost at the registry.
-async fn pulled(world: &World) -> (u64, u16, usize) {
-    let begun = Instant::now();
-    let status = world.get(&world.private()).await.status.as_u16();
-    (begun.elapsed().as_secs(), status, world.steps().len())
+/// Pulls the private manifest. Returns the duration in seconds, the status, and the number of upstream requests.
+async fn timed_pull(setup: &RegistrySetup) -> (u64, u16, usize) {
+    let started = Instant::now();
+    let status = setup.get(&setup.private_manifest()).await.status.as_u16();
+    (started.elapsed().as_secs(), status, setup.steps().len())
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_38_a_busy_registry_is_waited_for_as_it_asks() {
-    for (profile, preset) in everyone() {
-        // Limits of hours, and of minutes.
+async fn rule_38_regpass_waits_as_retry_after_asks_or_backs_off() {
+    for (profile, preset) in all_registries() {
+        // Their limits last for hours and minutes: see the next test.
         if matches!(profile, "docker-hub" | "ghcr") {
             continue;
         }
         let host = preset.host.clone();
-        let world = World::of(profile, preset).await;
-        world.warm().await;
-        pulled(&world).await;
-        let cost = pulled(&world).await.2;
+        let setup = RegistrySetup::with_profile(profile, preset).await;
+        setup.warm().await;
+        timed_pull(&setup).await;
+        let cost = timed_pull(&setup).await.2;
         for status in [429, 503] {
-            let date = httpdate::fmt_http_date(UNIX_EPOCH + world.sim.clock().since_1970() + Duration::from_secs(9));
-            for (retry_after, least, most) in [(&*date, 8, 9), ("7", 7, 7), ("0", 0, 0)] {
-                world.registry.registry().inject(Fault::answer(busy(status, retry_after)).times(1));
-                let (seconds, answered, requests) = pulled(&world).await;
-                assert_eq!((answered, requests), (200, cost + 1), "{host}: {status} {retry_after}");
-                assert!((least..=most).contains(&seconds), "{host}: {retry_after} took {seconds} s");
+            let date = httpdate::fmt_http_date(UNIX_EPOCH + setup.sim.clock().since_1970() + Duration::from_secs(9));
+            for (retry_after, min, max) in [(&*date, 8, 9), ("7", 7, 7), ("0", 0, 0)] {
+                setup.registry.api().inject(Fault::answer(busy(status, retry_after)).times(1));
+                let (seconds, status_after, requests) = timed_pull(&setup).await;
+                assert_eq!((status_after, requests), (200, cost + 1), "{host}: {status} {retry_after}");
+                assert!((min..=max).contains(&seconds), "{host}: {retry_after} took {seconds} s");
             }
-            // Whoever names a longer time is left alone, and the client hears of it at once.
-            let fault = world.registry.registry().inject(Fault::answer(busy(status, "120")));
-            let begun = Instant::now();
-            let reply = world.get(&world.private()).await;
+            // A longer time is not waited for: the client gets the error at once.
+            let fault = setup.registry.api().inject(Fault::answer(busy(status, "120")));
+            let started = Instant::now();
+            let reply = setup.get(&setup.private_manifest()).await;
             assert_eq!((reply.status.as_u16(), reply.header("retry-after")), (status, Some("120")), "{host}");
-            assert_eq!((begun.elapsed().as_secs(), world.steps().len()), (0, 1), "{host}");
-            fault.lift();
-            // Whoever names none is given a second, and more the next time.
-            let fault = world.registry.registry().inject(Fault::text(status, "not now"));
-            let (seconds, answered, requests) = pulled(&world).await;
-            assert_eq!((answered, requests), (status, 3), "{host}");
+            assert_eq!((started.elapsed().as_secs(), setup.steps().len()), (0, 1), "{host}");
+            fault.remove();
+            // Without `Retry-After` regpass waits a second, and longer the next time.
+            let fault = setup.registry.api().inject(Fault::text(status, "not now"));
+            let (seconds, status_after, requests) = timed_pull(&setup).await;
+            assert_eq!((status_after, requests), (status, 3), "{host}");
             assert!((3..=6).contains(&seconds), "{host}: {seconds} s");
-            fault.lift();
-            world.registry.registry().inject(Fault::text(status, "not now").times(1));
-            let (seconds, answered, _) = pulled(&world).await;
-            assert!(answered == 200 && (1..=2).contains(&seconds), "{host}: {answered} after {seconds} s");
+            fault.remove();
+            setup.registry.api().inject(Fault::text(status, "not now").times(1));
+            let (seconds, status_after, _) = timed_pull(&setup).await;
+            assert!(status_after == 200 && (1..=2).contains(&seconds), "{host}: {status_after} after {seconds} s");
         }
-        world.sim.finish();
+        setup.sim.finish();
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_38_limits_of_hours_are_not_tried_against() {
+async fn rule_38_long_limits_are_not_retried() {
     let hub = [
         Preset::docker_hub_rate_limited(),
         Preset::docker_hub_rate_limited_in_text(),
@@ -72,49 +80,49 @@ async fn rule_38_limits_of_hours_are_not_tried_against() {
     let secondary = Reply::new(429).json(r#"{"message":"You have exceeded a secondary rate limit."}"#);
     let rows = hub.map(|reply| ("docker-hub", Preset::docker_hub(), reply));
     for (profile, preset, reply) in rows.into_iter().chain([("ghcr", Preset::ghcr(), secondary)]) {
-        let world = World::of(profile, preset).await;
-        world.warm().await;
-        world.registry.registry().inject(Fault::answer(reply));
+        let setup = RegistrySetup::with_profile(profile, preset).await;
+        setup.warm().await;
+        setup.registry.api().inject(Fault::answer(reply));
         for method in [Method::GET, Method::HEAD] {
-            let begun = Instant::now();
-            assert_eq!(world.method(method, &world.private()).await.status, 429, "{profile}");
-            assert_eq!((begun.elapsed().as_secs(), world.steps().len()), (0, 1), "{profile}");
+            let started = Instant::now();
+            assert_eq!(setup.send(method, &setup.private_manifest()).await.status, 429, "{profile}");
+            assert_eq!((started.elapsed().as_secs(), setup.steps().len()), (0, 1), "{profile}");
         }
-        world.sim.finish();
+        setup.sim.finish();
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_38_a_client_hears_within_forty_seconds() {
-    let world = World::of("generic", Preset::generic()).await;
-    world.warm().await;
-    world.registry.registry().inject(Fault::answer(busy(503, "14")).times(1));
-    world.registry.registry().inject(Fault::delay(Duration::from_secs(20)));
-    let begun = Instant::now();
-    let reply = world.get(&world.private()).await;
-    assert!(begun.elapsed() <= Duration::from_secs(40), "{:?}", begun.elapsed());
-    assert_eq!(reply.verdict(), "504 UNAVAILABLE");
-    // Asked for fourteen seconds twice, a registry has had its chance.
-    let world = World::of("generic", Preset::generic()).await;
-    world.warm().await;
-    world.registry.registry().inject(Fault::answer(busy(429, "14")));
-    assert_eq!(pulled(&world).await, (14, 429, 2));
+async fn rule_38_a_client_gets_a_response_within_40_s() {
+    let setup = RegistrySetup::with_profile("generic", Preset::generic()).await;
+    setup.warm().await;
+    setup.registry.api().inject(Fault::answer(busy(503, "14")).times(1));
+    setup.registry.api().inject(Fault::delay(Duration::from_secs(20)));
+    let started = Instant::now();
+    let reply = setup.get(&setup.private_manifest()).await;
+    assert!(started.elapsed() <= Duration::from_secs(40), "{:?}", started.elapsed());
+    assert_eq!(reply.status_and_code(), "504 UNAVAILABLE");
+    // A second wait of 14 s would exceed the retry budget.
+    let setup = RegistrySetup::with_profile("generic", Preset::generic()).await;
+    setup.warm().await;
+    setup.registry.api().inject(Fault::answer(busy(429, "14")));
+    assert_eq!(timed_pull(&setup).await, (14, 429, 2));
 }
 
-/// A registry or a token service that names a time nobody can count to is answered for as one that names a long one.
+/// A `Retry-After` that is not a representable time is handled as a long one.
 #[tokio::test(start_paused = true)]
-async fn rule_38_no_time_is_too_long_to_be_told() {
-    let most = u64::MAX.to_string();
+async fn rule_38_an_enormous_retry_after_reaches_the_client() {
+    let max = u64::MAX.to_string();
     for status in [429, 503] {
         for at_token in [false, true] {
-            let world = World::of("generic", Preset::generic()).await;
+            let setup = RegistrySetup::with_profile("generic", Preset::generic()).await;
             if !at_token {
-                world.warm().await;
+                setup.warm().await;
             }
-            let server = if at_token { world.registry.token() } else { world.registry.registry() };
-            server.inject(Fault::answer(busy(status, &most)));
+            let server = if at_token { setup.registry.token_service() } else { setup.registry.api() };
+            server.inject(Fault::answer(busy(status, &max)));
             server.inject(Fault::text(status, "not now").times(1));
-            let reply = world.get(&world.private()).await;
+            let reply = setup.get(&setup.private_manifest()).await;
             assert_eq!(reply.status.as_u16(), status, "{at_token}: {reply:?}");
             assert!(reply.header("retry-after").is_some(), "{at_token}: {reply:?}");
         }
@@ -122,130 +130,126 @@ async fn rule_38_no_time_is_too_long_to_be_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_38_what_a_429_left_undone_is_sent_again() {
-    for (profile, preset) in registries(&["acr", "ecr", "google", "quay"]) {
-        let host = preset.host.clone();
-        let world = World::of(profile, preset).await;
-        world.warm().await;
-        let target = format!("/v2/{}/manifests/2", world.can.private);
-        world.registry.registry().inject(Fault::answer(busy(429, "2")).method(Method::PUT).times(1));
-        assert_eq!(world.regpass.send(put(&target, &world.image)).await.status, 201, "{host}");
-        let puts = world.steps().iter().filter(|step| step.starts_with("PUT")).count();
+async fn rule_38_a_manifest_push_is_retried_after_a_429_but_not_after_a_503() {
+    for_each(registries_of(&["acr", "ecr", "google", "quay"]), async |host, setup| {
+        setup.warm().await;
+        let target = setup.private_path("manifests/2");
+        setup.registry.api().inject(Fault::answer(busy(429, "2")).method(Method::PUT).times(1));
+        assert_eq!(setup.regpass.send(manifest_put(&target, &setup.image)).await.status, 201, "{host}");
+        let puts = setup.steps().iter().filter(|step| step.starts_with("PUT")).count();
         assert_eq!(puts, 2, "{host}");
-        // A 503 may have done it.
-        world.registry.registry().inject(Fault::answer(busy(503, "2")).method(Method::PUT).times(1));
-        assert_eq!(world.regpass.send(put(&target, &world.image)).await.status, 503, "{host}");
-        world.sim.finish();
-    }
+        // After a 503 the registry may have stored the manifest.
+        setup.registry.api().inject(Fault::answer(busy(503, "2")).method(Method::PUT).times(1));
+        assert_eq!(setup.regpass.send(manifest_put(&target, &setup.image)).await.status, 503, "{host}");
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_38_token_services_and_renewals_wait_too() {
-    for (profile, preset) in with_tokens() {
+async fn rule_38_token_requests_and_renewals_wait_as_retry_after_asks() {
+    for (profile, preset) in token_registries() {
         let (host, path) = (preset.host.clone(), preset.tokens.path.clone());
         let lifetime = preset.tokens.lifetime;
-        let offers_basic = profile == "gitea" && preset.gate.basic;
-        let told = preset.tokens.expires_in.is_some() || profile == "quay";
-        let world = World::of(profile, preset).await;
+        let offers_basic = profile == "gitea" && preset.access.accepts_basic;
+        let has_known_lifetime = preset.tokens.expires_in.is_some() || profile == "quay";
+        let setup = RegistrySetup::with_profile(profile, preset).await;
         let busy_for = |seconds: &str, times| Fault::answer(busy(429, seconds)).path(&path).times(times);
-        world.registry.token().inject(busy_for("3", 1));
-        let begun = Instant::now();
-        assert_eq!(world.get(&world.private()).await.status, 200, "{host}");
-        assert_eq!(begun.elapsed().as_secs(), 3, "{host}");
-        // Longer than a client can be kept waiting.
-        let other = World::of(profile, world.registry.preset().as_ref().clone()).await;
-        other.registry.token().inject(busy_for("33", 9));
-        let reply = other.get(&other.private()).await;
-        // Unless the registry takes the login itself (rule 3).
+        setup.registry.token_service().inject(busy_for("3", 1));
+        let started = Instant::now();
+        assert_eq!(setup.get(&setup.private_manifest()).await.status, 200, "{host}");
+        assert_eq!(started.elapsed().as_secs(), 3, "{host}");
+        // A time longer than a client waits.
+        let other = RegistrySetup::with_profile(profile, setup.registry.preset().as_ref().clone()).await;
+        other.registry.token_service().inject(busy_for("33", 9));
+        let reply = other.get(&other.private_manifest()).await;
+        // If the registry offers Basic, too, regpass uses that instead (rule 3).
         let expected = if offers_basic { (200, None) } else { (429, Some("33")) };
         assert_eq!((reply.status.as_u16(), reply.header("retry-after")), expected, "{host}");
         let calls = other.steps().iter().filter(|step| step.starts_with("token")).count();
         assert_eq!(calls, 1, "{host}");
         other.sim.finish();
-        // A renewal that is put off for a tenth of a life comes after it, and not before.
-        if !told {
+        // A renewal that is delayed by a tenth of the lifetime comes after that time, and not before.
+        if !has_known_lifetime {
             continue;
         }
         let tenth = (lifetime / 10).as_secs().to_string();
-        world.registry.token().lift_faults();
-        world.registry.token().inject(busy_for(&tenth, 1));
-        world.sim.ledger().take();
+        setup.registry.token_service().clear_faults();
+        setup.registry.token_service().inject(busy_for(&tenth, 1));
+        setup.sim.ledger().take();
         let mut calls = Vec::new();
         for _ in 0..100 {
             sleep(lifetime / 100).await;
-            // Pulls are counted at Docker Hub, and heads are not.
-            let reply = world.method(Method::HEAD, &world.private()).await;
-            assert_eq!((reply.status.as_u16(), reply.grant()), (200, "cached"), "{host}");
-            let entries = world.sim.ledger().take();
+            // Docker Hub's rate limit counts GET, but not HEAD.
+            let reply = setup.send(Method::HEAD, &setup.private_manifest()).await;
+            assert_eq!((reply.status.as_u16(), reply.authorization_source()), (200, "cached"), "{host}");
+            let entries = setup.sim.ledger().take();
             calls.extend(entries.iter().filter(|entry| entry.server == "token").map(|_| Instant::now()));
         }
         assert_eq!(calls.len(), 2, "{host}: {calls:?}");
         assert!(calls[1] - calls[0] >= lifetime / 11, "{host}: {:?}", calls[1] - calls[0]);
-        world.sim.finish();
+        setup.sim.finish();
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn rule_39_no_client_sees_a_401_or_a_challenge() {
-    for (profile, preset) in everyone() {
+    for (profile, preset) in all_registries() {
         let host = preset.host.clone();
-        let user = preset.can.login.map_or("nobody", |(user, _)| user);
-        let wrong = as_user(user, "wrong");
+        let user = preset.capabilities.credential.map_or("nobody", |(user, _)| user);
+        let wrong = password_credential(user, "wrong");
         for more in ["", &*wrong] {
-            let world = World::with(profile, preset.clone(), more).await;
-            let name = world.can.private;
+            let setup = RegistrySetup::with_table(profile, preset.clone(), more).await;
+            let name = setup.private_repository();
             let requests = [
                 request(Method::GET, "/v2/"),
-                request(Method::GET, &manifest(name)),
-                request(Method::HEAD, &manifest(name)),
-                request(Method::GET, &world.layer()),
-                request(Method::HEAD, &world.layer()),
+                request(Method::GET, &manifest_path(name)),
+                request(Method::HEAD, &manifest_path(name)),
+                request(Method::GET, &setup.private_layer()),
+                request(Method::HEAD, &setup.private_layer()),
                 request(Method::GET, &format!("/v2/{name}/tags/list")),
                 request(Method::GET, "/v2/_catalog"),
                 request(Method::POST, &format!("/v2/{name}/blobs/uploads/")),
-                put(&format!("/v2/{name}/manifests/2"), &world.image),
-                request(Method::DELETE, &format!("/v2/{name}/manifests/{}", world.image.digest())),
-                request(Method::GET, &manifest("nobody/none/none")),
+                manifest_put(&format!("/v2/{name}/manifests/2"), &setup.image),
+                request(Method::DELETE, &format!("/v2/{name}/manifests/{}", setup.image.digest())),
+                request(Method::GET, &manifest_path("nobody/none/none")),
             ];
             for request in requests {
-                let what = format!("{host}: {} {} with '{more}'", request.method(), request.uri());
-                let reply = world.regpass.send(request).await;
-                assert_ne!(reply.status, 401, "{what}");
+                let case = format!("{host}: {} {} with '{more}'", request.method(), request.uri());
+                let reply = setup.regpass.send(request).await;
+                assert_ne!(reply.status, 401, "{case}");
                 for header in ["www-authenticate", "proxy-authenticate", "set-cookie"] {
-                    assert_eq!(reply.header(header), None, "{what}");
+                    assert_eq!(reply.header(header), None, "{case}");
                 }
             }
-            // However late it comes.
-            world.registry.registry().inject(Fault::challenge(&[r#"Bearer realm="http://evil.test/t""#]));
-            let reply = world.get(&world.private()).await;
+            // Also when the challenge comes on a later request.
+            setup.registry.api().inject(Fault::challenge(&[r#"Bearer realm="http://evil.test/t""#]));
+            let reply = setup.get(&setup.private_manifest()).await;
             assert!(reply.status != 401 && reply.header("www-authenticate").is_none(), "{host}: {reply:?}");
-            world.sim.take_violations();
+            setup.sim.take_violations();
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_40_every_request_says_who_asks() {
-    for (profile, preset) in everyone() {
-        let host = preset.host.clone();
-        let world = World::of(profile, preset).await;
-        // The client's own name is none of theirs.
-        let named = get_with(&world.private(), "user-agent", "docker/27.0");
-        assert_eq!(world.regpass.send(named).await.status, 200, "{host}");
-        world.method(Method::HEAD, &world.layer()).await;
-        world.get(&world.layer()).await;
-        world.regpass.send(put(&format!("/v2/{}/manifests/2", world.can.private), &world.image)).await;
-        for entry in world.sim.ledger().take() {
+async fn rule_40_every_upstream_request_has_regpasss_user_agent() {
+    for_each(all_registries(), async |host, setup| {
+        // The client's own `User-Agent` is not forwarded.
+        let named = get_with_header(&setup.private_manifest(), "user-agent", "docker/27.0");
+        assert_eq!(setup.regpass.send(named).await.status, 200, "{host}");
+        setup.send(Method::HEAD, &setup.private_layer()).await;
+        setup.get(&setup.private_layer()).await;
+        setup.push_manifest().await;
+        for entry in setup.sim.ledger().take() {
             let agent = entry.headers["user-agent"].to_str().unwrap();
             assert!(agent.starts_with("regpass/"), "{host}: {agent} at {entry:?}");
         }
-        world.sim.finish();
-    }
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_41_headers_that_mean_something_pass() {
-    const PASSING: [(&str, &str); 9] = [
+async fn rule_41_only_the_listed_response_headers_reach_the_client() {
+    const FORWARDED: [(&str, &str); 9] = [
         ("ratelimit-limit", "100;w=21600"),
         ("ratelimit-remaining", "99;w=21600"),
         ("x-ratelimit-remaining", "4999"),
@@ -256,58 +260,54 @@ async fn rule_41_headers_that_mean_something_pass() {
         ("warning", "299 - \"soon gone\""),
         ("retry-after", "60"),
     ];
-    const STAYING: [(&str, &str); 5] = [
+    const HIDDEN: [(&str, &str); 5] = [
         ("docker-ratelimit-source", "192.0.2.7"),
         ("strict-transport-security", "max-age=31536000"),
         ("set-cookie", "sid=1"),
         ("x-ms-correlation-request-id", "c0a4"),
         ("server", "openresty"),
     ];
-    for (profile, preset) in everyone() {
-        let host = preset.host.clone();
-        let world = World::of(profile, preset).await;
-        assert_eq!(world.get(&world.private()).await.status, 200, "{host}");
-        let server = if profile == "kubernetes" { world.registry.other("region") } else { world.registry.registry() };
+    for_each(all_registries(), async |host, setup| {
+        assert_eq!(setup.get(&setup.private_manifest()).await.status, 200, "{host}");
+        let server = if host == "k8s.test" { setup.registry.extra_host("region") } else { setup.registry.api() };
         server.inject(Fault::alter(|_, reply| {
-            PASSING.iter().chain(&STAYING).fold(reply, |reply, (name, value)| reply.header(name, value))
+            FORWARDED.iter().chain(&HIDDEN).fold(reply, |reply, (name, value)| reply.header(name, value))
         }));
         for method in [Method::GET, Method::HEAD] {
-            let reply = world.method(method.clone(), &world.private()).await;
+            let reply = setup.send(method.clone(), &setup.private_manifest()).await;
             assert_eq!(reply.status, 200, "{host}");
-            for (name, value) in PASSING {
+            for (name, value) in FORWARDED {
                 assert_eq!(reply.header(name), Some(value), "{host} {method}: {name}");
             }
-            for (name, _) in STAYING {
+            for (name, _) in HIDDEN {
                 assert_eq!(reply.header(name), None, "{host} {method}: {name}");
             }
-            assert_eq!(reply.header("content-type"), Some(&*world.image.top().media_type), "{host}");
-            assert_eq!(reply.header("docker-content-digest"), Some(world.image.digest()), "{host}");
+            assert_eq!(reply.header("content-type"), Some(&*setup.image.top().media_type), "{host}");
+            assert_eq!(reply.header("docker-content-digest"), Some(setup.image.digest()), "{host}");
         }
-        world.sim.finish();
-    }
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_41_a_digest_that_was_not_told_is_added() {
-    for (profile, preset) in everyone() {
-        let host = preset.host.clone();
-        let world = World::of(profile, preset).await;
-        assert_eq!(world.get(&world.private()).await.status, 200, "{host}");
-        let servers = [Some(world.registry.registry()), Some(world.registry.blobs())];
-        let region = (profile == "kubernetes").then(|| world.registry.other("region"));
+async fn rule_41_a_missing_digest_header_is_added() {
+    for_each(all_registries(), async |host, setup| {
+        assert_eq!(setup.get(&setup.private_manifest()).await.status, 200, "{host}");
+        let servers = [Some(setup.registry.api()), Some(setup.registry.blob_store())];
+        let region = (host == "k8s.test").then(|| setup.registry.extra_host("region"));
         for server in servers.into_iter().chain([region]).flatten() {
             server.inject(Fault::without_header("docker-content-digest"));
         }
-        let by_digest = format!("/v2/{}/manifests/{}", world.can.private, world.image.digest());
-        let layer = world.layer();
+        let by_digest = format!("/v2/{}/manifests/{}", setup.private_repository(), setup.image.digest());
+        let layer = setup.private_layer();
         let targets = [
-            (&by_digest, world.image.digest()),
-            (&layer, &*world.image.blobs[0].digest),
-            (&world.private(), world.image.digest()),
+            (&by_digest, setup.image.digest()),
+            (&layer, &*setup.image.blobs[0].digest),
+            (&setup.private_manifest(), setup.image.digest()),
         ];
         for (target, digest) in targets {
             for method in [Method::GET, Method::HEAD] {
-                let reply = world.method(method.clone(), target).await;
+                let reply = setup.send(method.clone(), target).await;
                 assert_eq!(
                     (reply.status.as_u16(), reply.header("docker-content-digest")),
                     (200, Some(digest)),
@@ -315,28 +315,23 @@ async fn rule_41_a_digest_that_was_not_told_is_added() {
                 );
             }
         }
-        world.sim.finish();
-    }
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_41_uploads_tell_how_far_they_are_and_which_they_are() {
-    for (profile, preset) in everyone() {
-        if !preset.can.push {
-            continue;
-        }
-        let host = preset.host.clone();
-        let world = World::of(profile, preset).await;
-        let begun = world.method(Method::POST, &format!("/v2/{}/blobs/uploads/", world.can.private)).await;
-        assert_eq!(begun.status, 202, "{host}");
-        assert_eq!(begun.header("range"), Some("0-0"), "{host}");
-        let upstream = world.sim.ledger().take().pop().unwrap();
+async fn rule_41_upload_responses_have_range_and_uuid() {
+    for_each(push_registries(), async |host, setup| {
+        let started = setup.send(Method::POST, &setup.private_uploads()).await;
+        assert_eq!(started.status, 202, "{host}");
+        assert_eq!(started.header("range"), Some("0-0"), "{host}");
+        let upstream = setup.sim.ledger().take().pop().unwrap();
         assert_eq!(upstream.method, Method::POST, "{host}");
-        assert!(begun.header("docker-upload-uuid").is_some(), "{host}: {begun:?}");
+        assert!(started.header("docker-upload-uuid").is_some(), "{host}: {started:?}");
         let patch =
-            request(Method::PATCH, begun.header("location").unwrap()).map(|_| bytes::Bytes::from_static(b"12345"));
-        let reply = world.regpass.send(patch).await;
+            request(Method::PATCH, started.header("location").unwrap()).map(|_| bytes::Bytes::from_static(b"12345"));
+        let reply = setup.regpass.send(patch).await;
         assert_eq!(reply.header("range"), Some("0-4"), "{host}");
-        world.sim.finish();
-    }
+    })
+    .await;
 }

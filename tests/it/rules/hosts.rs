@@ -1,64 +1,64 @@
-//! Rules 23 to 25: which hosts are called, by which name, and what the client is told of them.
+//! Host names: which hosts regpass sends requests to, and which locations the client gets.
+//!
+//! - Rule 23: send the registry's own `Host`, because realms (Harbor, Artifactory) and locations (Distribution) repeat it.
+//! - Rule 24: send no credential to a realm that is not listed, and follow no redirect of a token request.
+//! - Rule 25: every `Location` is at regpass: of uploads, manifests, blobs and mounts. Only the registry's own origin gets
+//!   a credential.
 
-use bytes::Bytes;
 use http::Method;
 
-use super::{World, everyone, manifest, registries};
-use crate::harness::{put, request, with};
-use crate::sim::{Fault, Locations, Mode, Preset, Registry, Sim, TokenPlace, sha256};
+use super::{all_registries, for_each, push_registries, registries_of};
+use crate::harness::{Regpass, Reply, request, with_header};
+use crate::registry_setup::{RegistrySetup, manifest_path, password_credential, preset_credential};
+use crate::sim::{AuthMode, Fault, Locations, Preset, Sim, TokenHost, sha256};
+use crate::uploads::{location_of, request_with_body, with_digest};
 
 #[tokio::test(start_paused = true)]
-async fn rule_23_a_registry_is_called_by_its_own_name() {
-    for (profile, preset) in everyone() {
-        let host = preset.host.clone();
-        let world = World::of(profile, preset).await;
+async fn rule_23_the_registry_gets_its_own_name_as_host() {
+    for_each(all_registries(), async |host, setup| {
         let name = format!("{host}.localhost:5050");
-        let requests = [request(Method::GET, &world.private()), request(Method::HEAD, &world.layer())];
+        let requests = [request(Method::GET, &setup.private_manifest()), request(Method::HEAD, &setup.private_layer())];
         for mut request in requests {
             request.headers_mut().insert("host", name.parse().unwrap());
-            assert_eq!(world.regpass.send(request).await.status, 200, "{host}");
+            assert_eq!(setup.regpass.send(request).await.status, 200, "{host}");
         }
-        for entry in world.sim.ledger().take().iter().filter(|entry| entry.server == "registry") {
+        for entry in setup.sim.ledger().take().iter().filter(|entry| entry.server == "registry") {
             assert_eq!(entry.headers["host"], *host, "{entry:?}");
         }
-        world.sim.finish();
-    }
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_23_realms_and_locations_made_of_the_host_lead_to_the_registry() {
-    // Harbor's and Artifactory's realms, and Distribution's upload locations, repeat the Host they were asked by.
-    for (profile, preset) in registries(&["harbor", "artifactory", "distribution"]) {
-        let host = preset.host.clone();
-        let world = World::of(profile, preset).await;
-        let begun = world.method(Method::POST, &format!("/v2/{}/blobs/uploads/", world.can.private)).await;
-        assert_eq!(begun.status, 202, "{host}: {begun:?}");
-        let target = format!("{}?digest={}", begun.header("location").unwrap(), sha256(b"blob"));
-        let reply = world.regpass.send(request(Method::PUT, &target).map(|_| Bytes::from_static(b"blob"))).await;
+async fn rule_23_realms_and_locations_that_repeat_the_host_are_at_the_registry() {
+    // Harbor's and Artifactory's realms, and Distribution's upload locations, repeat the request's `Host`.
+    for_each(registries_of(&["harbor", "artifactory", "distribution"]), async |host, setup| {
+        let started = setup.send(Method::POST, &setup.private_uploads()).await;
+        assert_eq!(started.status, 202, "{host}: {started:?}");
+        let reply = setup.put_blob(&started, b"blob").await;
         assert_eq!(reply.status, 201, "{host}: {reply:?}");
-        let dials = world.sim.network().dials();
+        let dials = setup.sim.network().dials();
         let own = |dial: &String| *dial == format!("{host}:80") || *dial == format!("auth.{host}:80");
         assert!(dials.iter().all(own), "{host}: {dials:?}");
-        world.sim.finish();
-    }
+    })
+    .await;
 }
 
-/// What a registry is refused for that sends its login along this realm.
-async fn sent_to(realm: &str, more: &str) -> (Sim, crate::harness::Reply) {
+/// Pulls from a registry whose challenge names this realm, and returns the response.
+async fn pull_with_realm(realm: &str) -> (Sim, Reply) {
     let sim = Sim::memory();
-    let preset = Preset::generic().realm(realm);
-    let registry: Registry = sim.start(preset).await;
-    registry.user("alice", "alices password");
-    let login = super::as_user("alice", "alices password");
+    let registry = sim.start(Preset::generic().realm(realm)).await;
+    registry.add_user("alice", "alices password");
+    let credential = password_credential("alice", "alices password");
     let (host, url) = (registry.authority(), registry.origin());
-    let text = format!("default_registry = \"{host}\"\n[registry.\"{host}\"]\nurl = \"{url}\"\n{login}\n{more}\n");
-    let regpass = crate::harness::Regpass::start(&sim, &text);
-    let reply = regpass.get(&manifest("team/app")).await;
+    let text = format!("default_registry = \"{host}\"\n[registry.\"{host}\"]\nurl = \"{url}\"\n{credential}\n");
+    let regpass = Regpass::start(&sim, &text);
+    let reply = regpass.get(&manifest_path("team/app")).await;
     (sim, reply)
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_24_a_login_goes_to_no_realm_that_nobody_listed() {
+async fn rule_24_an_unlisted_realm_gets_no_credential_and_is_a_502() {
     for realm in [
         "http://evil.test/token",
         "http://auth.generic.test.evil.test/token",
@@ -69,89 +69,85 @@ async fn rule_24_a_login_goes_to_no_realm_that_nobody_listed() {
         "http://metadata.google.internal/computeMetadata/v1/",
         "https://evil.test/token",
     ] {
-        let (sim, reply) = sent_to(realm, "").await;
-        assert_eq!(reply.verdict(), "502 DENIED", "{realm}");
+        let (sim, reply) = pull_with_realm(realm).await;
+        assert_eq!(reply.status_and_code(), "502 DENIED", "{realm}");
         assert!(reply.error().1.contains("realm_hosts"), "{realm}: {reply:?}");
-        assert_eq!(sim.ledger().take().len(), 1, "{realm}: nobody was asked");
+        assert_eq!(sim.ledger().take().len(), 1, "{realm}: regpass sent a token request");
         assert!(sim.network().dials().iter().all(|dial| dial == "generic.test:80"), "{realm}");
         sim.finish();
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_24_token_calls_follow_no_redirect() {
-    // The two registries whose realm is at another host, and one with its own.
-    for (profile, preset) in registries(&["docker-hub", "gitlab", "ngc"]) {
+async fn rule_24_a_redirect_of_a_token_request_is_a_502() {
+    // Two registries whose realm is at another host, and one whose realm is at its own.
+    for (profile, preset) in registries_of(&["docker-hub", "gitlab", "ngc"]) {
         for status in [301, 302, 303, 307, 308] {
             let (host, token) = (preset.host.clone(), preset.tokens.path.clone());
-            let own = preset.tokens.place == TokenPlace::Registry;
-            let world = World::of(profile, preset.clone()).await;
-            let to = format!("http://blobs.{host}/token");
-            world.registry.token().inject(Fault::redirect(status, &to).path(&token));
-            assert_eq!(world.get(&world.private()).await.verdict(), "502 UNAVAILABLE", "{host} {status}");
-            let entries = world.sim.ledger().take();
+            let own = preset.tokens.host == TokenHost::Registry;
+            let setup = RegistrySetup::with_profile(profile, preset.clone()).await;
+            let redirect = format!("http://blobs.{host}/token");
+            setup.registry.token_service().inject(Fault::redirect(status, &redirect).path(&token));
+            assert_eq!(
+                setup.get(&setup.private_manifest()).await.status_and_code(),
+                "502 UNAVAILABLE",
+                "{host} {status}"
+            );
+            let entries = setup.sim.ledger().take();
             assert_eq!(entries.len(), 2, "{host} {status} {own}: {entries:?}");
-            world.sim.finish();
+            setup.sim.finish();
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_25_every_location_leads_through_regpass() {
-    for (profile, preset) in everyone() {
-        if !preset.can.push {
-            continue;
-        }
-        let host = preset.host.clone();
-        let world = World::of(profile, preset).await;
-        let name = world.can.private;
-        let begun = world.method(Method::POST, &format!("/v2/{name}/blobs/uploads/")).await;
-        assert_eq!(begun.status, 202, "{host}: {begun:?}");
-        let sessions = format!("/v2/{name}/blobs/uploads/");
-        let first = begun.header("location").unwrap().to_owned();
-        assert!(first.starts_with(&sessions), "{host}: {first}");
-        let patch = request(Method::PATCH, &first).map(|_| Bytes::from_static(b"a blob"));
-        let sent = world.regpass.send(with(patch, "transfer-encoding", "chunked")).await;
-        assert_eq!(sent.status, 202, "{host}: {sent:?}");
-        let second = sent.header("location").unwrap().to_owned();
-        assert!(second.starts_with(&sessions), "{host}: {second}");
-        // Clients put the digest behind whatever they were given.
-        let joint = if second.contains('?') { '&' } else { '?' };
+async fn rule_25_every_location_is_at_regpass() {
+    for_each(push_registries(), async |host, setup| {
+        let uploads = setup.private_uploads();
+        let started = setup.send(Method::POST, &uploads).await;
+        assert_eq!(started.status, 202, "{host}: {started:?}");
+        let first = location_of(&started);
+        assert!(first.starts_with(&uploads), "{host}: {first}");
+        let patch = request_with_body(Method::PATCH, &first, "a blob");
+        let patched = setup.regpass.send(with_header(patch, "transfer-encoding", "chunked")).await;
+        assert_eq!(patched.status, 202, "{host}: {patched:?}");
+        let second = location_of(&patched);
+        assert!(second.starts_with(&uploads), "{host}: {second}");
         let digest = sha256(b"a blob");
-        let ended = world.method(Method::PUT, &format!("{second}{joint}digest={digest}")).await;
-        assert_eq!(ended.header("location"), Some(&*format!("/v2/{name}/blobs/{digest}")), "{host}: {ended:?}");
-        assert_eq!(world.get(&format!("/v2/{name}/blobs/{digest}")).await.body, "a blob", "{host}");
-        let reply = world.regpass.send(put(&format!("/v2/{name}/manifests/2"), &world.image)).await;
-        let by_digest = format!("/v2/{name}/manifests/{}", world.image.digest());
+        let blob = setup.private_path(&format!("blobs/{digest}"));
+        let finished = setup.send(Method::PUT, &with_digest(&second, b"a blob")).await;
+        assert_eq!(finished.header("location"), Some(&*blob), "{host}: {finished:?}");
+        assert_eq!(setup.get(&blob).await.body, "a blob", "{host}");
+        let reply = setup.push_manifest().await;
+        let by_digest = setup.private_path(&format!("manifests/{}", setup.image.digest()));
         assert_eq!((reply.status.as_u16(), reply.header("location")), (201, Some(&*by_digest)), "{host}");
-        let mount = format!("{sessions}?mount={digest}&from={name}");
-        let reply = world.method(Method::POST, &mount).await;
+        let mount = format!("{uploads}?mount={digest}&from={}", setup.private_repository());
+        let reply = setup.send(Method::POST, &mount).await;
         assert!(matches!(reply.status.as_u16(), 201 | 202), "{host}: {reply:?}");
         let location = reply.header("location").unwrap();
-        assert!(location.starts_with(&format!("/v2/{name}/blobs/")), "{host}: {location}");
-        world.sim.finish();
-    }
+        assert!(location.starts_with(&setup.private_path("blobs/")), "{host}: {location}");
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_25_a_host_of_its_own_for_uploads_gets_no_credential() {
-    for listed in [true, false] {
-        let preset = Preset::distribution(Mode::Token).locations(Locations::OtherHost);
-        let login = super::login(&preset);
-        let more = if listed { "upload_hosts = [\"uploads.distribution.test\"]" } else { "" };
-        let world = World::with("distribution", preset, &format!("{login}\n{more}")).await;
-        let reply = world.method(Method::POST, "/v2/acme/private/blobs/uploads/").await;
-        if !listed {
-            assert_eq!(reply.verdict(), "502 BLOB_UPLOAD_INVALID");
+async fn rule_25_a_separate_upload_host_gets_no_credential() {
+    for is_listed in [true, false] {
+        let preset = Preset::distribution(AuthMode::Token).upload_locations(Locations::OtherHost);
+        let credential = preset_credential(&preset);
+        let more = if is_listed { "upload_hosts = [\"uploads.distribution.test\"]" } else { "" };
+        let setup = RegistrySetup::with_table("distribution", preset, &format!("{credential}\n{more}")).await;
+        let reply = setup.send(Method::POST, "/v2/acme/private/blobs/uploads/").await;
+        if !is_listed {
+            assert_eq!(reply.status_and_code(), "502 BLOB_UPLOAD_INVALID");
             assert!(reply.error().1.contains("upload_hosts"), "{reply:?}");
             continue;
         }
-        let target = format!("{}?digest={}", reply.header("location").unwrap(), sha256(b"blob"));
-        let reply = world.regpass.send(request(Method::PUT, &target).map(|_| Bytes::from_static(b"blob"))).await;
+        let reply = setup.put_blob(&reply, b"blob").await;
         assert_eq!(reply.status, 201, "{reply:?}");
-        let seen = world.sim.ledger().take();
-        let there: Vec<_> = seen.iter().filter(|entry| entry.server == "uploads").collect();
-        assert_eq!((there.len(), there[0].authorization.to_string().as_str()), (1, "anonymous"));
-        world.sim.finish();
+        let entries = setup.sim.ledger().take();
+        let uploads: Vec<_> = entries.iter().filter(|entry| entry.server == "uploads").collect();
+        assert_eq!((uploads.len(), uploads[0].authorization.to_string().as_str()), (1, "anonymous"));
+        setup.sim.finish();
     }
 }

@@ -1,145 +1,116 @@
-//! The rules of registries.md, section 21, by their numbers: each against every registry that forces it.
+//! The 41 rules that a client of many registries has to follow, each against every registry that requires it. The
+//! number of a rule is part of the names of its tests; each file begins with the rules it tests.
 
+mod challenges;
 mod content;
+mod coverage;
 mod errors;
+mod expired_credentials;
 mod hosts;
 mod listings;
-mod literals;
-mod numbers;
-mod parsing;
+mod literal_replies;
 mod redirects;
 mod scopes;
-mod stale;
 mod tokens;
 mod uploads;
 
 use http::{Method, StatusCode};
 
-use crate::harness::{Regpass, Reply, only, request, with};
-use crate::sim::{Abilities, Entry, Family, Image, Preset, Registry, Shown, Sim};
+use crate::harness::{request, with_header};
+use crate::registry_setup::{ALLOW_ALL, RegistrySetup, preset_credential};
+use crate::sim::{AuthKind, Entry, Image, ImageFormat, Preset, Sim};
 
-/// A registry that is known by its profile, with what its abilities speak of as tag `1`, and regpass in front of it.
-struct World {
-    sim: Sim,
-    registry: Registry,
-    regpass: Regpass,
-    image: Image,
-    can: Abilities,
-}
-
-const ALL_ACCESS: &str = "allow = [\"pull\", \"push\", \"delete\"]";
-
-impl World {
-    /// With the registry's login, where it has one.
-    async fn of(profile: &str, preset: Preset) -> Self {
-        let login = login(&preset);
-        Self::with(profile, preset, &login).await
+impl RegistrySetup {
+    /// A registry with this profile and the credential of its preset, if there is one.
+    async fn with_profile(profile: &str, preset: Preset) -> Self {
+        let credential = preset_credential(&preset);
+        Box::pin(Self::with_table(profile, preset, &credential)).await
     }
 
+    /// A registry with this profile and no credential.
     async fn anonymous(profile: &str, preset: Preset) -> Self {
-        Self::with(profile, preset, "").await
+        Box::pin(Self::with_table(profile, preset, "")).await
     }
 
-    /// With `more` in the registry's table.
-    async fn with(profile: &str, preset: Preset, more: &str) -> Self {
-        let sim = Sim::memory();
-        let can = preset.can.clone();
-        let registry = Box::pin(sim.start(preset)).await;
-        let image = Image::single("app", Family::Oci);
-        registry.furnish("1", &image);
-        let text = only(&registry, &format!("profile = \"{profile}\"\n{ALL_ACCESS}\n{more}"));
-        let regpass = Regpass::start(&sim, &text);
-        Self { sim, registry, regpass, image, can }
+    /// A registry with this profile, and `more` in its table.
+    async fn with_table(profile: &str, preset: Preset, more: &str) -> Self {
+        let image = Image::single("app", ImageFormat::Oci);
+        Box::pin(Self::start(preset, image, &format!("profile = \"{profile}\"\n{ALLOW_ALL}\n{more}"))).await
     }
 
-    /// The manifest of what only the login reaches.
-    fn private(&self) -> String {
-        manifest(self.can.private)
+    /// The same registry with its credential and, if it allows anonymous pulls, without. Also says whether it has the
+    /// credential.
+    async fn with_and_without_credential(profile: &str, preset: &Preset) -> Vec<(bool, Self)> {
+        let mut setups = vec![(true, Self::with_profile(profile, preset.clone()).await)];
+        if preset.capabilities.anonymous_pull {
+            setups.push((false, Self::anonymous(profile, preset.clone()).await));
+        }
+        setups
     }
 
-    fn public(&self) -> String {
-        manifest(self.can.public)
-    }
-
-    fn layer(&self) -> String {
-        format!("/v2/{}/blobs/{}", self.can.private, self.image.blobs[0].digest)
-    }
-
-    async fn get(&self, target: &str) -> Reply {
-        self.regpass.get(target).await
-    }
-
-    async fn method(&self, method: Method, target: &str) -> Reply {
-        self.regpass.send(request(method, target)).await
-    }
-
-    /// Pulls what the login reaches and forgets what it cost, so that challenge and token are known.
-    async fn warm(&self) {
-        let reply = self.get(&self.private()).await;
-        assert_eq!(reply.status, 200, "{reply:?}");
-        self.sim.ledger().take();
-    }
-
-    /// What came since the last time, as `GET anonymous 401`; of calls of a token service `token GET basic:acme 200`.
+    /// The requests since the last call, as `GET anonymous 401`; those to a token service as `token GET basic:acme 200`.
     fn steps(&self) -> Vec<String> {
-        self.sim.ledger().take().iter().map(step).collect()
+        self.sim.ledger().take().iter().map(describe_step).collect()
     }
 }
 
-fn step(entry: &Entry) -> String {
+/// Runs a test against each of these registries, with the credential of its preset. The test also gets the
+/// registry's host, for its messages.
+async fn for_each(registries: Vec<(&'static str, Preset)>, test: impl AsyncFn(&str, &RegistrySetup)) {
+    for (profile, preset) in registries {
+        let host = preset.host.clone();
+        let setup = RegistrySetup::with_profile(profile, preset).await;
+        Box::pin(test(&host, &setup)).await;
+        setup.sim.finish();
+    }
+}
+
+fn describe_step(entry: &Entry) -> String {
     let server = if entry.server == "registry" { String::new() } else { format!("{} ", entry.server) };
     let status = entry.status.map_or(0, |status| status.as_u16());
     format!("{server}{} {} {status}", entry.method, entry.authorization)
 }
 
-fn manifest(name: &str) -> String {
-    format!("/v2/{name}/manifests/1")
-}
-
-/// The table's line for the login of a registry.
-fn login(preset: &Preset) -> String {
-    preset.can.login.map_or(String::new(), |(user, password)| as_user(user, password))
-}
-
-fn as_user(user: &str, password: &str) -> String {
-    format!("credential = {{ source = \"password\", username = '{user}', password = '{password}' }}")
-}
-
-/// The registries of these profiles, each in all its variants.
-fn registries(profiles: &[&'static str]) -> Vec<(&'static str, Preset)> {
-    let all = everyone();
+/// The registries with these profiles, each in all its variants.
+fn registries_of(profiles: &[&'static str]) -> Vec<(&'static str, Preset)> {
+    let all = all_registries();
     for profile in profiles {
-        assert!(all.iter().any(|(name, _)| name == profile), "{profile} has a preset");
+        assert!(all.iter().any(|(name, _)| name == profile), "no preset has the profile {profile}");
     }
     all.into_iter().filter(|(name, _)| profiles.contains(name)).collect()
 }
 
-/// The registry at this host of the simulation, less its `.test`.
-fn at(host: &str) -> (&'static str, Preset) {
-    let found = everyone().into_iter().find(|(_, preset)| preset.host.strip_suffix(".test") == Some(host));
-    found.unwrap_or_else(|| panic!("no registry is at {host}.test"))
+/// The registry whose simulated host is `<host>.test`.
+fn registry_at(host: &str) -> (&'static str, Preset) {
+    let found = all_registries().into_iter().find(|(_, preset)| preset.host.strip_suffix(".test") == Some(host));
+    found.unwrap_or_else(|| panic!("no preset has the host {host}.test"))
 }
 
 /// Every registry in all its variants.
-fn everyone() -> Vec<(&'static str, Preset)> {
+fn all_registries() -> Vec<(&'static str, Preset)> {
     Preset::all()
         .into_iter()
         .chain(Preset::variants().into_iter().map(|(profile, _, preset)| (profile, preset)))
         .collect()
 }
 
-/// Those that give tokens for a login.
-fn with_tokens() -> Vec<(&'static str, Preset)> {
-    everyone().into_iter().filter(|(_, preset)| preset.can.shown == Shown::Token).collect()
+/// The registries that issue tokens for a credential.
+fn token_registries() -> Vec<(&'static str, Preset)> {
+    all_registries().into_iter().filter(|(_, preset)| preset.capabilities.auth_kind == AuthKind::Token).collect()
 }
 
-/// The calls of the token service since the last time.
+/// The registries that accept pushes.
+fn push_registries() -> Vec<(&'static str, Preset)> {
+    all_registries().into_iter().filter(|(_, preset)| preset.capabilities.push).collect()
+}
+
+/// The requests to the token service since the last call.
 fn token_calls(sim: &Sim) -> Vec<Entry> {
     sim.ledger().take().into_iter().filter(|entry| entry.server == "token").collect()
 }
 
-/// The scopes of one token call.
-fn asked(entry: &Entry) -> Vec<String> {
+/// The scopes of a request to a token service.
+fn scopes_of(entry: &Entry) -> Vec<String> {
     let pairs = form_urlencoded::parse(entry.query.as_bytes());
     pairs.filter(|(key, _)| key == "scope").map(|(_, scope)| scope.into_owned()).collect()
 }
@@ -148,6 +119,6 @@ fn is_401(entry: &Entry) -> bool {
     entry.status == Some(StatusCode::UNAUTHORIZED)
 }
 
-fn get_with(target: &str, name: &'static str, value: &str) -> http::Request<bytes::Bytes> {
-    with(request(Method::GET, target), name, value)
+fn get_with_header(target: &str, name: &'static str, value: &str) -> http::Request<bytes::Bytes> {
+    with_header(request(Method::GET, target), name, value)
 }

@@ -1,54 +1,62 @@
-//! Rules 7 to 10: what tokens are asked for, and what is made of what is granted.
+//! Scopes: which ones regpass requests, and how it handles what is granted.
+//!
+//! - Rule 7: request one repository per token. Only a mount needs two; without a token for both, start a plain upload.
+//! - Rule 8: use the actions of the registry: `delete`, `pull,delete`, `pull,push`; for tags at ACR
+//!   `pull,metadata_read`; for a catalog `registry:catalog:*` where there is one.
+//! - Rule 9: request no more than needed. Some token services reject more (GHCR, Artifact Registry, Quay), and Quay
+//!   creates the repository.
+//! - Rule 10: the grant may be smaller, larger or unrelated. A 401 or 403 for a new token is final.
 
 use std::sync::Arc;
 
 use http::Method;
 
-use super::{World, as_user, asked, at, everyone, login, manifest, registries, token_calls, with_tokens};
-use crate::sim::{Catalog, Fault, Mode, Preset, Reply, Shown, sha256};
+use super::{all_registries, for_each, registries_of, registry_at, scopes_of, token_calls, token_registries};
+use crate::registry_setup::{RegistrySetup, manifest_path, password_credential, preset_credential};
+use crate::sim::{AuthKind, AuthMode, Catalog, Fault, Preset, Reply};
 
 #[tokio::test(start_paused = true)]
-async fn rule_07_one_repository_a_token() {
-    for (profile, preset) in with_tokens() {
-        let host = preset.host.clone();
-        let world = World::of(profile, preset).await;
-        for target in [world.private(), world.public(), world.private(), world.layer()] {
-            assert_eq!(world.get(&target).await.status, 200, "{host}: {target}");
+async fn rule_07_a_token_is_requested_for_one_repository() {
+    for_each(token_registries(), async |host, setup| {
+        for target in
+            [setup.private_manifest(), setup.public_manifest(), setup.private_manifest(), setup.private_layer()]
+        {
+            assert_eq!(setup.get(&target).await.status, 200, "{host}: {target}");
         }
-        for call in token_calls(&world.sim) {
-            assert!(asked(&call).len() <= 1, "{host}: {call:?}");
+        for call in token_calls(&setup.sim) {
+            assert!(scopes_of(&call).len() <= 1, "{host}: {call:?}");
         }
-        world.sim.finish();
-    }
+    })
+    .await;
 }
 
-/// A token service that takes one scope a call, as those of NGC, gcr.io and cgr.dev.
-fn one_scope_a_call(mut preset: Preset) -> Preset {
-    preset.tokens.grant = Arc::new(|ask| {
-        if ask.scopes.len() > 1 {
+/// A token service that accepts one scope per request, like those of NGC, gcr.io and cgr.dev.
+fn one_scope_per_token(mut preset: Preset) -> Preset {
+    preset.tokens.grant = Arc::new(|request| {
+        if request.scopes.len() > 1 {
             Err(Reply::error(400, "UNSUPPORTED", "more than one scope"))
         } else {
-            Ok(ask.reduced())
+            Ok(request.permitted_scopes())
         }
     });
     preset
 }
 
-/// One that reads the last scope only, as Harbor's before 2020 (goharbor/harbor#11852).
+/// A token service that reads the last scope only, like Harbor's before 2020 (goharbor/harbor#11852).
 fn last_scope_only(mut preset: Preset) -> Preset {
-    let usual = preset.tokens.grant.clone();
-    preset.tokens.grant = Arc::new(move |ask| {
-        let scopes = ask.scopes.last().cloned().into_iter().collect();
-        let (registry, preset, entry, user) = (ask.registry, ask.preset, ask.entry, ask.user.clone());
-        usual(&crate::sim::TokenAsk { registry, preset, entry, user, scopes })
+    let grant = preset.tokens.grant.clone();
+    preset.tokens.grant = Arc::new(move |request| {
+        let scopes = request.scopes.last().cloned().into_iter().collect();
+        let (registry, preset, entry, user) = (request.registry, request.preset, request.entry, request.user.clone());
+        grant(&crate::sim::TokenRequest { registry, preset, entry, user, scopes })
     });
     preset
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_07_a_mount_asks_for_two_and_goes_on_without_its_source() {
-    let cgr = one_scope_a_call(Preset::generic());
-    for (profile, preset, source, most, mounted) in vec![
+async fn rule_07_a_mount_requests_two_repositories_and_otherwise_starts_an_upload() {
+    let cgr = one_scope_per_token(Preset::generic());
+    for (profile, preset, source, max, is_mounted) in vec![
         ("google", Preset::google(), "project/images/public", 1, false),
         ("google", Preset::gcr(), "project/public", 1, false),
         ("generic", cgr, "acme/public", 2, false),
@@ -60,27 +68,27 @@ async fn rule_07_a_mount_asks_for_two_and_goes_on_without_its_source() {
         ("gitlab", Preset::gitlab(), "somebody/else", 2, false),
     ] {
         let host = preset.host.clone();
-        let world = World::of(profile, preset).await;
-        let digest = &world.image.blobs[0].digest;
-        let uploads = format!("/v2/{}/blobs/uploads/", world.can.private);
-        let reply = world.method(Method::POST, &format!("{uploads}?mount={digest}&from={source}")).await;
-        assert_eq!(reply.status, if mounted { 201 } else { 202 }, "{host} from {source}: {reply:?}");
-        let calls = token_calls(&world.sim);
-        let counts: Vec<usize> = calls.iter().map(|call| asked(call).len()).collect();
-        assert_eq!(counts[0], most, "{host} from {source}: {calls:?}");
-        assert!(mounted || *counts.last().unwrap() == 1 || counts.len() == 1, "{host} from {source}: {calls:?}");
-        if !mounted {
-            let put = format!("{}?digest={}", reply.header("location").unwrap(), sha256(b"blob"));
-            let put = crate::harness::request(Method::PUT, &put).map(|_| bytes::Bytes::from_static(b"blob"));
-            assert_eq!(world.regpass.send(put).await.status, 201, "{host}: the upload goes on");
+        let setup = RegistrySetup::with_profile(profile, preset).await;
+        let digest = &setup.image.blobs[0].digest;
+        let uploads = setup.private_uploads();
+        let reply = setup.send(Method::POST, &format!("{uploads}?mount={digest}&from={source}")).await;
+        assert_eq!(reply.status, if is_mounted { 201 } else { 202 }, "{host} from {source}: {reply:?}");
+        let calls = token_calls(&setup.sim);
+        let counts: Vec<usize> = calls.iter().map(|call| scopes_of(call).len()).collect();
+        assert_eq!(counts[0], max, "{host} from {source}: {calls:?}");
+        assert!(is_mounted || *counts.last().unwrap() == 1 || counts.len() == 1, "{host} from {source}: {calls:?}");
+        if !is_mounted {
+            let put = setup.put_blob(&reply, b"blob").await;
+            assert_eq!(put.status, 201, "{host}: the upload that was started instead");
         }
-        world.sim.finish();
+        setup.sim.finish();
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_08_actions_are_those_the_registry_knows() {
-    let on = |preset: &Preset, actions: &str| format!("repository:{}:{actions}", preset.can.private);
+async fn rule_08_delete_and_tags_use_the_registrys_actions() {
+    let scope_of =
+        |preset: &Preset, actions: &str| format!("repository:{}:{actions}", preset.capabilities.private_repository);
     for (host, actions) in [
         ("distribution", "delete"),
         ("generic", "delete"),
@@ -90,142 +98,132 @@ async fn rule_08_actions_are_those_the_registry_knows() {
         ("pkg", "pull,push"),
         ("gcr", "pull,push"),
     ] {
-        let (profile, preset) = at(host);
-        let (host, scope) = (preset.host.clone(), on(&preset, actions));
-        let world = World::of(profile, preset).await;
-        let target = format!("/v2/{}/manifests/{}", world.can.private, world.image.digest());
-        let reply = world.method(Method::DELETE, &target).await;
+        let (profile, preset) = registry_at(host);
+        let (host, scope) = (preset.host.clone(), scope_of(&preset, actions));
+        let setup = RegistrySetup::with_profile(profile, preset).await;
+        let target = format!("/v2/{}/manifests/{}", setup.private_repository(), setup.image.digest());
+        let reply = setup.send(Method::DELETE, &target).await;
         assert_eq!(reply.status, 202, "{host}: {reply:?}");
-        assert_eq!(asked(&token_calls(&world.sim)[0]), [scope], "{host}");
-        world.sim.finish();
+        assert_eq!(scopes_of(&token_calls(&setup.sim)[0]), [scope], "{host}");
+        setup.sim.finish();
     }
-    // What ACR wants for tags is known without a refusal that says so.
-    for (profile, preset) in registries(&["acr", "generic"]) {
-        let scope = on(&preset, if profile == "acr" { "pull,metadata_read" } else { "pull" });
-        let world = World::of(profile, preset).await;
-        world.get(&world.public()).await;
-        world.sim.ledger().take();
-        assert_eq!(world.get(&format!("/v2/{}/tags/list", world.can.private)).await.status, 200, "{profile}");
-        let entries = world.sim.ledger().take();
-        assert_eq!((entries.len(), asked(&entries[0])), (2, vec![scope]), "{profile}: {entries:?}");
-        world.sim.finish();
+    // regpass requests ACR's action for tags without a rejection that names it.
+    for (profile, preset) in registries_of(&["acr", "generic"]) {
+        let scope = scope_of(&preset, if profile == "acr" { "pull,metadata_read" } else { "pull" });
+        let setup = RegistrySetup::with_profile(profile, preset).await;
+        setup.get(&setup.public_manifest()).await;
+        setup.sim.ledger().take();
+        assert_eq!(setup.get(&setup.private_path("tags/list")).await.status, 200, "{profile}");
+        let entries = setup.sim.ledger().take();
+        assert_eq!((entries.len(), scopes_of(&entries[0])), (2, vec![scope]), "{profile}: {entries:?}");
+        setup.sim.finish();
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_08_a_catalog_is_asked_for_where_there_is_one() {
-    for (profile, preset) in everyone() {
+async fn rule_08_a_catalog_is_requested_with_the_registrys_scope_where_there_is_one() {
+    for (profile, preset) in all_registries() {
         let host = preset.host.clone();
-        let user = match preset.can.catalog {
-            Catalog::Admin { user } | Catalog::AdminByBasic { user } => Some(user),
+        let user = match preset.capabilities.catalog {
+            Catalog::AdminByToken { user } | Catalog::AdminByBasic { user } => Some(user),
             _ => None,
         };
-        let line = user.map_or_else(|| login(&preset), |user| as_user(user, "secret"));
-        let world = World::with(profile, preset, &line).await;
-        user.inspect(|user| world.registry.user(user, "secret"));
-        let reply = world.get("/v2/_catalog").await;
-        if world.can.catalog == Catalog::Never {
-            assert_eq!(reply.verdict(), "405 UNSUPPORTED", "{host}: {reply:?}");
-            world.sim.finish();
+        let line = user.map_or_else(|| preset_credential(&preset), |user| password_credential(user, "secret"));
+        let setup = RegistrySetup::with_table(profile, preset, &line).await;
+        user.inspect(|user| setup.registry.add_user(user, "secret"));
+        let reply = setup.get("/v2/_catalog").await;
+        if setup.capabilities.catalog == Catalog::Unsupported {
+            assert_eq!(reply.status_and_code(), "405 UNSUPPORTED", "{host}: {reply:?}");
+            setup.sim.finish();
             continue;
         }
         assert_eq!(reply.status, 200, "{host}: {reply:?}");
-        let scopes: Vec<String> = token_calls(&world.sim).iter().flat_map(asked).collect();
-        let expected: &[&str] = match (profile, world.can.shown) {
-            (_, Shown::Basic | Shown::Nothing) | ("harbor" | "quay", _) => &[],
+        let scopes: Vec<String> = token_calls(&setup.sim).iter().flat_map(scopes_of).collect();
+        let expected: &[&str] = match (profile, setup.capabilities.auth_kind) {
+            (_, AuthKind::Basic | AuthKind::None) | ("harbor" | "quay", _) => &[],
             ("zot", _) => &["repository::pull"],
             ("ghcr", _) => &["repository:user/image:pull"],
             _ => &["registry:catalog:*"],
         };
         assert_eq!(scopes, expected, "{host}");
-        world.sim.finish();
+        setup.sim.finish();
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_09_a_read_asks_for_reading_and_no_more() {
-    for (profile, preset) in with_tokens() {
-        for with_login in [true, false] {
-            if !with_login && !preset.can.anonymous {
-                continue;
-            }
-            let (host, preset) = (preset.host.clone(), preset.clone());
-            let world =
-                if with_login { World::of(profile, preset).await } else { World::anonymous(profile, preset).await };
-            let name = world.can.public;
-            let blob = format!("/v2/{name}/blobs/{}", world.image.blobs[0].digest);
-            // Whether ACR lists tags for everyone is not on record.
-            let tags = (with_login || profile != "acr").then(|| format!("/v2/{name}/tags/list"));
-            for target in [manifest(name), blob].into_iter().chain(tags) {
+async fn rule_09_a_read_requests_pull_only() {
+    for (profile, preset) in token_registries() {
+        let host = &preset.host;
+        for (has_credential, setup) in RegistrySetup::with_and_without_credential(profile, &preset).await {
+            let name = setup.public_repository();
+            let blob = format!("/v2/{name}/blobs/{}", setup.image.blobs[0].digest);
+            // It is not documented whether ACR lists tags anonymously.
+            let tags = (has_credential || profile != "acr").then(|| format!("/v2/{name}/tags/list"));
+            for target in [manifest_path(name), blob].into_iter().chain(tags) {
                 for method in [Method::GET, Method::HEAD] {
-                    let reply = world.method(method, &target).await;
+                    let reply = setup.send(method, &target).await;
                     assert_eq!(reply.status, 200, "{host}: {target}: {reply:?}");
                 }
             }
-            for call in token_calls(&world.sim) {
-                for scope in asked(&call) {
+            for call in token_calls(&setup.sim) {
+                for scope in scopes_of(&call) {
                     let actions = scope.rsplit(':').next().unwrap().to_owned();
                     assert!(actions == "pull" || actions == "pull,metadata_read", "{host}: {scope}");
                 }
             }
-            world.sim.finish();
+            setup.sim.finish();
         }
     }
-    // Quay makes the repositories that tokens for pushing name, and challenges every pull for pushing, too.
-    let world = World::of("quay", Preset::quay()).await;
-    assert_eq!(world.get(&manifest("acme/none")).await.status, 404);
-    assert!(!world.registry.store().exists("acme/none"));
-    world.sim.finish();
+    // Quay creates a repository that a token for `push` names, and its challenge for a pull names `push`, too.
+    let setup = RegistrySetup::with_profile("quay", Preset::quay()).await;
+    assert_eq!(setup.get(&manifest_path("acme/none")).await.status, 404);
+    assert!(!setup.registry.store().exists("acme/none"));
+    setup.sim.finish();
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_10_a_smaller_grant_is_told_before_the_body() {
-    let docker_auth = Preset::distribution(Mode::Token);
+async fn rule_10_a_smaller_grant_is_a_403_before_the_push_is_sent() {
+    let docker_auth = Preset::distribution(AuthMode::Token);
     for (profile, mut preset) in
         [("docker-hub", Preset::docker_hub()), ("quay", Preset::quay()), ("distribution", docker_auth)]
     {
         let host = preset.host.clone();
         preset.policy = crate::sim::Policy::Namespaces;
-        let world = World::of(profile, preset).await;
-        world.registry.publish("somebody/else", "1", &world.image);
-        let put = crate::harness::put("/v2/somebody/else/manifests/2", &world.image);
-        let reply = world.regpass.send(put).await;
-        assert_eq!(reply.verdict(), "403 DENIED", "{host}");
+        let setup = RegistrySetup::with_profile(profile, preset).await;
+        setup.registry.publish("somebody/else", "1", &setup.image);
+        let put = crate::harness::manifest_put("/v2/somebody/else/manifests/2", &setup.image);
+        let reply = setup.regpass.send(put).await;
+        assert_eq!(reply.status_and_code(), "403 DENIED", "{host}");
         assert!(reply.error().1.contains("granted"), "{host}: {reply:?}");
-        assert!(world.steps().iter().all(|step| !step.contains("PUT") && !step.contains("POST")), "{host}");
-        world.sim.finish();
+        assert!(setup.steps().iter().all(|step| !step.contains("PUT") && !step.contains("POST")), "{host}");
+        setup.sim.finish();
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_10_a_larger_or_an_unrelated_grant_is_as_good() {
-    for (profile, preset) in registries(&["harbor", "google", "ecr-public", "gitea"]) {
-        let host = preset.host.clone();
-        let world = World::of(profile, preset).await;
-        world.warm().await;
-        let reply = world.get(&world.private()).await;
-        assert_eq!((reply.status.as_u16(), world.steps().len()), (200, 1), "{host}");
-        let put = crate::harness::put(&format!("/v2/{}/manifests/2", world.can.private), &world.image);
-        assert_eq!(world.regpass.send(put).await.status, 201, "{host}");
-        world.sim.finish();
-    }
+async fn rule_10_a_larger_or_unrelated_grant_is_used() {
+    for_each(registries_of(&["harbor", "google", "ecr-public", "gitea"]), async |host, setup| {
+        setup.warm().await;
+        let reply = setup.get(&setup.private_manifest()).await;
+        assert_eq!((reply.status.as_u16(), setup.steps().len()), (200, 1), "{host}");
+        assert_eq!(setup.push_manifest().await.status, 201, "{host}");
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_10_a_refusal_of_a_fresh_token_is_final() {
-    for (profile, preset) in with_tokens() {
-        let host = preset.host.clone();
-        let world = World::of(profile, preset).await;
-        // Whatever is shown is refused in the way the registry challenges those who show nothing.
+async fn rule_10_a_rejection_of_a_new_token_is_a_403_without_a_retry() {
+    for_each(token_registries(), async |host, setup| {
+        // The registry answers every token with the challenge that it sends for none.
         let bearer = |entry: &crate::sim::Entry| entry.headers.contains_key("authorization");
-        let refusal = world.registry.invalid_token();
-        world.registry.registry().inject(Fault::answer(refusal).path("/manifests/").when(bearer));
-        let reply = world.get(&world.private()).await;
-        assert_eq!(reply.verdict(), "403 DENIED", "{host}");
+        let rejection = setup.registry.invalid_token_reply();
+        setup.registry.api().inject(Fault::answer(rejection).path("/manifests/").when(bearer));
+        let reply = setup.get(&setup.private_manifest()).await;
+        assert_eq!(reply.status_and_code(), "403 DENIED", "{host}");
         assert_eq!(reply.header("www-authenticate"), None, "{host}");
-        let steps = world.steps();
-        let shown = steps.iter().filter(|step| step.contains("bearer#")).count();
-        assert_eq!(shown, 1, "{host}: {steps:?}");
-        world.sim.finish();
-    }
+        let steps = setup.steps();
+        let with_token = steps.iter().filter(|step| step.contains("bearer#")).count();
+        assert_eq!(with_token, 1, "{host}: {steps:?}");
+    })
+    .await;
 }

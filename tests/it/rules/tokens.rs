@@ -1,4 +1,11 @@
-//! Rules 11 to 15: tokens, from the reply to their end.
+//! Tokens.
+//!
+//! - Rule 11: use the first of `token` and `access_token` that is not empty.
+//! - Rule 12: a token expires when `expires_in` or its claim says, else after 60 s, except where the lifetime is known.
+//!   Renew it before.
+//! - Rule 13: request tokens by GET, with an identity token by POST. If POST is rejected, use GET.
+//! - Rule 14: concurrent requests share one token request. Cache a denial for seconds only.
+//! - Rule 15: no credential and no token in logs, metrics and responses. GHCR's token is the password itself.
 
 use std::time::Duration;
 
@@ -8,24 +15,26 @@ use futures_util::future::join_all;
 use http::Method;
 use tokio::time::sleep;
 
-use super::{World, as_user, everyone, is_401, manifest, registries, step, token_calls, with_tokens};
-use crate::harness::{put, request};
+use super::{all_registries, describe_step, for_each, is_401, registries_of, token_calls, token_registries};
+use crate::harness::{manifest_put, request};
 use crate::log::Log;
-use crate::sim::{Entry, Preset, Shown};
+use crate::registry_setup::{RegistrySetup, manifest_path, password_credential};
+use crate::sim::{AuthKind, Entry, Preset};
 
 #[tokio::test(start_paused = true)]
-async fn rule_11_the_token_is_where_there_is_one() {
-    // Empty access_token; access_token only; token only.
-    for (profile, preset) in registries(&["harbor", "acr", "quay", "ghcr", "gitlab", "ecr-public", "docker-hub"]) {
-        let host = preset.host.clone();
-        let world = World::of(profile, preset).await;
-        assert_eq!(world.get(&world.private()).await.status, 200, "{host}");
-        assert_eq!(world.steps().last().unwrap(), "GET bearer#1 200", "{host}");
-        world.sim.finish();
-    }
+async fn rule_11_the_token_is_taken_from_the_member_that_has_one() {
+    // An empty `access_token` (Harbor), `access_token` only (ACR), `token` only (the others).
+    for_each(
+        registries_of(&["harbor", "acr", "quay", "ghcr", "gitlab", "ecr-public", "docker-hub"]),
+        async |host, setup| {
+            assert_eq!(setup.get(&setup.private_manifest()).await.status, 200, "{host}");
+            assert_eq!(setup.steps().last().unwrap(), "GET bearer#1 200", "{host}");
+        },
+    )
+    .await;
 }
 
-/// How long tokens live, by the rule and by sections 2 to 16.
+/// The lifetime of a profile's tokens in seconds, as observed.
 fn lifetime(profile: &str) -> Option<u64> {
     Some(match profile {
         "acr" => 75 * 60,
@@ -40,181 +49,197 @@ fn lifetime(profile: &str) -> Option<u64> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_12_tokens_are_used_for_their_life_and_renewed_ahead_of_its_end() {
-    for (profile, preset) in with_tokens() {
+async fn rule_12_tokens_are_cached_for_their_lifetime_and_renewed_before_its_end() {
+    for (profile, preset) in token_registries() {
         let (host, Some(seconds)) = (preset.host.clone(), lifetime(profile)) else { continue };
         let whole = Duration::from_secs(seconds);
-        assert_eq!(preset.tokens.lifetime, whole, "{host}: as long as the rule says");
-        let world = World::of(profile, preset).await;
-        world.warm().await;
-        // Two lives of steady use.
+        assert_eq!(preset.tokens.lifetime, whole, "{host}: the preset's lifetime");
+        let setup = RegistrySetup::with_profile(profile, preset).await;
+        setup.warm().await;
+        // Requests during two lifetimes.
         for _ in 0..40 {
             sleep(whole / 20).await;
-            let reply = world.get(&world.private()).await;
-            assert_eq!((reply.status.as_u16(), reply.grant()), (200, "cached"), "{host}");
+            let reply = setup.get(&setup.private_manifest()).await;
+            assert_eq!((reply.status.as_u16(), reply.authorization_source()), (200, "cached"), "{host}");
         }
-        let entries = world.sim.ledger().take();
-        assert!(!entries.iter().any(is_401), "{host}: an old token was seen");
+        let entries = setup.sim.ledger().take();
+        assert!(!entries.iter().any(is_401), "{host}: the registry rejected an expired token");
         let tokens = entries.iter().filter(|entry| entry.server == "token").count();
-        assert!((2..=3).contains(&tokens), "{host}: {tokens} tokens in two lives");
+        assert!((2..=3).contains(&tokens), "{host}: {tokens} tokens in two lifetimes");
         assert_eq!(entries.len() - tokens, 40, "{host}: one request each");
-        world.sim.finish();
+        setup.sim.finish();
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_12_a_password_lives_for_twelve_hours_and_an_unknown_token_for_a_minute() {
-    let world = World::of("ecr", Preset::ecr()).await;
-    world.warm().await;
+async fn rule_12_a_password_is_used_for_12_h_and_a_token_without_lifetime_for_60_s() {
+    let setup = RegistrySetup::with_profile("ecr", Preset::ecr()).await;
+    setup.warm().await;
     for _ in 0..11 {
         sleep(Duration::from_secs(3600)).await;
-        assert_eq!(world.get(&world.private()).await.status, 200);
+        assert_eq!(setup.get(&setup.private_manifest()).await.status, 200);
     }
-    assert_eq!(world.steps(), vec!["GET basic:AWS 200"; 11]);
-    world.sim.finish();
+    assert_eq!(setup.steps(), vec!["GET basic:AWS 200"; 11]);
+    setup.sim.finish();
 
-    let world = World::of("ghcr", Preset::ghcr()).await;
-    world.warm().await;
+    let setup = RegistrySetup::with_profile("ghcr", Preset::ghcr()).await;
+    setup.warm().await;
     sleep(Duration::from_secs(50)).await;
-    assert_eq!(world.get(&world.private()).await.grant(), "cached");
+    assert_eq!(setup.get(&setup.private_manifest()).await.authorization_source(), "cached");
     sleep(Duration::from_secs(120)).await;
-    world.sim.ledger().take();
-    assert_eq!(world.get(&world.private()).await.grant(), "fetched", "a life that nobody told is short");
-    assert!(!world.sim.ledger().take().iter().any(is_401));
-    world.sim.finish();
+    setup.sim.ledger().take();
+    assert_eq!(
+        setup.get(&setup.private_manifest()).await.authorization_source(),
+        "fetched",
+        "a token without a lifetime is used for 60 s"
+    );
+    assert!(!setup.sim.ledger().take().iter().any(is_401));
+    setup.sim.finish();
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_13_an_identity_goes_by_post_and_by_get_where_that_is_refused() {
-    for (profile, preset) in registries(&["acr", "google", "harbor", "artifactory", "gitea", "quay", "gitlab", "ngc"]) {
-        let (host, takes_post) = (preset.host.clone(), preset.tokens.post_refused.is_none());
-        let refused = preset.tokens.post_refused.as_ref().map_or(0, |reply| reply.status.as_u16());
-        let user = preset.can.login.unwrap().0;
-        let line =
+async fn rule_13_an_identity_token_is_sent_by_post_and_by_get_if_post_is_rejected() {
+    for (profile, preset) in
+        registries_of(&["acr", "google", "harbor", "artifactory", "gitea", "quay", "gitlab", "ngc"])
+    {
+        let (host, takes_post) = (preset.host.clone(), preset.tokens.post_rejection.is_none());
+        let unauthorized = preset.tokens.post_rejection.as_ref().map_or(0, |reply| reply.status.as_u16());
+        let user = preset.capabilities.credential.unwrap().0;
+        let credential =
             format!("credential = {{ source = \"identity\", username = '{user}', token = 'an identity token' }}");
-        let world = World::with(profile, preset, &line).await;
-        world.registry.user(user, "an identity token");
-        world.registry.users().add_identity(user, "an identity token");
-        let (private, public) = (world.private(), world.public());
-        assert_eq!(world.get(&private).await.status, 200, "{host}");
+        let setup = RegistrySetup::with_table(profile, preset, &credential).await;
+        setup.registry.add_user(user, "an identity token");
+        setup.registry.users().add_identity_token(user, "an identity token");
+        let (private, public) = (setup.private_manifest(), setup.public_manifest());
+        assert_eq!(setup.get(&private).await.status, 200, "{host}");
         let by_get = format!("token GET basic:{user} 200");
-        let post = if takes_post { "identity 200".to_owned() } else { format!("anonymous {refused}") };
-        let steps = world.steps();
+        let post = if takes_post { "identity 200".to_owned() } else { format!("anonymous {unauthorized}") };
+        let steps = setup.steps();
         let tokens: Vec<&String> = steps.iter().filter(|step| step.starts_with("token")).collect();
         let post = format!("token POST {post}");
         let expected = if takes_post { vec![&post] } else { vec![&post, &by_get] };
         assert_eq!(tokens, expected, "{host}");
-        // What was learned is not tried again.
+        // regpass remembers which method works.
         let target = public.replace("manifests/1", "tags/list");
-        assert_eq!(world.get(&target).await.status, 200, "{host}");
-        let again: Vec<Method> = token_calls(&world.sim).into_iter().map(|call| call.method).collect();
-        assert!(again.iter().all(|method| (method == Method::POST) == takes_post), "{host}: {again:?}");
-        world.sim.finish();
+        assert_eq!(setup.get(&target).await.status, 200, "{host}");
+        let methods: Vec<Method> = token_calls(&setup.sim).into_iter().map(|call| call.method).collect();
+        assert!(methods.iter().all(|method| (method == Method::POST) == takes_post), "{host}: {methods:?}");
+        setup.sim.finish();
     }
-    // Nobody's token and a password's are asked for by GET everywhere.
-    for (profile, preset) in with_tokens() {
+    // Anonymous tokens and those for a password are requested by GET.
+    for (profile, preset) in token_registries() {
         let host = preset.host.clone();
-        let worlds = [World::of(profile, preset.clone()).await, World::anonymous(profile, preset).await];
-        for world in worlds {
-            world.get(&world.public()).await;
-            assert!(token_calls(&world.sim).iter().all(|call| call.method == Method::GET), "{host}");
-            world.sim.finish();
+        let setups = [
+            RegistrySetup::with_profile(profile, preset.clone()).await,
+            RegistrySetup::anonymous(profile, preset).await,
+        ];
+        for setup in setups {
+            setup.get(&setup.public_manifest()).await;
+            assert!(token_calls(&setup.sim).iter().all(|call| call.method == Method::GET), "{host}");
+            setup.sim.finish();
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_14_many_requests_share_one_token() {
-    for (profile, preset) in with_tokens() {
-        let host = preset.host.clone();
-        let world = World::of(profile, preset).await;
-        let target = world.private();
-        let replies = join_all((0..30).map(|_| world.get(&target))).await;
+async fn rule_14_concurrent_requests_share_one_token_request() {
+    for_each(token_registries(), async |host, setup| {
+        let target = setup.private_manifest();
+        let replies = join_all((0..30).map(|_| setup.get(&target))).await;
         assert!(replies.iter().all(|reply| reply.status == 200), "{host}");
-        let entries = world.sim.ledger().take();
+        let entries = setup.sim.ledger().take();
         let tokens = entries.iter().filter(|entry| entry.server == "token").count();
-        let refused = entries.iter().filter(|entry| is_401(entry)).count();
-        assert_eq!((tokens, refused, entries.len()), (1, 1, 32), "{host}");
-        world.sim.finish();
-    }
+        let unauthorized = entries.iter().filter(|entry| is_401(entry)).count();
+        assert_eq!((tokens, unauthorized, entries.len()), (1, 1, 32), "{host}");
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_14_a_refusal_is_remembered_for_seconds() {
-    for (profile, preset) in with_tokens() {
+async fn rule_14_a_denial_is_cached_for_seconds() {
+    for (profile, preset) in token_registries() {
         let host = preset.host.clone();
-        let world = World::anonymous(profile, preset).await;
-        let target = world.private();
-        assert_eq!(world.get(&target).await.verdict(), "403 DENIED", "{host}");
-        assert!(!world.steps().is_empty());
-        // By the token service, or by the registry: neither is asked again at once.
-        let again = join_all((0..10).map(|_| world.get(&target))).await;
-        assert!(again.iter().all(|reply| reply.verdict() == "403 DENIED"), "{host}");
-        let calls = token_calls(&world.sim).len();
+        let setup = RegistrySetup::anonymous(profile, preset).await;
+        let target = setup.private_manifest();
+        assert_eq!(setup.get(&target).await.status_and_code(), "403 DENIED", "{host}");
+        assert!(!setup.steps().is_empty());
+        // Whether the token service or the registry denied it, neither gets another request.
+        let replies = join_all((0..10).map(|_| setup.get(&target))).await;
+        assert!(replies.iter().all(|reply| reply.status_and_code() == "403 DENIED"), "{host}");
+        let calls = token_calls(&setup.sim).len();
         assert_eq!(calls, 0, "{host}: {calls} calls");
         sleep(Duration::from_secs(6)).await;
-        let name = world.can.private;
-        world.registry.store().write(name, |repository| repository.public = true);
-        assert_eq!(world.get(&target).await.status, 200, "{host}: asked anew");
-        world.sim.finish();
+        let name = setup.private_repository();
+        setup.registry.store().write(name, |repository| repository.public = true);
+        assert_eq!(setup.get(&target).await.status, 200, "{host}: the denial has expired");
+        setup.sim.finish();
     }
 }
 
-/// The passwords and tokens that went over the wire, as they are and as they were spelled.
+/// The password and all sent credentials and tokens, in plain form and in base64.
 fn secrets(entries: &[Entry], password: &str) -> Vec<String> {
     let headers = entries.iter().filter_map(|entry| entry.headers.get("authorization")?.to_str().ok());
-    let shown = headers.filter_map(|line| line.split_once(' ')).map(|(_, secret)| secret.to_owned());
-    shown.chain([password.to_owned(), BASE64_STANDARD.encode(password)]).collect()
+    let sent = headers.filter_map(|credential| credential.split_once(' ')).map(|(_, secret)| secret.to_owned());
+    sent.chain([password.to_owned(), BASE64_STANDARD.encode(password)]).collect()
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_15_no_secret_reaches_log_metric_or_answer() {
-    // A token of GHCR is the password itself; the others are walked for good measure.
-    for (profile, preset) in everyone() {
-        let Some((user, _)) = preset.can.login else { continue };
+async fn rule_15_no_credential_or_token_is_in_log_metrics_or_responses() {
+    // GHCR's token is the password itself.
+    for (profile, preset) in all_registries() {
+        let Some((user, _)) = preset.capabilities.credential else { continue };
         let host = preset.host.clone();
-        let log = Log::listen();
+        let log = Log::capture();
         let password = "ghp_0123456789";
-        let world = World::with(profile, preset, &as_user(user, password)).await;
-        world.registry.user(user, password);
-        let missing = manifest("nobody/none/none");
+        let setup = RegistrySetup::with_table(profile, preset, &password_credential(user, password)).await;
+        setup.registry.add_user(user, password);
+        let missing = manifest_path("nobody/none/none");
         let requests = [
-            request(Method::GET, &world.private()),
-            request(Method::HEAD, &world.layer()),
+            request(Method::GET, &setup.private_manifest()),
+            request(Method::HEAD, &setup.private_layer()),
             request(Method::GET, &missing),
-            put(&format!("/v2/{}/manifests/2", world.can.private), &world.image),
+            manifest_put(&setup.private_path("manifests/2"), &setup.image),
             request(Method::GET, "/v2/_catalog"),
         ];
-        let mut told = Vec::new();
+        let mut visible = Vec::new();
         for request in requests {
-            let reply = world.regpass.send(request).await;
-            told.push(format!("{:?}{}", reply.headers, String::from_utf8_lossy(&reply.body)));
+            let reply = setup.regpass.send(request).await;
+            visible.push(format!("{:?}{}", reply.headers, String::from_utf8_lossy(&reply.body)));
         }
-        world.registry.revoke_tokens();
-        world.get(&world.private()).await;
-        told.extend(world.regpass.metric(""));
-        told.push(log.text());
-        let entries = world.sim.ledger().take();
-        assert!(entries.iter().any(|entry| step(entry).contains("basic") || step(entry).contains("bearer")), "{host}");
+        setup.registry.revoke_tokens();
+        setup.get(&setup.private_manifest()).await;
+        visible.extend(setup.regpass.metric(""));
+        visible.push(log.text());
+        let entries = setup.sim.ledger().take();
+        assert!(
+            entries
+                .iter()
+                .any(|entry| describe_step(entry).contains("basic") || describe_step(entry).contains("bearer")),
+            "{host}"
+        );
         for secret in secrets(&entries, password) {
-            assert!(!told.iter().any(|text| text.contains(&secret)), "{host}: {secret} was told");
+            assert!(!visible.iter().any(|text| text.contains(&secret)), "{host}: {secret} is visible");
         }
-        world.sim.allow(crate::sim::Rule::UnknownPath);
-        world.sim.finish();
+        setup.sim.allow(crate::sim::Rule::UnknownPath);
+        setup.sim.finish();
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_15_a_wrong_password_is_no_less_secret() {
-    for (profile, preset) in everyone() {
-        let Some((user, _)) = preset.can.login.filter(|_| preset.can.shown != Shown::Nothing) else { continue };
+async fn rule_15_a_wrong_password_is_not_in_log_or_response() {
+    for (profile, preset) in all_registries() {
+        let Some((user, _)) =
+            preset.capabilities.credential.filter(|_| preset.capabilities.auth_kind != AuthKind::None)
+        else {
+            continue;
+        };
         let host = preset.host.clone();
-        let log = Log::listen();
-        let world = World::with(profile, preset, &as_user(user, "a mistyped secret")).await;
-        let reply = world.get(&world.private()).await;
-        let told = format!("{reply:?}{}{}", String::from_utf8_lossy(&reply.body), log.text());
-        assert!(!told.contains("a mistyped secret"), "{host}: {told}");
-        assert!(!told.contains(&BASE64_STANDARD.encode("a mistyped secret")), "{host}");
-        world.sim.finish();
+        let log = Log::capture();
+        let setup = RegistrySetup::with_table(profile, preset, &password_credential(user, "a mistyped secret")).await;
+        let reply = setup.get(&setup.private_manifest()).await;
+        let visible = format!("{reply:?}{}{}", String::from_utf8_lossy(&reply.body), log.text());
+        assert!(!visible.contains("a mistyped secret"), "{host}: {visible}");
+        assert!(!visible.contains(&BASE64_STANDARD.encode("a mistyped secret")), "{host}");
+        setup.sim.finish();
     }
 }

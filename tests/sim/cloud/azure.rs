@@ -1,5 +1,5 @@
-//! Azure: the directory, the metadata service, the identity endpoint of an app, and the exchange at a registry. Section 4
-//! of registries.md; the bodies of refusals as Microsoft's own clients quote them.
+//! Azure: the directory, the metadata service, the identity endpoint of an app, and the token exchange of a registry. Section
+//! 4 of registries.md; error bodies as Microsoft's own clients quote them.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,23 +14,23 @@ use super::super::ledger::Role;
 use super::super::registry::Registry;
 use super::super::reply::Reply;
 use super::super::server::Server;
-use super::super::world::Sim;
+use super::super::simulation::Sim;
 use super::super::{lock, query};
-use super::issuer::{Form, Issuer, handler, oauth_error};
+use super::issuer::{Form, Issuer, handler, head_handler, oauth_error};
 use super::jwt;
 
-/// A running cloud whose tokens a registry exchanges.
+/// A running cloud whose tokens a registry exchanges for its own.
 pub struct Azure {
     cloud: Arc<Cloud>,
 }
 
-/// The directory's token endpoint. Its address goes into `AZURE_AUTHORITY_HOST` unless it is the usual one.
+/// The token endpoint of the directory (Microsoft Entra ID). Its origin goes into `AZURE_AUTHORITY_HOST` unless it is the default one.
 pub struct Directory(pub Arc<Server>);
 
-/// The metadata service of a machine.
+/// The metadata service of a virtual machine.
 pub struct Imds(pub Arc<Server>);
 
-/// The identity endpoint of an app.
+/// The identity endpoint of an App Service app.
 pub struct AppService(pub Arc<Server>);
 
 struct Cloud {
@@ -39,9 +39,12 @@ struct Cloud {
     issuer: Issuer,
     audience: &'static str,
     assertion: Mutex<String>,
-    /// How far the clock of the registry is ahead of the simulation's, in seconds.
-    ahead: Mutex<i64>,
+    /// How many seconds the registry's clock is ahead of the simulation's.
+    clock_ahead: Mutex<i64>,
 }
+
+/// How long a refresh token of the registry is valid.
+const REFRESH_LIFETIME: Duration = Duration::from_secs(3 * 3600);
 
 impl Azure {
     pub const TENANT: &'static str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
@@ -49,7 +52,7 @@ impl Azure {
     pub const SECRET: &'static str = "8Q~client-secret-of-a-principal";
     pub const HEADER: &'static str = "853b9a84-5bfa-4b22-a3f3-0b9a43d9ad8a";
 
-    /// With registries of the cloud whose tokens are for `audience`.
+    /// Starts the cloud for one registry; tokens for it have this `audience`.
     pub fn start(sim: &Sim, registry: &Registry, audience: &'static str) -> Self {
         let cloud = Arc::new(Cloud {
             clock: sim.clock(),
@@ -57,48 +60,38 @@ impl Azure {
             issuer: Issuer::default(),
             audience,
             assertion: Mutex::new("assertion.of.pod-1".to_owned()),
-            ahead: Mutex::default(),
+            clock_ahead: Mutex::default(),
         });
-        registry.answer_at("/oauth2/exchange", handler(&cloud, Cloud::exchange));
+        registry.handle_path("/oauth2/exchange", handler(&cloud, Cloud::exchange));
         Self { cloud }
     }
 
+    /// Starts the token endpoint of the directory.
     pub async fn directory(&self, sim: &Sim, host: &str) -> Directory {
         Directory(sim.serve(host, Role::Other("directory"), handler(&self.cloud, Cloud::directory)).await)
     }
 
+    /// Starts the metadata service.
     pub async fn imds(&self, sim: &Sim) -> Imds {
-        Imds(
-            sim.serve(
-                "169.254.169.254",
-                Role::Other("imds"),
-                handler(&self.cloud, |cloud, call| async move { cloud.imds(&call) }),
-            )
-            .await,
-        )
+        Imds(sim.serve("169.254.169.254", Role::Other("imds"), head_handler(&self.cloud, Cloud::imds)).await)
     }
 
+    /// Starts the identity endpoint of an app.
     pub async fn app_service(&self, sim: &Sim) -> AppService {
-        AppService(
-            sim.serve(
-                "127.0.0.1",
-                Role::Other("app"),
-                handler(&self.cloud, |cloud, call| async move { cloud.app(&call) }),
-            )
-            .await,
-        )
+        AppService(sim.serve("127.0.0.1", Role::Other("app"), head_handler(&self.cloud, Cloud::app)).await)
     }
 
-    /// The pod's token that is good now; the one before is not.
-    pub fn assertion(&self, token: &str) {
+    /// Sets the only valid federated token of the pod.
+    pub fn set_assertion(&self, token: &str) {
         token.clone_into(&mut lock(&self.cloud.assertion));
     }
 
-    pub fn clock_ahead(&self, seconds: i64) {
-        *lock(&self.cloud.ahead) = seconds;
+    /// Sets the registry's clock ahead of the simulation's, or behind it.
+    pub fn set_clock_ahead(&self, seconds: i64) {
+        *lock(&self.cloud.clock_ahead) = seconds;
     }
 
-    /// The middle part of every token of the directory and of the registry begins with one of these.
+    /// Every secret that clients send or receive. Of JWTs, the list has the first characters of the encoded claims.
     pub fn secrets() -> Vec<String> {
         [Self::SECRET, Self::HEADER, "assertion.of.pod", "eyJhdWQi", "eyJleHAi"].map(str::to_owned).into()
     }
@@ -152,18 +145,18 @@ impl Cloud {
                 "AADSTS70011: The provided request must include a 'scope' input parameter.",
             );
         }
-        let refusal = if form.has("client_assertion") {
+        let rejection = if form.has("client_assertion") {
             let kind = form.get("client_assertion_type");
             let is_kind = kind == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-            let is_good =
+            let is_valid =
                 is_kind && form.get("client_assertion") == *lock(&self.assertion) && !form.has("client_secret");
             let why = "AADSTS700024: Client assertion is not within its valid time range.";
-            (!is_good).then(|| oauth_error(401, "invalid_client", why))
+            (!is_valid).then(|| oauth_error(401, "invalid_client", why))
         } else {
             let why = "AADSTS7000215: Invalid client secret provided. Ensure the secret being sent in the request is the client secret value.";
             (form.get("client_secret") != Azure::SECRET).then(|| oauth_error(401, "invalid_client", why))
         };
-        refusal.unwrap_or_else(|| {
+        rejection.unwrap_or_else(|| {
             let token = self.directory_token(Azure::CLIENT, self.audience);
             Reply::new(200).json(json!({
                 "token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "access_token": token,
@@ -182,7 +175,7 @@ impl Cloud {
         if !matches!(query::value(&call.entry.query, "api-version").as_deref(), Some("2018-02-01" | "2019-08-01")) {
             return invalid("Required query variable 'api-version' is missing or not supported");
         }
-        match self.managed(call) {
+        match self.managed_identity(call) {
             Ok((client, resource, token)) => {
                 let now = self.clock.unix();
                 Reply::new(200).json(json!({
@@ -205,7 +198,7 @@ impl Cloud {
         if query::value(&call.entry.query, "api-version").as_deref() != Some("2019-08-01") {
             return refused(400, "Unsupported api-version");
         }
-        match self.managed(call) {
+        match self.managed_identity(call) {
             Ok((client, resource, token)) => {
                 let until = (self.clock.unix() + 3900).to_string();
                 Reply::new(200).json(json!({
@@ -217,14 +210,15 @@ impl Cloud {
         }
     }
 
-    /// Whose identity is asked for, for what, and a token of it.
-    fn managed(&self, call: &Call) -> Result<(String, String, String), &'static str> {
-        let asked = |name| query::value(&call.entry.query, name);
-        let resource = asked("resource").filter(|resource| !resource.is_empty()).ok_or("The resource is missing")?;
+    /// The client id, the resource and a token, for a request for a managed identity.
+    fn managed_identity(&self, call: &Call) -> Result<(String, String, String), &'static str> {
+        let parameter = |name| query::value(&call.entry.query, name);
+        let resource =
+            parameter("resource").filter(|resource| !resource.is_empty()).ok_or("The resource is missing")?;
         if resource != self.audience {
             return Err("AADSTS500011: The resource principal was not found in the tenant");
         }
-        let client = asked("client_id").unwrap_or_else(|| Azure::CLIENT.to_owned());
+        let client = parameter("client_id").unwrap_or_else(|| Azure::CLIENT.to_owned());
         if client != Azure::CLIENT {
             return Err("Identity not found");
         }
@@ -234,24 +228,26 @@ impl Cloud {
 
     async fn exchange(self: Arc<Self>, mut call: Call) -> Reply {
         let Some(form) = Form::read(&mut call).await else { return Reply::new(400) };
-        let is_asked = form.get("grant_type") == "access_token" && form.get("service") == self.registry.authority();
-        if !is_asked || form.has("tenant") && form.get("tenant") != Azure::TENANT {
+        let is_valid = form.get("grant_type") == "access_token" && form.get("service") == self.registry.authority();
+        if !is_valid || form.has("tenant") && form.get("tenant") != Azure::TENANT {
             return Reply::new(400);
         }
         if self.issuer.purpose(&form.get("access_token")).as_deref() != Some(self.audience) {
             let message = "authentication required, visit https://aka.ms/acr/authorization for more information.";
             return Reply::error(401, "UNAUTHORIZED", message);
         }
-        let now = self.clock.unix().saturating_add_signed(*lock(&self.ahead));
+        let now = self.clock.unix().saturating_add_signed(*lock(&self.clock_ahead));
         let claims: Value = json!({
-            "exp": now + REFRESH.as_secs(), "iat": now, "nbf": now, "iss": "Azure Container Registry",
+            "exp": now + REFRESH_LIFETIME.as_secs(), "iat": now, "nbf": now, "iss": "Azure Container Registry",
             "aud": self.registry.authority(), "grant_type": "refresh_token", "jti": self.issuer.next_number(),
         });
         let token = jwt::unsigned(&claims);
-        self.issuer.issue(&token, "registry", REFRESH);
-        self.registry.users().lend("00000000-0000-0000-0000-000000000000", &token, Instant::now() + REFRESH);
+        self.issuer.issue(&token, "registry", REFRESH_LIFETIME);
+        self.registry.users().add_temporary(
+            "00000000-0000-0000-0000-000000000000",
+            &token,
+            Instant::now() + REFRESH_LIFETIME,
+        );
         Reply::new(200).json(json!({ "refresh_token": token }))
     }
 }
-
-const REFRESH: Duration = Duration::from_secs(3 * 3600);

@@ -1,6 +1,5 @@
-//! Google: the metadata server, the token endpoint, the security token service, and the service that lends the tokens of
-//! service accounts. Section 7 of registries.md; RFC 7523, RFC 8693; the bodies of refusals as Google's own clients quote
-//! them.
+//! Google: the metadata server, the OAuth token endpoint, the security token service, and the IAM service that issues tokens
+//! of service accounts. Section 7 of registries.md; RFC 7523, RFC 8693; error bodies as Google's own clients quote them.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,19 +14,20 @@ use super::super::ledger::Role;
 use super::super::registry::Registry;
 use super::super::reply::Reply;
 use super::super::server::Server;
-use super::super::world::{Sim, World};
+use super::super::simulation::Sim;
+use super::super::world::World;
 use super::super::{lock, query};
-use super::issuer::{Form, Issuer, handler, oauth_error};
+use super::issuer::{Form, Issuer, handler, head_handler, oauth_error};
 use super::jwt::ServiceKey;
 
-/// A running cloud whose access tokens a registry takes. All of it is in the ledger, under the names of the fields.
+/// A running cloud whose access tokens a registry accepts. The servers have the names of the fields in the ledger.
 pub struct Google {
     cloud: Arc<Cloud>,
     pub metadata: Arc<Server>,
     pub oauth2: Arc<Server>,
     pub sts: Arc<Server>,
     pub iam: Arc<Server>,
-    /// Hands out subject tokens to whoever sends the right header.
+    /// A source of subject tokens for workload identity federation, for requests with the header `Metadata: True`.
     pub subjects: Arc<Server>,
 }
 
@@ -37,7 +37,7 @@ struct Cloud {
     registry: Registry,
     issuer: Issuer,
     key: ServiceKey,
-    /// What the metadata server gave last: it gives it again until five minutes before its end.
+    /// The last token of the metadata server, which sends it again until five minutes before its expiry.
     cached: Mutex<Option<(String, Instant)>>,
     subject: Mutex<String>,
     deleted: Mutex<bool>,
@@ -49,6 +49,8 @@ pub const REFRESH_TOKEN: &str = "1//0gRefreshTokenOfAPerson";
 pub const POOL: &str = "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/pool/providers/cluster";
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 const TYPE: &str = "urn:ietf:params:oauth:token-type:jwt";
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 impl Google {
     pub const EMAIL: &'static str = EMAIL;
@@ -67,27 +69,17 @@ impl Google {
         let other = |name| Role::Other(name);
         Self {
             metadata: sim
-                .serve(
-                    "metadata.google.internal",
-                    other("metadata"),
-                    handler(&cloud, |cloud, call| async move { cloud.metadata(&call) }),
-                )
+                .serve("metadata.google.internal", other("metadata"), head_handler(&cloud, Cloud::metadata))
                 .await,
             oauth2: sim.serve("oauth2.googleapis.com", other("oauth2"), handler(&cloud, Cloud::token)).await,
             sts: sim.serve("sts.googleapis.com", other("sts"), handler(&cloud, Cloud::exchange)).await,
             iam: sim.serve("iamcredentials.googleapis.com", other("iam"), handler(&cloud, Cloud::impersonate)).await,
-            subjects: sim
-                .serve(
-                    "subjects.test",
-                    other("subjects"),
-                    handler(&cloud, |cloud, call| async move { cloud.hand_out(&call) }),
-                )
-                .await,
+            subjects: sim.serve("subjects.test", other("subjects"), head_handler(&cloud, Cloud::subject_token)).await,
             cloud,
         }
     }
 
-    /// A key file of the service account, with this key in it.
+    /// A key file of the service account with this key.
     pub fn service_account(&self, key: &ServiceKey) -> Value {
         json!({
             "type": "service_account", "project_id": "acme", "private_key_id": key.id, "private_key": key.pem,
@@ -96,12 +88,12 @@ impl Google {
         })
     }
 
-    /// The key that the cloud knows.
+    /// The valid key of the service account.
     pub fn key(&self) -> &ServiceKey {
         &self.cloud.key
     }
 
-    /// What gcloud leaves behind for a person.
+    /// The credential file that gcloud writes for a user.
     pub fn authorized_user(&self) -> Value {
         json!({
             "type": "authorized_user", "client_id": "764086051850.apps.googleusercontent.com", "account": "",
@@ -110,7 +102,8 @@ impl Google {
         })
     }
 
-    /// Workload identity federation with this source of subject tokens, for the account itself or for what it may do.
+    /// The credential file of workload identity federation with this source of subject tokens. With `impersonates` it names
+    /// the service account whose tokens IAM issues.
     pub fn external_account(&self, source: &Value, impersonates: bool) -> Value {
         let mut file = json!({
             "type": "external_account", "audience": POOL, "subject_token_type": TYPE,
@@ -123,17 +116,17 @@ impl Google {
         file
     }
 
-    /// The subject token that is good now; the one before is not.
-    pub fn subject(&self, token: &str) {
+    /// Sets the only valid subject token.
+    pub fn set_subject_token(&self, token: &str) {
         token.clone_into(&mut lock(&self.cloud.subject));
     }
 
-    /// Deletes the account and its keys.
+    /// Deletes the service account and its keys.
     pub fn delete_account(&self) {
         *lock(&self.cloud.deleted) = true;
     }
 
-    /// Every secret that its clients send, or that it sent them.
+    /// Every secret that clients send or receive.
     pub fn secrets(&self) -> Vec<String> {
         let key = self.cloud.key.pem.lines().nth(3).expect("a key has lines").to_owned();
         let fixed = [CLIENT_SECRET, REFRESH_TOKEN, "ya29.", "subject.token"].map(str::to_owned);
@@ -142,11 +135,11 @@ impl Google {
 }
 
 impl Cloud {
-    /// A new access token that the registry takes.
+    /// Issues an access token that the registry accepts.
     fn access_token(&self, lifetime: Duration) -> String {
         let token = format!("ya29.c.token-{:03}", self.issuer.next_number());
         self.issuer.issue(&token, "access", lifetime);
-        self.registry.users().lend("oauth2accesstoken", &token, Instant::now() + lifetime);
+        self.registry.users().add_temporary("oauth2accesstoken", &token, Instant::now() + lifetime);
         token
     }
 
@@ -178,24 +171,24 @@ impl Cloud {
         let Some(form) = Form::read(&mut call).await else {
             return oauth_error(400, "invalid_request", "Could not parse the request.");
         };
-        let refusal = match form.get("grant_type").as_str() {
-            "urn:ietf:params:oauth:grant-type:jwt-bearer" => self.judge(&call, &form.get("assertion")),
-            "refresh_token" => judge_person(&form),
+        let rejection = match form.get("grant_type").as_str() {
+            "urn:ietf:params:oauth:grant-type:jwt-bearer" => self.assertion_error(&call, &form.get("assertion")),
+            "refresh_token" => user_error(&form),
             grant => Some(oauth_error(400, "unsupported_grant_type", &format!("Invalid grant_type: {grant}"))),
         };
-        refusal.unwrap_or_else(|| {
+        rejection.unwrap_or_else(|| {
             let token = self.access_token(HOUR);
             Reply::new(200).json(json!({ "access_token": token, "expires_in": 3599, "token_type": "Bearer" }))
         })
     }
 
-    /// What is wrong with a service account's statement.
-    fn judge(&self, call: &Call, assertion: &str) -> Option<Reply> {
+    /// The error reply to an invalid assertion of the service account; `None` if it is valid.
+    fn assertion_error(&self, call: &Call, assertion: &str) -> Option<Reply> {
         let invalid = |why: &str| Some(oauth_error(400, "invalid_grant", why));
         if *lock(&self.deleted) {
             return invalid("Invalid grant: account not found");
         }
-        let Some(claims) = self.key.verified(assertion) else { return invalid("Invalid JWT Signature.") };
+        let Some(claims) = self.key.verify(assertion) else { return invalid("Invalid JWT Signature.") };
         if claims["iss"] != EMAIL || claims.get("sub").is_some() {
             return invalid("Invalid grant: account not found");
         }
@@ -241,7 +234,7 @@ impl Cloud {
             return oauth_error(400, "invalid_grant", "The given credential is rejected by the attribute condition.");
         }
         let token = self.access_token(HOUR);
-        self.world.tokens.issued(&token, &call.entry.server);
+        self.world.tokens.record(&token, &call.entry.server);
         Reply::new(200).json(json!({
             "access_token": token, "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
             "token_type": "Bearer", "expires_in": 3599,
@@ -275,7 +268,7 @@ impl Cloud {
         Reply::new(200).json(json!({ "accessToken": token, "expireTime": self.clock.rfc3339() }))
     }
 
-    fn hand_out(&self, call: &Call) -> Reply {
+    fn subject_token(&self, call: &Call) -> Reply {
         if call.header("metadata") != Some("True") {
             return Reply::new(400).text("Required metadata header not specified");
         }
@@ -287,13 +280,12 @@ impl Cloud {
     }
 }
 
-fn judge_person(form: &Form) -> Option<Reply> {
+/// The error reply to an invalid refresh token of a user; `None` if it is valid.
+fn user_error(form: &Form) -> Option<Reply> {
     let is_client = form.get("client_id") == "764086051850.apps.googleusercontent.com";
     if !is_client || form.get("client_secret") != CLIENT_SECRET {
         return Some(oauth_error(401, "invalid_client", "The OAuth client was not found."));
     }
-    let is_good = form.get("refresh_token") == REFRESH_TOKEN;
-    (!is_good).then(|| oauth_error(400, "invalid_grant", "Token has been expired or revoked."))
+    let is_valid = form.get("refresh_token") == REFRESH_TOKEN;
+    (!is_valid).then(|| oauth_error(400, "invalid_grant", "Token has been expired or revoked."))
 }
-
-const HOUR: Duration = Duration::from_secs(3600);

@@ -1,5 +1,5 @@
-//! Clouds as far as a registry's login needs them: they check every signature and hand out logins that end. Never kinder
-//! than the real ones.
+//! The cloud services that issue credentials for a registry. They check every signature, their credentials expire, and they
+//! are at least as strict as the real ones.
 
 mod aws;
 mod azure;

@@ -1,4 +1,4 @@
-//! Layers that container engines can unpack: gzip'd tar archives, the same bytes every time.
+//! Layers that container engines can unpack: tar archives compressed with gzip, always the same bytes.
 
 use std::io::Write;
 

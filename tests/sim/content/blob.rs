@@ -1,4 +1,4 @@
-//! Bytes by digest. A synthetic blob is generated while it is sent, so that gigabytes cost no memory.
+//! Blobs. A synthetic blob is generated while it is sent, so that gigabytes cost no memory.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -15,11 +15,11 @@ pub struct Blob {
 #[derive(Clone, Debug)]
 enum Content {
     Bytes(Bytes),
-    /// The endless pattern from its start, cut at `len`.
+    /// The first `len` bytes of a repeated pseudo-random pattern.
     Pattern {
         len: u64,
     },
-    /// Only counted and hashed when it was pushed.
+    /// A pushed blob that was only counted and hashed.
     Discarded {
         len: u64,
     },
@@ -31,13 +31,13 @@ impl Blob {
         Self { digest: sha256(&bytes), content: Content::Bytes(bytes) }
     }
 
-    /// Incompressible bytes, the same for the same seed.
+    /// Random bytes, the same for the same seed.
     pub fn random(seed: u64, len: usize) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         Self::new((0..len).map(|_| random.u8(..)).collect::<Vec<u8>>())
     }
 
-    /// `len` bytes that are generated when they are read. Hashing them here takes seconds per gigabyte.
+    /// A blob of `len` bytes that are generated when they are read. Computing its digest takes seconds per gigabyte.
     pub fn synthetic(len: u64) -> Self {
         let mut hasher = Sha256::new();
         let mut slice = Slice { content: Content::Pattern { len }, start: 0, end: len };
@@ -47,16 +47,17 @@ impl Blob {
         Self::synthetic_as(len, &format!("sha256:{}", hex(&hasher.finalize())))
     }
 
-    /// The same under a digest that is known, or that need not be true.
+    /// A synthetic blob with a given digest, which need not be the right one.
     pub fn synthetic_as(len: u64, digest: &str) -> Self {
         Self { digest: digest.to_owned(), content: Content::Pattern { len } }
     }
 
-    /// Bytes whose digest is known already.
+    /// A blob whose digest has been computed already.
     pub(in super::super) fn hashed(bytes: Bytes, digest: String) -> Self {
         Self { digest, content: Content::Bytes(bytes) }
     }
 
+    /// A blob without its bytes, for presets that do not keep them.
     pub(in super::super) fn discarded(len: u64, digest: String) -> Self {
         Self { digest, content: Content::Discarded { len } }
     }
@@ -69,9 +70,13 @@ impl Blob {
         self.len() == 0
     }
 
-    /// Panics for a blob that was pushed while the preset kept no bodies.
+    /// The whole content. Panics for a pushed blob whose bytes the preset does not keep.
     pub fn slice(&self) -> Slice {
-        assert!(!matches!(self.content, Content::Discarded { .. }), "the pushed blob {} was not kept", self.digest);
+        assert!(
+            !matches!(self.content, Content::Discarded { .. }),
+            "the preset does not keep the bytes of the pushed blob {}",
+            self.digest
+        );
         Slice { content: self.content.clone(), start: 0, end: self.len() }
     }
 }
@@ -85,7 +90,7 @@ impl Content {
     }
 }
 
-/// A part of some content, taken piece by piece.
+/// A part of a blob, or of a reply body, read piece by piece.
 #[derive(Clone)]
 pub struct Slice {
     content: Content,
@@ -118,7 +123,7 @@ impl Slice {
         self
     }
 
-    /// All of it at once: for documents, not for big blobs.
+    /// The whole slice in one buffer: for documents and small blobs.
     pub fn to_bytes(&self) -> Bytes {
         let (mut rest, mut all) = (self.clone(), Vec::new());
         while let Some(piece) = rest.take_piece(u64::MAX) {
@@ -127,15 +132,15 @@ impl Slice {
         all.into()
     }
 
-    /// The next bytes, at most `most` of them.
-    pub fn take_piece(&mut self, most: u64) -> Option<Bytes> {
-        let wanted = self.len().min(most);
-        if wanted == 0 {
+    /// Takes the next bytes, at most `max` of them; `None` at the end.
+    pub fn take_piece(&mut self, max: u64) -> Option<Bytes> {
+        let len = self.len().min(max);
+        if len == 0 {
             return None;
         }
         let piece = match &self.content {
-            Content::Bytes(bytes) => bytes.slice(index(self.start)..index(self.start + wanted)),
-            Content::Pattern { .. } => pattern_piece(self.start, wanted),
+            Content::Bytes(bytes) => bytes.slice(index(self.start)..index(self.start + len)),
+            Content::Pattern { .. } => pattern_piece(self.start, len),
             Content::Discarded { .. } => unreachable!("discarded content has no slices"),
         };
         self.start += piece.len() as u64;
@@ -149,17 +154,18 @@ impl fmt::Debug for Slice {
     }
 }
 
-/// A prime length: a piece taken at a wrong offset never looks right by chance, as it would with a power of two.
-const PATTERN: u64 = 1_048_573;
+/// The length of the pattern in bytes. It is prime, so that a piece at a wrong offset never looks right by chance, as it
+/// would with a power of two.
+const PATTERN_LEN: u64 = 1_048_573;
 
-fn pattern_piece(start: u64, wanted: u64) -> Bytes {
+fn pattern_piece(start: u64, len: u64) -> Bytes {
     static BLOCK: OnceLock<Bytes> = OnceLock::new();
     let block = BLOCK.get_or_init(|| {
         let mut random = fastrand::Rng::with_seed(0);
-        (0..PATTERN).map(|_| random.u8(..)).collect()
+        (0..PATTERN_LEN).map(|_| random.u8(..)).collect()
     });
-    let offset = start % PATTERN;
-    block.slice(index(offset)..index((offset + wanted).min(PATTERN)))
+    let offset = start % PATTERN_LEN;
+    block.slice(index(offset)..index((offset + len).min(PATTERN_LEN)))
 }
 
 fn index(offset: u64) -> usize {

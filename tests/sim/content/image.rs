@@ -1,11 +1,11 @@
-//! Images: real ones, small, and the same bytes for the same name.
+//! Images: valid and small, with the same bytes for the same name.
 
 use serde_json::{Value, json};
 
 use super::archive;
 use super::blob::{Blob, sha256};
 
-/// The media types of both families.
+/// The media types of OCI and of docker.
 pub mod media {
     pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
     pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -19,8 +19,9 @@ pub mod media {
     pub const SCHEMA_1: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
 }
 
+/// The media types that an image uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
+pub enum ImageFormat {
     Oci,
     Docker,
 }
@@ -47,24 +48,24 @@ impl Manifest {
     }
 }
 
-/// A top manifest with everything below it.
+/// A manifest or index with everything that it refers to.
 #[derive(Clone, Debug)]
 pub struct Image {
-    /// The one a tag points to comes last, after all it refers to.
+    /// The manifest that a tag points to is the last one, after those that it refers to.
     pub manifests: Vec<Manifest>,
     pub blobs: Vec<Blob>,
 }
 
 impl Image {
-    /// One amd64 image with one layer that holds one small file.
-    pub fn single(name: &str, family: Family) -> Self {
-        Self::for_architecture(name, "amd64", family, &[])
+    /// An amd64 image with one layer, which holds one small file.
+    pub fn single(name: &str, format: ImageFormat) -> Self {
+        Self::for_architecture(name, "amd64", format, &[])
     }
 
     /// An index of an amd64 and an arm64 image.
-    pub fn multi_arch(name: &str, family: Family) -> Self {
+    pub fn multi_arch(name: &str, format: ImageFormat) -> Self {
         let parts = ["amd64", "arm64"]
-            .map(|architecture| (architecture, Self::for_architecture(name, architecture, family, &[])));
+            .map(|architecture| (architecture, Self::for_architecture(name, architecture, format, &[])));
         let children: Vec<Value> = parts
             .iter()
             .map(|(architecture, part)| {
@@ -73,7 +74,7 @@ impl Image {
                 child
             })
             .collect();
-        let media_type = if family == Family::Oci { media::OCI_INDEX } else { media::DOCKER_LIST };
+        let media_type = if format == ImageFormat::Oci { media::OCI_INDEX } else { media::DOCKER_LIST };
         let index = json!({ "schemaVersion": 2, "mediaType": media_type, "manifests": children });
         let mut image = Self { manifests: Vec::new(), blobs: Vec::new() };
         for (_, part) in parts {
@@ -84,9 +85,9 @@ impl Image {
         image
     }
 
-    /// One amd64 image with further layers, which need be no archives unless an engine unpacks them.
-    pub fn with_layers(name: &str, family: Family, layers: &[Blob]) -> Self {
-        Self::for_architecture(name, "amd64", family, layers)
+    /// An amd64 image with further layers. They have to be archives only if a container engine unpacks them.
+    pub fn with_layers(name: &str, format: ImageFormat, layers: &[Blob]) -> Self {
+        Self::for_architecture(name, "amd64", format, layers)
     }
 
     /// An artifact that refers to another manifest, as signatures and attestations do.
@@ -103,27 +104,29 @@ impl Image {
         Self { manifests: vec![Manifest::new(media::OCI_MANIFEST, manifest.to_string())], blobs: vec![empty] }
     }
 
+    /// The manifest that a tag points to.
     pub fn top(&self) -> &Manifest {
         self.manifests.last().expect("an image has a manifest")
     }
 
+    /// The digest of the manifest that a tag points to.
     pub fn digest(&self) -> &str {
         &self.top().digest
     }
 
-    /// The layers and configurations, in the order of the manifests.
+    /// The digests of the layers and configurations, in the order of the manifests.
     pub fn blob_digests(&self) -> Vec<&str> {
         self.blobs.iter().map(|blob| blob.digest.as_str()).collect()
     }
 
-    fn for_architecture(name: &str, architecture: &str, family: Family, more_layers: &[Blob]) -> Self {
+    fn for_architecture(name: &str, architecture: &str, format: ImageFormat, further_layers: &[Blob]) -> Self {
         let text = format!("{name} for {architecture}, from the regpass simulator\n");
         let archive = archive::tar(&[("hello.txt", text.as_bytes())]);
-        let layers: Vec<Blob> = [Blob::new(archive::gzip(&archive))].iter().chain(more_layers).cloned().collect();
-        let config = Blob::new(config(architecture, &archive, more_layers));
-        let [manifest_type, config_type, layer_type] = match family {
-            Family::Oci => [media::OCI_MANIFEST, media::OCI_CONFIG, media::OCI_LAYER],
-            Family::Docker => [media::DOCKER_MANIFEST, media::DOCKER_CONFIG, media::DOCKER_LAYER],
+        let layers: Vec<Blob> = [Blob::new(archive::gzip(&archive))].iter().chain(further_layers).cloned().collect();
+        let config = Blob::new(config(architecture, &archive, further_layers));
+        let [manifest_type, config_type, layer_type] = match format {
+            ImageFormat::Oci => [media::OCI_MANIFEST, media::OCI_CONFIG, media::OCI_LAYER],
+            ImageFormat::Docker => [media::DOCKER_MANIFEST, media::DOCKER_CONFIG, media::DOCKER_LAYER],
         };
         let manifest = json!({
             "schemaVersion": 2,
@@ -136,10 +139,10 @@ impl Image {
     }
 }
 
-fn config(architecture: &str, archive: &[u8], more_layers: &[Blob]) -> String {
+fn config(architecture: &str, archive: &[u8], further_layers: &[Blob]) -> String {
     let first = sha256(archive);
     let diffs: Vec<&str> =
-        [first.as_str()].into_iter().chain(more_layers.iter().map(|layer| layer.digest.as_str())).collect();
+        [first.as_str()].into_iter().chain(further_layers.iter().map(|layer| layer.digest.as_str())).collect();
     json!({
         "architecture": architecture,
         "os": "linux",

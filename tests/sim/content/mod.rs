@@ -1,4 +1,4 @@
-//! What registries hold: bytes, blobs, manifests, images and the repositories with their tags.
+//! The content of registries: blobs, manifests, images, and repositories with their tags.
 
 mod archive;
 mod blob;
@@ -7,5 +7,5 @@ mod store;
 
 pub(super) use blob::hex;
 pub use blob::{Blob, Slice, sha256};
-pub use image::{Family, Image, Manifest, media};
+pub use image::{Image, ImageFormat, Manifest, media};
 pub use store::{Repository, Store};

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::registry::{Ask, Denial, Policy, Route, Scope, Why, distribution_scopes};
+use super::super::registry::{ApiRequest, Denial, DenialReason, Policy, Scope, distribution_scopes};
 use super::super::reply::Reply;
+use super::super::route::Route;
 use super::distribution::detail;
 use super::{
-    Abilities, Catalog, Delivery, Hop, Length, Limit, LinkForm, Locations, Paging, Place, Preset, Referrers,
-    TokenField, TokenPlace,
+    Capabilities, Catalog, ContentLength, Delivery, Limit, LinkForm, Locations, Paging, Preset, Referrers, TokenHost,
 };
 
 const HEADERS: &[(&str, &str)] = &[
@@ -20,66 +20,60 @@ const HEADERS: &[(&str, &str)] = &[
     ("access-control-expose-headers", "X-Ms-Correlation-Request-Id"),
     ("x-ms-correlation-request-id", "c0a4d8a0-2b1e-4c57-9f0e-5a2f4f0d7f11"),
 ];
-/// The admin user bears the registry's name.
+/// The admin user has the registry's name.
 const ADMIN: &str = "acr";
 
 impl Preset {
     pub fn acr() -> Self {
         let mut preset = Self::plain("acr.test");
-        preset.title_case = true;
+        preset.title_case_headers = true;
         preset.headers = HEADERS;
         preset.policy = Policy::Users;
-        preset.gate.basic = true;
-        preset.gate.basic_for = takes_basic;
-        preset.gate.scopes = Arc::new(scopes);
-        preset.gate.refuse = Arc::new(refuse);
-        preset.tokens.place = TokenPlace::Registry;
+        preset.access.accepts_basic = true;
+        preset.access.accepts_basic_from = accepts_basic_from;
+        preset.access.required_scopes = Arc::new(scopes);
+        preset.access.reject = Arc::new(reject);
+        preset.tokens.host = TokenHost::Registry;
         preset.tokens.path = "/oauth2/token".into();
-        preset.tokens.wrong_login = unauthorized(&[]);
+        preset.tokens.bad_credential_reply = unauthorized(&[]);
         // Azure/acr#104.
-        preset.tokens.password_refused = Some(Reply::new(400));
+        preset.tokens.password_grant_rejection = Some(Reply::new(400));
         preset.tokens.lifetime = Duration::from_secs(4500);
-        preset.tokens.expires_in = None;
         preset.tokens.issuer = "Azure Container Registry".into();
-        preset.tokens.fields = vec![TokenField::Full("access_token")];
-        preset.tokens.issued_at = false;
-        preset.pull.blobs = Delivery::Redirect {
-            hops: vec![Hop::new(307, Place::Blobs)],
-            valid_for: Duration::from_secs(1200),
-            head_allowed: true,
-        };
-        preset.pull.heads_stay = true;
+        preset.tokens.reply_with_only("access_token");
+        preset.pull.blobs = Delivery::to_blob_store(307, Duration::from_secs(1200));
+        preset.pull.head_served_directly = true;
         // Azure/acr#217.
         let malformed =
             "Authentication information is not given in the correct format. Check the value of Authorization header.";
-        preset.pull.doubly_authorized = Some(
+        preset.pull.second_authorization_reply = Some(
             Reply::new(400)
                 .xml(&format!("<Error><Code>InvalidAuthenticationInfo</Code><Message>{malformed}</Message></Error>")),
         );
-        let paging = Paging { default: Some(100), link: LinkForm::OrderBy, ..Paging::plain() };
+        let paging = Paging { default_n: Some(100), link: LinkForm::OrderBy, ..Paging::plain() };
         preset.lists.tags = paging;
         preset.lists.catalog = Some(paging);
         preset.lists.referrers = Referrers::Index;
         preset.push.locations = Locations::RelativeWithState;
-        preset.push.parameters = &[("_nouploadcache", "false")];
+        preset.push.location_parameters = &[("_nouploadcache", "false")];
         // goharbor/harbor#23015 and #23016: nginx in front counts megabytes of 1024 × 1024.
         let too_large = Reply::new(413).text("413 Request Entity Too Large - AzureContainerRegistry");
-        preset.push.most_in_put = Some(Limit::new(20 << 20, too_large));
-        // docker's stream without a Content-Range is taken, as far as is known.
-        preset.push.patches.length = Length::WithRange;
+        preset.push.put_limit = Some(Limit::new(20 << 20, too_large));
+        // docker's chunked PATCH without a Content-Range is accepted, as far as is known.
+        preset.push.patches.content_length = ContentLength::RequiredWithRange;
         // dotnet/sdk-container-builds#258.
-        preset.push.patches.range_malformed =
+        preset.push.patches.malformed_range_rejection =
             Reply::error(400, "BLOB_UPLOAD_INVALID", "the Content-Range header format is invalid");
-        preset.can = Abilities {
-            login: Some((ADMIN, "password")),
-            catalog: Catalog::Login,
+        preset.capabilities = Capabilities {
+            credential: Some((ADMIN, "password")),
+            catalog: Catalog::AnyUser,
             referrers: true,
-            ..Abilities::plain()
+            ..Capabilities::plain()
         };
         preset
     }
 
-    /// The 429; there are quotas for reads and for writes (microsoft/containerregistry#108).
+    /// The 429 when the quota of reads or of writes is used up (microsoft/containerregistry#108).
     pub fn acr_throttled() -> Reply {
         let message =
             "Too many requests. Please visit https://aka.ms/acr/skus#sku-feature-matrix for more information.";
@@ -87,31 +81,32 @@ impl Preset {
     }
 }
 
-/// Tags are metadata: `pull` does not reach them.
-fn scopes(ask: &Ask<'_>) -> Vec<Scope> {
-    match ask.route {
+/// Tags need `metadata_read` instead of `pull`.
+fn scopes(request: &ApiRequest<'_>) -> Vec<Scope> {
+    match request.route {
         Route::Tags { name } => vec![Scope::repository(name, &["metadata_read"])],
-        _ => distribution_scopes(ask),
+        _ => distribution_scopes(request),
     }
 }
 
-/// The admin user and service principals; tokens with scope maps are for the token service only, and so is the user of
-/// refresh tokens, whose name is all zeros.
-fn takes_basic(user: &str) -> bool {
+/// Whether the API accepts Basic from this user: the admin user and service principals. Tokens with scope maps and the user
+/// of refresh tokens, whose name is all zeros, are accepted at the token service only.
+fn accepts_basic_from(user: &str) -> bool {
     let is_guid = user.len() == 36 && user.split('-').map(str::len).eq([8, 4, 4, 4, 12]);
     user == ADMIN || is_guid && user.contains(|c: char| !matches!(c, '0' | '-'))
 }
 
-/// The scheme changes with the request: a wrong Basic is asked for another Basic.
-fn refuse(denial: &Denial<'_>) -> Reply {
-    let reply = unauthorized(&denial.needs);
-    match (denial.why, denial.scope()) {
-        (Why::WrongPassword, _) => reply.header("www-authenticate", r#"Basic realm="Azure Container Registry""#),
-        (Why::InsufficientScope, Some(scope)) => {
-            let (realm, service) = (&denial.realm, &denial.service);
-            reply.header("www-authenticate", format!(r#"Bearer realm="{realm}",service="{service}",scope="{scope}""#))
+/// The scheme of the challenge depends on the request: a wrong password in Basic gets a Basic challenge.
+fn reject(denial: &Denial<'_>) -> Reply {
+    let reply = unauthorized(&denial.required);
+    match (denial.reason, denial.scope()) {
+        (DenialReason::WrongPassword, _) => {
+            reply.header("www-authenticate", r#"Basic realm="Azure Container Registry""#)
         }
-        (_, scope) => reply.header("www-authenticate", denial.bearer(scope.as_deref())),
+        (DenialReason::InsufficientScope, Some(scope)) => {
+            reply.header("www-authenticate", denial.bearer_challenge_without_error(Some(&scope)))
+        }
+        (_, scope) => reply.header("www-authenticate", denial.bearer_challenge(scope.as_deref())),
     }
 }
 

@@ -1,19 +1,19 @@
-//! Every registry, by the name of its profile.
+//! Every registry, by the name of its profile in regpass.
 
-use super::{Mode, Offers, Preset};
+use super::{AuthMode, GiteaChallenge, Preset};
 
 impl Preset {
-    /// One preset for each profile, in the alphabet's order, the catch-all last.
+    /// One preset for each profile, in alphabetical order; the generic one is the last.
     pub fn all() -> Vec<(&'static str, Self)> {
         vec![
             ("acr", Self::acr()),
             ("artifactory", Self::artifactory()),
-            ("distribution", Self::distribution(Mode::Token)),
+            ("distribution", Self::distribution(AuthMode::Token)),
             ("docker-hub", Self::docker_hub()),
             ("ecr", Self::ecr()),
             ("ecr-public", Self::ecr_public()),
             ("ghcr", Self::ghcr()),
-            ("gitea", Self::gitea(Offers::Bearer)),
+            ("gitea", Self::gitea(GiteaChallenge::Bearer)),
             ("gitlab", Self::gitlab()),
             ("google", Self::google()),
             ("harbor", Self::harbor()),
@@ -26,16 +26,16 @@ impl Preset {
         ]
     }
 
-    /// The same registries as they also are, in a word or two: other versions, other ways to set them up.
+    /// Other versions and configurations of the same registries: profile, description and preset.
     pub fn variants() -> Vec<(&'static str, &'static str, Self)> {
         vec![
             ("artifactory", "in a path", Self::artifactory_by_path()),
-            ("distribution", "open", Self::distribution(Mode::Open)),
-            ("distribution", "htpasswd", Self::distribution(Mode::Htpasswd)),
-            ("distribution", "no deletes", Self::distribution(Mode::Token).without_delete()),
-            ("gitea", "bare challenge", Self::gitea(Offers::Bare)),
-            ("gitea", "two challenges", Self::gitea(Offers::TwoLines)),
-            ("gitea", "two in one line", Self::gitea(Offers::OneLine)),
+            ("distribution", "open", Self::distribution(AuthMode::Open)),
+            ("distribution", "htpasswd", Self::distribution(AuthMode::Htpasswd)),
+            ("distribution", "no deletes", Self::distribution(AuthMode::Token).without_delete()),
+            ("gitea", "bare challenge", Self::gitea(GiteaChallenge::Bare)),
+            ("gitea", "two challenges", Self::gitea(GiteaChallenge::TwoLines)),
+            ("gitea", "two in one line", Self::gitea(GiteaChallenge::OneLine)),
             ("google", "gcr.io", Self::gcr()),
             ("zot", "htpasswd", Self::zot_basic()),
             ("zot", "open in part", Self::zot_open_in_part()),

@@ -2,44 +2,51 @@
 
 use std::sync::Arc;
 
-use super::super::registry::{Ask, Denial, Policy, Route, Scope, Series};
+use super::super::registry::{ApiRequest, Counter, Denial, Policy, Scope};
 use super::super::reply::Reply;
-use super::{Abilities, Catalog, Deletes, Preset, Shown, SinglePost, Untyped};
+use super::super::route::Route;
+use super::{AcceptMismatch, AuthKind, Capabilities, Catalog, DeleteRules, MonolithicPost, Preset};
 
+/// How a registry authenticates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub enum AuthMode {
     Open,
     Htpasswd,
     Token,
 }
 
 impl Preset {
-    pub fn distribution(mode: Mode) -> Self {
+    pub fn distribution(mode: AuthMode) -> Self {
         let mut preset = Self::plain("distribution.test");
-        preset.title_case = true;
-        preset.oddities = Arc::new(strict_slash);
+        preset.title_case_headers = true;
+        preset.early_reply = Arc::new(strict_slash);
         preset.policy = Policy::Users;
-        preset.pull.untyped = Untyped::NotFound;
-        preset.push.single_post = SinglePost::Ignored;
+        preset.pull.accept_mismatch = AcceptMismatch::NotFound;
+        preset.push.monolithic_post = MonolithicPost::Ignored;
         match mode {
-            Mode::Open => {
-                preset.gate.open = true;
+            AuthMode::Open => {
+                preset.access.open_to_all = true;
                 preset.policy = Policy::Everyone;
-                preset.can = Abilities {
-                    login: None,
-                    private: "acme/public",
-                    shown: Shown::Nothing,
+                preset.capabilities = Capabilities {
+                    credential: None,
+                    private_repository: "acme/public",
+                    auth_kind: AuthKind::None,
                     catalog: Catalog::Everyone,
                     expiry: None,
-                    ..preset.can
+                    ..preset.capabilities
                 };
             }
-            Mode::Htpasswd => {
-                preset.gate.basic = true;
-                preset.gate.refuse = Arc::new(refuse_basic);
-                preset.can = Abilities { shown: Shown::Basic, anonymous: false, expiry: None, ..preset.can };
+            AuthMode::Htpasswd => {
+                preset.access.accepts_basic = true;
+                preset.access.reject = Arc::new(reject_basic);
+                preset.capabilities = Capabilities {
+                    auth_kind: AuthKind::Basic,
+                    anonymous_pull: false,
+                    expiry: None,
+                    ..preset.capabilities
+                };
             }
-            Mode::Token => {
+            AuthMode::Token => {
                 preset.tokens.path = "/auth/token".into();
                 preset.tokens.service = Some("Docker registry".to_owned());
             }
@@ -47,46 +54,47 @@ impl Preset {
         preset
     }
 
-    /// `storage.delete.enabled` is off, as it is by default.
+    /// With `storage.delete.enabled` off, as it is by default.
     #[must_use]
     pub fn without_delete(self) -> Self {
-        let refusal = Reply::error(405, "UNSUPPORTED", "The operation is unsupported.");
-        let mut preset = self.pushes(|push| push.deletes = Deletes::refused(&refusal));
-        preset.can = preset.can.undeletable();
+        let rejection = Reply::unsupported();
+        let mut preset = self.with_push_rules(|push| push.deletes = DeleteRules::rejected(&rejection));
+        preset.capabilities = preset.capabilities.undeletable();
         preset
     }
 }
 
-fn strict_slash(ask: &Ask<'_>) -> Option<Reply> {
-    (*ask.route == Route::BareBase).then(|| Reply::redirect(301, "/v2/"))
+fn strict_slash(request: &ApiRequest<'_>) -> Option<Reply> {
+    (*request.route == Route::BareBase).then(|| Reply::redirect(301, "/v2/"))
 }
 
-fn refuse_basic(denial: &Denial<'_>) -> Reply {
-    unauthorized(&denial.needs).header("www-authenticate", r#"Basic realm="Registry Realm""#)
+fn reject_basic(denial: &Denial<'_>) -> Reply {
+    unauthorized(&denial.required).header("www-authenticate", r#"Basic realm="Registry Realm""#)
 }
 
-pub(super) fn refuse(denial: &Denial<'_>) -> Reply {
-    let scopes: Vec<String> = denial.needs.iter().map(|scope| unstable(denial, scope).to_string()).collect();
+pub(super) fn reject(denial: &Denial<'_>) -> Reply {
+    let scopes: Vec<String> = denial.required.iter().map(|scope| alternate_order(denial, scope).to_string()).collect();
     let scope = (!scopes.is_empty()).then(|| scopes.join(" "));
-    unauthorized(&denial.needs).header("www-authenticate", denial.bearer(scope.as_deref()))
+    unauthorized(&denial.required).header("www-authenticate", denial.bearer_challenge(scope.as_deref()))
 }
 
-fn unauthorized(needs: &[Scope]) -> Reply {
-    Reply::error_detail(401, "UNAUTHORIZED", "authentication required", &detail(needs))
+fn unauthorized(required: &[Scope]) -> Reply {
+    Reply::error_detail(401, "UNAUTHORIZED", "authentication required", &detail(required))
 }
 
-/// The actions come out of a Go map, in any order: here in turns, so that a test meets both.
-fn unstable(denial: &Denial<'_>, scope: &Scope) -> Scope {
+/// Reverses the actions of every other scope in challenges: Distribution prints a Go map, whose order is random, and a
+/// test should see both orders.
+fn alternate_order(denial: &Denial<'_>, scope: &Scope) -> Scope {
     let mut scope = scope.clone();
-    if denial.ask.registry.next_number(Series::Challenges).is_multiple_of(2) {
+    if denial.request.registry.next_number(Counter::Challenges).is_multiple_of(2) {
         scope.actions.reverse();
     }
     scope
 }
 
-/// `[{"Type":"repository","Class":"","Name":"library/python","Action":"pull"}]`, or `null` without needs.
-pub(super) fn detail(needs: &[Scope]) -> String {
-    let records: Vec<String> = needs
+/// `[{"Type":"repository","Class":"","Name":"library/python","Action":"pull"}]`, or `null` if no scope is required.
+pub(super) fn detail(required: &[Scope]) -> String {
+    let records: Vec<String> = required
         .iter()
         .flat_map(|scope| scope.actions.iter().map(move |action| (scope, action)))
         .map(|(Scope { kind, name, .. }, action)| {

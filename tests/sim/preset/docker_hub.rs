@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use http::Method;
 
-use super::super::registry::{Ask, Denial, Route, Scope, TokenAsk};
+use super::super::registry::{ApiRequest, Denial, Scope, TokenRequest};
 use super::super::reply::Reply;
+use super::super::route::Route;
 use super::distribution::detail;
-use super::{Abilities, Catalog, Delivery, Hop, LinkForm, Place, Preset, Rate, Referrers, Untyped};
+use super::{AcceptMismatch, Capabilities, Catalog, Delivery, LinkForm, Preset, RateLimit, Referrers};
 
 const HEADERS: &[(&str, &str)] =
     &[("docker-distribution-api-version", "registry/2.0"), ("strict-transport-security", "max-age=31536000")];
@@ -19,79 +20,77 @@ impl Preset {
     pub fn docker_hub() -> Self {
         let mut preset = Self::plain("hub.test");
         preset.headers = HEADERS;
-        preset.oddities = Arc::new(oddities);
-        preset.gate.refuse = Arc::new(refuse);
+        preset.early_reply = Arc::new(early_reply);
+        preset.access.reject = Arc::new(reject);
         preset.tokens.headers = TOKEN_HEADERS;
-        // A name that is no host: registry.docker.io itself answers 503.
+        // A name, not a host: registry.docker.io itself replies 503.
         preset.tokens.service = Some("registry.docker.io".to_owned());
         preset.tokens.issuer = "auth.docker.io".into();
         preset.tokens.access_parameters = &[("pull_limit", "100"), ("pull_limit_interval", "21600")];
         preset.tokens.grant = Arc::new(grant);
-        preset.tokens.wrong_login = Reply::new(401).json(r#"{"details":"incorrect username or password"}"#);
-        preset.tokens.refresh = true;
+        preset.tokens.bad_credential_reply = Reply::new(401).json(r#"{"details":"incorrect username or password"}"#);
+        preset.tokens.issues_refresh_tokens = true;
         preset.tokens.chunked = true;
-        preset.pull.untyped = Untyped::Schema1;
-        preset.pull.blobs = Delivery::Redirect {
-            hops: vec![Hop::new(307, Place::Blobs)],
-            valid_for: Duration::from_secs(1200),
-            head_allowed: true,
-        };
-        preset.pull.rate =
-            Some(Rate { limit: 100, window: Duration::from_secs(21_600), exceeded: Self::docker_hub_rate_limited() });
+        preset.pull.accept_mismatch = AcceptMismatch::ServeSchema1;
+        preset.pull.blobs = Delivery::to_blob_store(307, Duration::from_secs(1200));
+        preset.pull.rate_limit = Some(RateLimit {
+            limit: 100,
+            window: Duration::from_secs(21_600),
+            exceeded: Self::docker_hub_rate_limited(),
+        });
         preset.lists.tags.link = LinkForm::None;
         preset.lists.tags.chunked = true;
         preset.lists.catalog = None;
         preset.lists.referrers = Referrers::Index;
-        preset.can = Abilities {
-            login: Some(("alice", "alices password")),
-            parts: 2..=2,
-            public: "library/python",
-            private: "alice/app",
-            catalog: Catalog::Never,
+        preset.capabilities = Capabilities {
+            credential: Some(("alice", "alices password")),
+            name_components: 2..=2,
+            public_repository: "library/python",
+            private_repository: "alice/app",
+            catalog: Catalog::Unsupported,
             referrers: true,
-            ..Abilities::plain()
+            ..Capabilities::plain()
         };
         preset
     }
 
-    /// The 429 as an OCI error.
+    /// The 429 as an error document of the API.
     pub fn docker_hub_rate_limited() -> Reply {
         let message = "You have reached your pull rate limit. You may increase the limit by authenticating and upgrading: \
                        https://www.docker.com/increase-rate-limit";
         Reply::error(429, "TOOMANYREQUESTS", message)
     }
 
-    /// The 429 as plain text, of the load balancer in front.
+    /// The 429 of the load balancer, in plain text.
     pub fn docker_hub_rate_limited_in_text() -> Reply {
         Reply::new(429).text("Too Many Requests (HAP429).\n")
     }
 
-    /// The 429 as a bare message (containers/image tests).
+    /// The 429 as a JSON object with a message (tests of containers/image).
     pub fn docker_hub_rate_limited_in_message() -> Reply {
         Reply::new(429).json(r#"{"message":"toomanyrequests: You have reached your pull rate limit."}"#)
     }
 }
 
-fn oddities(ask: &Ask<'_>) -> Option<Reply> {
-    match (ask.route, &ask.entry.method) {
-        (Route::Root, _) => {
-            Some(Reply::new(404).text("404 page not found\n").header("x-content-type-options", "nosniff"))
-        }
+fn early_reply(request: &ApiRequest<'_>) -> Option<Reply> {
+    match (request.route, &request.entry.method) {
+        (Route::Root, _) => Some(Reply::page_not_found().header("x-content-type-options", "nosniff")),
         (Route::BareBase, &Method::POST | &Method::PUT | &Method::DELETE) => Some(Reply::redirect(301, "/v2/")),
         _ => None,
     }
 }
 
-fn refuse(denial: &Denial<'_>) -> Reply {
-    let scope = denial.needs.first().map(ToString::to_string);
-    Reply::error_detail(401, "UNAUTHORIZED", "authentication required", &detail(&denial.needs))
-        .header("www-authenticate", denial.bearer(scope.as_deref()))
+fn reject(denial: &Denial<'_>) -> Reply {
+    let scope = denial.required.first().map(ToString::to_string);
+    Reply::error_detail(401, "UNAUTHORIZED", "authentication required", &detail(&denial.required))
+        .header("www-authenticate", denial.bearer_challenge(scope.as_deref()))
 }
 
-/// What the user may not have is left out without a word; only the `access` claim tells.
-fn grant(ask: &TokenAsk<'_>) -> Result<Vec<Scope>, Reply> {
-    if ask.scopes.iter().any(|scope| !scope.starts_with("repository:") && !scope.starts_with("repository(plugin):")) {
+/// Grants only what the user may do. The reply does not say what is missing; only the `access` claim does.
+fn grant(request: &TokenRequest<'_>) -> Result<Vec<Scope>, Reply> {
+    if request.scopes.iter().any(|scope| !scope.starts_with("repository:") && !scope.starts_with("repository(plugin):"))
+    {
         return Err(Reply::new(400).json(r#"{"details":"unknown resource type"}"#));
     }
-    Ok(ask.reduced())
+    Ok(request.permitted_scopes())
 }

@@ -1,4 +1,4 @@
-//! Amazon ECR Public, section 6 of registries.md. Pushes as ECR takes them: nothing else is on record.
+//! Amazon ECR Public, section 6 of registries.md. Pushes are not documented; they work as at ECR.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,48 +8,43 @@ use base64::prelude::BASE64_STANDARD;
 use http::Method;
 use serde_json::json;
 
-use super::super::registry::{Ask, Denial, Policy, Route, Why};
+use super::super::registry::{ApiRequest, Denial, DenialReason, Policy};
 use super::super::reply::Reply;
-use super::{Abilities, Catalog, Delivery, Expiry, Hop, Mint, Place, Preset, Referrers, TokenField, TokenPlace, ecr};
+use super::super::route::Route;
+use super::{Capabilities, Catalog, Delivery, ExpiryReply, Preset, Referrers, TokenFormat, TokenHost, ecr};
 
 impl Preset {
     pub fn ecr_public() -> Self {
         let ecr = Self::ecr();
         let mut preset = Self::plain("ecr-public.test");
-        preset.title_case = true;
+        preset.title_case_headers = true;
         preset.policy = Policy::Users;
-        preset.oddities = Arc::new(no_head_of_blobs);
-        preset.gate.refuse = Arc::new(refuse);
-        preset.tokens.place = TokenPlace::Registry;
+        preset.early_reply = Arc::new(deny_head_of_blobs);
+        preset.access.reject = Arc::new(reject);
+        preset.tokens.host = TokenHost::Registry;
         preset.tokens.path = "/token/".into();
         preset.tokens.service = Some("public.ecr.aws".to_owned());
-        // Whoever has a token may do what its user may; what was asked for does not count.
+        // A token grants everything its user may do, whatever was requested.
         preset.tokens.grant = Arc::new(|_| Ok(Vec::new()));
-        preset.tokens.mint = Mint::Unbound;
-        preset.tokens.opaque = opaque;
+        preset.tokens.format = TokenFormat::UserOpaque;
+        preset.tokens.opaque_token = opaque;
         preset.tokens.lifetime = Duration::from_secs(3600);
-        preset.tokens.expires_in = None;
-        preset.tokens.issued_at = false;
-        preset.tokens.fields = vec![TokenField::Full("token")];
-        preset.tokens.wrong_login = invalid();
-        preset.tokens.post_refused = Some(Reply::new(405));
-        preset.pull.blobs = Delivery::Redirect {
-            hops: vec![Hop::new(307, Place::Blobs)],
-            valid_for: Duration::from_secs(3600),
-            head_allowed: true,
-        };
+        preset.tokens.reply_with_only("token");
+        preset.tokens.bad_credential_reply = invalid();
+        preset.tokens.post_rejection = Some(Reply::new(405));
+        preset.pull.blobs = Delivery::to_blob_store(307, Duration::from_secs(3600));
         preset.lists.tags = ecr.lists.tags;
         preset.lists.catalog = None;
         preset.lists.referrers = Referrers::Index;
         preset.push = ecr.push;
-        preset.can = Abilities {
-            login: Some(("AWS", "a password of twelve hours")),
-            creates: false,
-            catalog: Catalog::Never,
+        preset.capabilities = Capabilities {
+            credential: Some(("AWS", "a password of twelve hours")),
+            push_creates_repository: false,
+            catalog: Catalog::Unsupported,
             referrers: true,
-            parts: 2..=usize::MAX,
-            expiry: Some(Expiry::Denied400),
-            ..Abilities::plain()
+            name_components: 2..=usize::MAX,
+            expiry: Some(ExpiryReply::Denied400),
+            ..Capabilities::plain()
         };
         preset
     }
@@ -64,22 +59,23 @@ fn invalid() -> Reply {
     Reply::error(400, "DENIED", "Your Authorization Token is invalid.")
 }
 
-/// 58 bytes, with a challenge whose scope is a word.
+/// The 401, with a body of 58 bytes.
 fn unauthorized(challenge: &str) -> Reply {
     Reply::error(401, "DENIED", "Not Authorized").header("www-authenticate", challenge)
 }
 
-/// distribution/distribution#4383: a HEAD of a blob is refused whatever it carries.
-fn no_head_of_blobs(ask: &Ask<'_>) -> Option<Reply> {
-    let is_blob = matches!(ask.route, Route::Blob { .. });
-    (is_blob && ask.entry.method == Method::HEAD).then(|| ask.registry.refusal(ask, Why::NoCredential, Vec::new()))
+/// Denies HEAD of a blob, whatever the credential (distribution/distribution#4383).
+fn deny_head_of_blobs(request: &ApiRequest<'_>) -> Option<Reply> {
+    let is_blob = matches!(request.route, Route::Blob { .. });
+    (is_blob && request.entry.method == Method::HEAD)
+        .then(|| request.registry.denial_reply(request, DenialReason::NoCredential, Vec::new()))
 }
 
-/// Only a missing credential is challenged.
-fn refuse(denial: &Denial<'_>) -> Reply {
-    match denial.why {
-        Why::NoCredential => unauthorized(&denial.bearer(Some("aws"))),
-        Why::InsufficientScope => Reply::error(403, "DENIED", "not authorized"),
+/// Only a missing credential gets a challenge, whose scope is the word `aws`.
+fn reject(denial: &Denial<'_>) -> Reply {
+    match denial.reason {
+        DenialReason::NoCredential => unauthorized(&denial.bearer_challenge(Some("aws"))),
+        DenialReason::InsufficientScope => Reply::error(403, "DENIED", "not authorized"),
         _ => invalid(),
     }
 }

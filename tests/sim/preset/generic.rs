@@ -1,14 +1,14 @@
-//! A registry for tests of single rules: everything about its authentication is the test's to say.
+//! A registry for tests of single rules, whose challenges and replies to expired tokens the test can choose.
 
 use std::sync::Arc;
 
-use super::super::registry::{Denial, Policy, Why};
+use super::super::registry::{Denial, DenialReason, Policy};
 use super::super::reply::Reply;
 use super::Preset;
 
-/// How a registry shows that a token has expired.
+/// How a registry replies to an expired token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expiry {
+pub enum ExpiryReply {
     /// 401 with the challenge, as specified.
     Challenge,
     /// 401 and no challenge at all (Google, Zot).
@@ -17,7 +17,7 @@ pub enum Expiry {
     Denied403,
     /// 400 DENIED "Your Authorization Token is invalid." (ECR Public).
     Denied400,
-    /// 401 with a challenge that names a realm nobody has heard of (NGC).
+    /// 401 with a challenge that names another realm (NGC).
     OtherRealm,
     /// 401 with a challenge of another scheme (Harbor).
     OtherScheme,
@@ -30,39 +30,40 @@ impl Preset {
         preset
     }
 
-    /// These lines as `WWW-Authenticate`, one header line each, on every refusal. `{realm}`, `{service}` and `{scope}`
-    /// stand for what a well-behaved challenge would say.
+    /// Sends these lines as `WWW-Authenticate`, one header each, with every denial. `{realm}`, `{service}` and `{scope}` are
+    /// replaced by the values of a regular challenge.
     #[must_use]
     pub fn challenges(mut self, lines: &[&str]) -> Self {
         let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
-        self.gate.refuse = Arc::new(move |denial| {
+        self.access.reject = Arc::new(move |denial| {
             let reply = Reply::error_detail(401, "UNAUTHORIZED", "authentication required", "null");
-            lines.iter().fold(reply, |reply, line| reply.line("www-authenticate", &filled(line, denial)))
+            lines.iter().fold(reply, |reply, line| reply.append_header("www-authenticate", &fill(line, denial)))
         });
         self
     }
 
-    /// How a stale token is refused; other refusals stay.
+    /// Chooses the reply to an expired or unknown token; other denials stay.
     #[must_use]
-    pub fn expiry(mut self, expiry: Expiry) -> Self {
-        self.can.expiry = Some(expiry);
-        let usual = Arc::clone(&self.gate.refuse);
-        self.gate.refuse = Arc::new(move |denial| match (denial.why, expiry) {
-            (Why::StaleToken | Why::UnknownToken, Expiry::BareUnauthorized) => {
+    pub fn expiry_reply(mut self, expiry: ExpiryReply) -> Self {
+        self.capabilities.expiry = Some(expiry);
+        let usual = Arc::clone(&self.access.reject);
+        self.access.reject = Arc::new(move |denial| match (denial.reason, expiry) {
+            (DenialReason::ExpiredToken | DenialReason::UnknownToken, ExpiryReply::BareUnauthorized) => {
                 Reply::error(401, "UNAUTHORIZED", "No valid credential was supplied.")
             }
-            (Why::StaleToken | Why::UnknownToken, Expiry::Denied403) => {
+            (DenialReason::ExpiredToken | DenialReason::UnknownToken, ExpiryReply::Denied403) => {
                 Reply::error(403, "DENIED", "Your authorization token has expired. Reauthenticate and try again.")
             }
-            (Why::StaleToken | Why::UnknownToken, Expiry::Denied400) => {
+            (DenialReason::ExpiredToken | DenialReason::UnknownToken, ExpiryReply::Denied400) => {
                 Reply::error(400, "DENIED", "Your Authorization Token is invalid.")
             }
-            (Why::StaleToken | Why::UnknownToken, Expiry::OtherRealm) => {
-                let realm = format!("http://elsewhere.{}/token", denial.ask.registry.origins().registry_authority());
+            (DenialReason::ExpiredToken | DenialReason::UnknownToken, ExpiryReply::OtherRealm) => {
+                let realm =
+                    format!("http://elsewhere.{}/token", denial.request.registry.origins().registry_authority());
                 let challenge = format!(r#"Bearer realm="{realm}",service="registry",error="invalid_token""#);
                 Reply::error(401, "UNAUTHORIZED", "authentication required").header("www-authenticate", challenge)
             }
-            (Why::StaleToken | Why::UnknownToken, Expiry::OtherScheme) => {
+            (DenialReason::ExpiredToken | DenialReason::UnknownToken, ExpiryReply::OtherScheme) => {
                 let reply = Reply::error(401, "UNAUTHORIZED", "authentication required");
                 reply.header("www-authenticate", r#"Basic realm="Registry""#)
             }
@@ -72,7 +73,7 @@ impl Preset {
     }
 }
 
-fn filled(line: &str, denial: &Denial<'_>) -> String {
-    let scopes: Vec<String> = denial.needs.iter().map(ToString::to_string).collect();
+fn fill(line: &str, denial: &Denial<'_>) -> String {
+    let scopes: Vec<String> = denial.required.iter().map(ToString::to_string).collect();
     line.replace("{realm}", &denial.realm).replace("{service}", &denial.service).replace("{scope}", &scopes.join(" "))
 }

@@ -6,59 +6,53 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use super::super::registry::{Ask, Denial, Route, Scope, TokenAsk, Why, distribution_scopes};
+use super::super::registry::{ApiRequest, Denial, DenialReason, Scope, TokenRequest, distribution_scopes};
 use super::super::reply::Reply;
+use super::super::route::Route;
 use super::{
-    Abilities, Deletes, Delivery, Hop, Limit, LinkForm, Locations, Mint, Paging, Place, Preset, Referrers, TokenField,
-    TokenPlace,
+    Capabilities, DeleteRules, Delivery, Limit, LinkForm, Locations, Paging, Preset, Referrers, TokenFormat, TokenHost,
 };
 
 const HEADERS: &[(&str, &str)] =
     &[("docker-distribution-api-version", "registry/2.0"), ("x-github-request-id", "1E51:2DB2E6:17EDE:3D83A:65C06864")];
 
-/// Names no repository: what the challenge says when it does not know better.
+/// The scope of a challenge that does not name the repository of the request.
 const PLACEHOLDER: &str = "repository:user/image:pull";
 
 impl Preset {
     pub fn ghcr() -> Self {
         let mut preset = Self::plain("ghcr.test");
         preset.headers = HEADERS;
-        preset.oddities = Arc::new(oddities);
-        // Not `{}`, as the specification wants.
-        preset.base = Arc::new(|_| Reply::new(200).body("application/json", ""));
-        preset.gate.refuse = Arc::new(refuse);
-        // The encoded password is a token without any exchange.
-        preset.gate.password_in_bearer = |token| String::from_utf8(BASE64_STANDARD.decode(token).ok()?).ok();
-        preset.gate.scopes = Arc::new(scopes);
-        preset.tokens.place = TokenPlace::Registry;
+        preset.early_reply = Arc::new(early_reply);
+        // GHCR sends an empty body, although the specification wants `{}`.
+        preset.base_reply = Arc::new(|_| Reply::new(200).body("application/json", ""));
+        preset.access.reject = Arc::new(reject);
+        // The password in base64 is accepted as a bearer token.
+        preset.access.password_from_bearer = |token| String::from_utf8(BASE64_STANDARD.decode(token).ok()?).ok();
+        preset.access.required_scopes = Arc::new(scopes);
+        preset.tokens.host = TokenHost::Registry;
         preset.tokens.headers = HEADERS;
         preset.tokens.grant = Arc::new(grant);
-        preset.tokens.wrong_login = denied();
-        preset.tokens.post_refused = Some(unsupported());
-        preset.tokens.mint = Mint::Ghcr;
-        preset.tokens.expires_in = None;
-        preset.tokens.issued_at = false;
-        preset.tokens.fields = vec![TokenField::Full("token")];
-        preset.pull.blobs = Delivery::Redirect {
-            hops: vec![Hop::new(307, Place::Blobs)],
-            valid_for: Duration::from_secs(300),
-            head_allowed: false,
-        };
-        let paging = Paging { default: Some(100), sorted: false, ..Paging::plain() };
+        preset.tokens.bad_credential_reply = denied();
+        preset.tokens.post_rejection = Some(unsupported());
+        preset.tokens.format = TokenFormat::Ghcr;
+        preset.tokens.reply_with_only("token");
+        preset.pull.blobs = Delivery::to_blob_store(307, Duration::from_secs(300)).for_get_only();
+        let paging = Paging { default_n: Some(100), sorted: false, ..Paging::plain() };
         preset.lists.tags = paging;
-        preset.lists.catalog = Some(Paging { sorted: true, link: LinkForm::EchoesN, chunked: true, ..paging });
+        preset.lists.catalog = Some(Paging { sorted: true, link: LinkForm::RequestedN, chunked: true, ..paging });
         preset.lists.referrers = Referrers::GitHubPage;
         preset.push.locations = Locations::Singular;
         // ocx-sh/ocx#237 and oras-project/rust-oci-client#37.
         let message = "the request body is too large and exceeds the maximum permissible limit of 4.00MiB";
-        preset.push.patches.most_ranged = Some(Limit::new(4 << 20, Reply::error(416, "SIZE_INVALID", message)));
-        preset.push.deletes = Deletes::refused(&unsupported());
-        preset.can = Abilities {
-            login: Some(("toddysm", "ghp_toddysm")),
-            parts: 2..=usize::MAX,
-            public: "toddysm/python",
-            private: "toddysm/private",
-            ..Abilities::plain()
+        preset.push.patches.ranged_limit = Some(Limit::new(4 << 20, Reply::error(416, "SIZE_INVALID", message)));
+        preset.push.deletes = DeleteRules::rejected(&unsupported());
+        preset.capabilities = Capabilities {
+            credential: Some(("toddysm", "ghp_toddysm")),
+            name_components: 2..=usize::MAX,
+            public_repository: "toddysm/python",
+            private_repository: "toddysm/private",
+            ..Capabilities::plain()
         }
         .undeletable();
         preset
@@ -70,54 +64,53 @@ fn denied() -> Reply {
 }
 
 fn unsupported() -> Reply {
-    Reply::error(405, "UNSUPPORTED", "The operation is unsupported.")
+    Reply::unsupported()
 }
 
-fn oddities(ask: &Ask<'_>) -> Option<Reply> {
-    let has_token = ask.caller.as_ref().is_ok_and(|caller| !caller.is_anonymous());
-    match ask.route {
+fn early_reply(request: &ApiRequest<'_>) -> Option<Reply> {
+    let has_token = request.caller.as_ref().is_ok_and(|caller| !caller.is_anonymous());
+    match request.route {
         Route::Root => Some(Reply::new(200).html("<html><title>GitHub Packages</title></html>\n")),
-        Route::BareBase if has_token => Some(Reply::new(404).text("404 page not found\n")),
+        Route::BareBase if has_token => Some(Reply::page_not_found()),
         _ => None,
     }
 }
 
-/// The method decides nothing about deletes: they are refused whatever the token may do.
-fn scopes(ask: &Ask<'_>) -> Vec<Scope> {
-    match (ask.route.repository(), &ask.entry.method) {
+/// A delete requires only `pull`: it is rejected later, whatever the token grants.
+fn scopes(request: &ApiRequest<'_>) -> Vec<Scope> {
+    match (request.route.repository(), &request.entry.method) {
         (Some(name), &http::Method::DELETE) => vec![Scope::repository(name, &["pull"])],
-        _ => distribution_scopes(ask),
+        _ => distribution_scopes(request),
     }
 }
 
-fn refuse(denial: &Denial<'_>) -> Reply {
-    let ask = denial.ask;
-    let named = ask.route.repository().filter(|name| ask.registry.store().exists(name));
+fn reject(denial: &Denial<'_>) -> Reply {
+    let request = denial.request;
+    let named = request.route.repository().filter(|name| request.registry.store().exists(name));
     let scope = match named {
-        Some(name) if denial.why != Why::BasicRefused => format!("repository:{name}:pull"),
+        Some(name) if denial.reason != DenialReason::BasicNotAccepted => format!("repository:{name}:pull"),
         _ => PLACEHOLDER.to_owned(),
     };
-    let reply = match denial.why {
-        Why::BasicRefused => Reply::error(401, "DENIED", "invalid token"),
-        Why::InsufficientScope => return denied(),
+    let reply = match denial.reason {
+        DenialReason::BasicNotAccepted => Reply::error(401, "DENIED", "invalid token"),
+        DenialReason::InsufficientScope => return denied(),
         _ => Reply::error(401, "UNAUTHORIZED", "authentication required"),
     };
-    // Never with an `error`, as far as the transcripts show.
-    let challenge = format!(r#"Bearer realm="{}",service="{}",scope="{scope}""#, denial.realm, denial.service);
-    reply.header("www-authenticate", challenge)
+    // Without an `error`, as in all transcripts.
+    reply.header("www-authenticate", denial.bearer_challenge_without_error(Some(&scope)))
 }
 
-/// All or nothing, and only for names that could be repositories.
-fn grant(ask: &TokenAsk<'_>) -> Result<Vec<Scope>, Reply> {
-    let wanted: Vec<Scope> = ask.scopes.iter().filter_map(|scope| Scope::parse(scope)).collect();
-    if wanted.iter().any(|scope| !scope.name.contains('/')) {
+/// Grants everything that was requested or nothing, and only for names with two components or more.
+fn grant(request: &TokenRequest<'_>) -> Result<Vec<Scope>, Reply> {
+    let requested: Vec<Scope> = request.scopes.iter().filter_map(|scope| Scope::parse(scope)).collect();
+    if requested.iter().any(|scope| !scope.name.contains('/')) {
         return Err(Reply::error(400, "NAME_INVALID", "invalid repository name"));
     }
-    let known = |scope: &Scope| scope.to_string() == PLACEHOLDER || ask.registry.store().exists(&scope.name);
-    let owned = |scope: &Scope| ask.user.as_deref().is_some_and(|user| scope.name.starts_with(&format!("{user}/")));
-    let full = |scope: &Scope| ask.reduced().contains(scope);
-    let placeholder = |scope: &Scope| ask.user.is_some() && scope.to_string() == PLACEHOLDER;
-    let granted = !wanted.is_empty()
-        && wanted.iter().all(|scope| (known(scope) || owned(scope)) && (full(scope) || placeholder(scope)));
-    if granted { Ok(wanted) } else { Err(denied()) }
+    let known = |scope: &Scope| scope.to_string() == PLACEHOLDER || request.registry.store().exists(&scope.name);
+    let owned = |scope: &Scope| request.user.as_deref().is_some_and(|user| scope.name.starts_with(&format!("{user}/")));
+    let full = |scope: &Scope| request.permitted_scopes().contains(scope);
+    let placeholder = |scope: &Scope| request.user.is_some() && scope.to_string() == PLACEHOLDER;
+    let granted = !requested.is_empty()
+        && requested.iter().all(|scope| (known(scope) || owned(scope)) && (full(scope) || placeholder(scope)));
+    if granted { Ok(requested) } else { Err(denied()) }
 }

@@ -5,59 +5,59 @@ use std::time::Duration;
 
 use super::super::registry::Denial;
 use super::super::reply::Reply;
-use super::{Abilities, Locations, Mint, Preset, Referrers, TokenField, TokenPlace};
+use super::{Capabilities, Locations, Preset, Referrers, TokenFormat, TokenHost};
 
-/// The challenges that were seen, oldest first.
+/// The challenges of different versions, oldest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Offers {
-    /// Bearer with nothing but a realm, and in a second line the word Basic.
+pub enum GiteaChallenge {
+    /// Bearer with only a realm, and a second line with the word Basic.
     Bare,
     /// Bearer with the scope `*`.
     Bearer,
-    /// The same, and Basic in a second line.
+    /// Bearer with the scope `*`, and Basic in a second line.
     TwoLines,
     /// Both in one line.
     OneLine,
 }
 
 impl Preset {
-    pub fn gitea(offers: Offers) -> Self {
+    pub fn gitea(challenge: GiteaChallenge) -> Self {
         let mut preset = Self::plain("gitea.test");
-        preset.title_case = true;
-        preset.base = Arc::new(|_| Reply::new(200));
-        preset.gate.basic = offers != Offers::Bearer;
-        preset.gate.refuse = Arc::new(move |denial| refuse(denial, offers));
-        preset.tokens.place = TokenPlace::Registry;
+        preset.title_case_headers = true;
+        preset.base_reply = Arc::new(|_| Reply::new(200));
+        preset.access.accepts_basic = challenge != GiteaChallenge::Bearer;
+        preset.access.reject = Arc::new(move |denial| reject(denial, challenge));
+        preset.tokens.host = TokenHost::Registry;
         preset.tokens.path = "/v2/token".into();
         preset.tokens.service = Some("container_registry".to_owned());
-        // What is asked for does not count; nobody gets the token of a ghost.
+        // Every request gets a token: its user's, or that of the anonymous user.
         preset.tokens.grant = Arc::new(|_| Ok(Vec::new()));
-        preset.tokens.mint = Mint::JwtOfUser;
+        preset.tokens.format = TokenFormat::UserJwt;
         preset.tokens.lifetime = Duration::from_secs(86_400);
-        preset.tokens.expires_in = None;
-        preset.tokens.fields = vec![TokenField::Full("token")];
-        preset.tokens.issued_at = false;
-        preset.tokens.post_refused = Some(Reply::new(405));
+        preset.tokens.reply_with_only("token");
+        preset.tokens.post_rejection = Some(Reply::new(405));
         preset.lists.referrers = Referrers::Index;
         preset.push.locations = Locations::RelativeWithState;
-        // go-gitea/gitea, routers/api/packages/container/container.go, UploadBlob: chunks that tell their range go on.
-        let refusal = Reply::error(400, "BLOB_UPLOAD_INVALID", "Stream uploads after first write are not allowed");
-        preset.push.patches.second_stream = Some(refusal);
-        preset.can = Abilities { parts: 2..=usize::MAX, referrers: true, ..Abilities::plain() };
+        // Chunks with a Content-Range are accepted (go-gitea/gitea, routers/api/packages/container/container.go,
+        // UploadBlob).
+        let rejection = Reply::error(400, "BLOB_UPLOAD_INVALID", "Stream uploads after first write are not allowed");
+        preset.push.patches.second_stream_rejection = Some(rejection);
+        preset.capabilities =
+            Capabilities { name_components: 2..=usize::MAX, referrers: true, ..Capabilities::plain() };
         preset
     }
 }
 
-fn refuse(denial: &Denial<'_>, offers: Offers) -> Reply {
-    let (realm, root) = (&denial.realm, &denial.ask.registry.origins().registry);
+fn reject(denial: &Denial<'_>, challenge: GiteaChallenge) -> Reply {
+    let (realm, root) = (&denial.realm, &denial.request.registry.origins().registry);
     let both = r#"service="container_registry",scope="*""#;
     let bearer = format!(r#"Bearer realm="{realm}",{both}"#);
-    let lines = match offers {
-        Offers::Bare => vec![format!(r#"Bearer realm="{realm}""#), "Basic".to_owned()],
-        Offers::Bearer => vec![bearer],
-        Offers::TwoLines => vec![bearer, r#"Basic realm="Gitea Container Registry""#.to_owned()],
-        Offers::OneLine => vec![format!(r#"{bearer},Basic realm="{root}/v2",{both}"#)],
+    let lines = match challenge {
+        GiteaChallenge::Bare => vec![format!(r#"Bearer realm="{realm}""#), "Basic".to_owned()],
+        GiteaChallenge::Bearer => vec![bearer],
+        GiteaChallenge::TwoLines => vec![bearer, r#"Basic realm="Gitea Container Registry""#.to_owned()],
+        GiteaChallenge::OneLine => vec![format!(r#"{bearer},Basic realm="{root}/v2",{both}"#)],
     };
     let reply = Reply::error(401, "UNAUTHORIZED", "authentication required");
-    lines.iter().fold(reply, |reply, line| reply.line("www-authenticate", line))
+    lines.iter().fold(reply, |reply, line| reply.append_header("www-authenticate", line))
 }

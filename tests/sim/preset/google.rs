@@ -9,87 +9,82 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 
 use super::super::query;
-use super::super::registry::{Ask, Denial, Policy, Scope, TokenAsk, Why, distribution_scopes};
+use super::super::registry::{ApiRequest, Denial, DenialReason, Policy, Scope, TokenRequest, distribution_scopes};
 use super::super::reply::Reply;
 use super::{
-    Abilities, Catalog, Delivery, Expiry, Hop, Limit, LinkForm, Locations, Mint, Paging, Place, Preset, Referrers,
-    Signed, Source, TokenField, TokenPlace, TooMany,
+    Capabilities, Catalog, Delivery, ExpiryReply, Hop, HopTarget, Limit, LinkForm, Locations, MountSource, NTooLarge,
+    Paging, Preset, Referrers, SignedUrl, TokenFormat, TokenHost,
 };
 
-const LOGIN: (&str, &str) = ("oauth2accesstoken", "ya29.an-access-token");
+const CREDENTIAL: (&str, &str) = ("oauth2accesstoken", "ya29.an-access-token");
 
 impl Preset {
     pub fn google() -> Self {
         let mut preset = Self::plain("pkg.test");
         preset.policy = Policy::Users;
-        preset.gate.basic = true;
-        preset.oddities = Arc::new(short_name);
-        // kubernetes/registry.k8s.io, handlers.go.
-        preset.gate.open_to_public = true;
-        preset.gate.scopes = Arc::new(scopes);
-        // An access token of OAuth is taken as it is.
-        preset.gate.password_in_bearer = |token| Some(token.to_owned());
-        preset.gate.refuse = Arc::new(|denial| refuse(denial, "\""));
-        preset.tokens.place = TokenPlace::Registry;
+        preset.access.accepts_basic = true;
+        preset.early_reply = Arc::new(short_name);
+        // Source: kubernetes/registry.k8s.io, handlers.go.
+        preset.access.public_reads_open = true;
+        preset.access.required_scopes = Arc::new(scopes);
+        // An OAuth access token is accepted as a bearer token.
+        preset.access.password_from_bearer = |token| Some(token.to_owned());
+        preset.access.reject = Arc::new(|denial| reject(denial, "\""));
+        preset.tokens.host = TokenHost::Registry;
         preset.tokens.path = "/v2/token".into();
         preset.tokens.grant = Arc::new(grant);
-        preset.tokens.wrong_login = Reply::error(401, "UNAUTHORIZED", "authentication failed");
-        preset.tokens.post_refused = Some(Reply::new(404).text("404 page not found\n"));
-        preset.tokens.mint = Mint::Unbound;
-        preset.tokens.opaque = opaque;
+        preset.tokens.bad_credential_reply = Reply::error(401, "UNAUTHORIZED", "authentication failed");
+        preset.tokens.post_rejection = Some(Reply::page_not_found());
+        preset.tokens.format = TokenFormat::UserOpaque;
+        preset.tokens.opaque_token = opaque;
         preset.tokens.lifetime = Duration::from_secs(43_200);
+        preset.tokens.reply_with_only("token");
         preset.tokens.expires_in = Some(43_200);
-        preset.tokens.fields = vec![TokenField::Full("token")];
-        preset.tokens.issued_at = false;
         preset.pull.blobs = Delivery::Redirect {
-            hops: vec![Hop::new(302, Place::Here)],
+            hops: vec![Hop::new(302, HopTarget::SameOrigin)],
             valid_for: Duration::from_secs(1200),
             head_allowed: true,
         };
-        preset.pull.signed = Signed::InPath;
+        preset.pull.signed_url = SignedUrl::InPath;
         preset.lists.referrers = Referrers::Index;
-        preset.push.locations = Locations::Outside;
-        // One stream only (clowdhaus/ocync:blob.rs); how a second one is refused is not on record.
+        preset.push.locations = Locations::OutsideApi;
+        // Only one PATCH (clowdhaus/ocync:blob.rs); the reply to a second one is not documented.
         let chunked = Reply::error(400, "BLOB_UPLOAD_INVALID", "chunked uploads are not supported");
-        preset.push.patches.count = Some(Limit::new(1, chunked));
-        preset.push.mounts.source = Source::Never;
-        preset.can = Abilities {
-            login: Some(LOGIN),
-            parts: 3..=usize::MAX,
-            public: "project/images/public",
-            private: "project/images/private",
-            catalog: Catalog::Login,
+        preset.push.patches.per_session_limit = Some(Limit::new(1, chunked));
+        preset.push.mounts.source = MountSource::Never;
+        preset.capabilities = Capabilities {
+            credential: Some(CREDENTIAL),
+            name_components: 3..=usize::MAX,
+            public_repository: "project/images/public",
+            private_repository: "project/images/private",
+            catalog: Catalog::AnyUser,
             referrers: true,
-            expiry: Some(Expiry::BareUnauthorized),
-            ..Abilities::plain()
+            expiry: Some(ExpiryReply::BareUnauthorized),
+            ..Capabilities::plain()
         };
         preset
     }
 
-    /// gcr.io as of February 2026: the service without quotes. Blobs are at another host, uploads under `/v2/`.
+    /// gcr.io as of February 2026: the service of the challenge has no quotes, blobs are at another host, uploads under `/v2/`.
     pub fn gcr() -> Self {
         let mut preset = Self::google();
         preset.host = "gcr.test".into();
-        preset.gate.refuse = Arc::new(|denial| refuse(denial, ""));
-        preset.pull.blobs = Delivery::Redirect {
-            hops: vec![Hop::new(302, Place::Blobs)],
-            valid_for: Duration::from_secs(1200),
-            head_allowed: true,
-        };
-        preset.pull.signed = Signed::InQuery;
+        preset.access.reject = Arc::new(|denial| reject(denial, ""));
+        preset.pull.blobs = Delivery::to_blob_store(302, Duration::from_secs(1200));
+        preset.pull.signed_url = SignedUrl::InQuery;
         // google/go-containerregistry, google/list.go.
         preset.lists.tags =
-            Paging { most: Some(10_000), too_many: TooMany::Clamped, link: LinkForm::None, ..Paging::plain() };
-        preset.lists.tags_more = Some(Arc::new(more_than_tags));
+            Paging { max_n: Some(10_000), n_too_large: NTooLarge::Clamped, link: LinkForm::None, ..Paging::plain() };
+        preset.lists.extra_tag_members = Some(Arc::new(extra_tag_members));
         preset.lists.referrers = Referrers::Missing;
         preset.push.locations = Locations::RelativeWithState;
-        preset.push.patches.count = None;
-        preset.can = Abilities {
-            parts: 2..=usize::MAX,
-            public: "project/public",
-            private: "project/private",
+        preset.push.patches.per_session_limit = None;
+        preset.capabilities = Capabilities {
+            name_components: 2..=usize::MAX,
+            public_repository: "project/public",
+            private_repository: "project/private",
             referrers: false,
-            ..preset.can
+            ..preset.capabilities
         };
         preset
     }
@@ -101,16 +96,16 @@ fn opaque(number: usize, _expires: u64) -> String {
     BASE64_STANDARD.encode(document.to_string())
 }
 
-/// A name of one part is refused before anything else.
-fn short_name(ask: &Ask<'_>) -> Option<Reply> {
-    let is_short = !ask.route.repository()?.contains('/');
+/// Rejects a name of one component before anything else.
+fn short_name(request: &ApiRequest<'_>) -> Option<Reply> {
+    let is_short = !request.route.repository()?.contains('/');
     is_short.then(|| Reply::error(400, "NAME_INVALID", "invalid number of path components: 1"))
 }
 
-/// `manifest` by digest, all numbers in strings, and `child` for the repositories below.
-fn more_than_tags(ask: &Ask<'_>) -> String {
-    let name = ask.route.repository().unwrap_or_default();
-    let listed = ask.registry.store().read(name, |repository| {
+/// Further members of the list of tags: `manifest` by digest, with numbers as strings, and `child` for repositories below.
+fn extra_tag_members(request: &ApiRequest<'_>) -> String {
+    let name = request.route.repository().unwrap_or_default();
+    let listed = request.registry.store().read(name, |repository| {
         let manifests = repository.manifests.iter().map(|(digest, manifest)| {
             let tags: Vec<&str> =
                 repository.tags.iter().filter(|(_, to)| to == digest).map(|(tag, _)| tag.as_str()).collect();
@@ -124,25 +119,25 @@ fn more_than_tags(ask: &Ask<'_>) -> String {
     format!(r#","child":[],"manifest":{}"#, json!(listed.unwrap_or_default()))
 }
 
-fn scopes(ask: &Ask<'_>) -> Vec<Scope> {
-    match (ask.route.repository(), &ask.entry.method) {
+fn scopes(request: &ApiRequest<'_>) -> Vec<Scope> {
+    match (request.route.repository(), &request.entry.method) {
         (Some(name), &http::Method::DELETE) => vec![Scope::repository(name, &["pull", "push"])],
-        _ => distribution_scopes(ask),
+        _ => distribution_scopes(request),
     }
 }
 
-/// Only who comes without a credential is challenged; `quote` stands around the service.
-fn refuse(denial: &Denial<'_>, quote: &str) -> Reply {
-    if denial.why == Why::InsufficientScope {
+/// Only a request without a credential gets a challenge; `quote` is the quotation mark around its service.
+fn reject(denial: &Denial<'_>, quote: &str) -> Reply {
+    if denial.reason == DenialReason::InsufficientScope {
         return forbidden(denial);
     }
-    if denial.why != Why::NoCredential {
+    if denial.reason != DenialReason::NoCredential {
         return Reply::error(401, "UNAUTHORIZED", "authentication failed: No valid credential was supplied.");
     }
     let (realm, service) = (&denial.realm, &denial.service);
-    let challenge = match denial.needs.first() {
+    let challenge = match denial.required.first() {
         Some(scope) => {
-            // A repository without an image gets one to speak of.
+            // A name without an image gets `/pkg` as one.
             let image = if scope.name.split('/').count() == 2 && quote == "\"" { "/pkg" } else { "" };
             let scope = Scope { name: format!("{}{image}", scope.name), ..scope.clone() };
             format!(r#"Bearer realm="{realm}",service={quote}{service}{quote},scope="{scope}""#)
@@ -154,14 +149,14 @@ fn refuse(denial: &Denial<'_>, quote: &str) -> Reply {
         .header("www-authenticate", challenge)
 }
 
-/// Who is known, or known to be nobody, and may not.
+/// The 403 of a user, or of an anonymous token, without permission.
 fn forbidden(denial: &Denial<'_>) -> Reply {
-    let name = denial.needs.first().map_or("", |scope| &scope.name);
+    let name = denial.required.first().map_or("", |scope| &scope.name);
     let mut parts = name.splitn(3, '/');
     let (project, repository) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let resource = format!("projects/{project}/locations/us/repositories/{repository}");
     let permission = "artifactregistry.repositories.downloadArtifacts";
-    let user = denial.ask.caller.as_ref().ok().and_then(|caller| caller.user().map(str::to_owned));
+    let user = denial.request.caller.as_ref().ok().and_then(|caller| caller.user().map(str::to_owned));
     let message = match user {
         Some(_) => format!(r#"Permission "{permission}" denied on resource "{resource}" (or it may not exist)"#),
         None => unauthenticated(),
@@ -169,24 +164,24 @@ fn forbidden(denial: &Denial<'_>) -> Reply {
     Reply::error(403, "DENIED", &message)
 }
 
-/// What comes behind `permission` is not on record.
+/// The message of a 403 for an anonymous caller. Its text after `permission` is not documented.
 fn unauthenticated() -> String {
     "Unauthenticated request. Unauthenticated requests do not have permission \"artifactregistry.repositories.downloadArtifacts\""
         .to_owned()
 }
 
-/// One scope at most (containerd/containerd#4379), not an empty one (heroku/docker-registry-client#28; with which status
-/// is not on record), and all of it. The catalog's is for everyone.
-fn grant(ask: &TokenAsk<'_>) -> Result<Vec<Scope>, Reply> {
-    if ask.scopes.len() > 1 {
+/// Grants one scope at most (containerd/containerd#4379), not an empty one (heroku/docker-registry-client#28; the status is
+/// not documented), and all of it or nothing. Everyone gets the scope of the catalog.
+fn grant(request: &TokenRequest<'_>) -> Result<Vec<Scope>, Reply> {
+    if request.scopes.len() > 1 {
         return Err(Reply::error(400, "UNSUPPORTED", "more than one scope"));
     }
-    if query::value(&ask.entry.query, "scope").is_some_and(|scope| scope.is_empty()) {
+    if query::value(&request.entry.query, "scope").is_some_and(|scope| scope.is_empty()) {
         return Err(Reply::error(400, "UNSUPPORTED", "empty scope"));
     }
-    let wanted: Vec<Scope> = ask.scopes.iter().filter_map(|scope| Scope::parse(scope)).collect();
-    if wanted == ask.reduced() || wanted == [Scope::catalog()] {
-        return Ok(wanted);
+    let requested: Vec<Scope> = request.scopes.iter().filter_map(|scope| Scope::parse(scope)).collect();
+    if requested == request.permitted_scopes() || requested == [Scope::catalog()] {
+        return Ok(requested);
     }
     Err(Reply::error(403, "DENIED", &unauthenticated()))
 }

@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::query;
-use super::super::registry::{Ask, Caller, Denial, Route, Scope, TokenAsk, Why};
+use super::super::registry::{ApiRequest, Caller, Denial, DenialReason, Scope, TokenRequest};
 use super::super::reply::Reply;
-use super::{Abilities, Catalog, Expiry, Locations, Paging, Preset, Referrers, TokenField, TokenPlace};
+use super::super::route::Route;
+use super::{Capabilities, Catalog, ExpiryReply, Locations, Paging, Preset, Referrers, TokenField, TokenHost};
 
-/// The whole of what a member may: granted whatever was asked.
+/// Everything a member may do, which is granted whatever was requested.
 const MEMBER: [&str; 4] = ["pull", "push", "delete", "scanner-pull"];
 const SERVICE: &str = "harbor-registry";
-/// The system's administrator.
+/// The system administrator.
 const ADMIN: &str = "admin";
 const HEADERS: &[(&str, &str)] =
     &[("docker-distribution-api-version", "registry/2.0"), ("set-cookie", "sid=4f1c1e0b9d6a; Path=/; HttpOnly")];
@@ -19,66 +20,66 @@ const HEADERS: &[(&str, &str)] =
 impl Preset {
     pub fn harbor() -> Self {
         let mut preset = Self::plain("harbor.test");
-        preset.title_case = true;
+        preset.title_case_headers = true;
         preset.headers = HEADERS;
-        preset.oddities = Arc::new(for_users_only);
-        preset.gate.basic = true;
-        preset.gate.refuse = Arc::new(refuse);
-        preset.tokens.place = TokenPlace::Registry;
+        preset.early_reply = Arc::new(for_users_only);
+        preset.access.accepts_basic = true;
+        preset.access.reject = Arc::new(reject);
+        preset.tokens.host = TokenHost::Registry;
         preset.tokens.path = "/service/token".into();
         preset.tokens.service = Some(SERVICE.to_owned());
         preset.tokens.grant = Arc::new(grant);
-        preset.tokens.wrong_login = Reply::new(401);
-        preset.tokens.post_refused = Some(Reply::new(405));
+        preset.tokens.bad_credential_reply = Reply::new(401);
+        preset.tokens.post_rejection = Some(Reply::new(405));
         preset.tokens.lifetime = Duration::from_secs(1800);
         preset.tokens.expires_in = Some(1800);
         preset.tokens.issuer = "harbor-token-issuer".into();
-        preset.tokens.fields = vec![TokenField::Full("token"), TokenField::Empty("access_token")];
+        preset.tokens.reply_fields = vec![TokenField::Full("token"), TokenField::Empty("access_token")];
         preset.pull.missing_manifest = Arc::new(not_found);
         preset.lists.catalog = Some(Paging { unknown_last: Some(unknown_last), ..Paging::plain() });
         preset.lists.referrers = Referrers::Index;
         preset.push.locations = Locations::RelativeWithState;
         preset.push.deletes.tags = Some(Reply::error(400, "UNSUPPORTED", "the reference must be a digest"));
-        preset.can = Abilities {
-            parts: 2..=usize::MAX,
+        preset.capabilities = Capabilities {
+            name_components: 2..=usize::MAX,
             delete_tags: false,
             catalog: Catalog::AdminByBasic { user: ADMIN },
             referrers: true,
-            expiry: Some(Expiry::OtherScheme),
-            ..Abilities::plain()
+            expiry: Some(ExpiryReply::OtherScheme),
+            ..Capabilities::plain()
         };
         preset
     }
 }
 
-/// `/v2/` is for users, not for the tokens of nobody; the catalog is for the administrator, by Basic.
-fn for_users_only(ask: &Ask<'_>) -> Option<Reply> {
-    let caller = ask.caller.as_ref().ok().filter(|caller| !caller.is_anonymous())?;
-    let refused = match ask.route {
+/// Denies `/v2/` to anonymous tokens, and the catalog to everyone but the administrator with Basic.
+fn for_users_only(request: &ApiRequest<'_>) -> Option<Reply> {
+    let caller = request.caller.as_ref().ok().filter(|caller| !caller.is_anonymous())?;
+    let denied = match request.route {
         Route::BareBase | Route::Base => caller.user().is_none(),
         Route::Catalog => !matches!(caller, Caller::User(user) if user == ADMIN),
         _ => false,
     };
-    refused.then(|| ask.registry.refusal(ask, Why::InsufficientScope, Vec::new()))
+    denied.then(|| request.registry.denial_reply(request, DenialReason::InsufficientScope, Vec::new()))
 }
 
 fn unknown_last() -> Reply {
     Reply::error(400, "BAD_REQUEST", "the last repository is not found")
 }
 
-/// A project is there as soon as it has a repository.
-fn has_project(ask_for: &str, names: &[String]) -> bool {
-    let Some((project, _)) = ask_for.split_once('/') else { return false };
+/// Whether the project of a repository exists: it does if it has any repository.
+fn has_project(repository: &str, names: &[String]) -> bool {
+    let Some((project, _)) = repository.split_once('/') else { return false };
     names.iter().any(|name| name.split('/').next() == Some(project))
 }
 
-/// The realm is made of the request's `Host`; whoever sent any Authorization is asked for Basic; who asks for a project
-/// that is not there is asked for nothing, in so many words.
-fn refuse(denial: &Denial<'_>) -> Reply {
-    let entry = denial.ask.entry;
+/// The realm is built from the request's `Host`. A request with an Authorization header, or for the catalog, gets a
+/// Basic challenge; any other request for a project that does not exist gets an empty challenge.
+fn reject(denial: &Denial<'_>) -> Reply {
+    let entry = denial.request.entry;
     let reads = matches!(entry.method, http::Method::GET | http::Method::HEAD);
-    let message = match denial.needs.first() {
-        Some(_) if !denial.authorized() && reads => {
+    let message = match denial.required.first() {
+        Some(_) if !denial.had_authorization() && reads => {
             format!("authorize header needed to send {} to repository", entry.method)
         }
         Some(scope) => {
@@ -87,44 +88,44 @@ fn refuse(denial: &Denial<'_>) -> Reply {
         None => "unauthorized".to_owned(),
     };
     let reply = Reply::error(401, "UNAUTHORIZED", &message);
-    if denial.authorized() || *denial.ask.route == Route::Catalog {
+    if denial.had_authorization() || *denial.request.route == Route::Catalog {
         return reply.header("www-authenticate", r#"Basic realm="harbor""#);
     }
-    let names = denial.ask.registry.store().names();
-    if denial.ask.route.repository().is_some_and(|name| !has_project(name, &names)) {
-        return reply.line("www-authenticate", "");
+    let names = denial.request.registry.store().names();
+    if denial.request.route.repository().is_some_and(|name| !has_project(name, &names)) {
+        return reply.append_header("www-authenticate", "");
     }
     let mut challenge = format!(r#"Bearer realm="http://{}/service/token",service="{SERVICE}""#, denial.host());
     challenge.extend(denial.scope().map(|scope| format!(r#",scope="{scope}""#)));
     reply.header("www-authenticate", challenge)
 }
 
-/// Everything the user may in the project, not what was asked.
-fn grant(ask: &TokenAsk<'_>) -> Result<Vec<Scope>, Reply> {
-    let service = query::value(&ask.entry.query, "service").unwrap_or_default();
+/// Grants everything the user may do in the project, not what was requested.
+fn grant(request: &TokenRequest<'_>) -> Result<Vec<Scope>, Reply> {
+    let service = query::value(&request.entry.query, "service").unwrap_or_default();
     if service != SERVICE {
         return Err(Reply::new(400).text(&format!("Unable to handle service: {service}")));
     }
-    if ask.user.is_none() && ask.scopes.is_empty() {
+    if request.user.is_none() && request.scopes.is_empty() {
         return Err(Reply::new(401));
     }
-    let store = ask.registry.store();
+    let store = request.registry.store();
     let names = store.names();
-    let wanted = ask.scopes.iter().filter_map(|scope| Scope::parse(scope));
-    let granted = wanted.map(|scope| match &*scope.kind {
+    let requested = request.scopes.iter().filter_map(|scope| Scope::parse(scope));
+    let granted = requested.map(|scope| match &*scope.kind {
         "repository" if has_project(&scope.name, &names) => {
-            let whole = Scope { actions: MEMBER.map(str::to_owned).to_vec(), ..scope };
-            ask.preset.policy.reduce(store, ask.user.as_deref(), &whole)
+            let everything = Scope { actions: MEMBER.map(str::to_owned).to_vec(), ..scope };
+            request.preset.policy.permitted_part(store, request.user.as_deref(), &everything)
         }
-        "registry" if ask.user.as_deref() == Some(ADMIN) => scope,
+        "registry" if request.user.as_deref() == Some(ADMIN) => scope,
         _ => Scope { actions: Vec::new(), ..scope },
     });
     Ok(granted.collect())
 }
 
-/// Not the code of the specification.
-fn not_found(ask: &Ask<'_>) -> Reply {
-    let name = ask.route.repository().unwrap_or_default();
-    let reference = ask.entry.path.rsplit('/').next().unwrap_or_default();
+/// The reply to a missing manifest. Its code is not `MANIFEST_UNKNOWN`, as the specification wants.
+fn not_found(request: &ApiRequest<'_>) -> Reply {
+    let name = request.route.repository().unwrap_or_default();
+    let reference = request.entry.path.rsplit('/').next().unwrap_or_default();
     Reply::error(404, "NOT_FOUND", &format!("artifact {name}:{reference} not found"))
 }

@@ -1,70 +1,71 @@
-//! registry.k8s.io, section 16 of registries.md: it has nothing itself, and leads to a regional host of Google's.
+//! registry.k8s.io, section 16 of registries.md. It redirects almost every request to a regional host of Google's.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
 
-use super::super::registry::{Ask, Denial, Route, Scope};
+use super::super::registry::{ApiRequest, Denial, Scope};
 use super::super::reply::Reply;
-use super::{Abilities, Catalog, Delivery, Hop, Other, Place, Policy, Preset};
+use super::super::route::Route;
+use super::{Capabilities, Catalog, Delivery, ExtraHost, Preset};
 
 const REGION: &str = "region";
 const PREFIX: &str = "k8s-artifacts-prod/images/";
 
 impl Preset {
     pub fn kubernetes() -> Self {
-        let mut preset = Self::plain("k8s.test");
-        preset.title_case = true;
-        preset.gate.open = true;
-        preset.policy = Policy::Everyone;
-        preset.oddities = Arc::new(lead_on);
-        preset.base = Arc::new(|_| Reply::new(200));
-        preset.pull.blobs = Delivery::Redirect {
-            hops: vec![Hop::new(307, Place::Blobs)],
-            valid_for: Duration::from_secs(1200),
-            head_allowed: true,
-        };
-        preset.others = vec![Other { name: REGION, prefix: PREFIX, trusted: false, preset: region() }];
-        preset.can = Abilities {
-            public: "pause",
-            private: "pause",
-            catalog: Catalog::Never,
+        let mut preset = Self::open("k8s.test");
+        preset.title_case_headers = true;
+        preset.early_reply = Arc::new(redirect_to_region);
+        preset.base_reply = Arc::new(|_| Reply::new(200));
+        preset.pull.blobs = Delivery::to_blob_store(307, Duration::from_secs(1200));
+        preset.extra_hosts = vec![ExtraHost {
+            name: REGION,
+            repository_prefix: PREFIX,
+            may_receive_credentials: false,
+            preset: region(),
+        }];
+        preset.capabilities = Capabilities {
+            public_repository: "pause",
+            private_repository: "pause",
+            catalog: Catalog::Unsupported,
             referrers: true,
-            ..Abilities::open()
+            ..preset.capabilities
         };
         preset
     }
 }
 
-/// Public content needs no token there, although `/v2/` asks for one.
+/// The regional host. Public content needs no token there, although `/v2/` has a challenge.
 fn region() -> Preset {
     let mut preset = Preset::google();
-    preset.oddities = Arc::new(|_| None);
-    let refuse = Arc::clone(&preset.gate.refuse);
-    preset.gate.refuse = Arc::new(move |denial| {
-        let whole = |scope: &Scope| Scope { name: format!("{PREFIX}{}", scope.name), ..scope.clone() };
-        let (ask, why, realm, service) = (denial.ask, denial.why, denial.realm.clone(), denial.service.clone());
-        refuse(&Denial { ask, why, needs: denial.needs.iter().map(whole).collect(), realm, service })
+    preset.early_reply = Arc::new(|_| None);
+    let reject = Arc::clone(&preset.access.reject);
+    preset.access.reject = Arc::new(move |denial| {
+        let with_prefix = |scope: &Scope| Scope { name: format!("{PREFIX}{}", scope.name), ..scope.clone() };
+        let required = denial.required.iter().map(with_prefix).collect();
+        let (realm, service) = (denial.realm.clone(), denial.service.clone());
+        reject(&Denial { request: denial.request, reason: denial.reason, required, realm, service })
     });
     preset
 }
 
-/// With the path only: queries are dropped (kubernetes/registry.k8s.io#326).
-fn lead_on(ask: &Ask<'_>) -> Option<Reply> {
-    if !matches!(ask.entry.method, Method::GET | Method::HEAD) {
+/// Redirects to the regional host, without the query of the request (kubernetes/registry.k8s.io#326).
+fn redirect_to_region(request: &ApiRequest<'_>) -> Option<Reply> {
+    if !matches!(request.entry.method, Method::GET | Method::HEAD) {
         return Some(Reply::new(405).text("Only GET and HEAD are allowed.\n"));
     }
     let has_blob = |name: &str, digest: &str| {
-        ask.registry.store().read(name, |repository| repository.blobs.contains_key(digest)).unwrap_or(false)
+        request.registry.store().read(name, |repository| repository.blobs.contains_key(digest)).unwrap_or(false)
     };
-    match ask.route {
-        Route::Catalog => Some(Reply::new(404).text("404 page not found\n")),
+    match request.route {
+        Route::Catalog => Some(Reply::page_not_found()),
         Route::Root | Route::BareBase | Route::Base => None,
         Route::Blob { name, digest } if has_blob(name, digest) => None,
         _ => {
-            let rest = ask.entry.path.strip_prefix("/v2/").unwrap_or_default();
-            Some(Reply::redirect(307, &format!("{}/v2/{PREFIX}{rest}", ask.registry.origins().other(REGION))))
+            let rest = request.entry.path.strip_prefix("/v2/").unwrap_or_default();
+            Some(Reply::redirect(307, &format!("{}/v2/{PREFIX}{rest}", request.registry.origins().extra_host(REGION))))
         }
     }
 }

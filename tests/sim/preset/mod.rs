@@ -1,13 +1,14 @@
-//! Registries as data: what each does differently, with a few hooks where data is not enough.
+//! Registries as data, with hooks where data is not enough.
 
-mod abilities;
 mod acr;
 mod all;
 mod artifactory;
+mod capabilities;
 mod distribution;
 mod docker_hub;
 mod ecr;
 mod ecr_public;
+mod extra_host;
 mod generic;
 mod ghcr;
 mod gitea;
@@ -18,7 +19,6 @@ mod kubernetes;
 mod lists;
 mod mcr;
 mod ngc;
-mod other;
 mod plain;
 mod push;
 mod quay;
@@ -29,234 +29,253 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-pub use self::abilities::{Abilities, Catalog, Shown};
-pub use self::distribution::Mode;
-pub use self::generic::Expiry;
-pub use self::gitea::Offers;
-pub use self::lists::{LinkForm, Lists, Paging, Referrers, TooMany};
-pub use self::other::Other;
+pub use self::capabilities::{AuthKind, Capabilities, Catalog};
+pub use self::distribution::AuthMode;
+pub use self::extra_host::ExtraHost;
+pub use self::generic::ExpiryReply;
+pub use self::gitea::GiteaChallenge;
+pub use self::lists::{LinkForm, ListRules, NTooLarge, Paging, Referrers};
 pub(super) use self::plain::name_unknown;
-pub use self::push::{Deletes, Length, Limit, Locations, Mounts, Patches, Push, SinglePost, Source, WithoutFrom};
-use super::registry::{Ask, Denial, FOREVER, Policy, Scope, TokenAsk};
+pub use self::push::{
+    ContentLength, DeleteRules, Limit, Locations, MonolithicPost, MountRules, MountSource, MountWithoutFrom,
+    PatchRules, PushRules,
+};
+use super::registry::{ApiRequest, Denial, FOREVER, Policy, Scope, TokenRequest};
 use super::reply::Reply;
 
-/// Hooks see one request and decide; closures, so that a test can bring its own.
-type AskHook<R> = Arc<dyn Fn(&Ask<'_>) -> R + Send + Sync>;
+/// Hooks decide on one request. They are closures, so that a test can replace them.
+type RequestHook<R> = Arc<dyn Fn(&ApiRequest<'_>) -> R + Send + Sync>;
 type DenialHook = Arc<dyn Fn(&Denial<'_>) -> Reply + Send + Sync>;
-type GrantHook = Arc<dyn Fn(&TokenAsk<'_>) -> Result<Vec<Scope>, Reply> + Send + Sync>;
+type GrantHook = Arc<dyn Fn(&TokenRequest<'_>) -> Result<Vec<Scope>, Reply> + Send + Sync>;
 type ClaimsHook = Arc<dyn Fn(&mut Value) + Send + Sync>;
 
+/// A kind of registry: how its servers reply.
 #[derive(Clone)]
 pub struct Preset {
-    /// The in-memory host of the API; `auth.` and `blobs.` in front of it are the others.
+    /// The in-memory host name of the API. The token service, the blob store and the upload host have `auth.`, `blobs.` and
+    /// `uploads.` before it.
     pub host: String,
-    /// In front of the role in the ledger.
-    pub label: String,
-    /// `Content-Type` instead of `content-type`, where the transcripts show it.
-    pub title_case: bool,
-    /// On every answer of the API.
+    /// Precedes the role in the ledger.
+    pub ledger_prefix: String,
+    /// Header names as `Content-Type` instead of `content-type`, where the transcripts show it.
+    pub title_case_headers: bool,
+    /// Headers of every reply of the API.
     pub headers: &'static [(&'static str, &'static str)],
-    /// Answers that come before any authentication.
-    pub oddities: AskHook<Option<Reply>>,
-    /// The answer of `/v2/` to those who may in.
-    pub base: AskHook<Reply>,
+    /// A reply that is sent before the request is authorized; `None` for the regular one.
+    pub early_reply: RequestHook<Option<Reply>>,
+    /// The reply of `/v2/` to an authorized request.
+    pub base_reply: RequestHook<Reply>,
     pub policy: Policy,
-    pub gate: Gate,
-    pub tokens: Tokens,
-    pub pull: Pull,
-    pub lists: Lists,
-    pub push: Push,
-    /// Further hosts of the same registry.
-    pub others: Vec<Other>,
-    /// What a test that walks all registries may expect.
-    pub can: Abilities,
+    pub access: AccessControl,
+    pub tokens: TokenRules,
+    pub pull: PullRules,
+    pub lists: ListRules,
+    pub push: PushRules,
+    pub extra_hosts: Vec<ExtraHost>,
+    pub capabilities: Capabilities,
 }
 
-/// How the API admits callers.
+/// How the API authenticates and authorizes requests.
 #[derive(Clone)]
-pub struct Gate {
-    /// Needs no credential at all.
-    pub open: bool,
-    /// Reads of public repositories need none.
-    pub open_to_public: bool,
-    /// Takes Basic; elsewhere Basic is a broken rule.
-    pub basic: bool,
-    /// Whose Basic it takes.
-    pub basic_for: fn(&str) -> bool,
-    /// The password that a bearer may be which no token service issued.
-    pub password_in_bearer: fn(&str) -> Option<String>,
-    /// How long a password is good.
+pub struct AccessControl {
+    /// Everything is allowed without a credential.
+    pub open_to_all: bool,
+    /// Reads of public repositories are allowed without a credential.
+    pub public_reads_open: bool,
+    /// Basic is accepted; otherwise Basic breaks a rule.
+    pub accepts_basic: bool,
+    /// Whether Basic is accepted from this user.
+    pub accepts_basic_from: fn(&str) -> bool,
+    /// The password that a bearer token contains, for registries that accept a password as bearer token.
+    pub password_from_bearer: fn(&str) -> Option<String>,
+    /// How long a password is valid after it was set; `None` if it does not expire.
     pub password_lifetime: Option<Duration>,
-    /// What a request needs.
-    pub scopes: AskHook<Vec<Scope>>,
-    /// The whole refusal, challenge included.
-    pub refuse: DenialHook,
+    /// The scopes that a request requires.
+    pub required_scopes: RequestHook<Vec<Scope>>,
+    /// The reply to a denied request, including its challenge.
+    pub reject: DenialHook,
 }
 
+/// How the token service grants and replies.
 #[derive(Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
-pub struct Tokens {
-    pub place: TokenPlace,
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent fact")]
+pub struct TokenRules {
+    pub host: TokenHost,
     pub path: String,
-    /// The realm of the challenge, when it is not the token service's own address.
+    /// The realm of the challenges; `None` for the token service's own URL.
     pub realm: Option<String>,
-    /// `None`: the authority of the API.
+    /// The service of the challenges; `None` for the authority of the API.
     pub service: Option<String>,
     pub headers: &'static [(&'static str, &'static str)],
-    /// What is granted of what was asked; `Err` is the refusal.
+    /// The granted scopes; `Err` is the reply to a denied token request.
     pub grant: GrantHook,
-    pub wrong_login: Reply,
-    /// How POST is refused; `None` where it works.
-    pub post_refused: Option<Reply>,
-    /// How `grant_type=password` is refused; `None` where it works.
-    pub password_refused: Option<Reply>,
-    pub mint: Mint,
-    /// How an opaque token is spelled: its number, and the end of its time.
-    pub opaque: fn(usize, u64) -> String,
-    /// A token call that names `push` makes the repository.
-    pub push_creates: bool,
-    /// How long a token really works.
+    pub bad_credential_reply: Reply,
+    /// The reply to POST; `None` if it is supported.
+    pub post_rejection: Option<Reply>,
+    /// The reply to `grant_type=password`; `None` if it is supported.
+    pub password_grant_rejection: Option<Reply>,
+    pub format: TokenFormat,
+    /// Makes an opaque token of its number and the Unix time at which it expires.
+    pub opaque_token: fn(usize, u64) -> String,
+    /// A token request with `push` creates the repository.
+    pub push_creates_repository: bool,
+    /// How long a token is valid.
     pub lifetime: Duration,
-    /// `expires_in` as told, if at all.
+    /// `expires_in` of the reply; `None` if it has no such field.
     pub expires_in: Option<i64>,
-    /// `exp - iat`, when it differs from `lifetime`.
+    /// `exp - iat` of a JWT; `None` for `lifetime`.
     pub jwt_lifetime: Option<Duration>,
     pub issuer: String,
     pub access_parameters: &'static [(&'static str, &'static str)],
-    /// The last word about the claims.
-    pub claims: Option<ClaimsHook>,
-    pub fields: Vec<TokenField>,
+    /// Changes the claims of a JWT.
+    pub edit_claims: Option<ClaimsHook>,
+    pub reply_fields: Vec<TokenField>,
     pub issued_at: bool,
-    /// Replies carry a refresh token when an offline token is asked for.
-    pub refresh: bool,
+    /// The reply has a refresh token if the request asks for an offline token.
+    pub issues_refresh_tokens: bool,
     pub chunked: bool,
 }
 
+/// Where the token service is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenPlace {
-    OwnOrigin,
+pub enum TokenHost {
+    /// At `auth.HOST`.
+    OwnHost,
+    /// At the origin of the API.
     Registry,
 }
 
+/// How a token looks, and what it grants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mint {
+pub enum TokenFormat {
     Jwt,
     Opaque,
-    /// A JWT without `access`, good for whatever its user may.
-    JwtOfUser,
-    /// Opaque, and good for whatever its user may, not only for what was asked.
-    Unbound,
-    /// Base64 of `v1:user/repo:…`, or of the password itself.
+    /// A JWT without an `access` claim that grants everything its user may do.
+    UserJwt,
+    /// Opaque; grants everything its user may do, whatever was requested.
+    UserOpaque,
+    /// Base64 of `v1:user/repo:…` for anonymous requests, otherwise of the password, which grants everything its user may do.
     Ghcr,
 }
 
+/// A field of the token reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenField {
+    /// With the token.
     Full(&'static str),
-    /// There, but `""`.
+    /// Present, but `""`.
     Empty(&'static str),
 }
 
+/// How manifests and blobs are served.
 #[derive(Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
-pub struct Pull {
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent fact")]
+pub struct PullRules {
     pub blobs: Delivery,
-    /// HEAD of a blob is answered here, where GET leads elsewhere.
-    pub heads_stay: bool,
-    /// The last hop's path and query.
-    pub signed: Signed,
-    /// How the store answers a signed request that carries Authorization too.
-    pub doubly_authorized: Option<Reply>,
-    /// The tag `sha256-HEX` is read as the digest.
+    /// HEAD of a blob is answered by the API, although GET is redirected.
+    pub head_served_directly: bool,
+    /// How the URL of the last redirect is written.
+    pub signed_url: SignedUrl,
+    /// The blob store's reply to a signed request that also has an Authorization header; `None` if it accepts that.
+    pub second_authorization_reply: Option<Reply>,
+    /// The tag `sha256-HEX` is read as the digest `sha256:HEX`.
     pub digest_tags: bool,
-    pub untyped: Untyped,
-    pub missing_manifest: AskHook<Reply>,
+    pub accept_mismatch: AcceptMismatch,
+    pub missing_manifest: RequestHook<Reply>,
     pub digest_header: bool,
     pub etag: bool,
-    pub rate: Option<Rate>,
+    pub rate_limit: Option<RateLimit>,
 }
 
+/// How the API serves a blob.
 #[derive(Clone, Debug)]
 pub enum Delivery {
     Direct,
     Redirect {
         hops: Vec<Hop>,
         valid_for: Duration,
-        /// Whether the signature covers HEAD too.
+        /// Whether the signed URL is also valid for HEAD.
         head_allowed: bool,
     },
 }
 
-/// One redirect: its status and where it points.
+/// One redirect: its status and its target.
 #[derive(Clone, Copy, Debug)]
 pub struct Hop {
     pub status: u16,
-    pub to: Place,
+    pub to: HopTarget,
 }
 
+/// The target of a redirect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// The same origin, by a relative Location.
-    Here,
+pub enum HopTarget {
+    /// The same origin, with a relative Location.
+    SameOrigin,
     Registry,
-    Blobs,
+    BlobStore,
 }
 
-/// How a signed address is written.
+/// How a signed URL is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signed {
+pub enum SignedUrl {
     /// `/signed/DIGEST?expires=…&signature=…`
     InQuery,
     /// `/artifacts-downloads/namespaces/P/repositories/R/downloads/…`
     InPath,
 }
 
-/// What a manifest request gets whose `Accept` does not name the manifest's type.
+/// The reply to a manifest request whose `Accept` does not name the media type of the manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Untyped {
-    Native,
-    Schema1,
-    /// OCI types only when named; a Docker list becomes its amd64 member.
+pub enum AcceptMismatch {
+    /// The manifest as stored.
+    ServeStored,
+    /// The manifest converted to `schemaVersion` 1.
+    ServeSchema1,
+    /// 404 for OCI types; for a tag of a docker manifest list, the list's amd64 manifest.
     NotFound,
 }
 
+/// A limit on the manifest pulls of all clients together. `window` is only reported: the count restarts with
+/// [`Registry::reset_rate_limit`](super::Registry::reset_rate_limit) alone.
 #[derive(Clone, Debug)]
-pub struct Rate {
+pub struct RateLimit {
     pub limit: usize,
     pub window: Duration,
     pub exceeded: Reply,
 }
 
 impl Preset {
-    /// Another host and another name in the ledger: for several registries of one kind in a simulation.
+    /// Changes the host name to `NAME.test` and precedes the roles in the ledger by `NAME.`, for several registries with the
+    /// same preset in one simulation.
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
         self.host = format!("{name}.test");
-        self.label = format!("{name}.");
+        self.ledger_prefix = format!("{name}.");
         self
     }
 
-    /// Tokens live this long, and passwords where they age, and every way of telling says so.
+    /// Sets the lifetime of tokens, and of passwords if they expire. `exp` and `expires_in` state the same lifetime,
+    /// where the registry sends them.
     #[must_use]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.tokens.lifetime = lifetime;
         self.tokens.jwt_lifetime = None;
-        self.gate.password_lifetime = self.gate.password_lifetime.and(Some(lifetime));
-        for other in &mut self.others {
+        self.access.password_lifetime = self.access.password_lifetime.and(Some(lifetime));
+        for other in &mut self.extra_hosts {
             other.preset = other.preset.clone().lifetime(lifetime);
         }
         self.tokens.expires_in = self.tokens.expires_in.and(i64::try_from(lifetime.as_secs()).ok());
         self
     }
 
-    /// Challenges name this token service, wherever the real one is.
+    /// Sets the realm of the challenges, which need not be the token service's URL.
     #[must_use]
     pub fn realm(mut self, realm: &str) -> Self {
         self.tokens.realm = Some(realm.to_owned());
         self
     }
 
-    /// Blobs come by these redirects, the first of which the registry answers.
+    /// Serves blobs through these redirects; the API sends the first.
     #[must_use]
     pub fn blob_hops(mut self, hops: &[Hop]) -> Self {
         self.pull.blobs = Delivery::redirect(hops);
@@ -264,14 +283,37 @@ impl Preset {
     }
 }
 
+impl TokenRules {
+    /// Makes the reply consist of one field with the token, without `expires_in` and `issued_at`.
+    fn reply_with_only(&mut self, field: &'static str) {
+        self.reply_fields = vec![TokenField::Full(field)];
+        self.expires_in = None;
+        self.issued_at = false;
+    }
+}
+
 impl Delivery {
+    /// One redirect to a signed URL at the blob store.
+    fn to_blob_store(status: u16, valid_for: Duration) -> Self {
+        Self::Redirect { hops: vec![Hop::new(status, HopTarget::BlobStore)], valid_for, head_allowed: true }
+    }
+
+    /// Makes the signed URL invalid for HEAD.
+    fn for_get_only(mut self) -> Self {
+        if let Self::Redirect { head_allowed, .. } = &mut self {
+            *head_allowed = false;
+        }
+        self
+    }
+
+    /// These redirects; the signed URL never expires.
     pub fn redirect(hops: &[Hop]) -> Self {
         Self::Redirect { hops: hops.to_vec(), valid_for: FOREVER, head_allowed: true }
     }
 }
 
 impl Hop {
-    pub const fn new(status: u16, to: Place) -> Self {
+    pub const fn new(status: u16, to: HopTarget) -> Self {
         Self { status, to }
     }
 }

@@ -1,28 +1,30 @@
-//! How registries take uploads, mounts and deletes.
+//! How a registry takes uploads, mounts and deletes.
 
 use super::super::reply::Reply;
 use super::Preset;
 
+/// How a registry takes writes.
 #[derive(Clone)]
-pub struct Push {
+pub struct PushRules {
     pub locations: Locations,
-    /// In the query of every session's Location, before `_state`; like it they must come back unchanged.
-    pub parameters: &'static [(&'static str, &'static str)],
-    pub single_post: SinglePost,
-    pub patches: Patches,
-    /// What the closing PUT may carry.
-    pub most_in_put: Option<Limit>,
-    /// Before the numbers of a status answer's `Range`: nothing, or `bytes=`.
-    pub status_prefix: &'static str,
-    pub mounts: Mounts,
-    pub deletes: Deletes,
-    /// The answer to a push into a repository that nobody created; `None` where pushing creates.
-    pub must_exist: Option<Reply>,
-    /// Otherwise pushed blobs are only counted and hashed, which costs no memory.
-    pub keep_blobs: bool,
+    /// Parameters in the query of every session's Location, before `_state`. The client has to send the query
+    /// unchanged.
+    pub location_parameters: &'static [(&'static str, &'static str)],
+    pub monolithic_post: MonolithicPost,
+    pub patches: PatchRules,
+    /// The most bytes that the closing PUT may carry.
+    pub put_limit: Option<Limit>,
+    /// Precedes the numbers in the `Range` of a status reply: nothing, or `bytes=`.
+    pub status_range_prefix: &'static str,
+    pub mounts: MountRules,
+    pub deletes: DeleteRules,
+    /// The reply to a push into a repository that does not exist; `None` if the push creates it.
+    pub unknown_repository_reply: Option<Reply>,
+    /// Keeps the bytes of pushed blobs. Otherwise they are only counted and hashed, which costs no memory.
+    pub keeps_blob_bytes: bool,
 }
 
-/// Where an upload session lives; under the addresses of the other forms it is unknown.
+/// The form of the URL of an upload session. Under a URL of another form the session is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Locations {
     /// `http://host/v2/NAME/blobs/uploads/ID?_state=…`
@@ -38,146 +40,149 @@ pub enum Locations {
     /// `/v2/NAME/blobs/upload/ID`
     Singular,
     /// `/artifacts-uploads/namespaces/P/repositories/R/uploads/ID`, which does not name the whole repository
-    Outside,
-    /// `http://uploads.host/v2/NAME/blobs/uploads/ID?signature=…&_state=…`, which takes no credential
+    OutsideApi,
+    /// `http://uploads.host/v2/NAME/blobs/uploads/ID?signature=…&_state=…`, where credentials are forbidden
     OtherHost,
 }
 
-/// A greater number than this is refused, at once where the request tells it.
+/// The largest accepted number, and the reply to a larger one. A declared length is checked before the body is read.
 #[derive(Clone, Debug)]
 pub struct Limit {
-    pub most: u64,
-    pub refusal: Reply,
+    pub max: u64,
+    pub rejection: Reply,
 }
 
-/// What becomes of `POST …/uploads/?digest=…`.
+/// The reply to `POST …/uploads/?digest=…`.
 #[derive(Clone, Debug)]
-pub enum SinglePost {
+pub enum MonolithicPost {
     /// 201
-    Taken,
-    /// 202 with a session, the body unread.
+    Accepted,
+    /// 202 with a session; the body is not read.
     Ignored,
     /// 201, but 415 unless the body is `application/octet-stream`.
-    OctetStream,
-    Refused(Reply),
+    OctetStreamOnly,
+    Rejected(Reply),
 }
 
+/// How a registry takes the PATCH requests of an upload.
 #[derive(Clone)]
-pub struct Patches {
+pub struct PatchRules {
     pub status: u16,
-    /// The answer's `Range` never goes beyond the first chunk.
-    pub range_stuck: bool,
-    /// Bytes of one that has a Content-Range.
-    pub most_ranged: Option<Limit>,
-    /// How many one session takes.
-    pub count: Option<Limit>,
-    /// The answer to one without a Content-Range that is not the first; `None` where it goes on.
-    pub second_stream: Option<Reply>,
-    /// Each one replaces what came before it.
-    pub replace: bool,
-    pub length: Length,
-    pub length_missing: Reply,
-    /// The answer to a Content-Range that is not `start-end`: `bytes ` in front, `/total` behind.
-    pub range_malformed: Reply,
+    /// The `Range` of the reply stays at the end of the first chunk.
+    pub range_stays_at_first_chunk: bool,
+    /// The most bytes of a PATCH with a Content-Range.
+    pub ranged_limit: Option<Limit>,
+    /// The most PATCH requests of one session.
+    pub per_session_limit: Option<Limit>,
+    /// The reply to a PATCH without a Content-Range that is not the first; `None` if it appends.
+    pub second_stream_rejection: Option<Reply>,
+    /// Each PATCH replaces what was received before it.
+    pub replaces_previous: bool,
+    pub content_length: ContentLength,
+    pub missing_length_rejection: Reply,
+    /// The reply to a Content-Range that is not `start-end`, for example with `bytes ` before it or `/total` after it.
+    pub malformed_range_rejection: Reply,
 }
 
-/// When a PATCH must tell its Content-Length.
+/// When a PATCH has to have a Content-Length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Length {
+pub enum ContentLength {
     Optional,
-    WithRange,
-    Always,
+    RequiredWithRange,
+    Required,
 }
 
+/// How a registry takes mounts.
 #[derive(Clone, Debug)]
-pub struct Mounts {
-    pub source: Source,
-    pub without_from: WithoutFrom,
+pub struct MountRules {
+    pub source: MountSource,
+    pub without_from: MountWithoutFrom,
 }
 
-/// What is asked of the repository to mount from.
+/// What a mount requires of the repository to mount from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The token must cover it; when it is missing, there is a session instead.
-    Scoped,
-    /// The token must cover it; when it is missing, that is a 401 too.
-    Challenged,
-    /// When it is missing or not the caller's to read, there is a session instead.
+pub enum MountSource {
+    /// The token has to cover it. If the repository does not exist, a session opens instead.
+    ScopeRequired,
+    /// The token has to cover it. If the repository does not exist, the reply is a 401 too.
+    ScopeAndSourceRequired,
+    /// Nothing. If it does not exist or the caller may not read it, a session opens instead.
     Optional,
-    /// Mounts never succeed: always a session.
+    /// Mounts never succeed: a session always opens.
     Never,
 }
 
-/// `?mount=` alone.
+/// The reply to `?mount=` without `from=`.
 #[derive(Clone, Debug)]
-pub enum WithoutFrom {
-    /// A session.
-    Ignored,
-    /// Mounted from wherever the caller may read it.
-    Anywhere,
-    Refused(Reply),
+pub enum MountWithoutFrom {
+    /// A session opens.
+    OpensSession,
+    /// The blob is mounted from any repository that the caller may read.
+    AnyReadable,
+    Rejected(Reply),
 }
 
-/// `None` where it works, or how it is refused.
+/// The replies to deletes; `None` if they are supported.
 #[derive(Clone, Debug, Default)]
-pub struct Deletes {
+pub struct DeleteRules {
     pub tags: Option<Reply>,
     pub manifests: Option<Reply>,
     pub blobs: Option<Reply>,
 }
 
 impl Limit {
-    pub fn new(most: u64, refusal: Reply) -> Self {
-        Self { most, refusal }
+    pub fn new(max: u64, rejection: Reply) -> Self {
+        Self { max, rejection }
     }
 }
 
-impl Deletes {
-    /// Nothing can be deleted.
-    pub fn refused(refusal: &Reply) -> Self {
-        let refusal = Some(refusal.clone());
-        Self { tags: refusal.clone(), manifests: refusal.clone(), blobs: refusal }
+impl DeleteRules {
+    /// Rejects all deletes with this reply.
+    pub fn rejected(rejection: &Reply) -> Self {
+        let rejection = Some(rejection.clone());
+        Self { tags: rejection.clone(), manifests: rejection.clone(), blobs: rejection }
     }
 }
 
-impl Push {
-    /// CNCF Distribution's (registry/handlers/blobupload.go).
+impl PushRules {
+    /// Those of CNCF Distribution (registry/handlers/blobupload.go).
     pub(super) fn plain() -> Self {
         Self {
             locations: Locations::AbsoluteWithState,
-            parameters: &[],
-            single_post: SinglePost::Taken,
-            patches: Patches {
+            location_parameters: &[],
+            monolithic_post: MonolithicPost::Accepted,
+            patches: PatchRules {
                 status: 202,
-                range_stuck: false,
-                most_ranged: None,
-                count: None,
-                second_stream: None,
-                replace: false,
-                length: Length::Optional,
-                length_missing: Reply::error(400, "CONTENT_LENGTH_INVALID", "content length is required"),
-                range_malformed: Reply::error(416, "RANGE_INVALID", "invalid content range"),
+                range_stays_at_first_chunk: false,
+                ranged_limit: None,
+                per_session_limit: None,
+                second_stream_rejection: None,
+                replaces_previous: false,
+                content_length: ContentLength::Optional,
+                missing_length_rejection: Reply::error(400, "CONTENT_LENGTH_INVALID", "content length is required"),
+                malformed_range_rejection: Reply::error(416, "RANGE_INVALID", "invalid content range"),
             },
-            most_in_put: None,
-            status_prefix: "",
-            mounts: Mounts { source: Source::Scoped, without_from: WithoutFrom::Ignored },
-            deletes: Deletes::default(),
-            must_exist: None,
-            keep_blobs: true,
+            put_limit: None,
+            status_range_prefix: "",
+            mounts: MountRules { source: MountSource::ScopeRequired, without_from: MountWithoutFrom::OpensSession },
+            deletes: DeleteRules::default(),
+            unknown_repository_reply: None,
+            keeps_blob_bytes: true,
         }
     }
 }
 
 impl Preset {
-    /// Changes the rules for writes.
+    /// Changes how the registry takes pushes.
     #[must_use]
-    pub fn pushes(mut self, change: impl FnOnce(&mut Push)) -> Self {
+    pub fn with_push_rules(mut self, change: impl FnOnce(&mut PushRules)) -> Self {
         change(&mut self.push);
         self
     }
 
+    /// Changes the form of the URLs of upload sessions.
     #[must_use]
-    pub fn locations(self, locations: Locations) -> Self {
-        self.pushes(|push| push.locations = locations)
+    pub fn upload_locations(self, locations: Locations) -> Self {
+        self.with_push_rules(|push| push.locations = locations)
     }
 }

@@ -5,87 +5,88 @@ use std::time::Duration;
 
 use http::Method;
 
-use super::super::registry::{Ask, Denial, Route, Scope, TokenAsk, distribution_scopes};
+use super::super::registry::{ApiRequest, Denial, Scope, TokenRequest, distribution_scopes};
 use super::super::reply::Reply;
+use super::super::route::Route;
 use super::{
-    Abilities, Catalog, Delivery, Hop, LinkForm, Paging, Place, Preset, Referrers, TokenField, TokenPlace, TooMany,
-    Untyped, WithoutFrom,
+    AcceptMismatch, Capabilities, Catalog, Delivery, LinkForm, MountWithoutFrom, NTooLarge, Paging, Preset, Referrers,
+    TokenHost,
 };
 
 impl Preset {
     pub fn quay() -> Self {
         let mut preset = Self::plain("quay.test");
-        preset.base = Arc::new(base);
-        preset.gate.scopes = Arc::new(scopes);
-        preset.gate.refuse = Arc::new(refuse);
-        preset.tokens.place = TokenPlace::Registry;
+        preset.base_reply = Arc::new(base);
+        preset.access.required_scopes = Arc::new(scopes);
+        preset.access.reject = Arc::new(reject);
+        preset.tokens.host = TokenHost::Registry;
         preset.tokens.path = "/v2/auth".into();
         preset.tokens.grant = Arc::new(grant);
-        preset.tokens.push_creates = true;
+        preset.tokens.push_creates_repository = true;
         preset.tokens.lifetime = Duration::from_secs(3600);
-        preset.tokens.expires_in = None;
         preset.tokens.issuer = "quay".into();
-        preset.tokens.fields = vec![TokenField::Full("token")];
-        preset.tokens.issued_at = false;
-        preset.tokens.post_refused = Some(Reply::new(405));
-        preset.pull.untyped = Untyped::Schema1;
-        preset.pull.blobs = Delivery::Redirect {
-            hops: vec![Hop::new(302, Place::Blobs)],
-            valid_for: Duration::from_secs(600),
-            head_allowed: false,
-        };
-        preset.pull.heads_stay = true;
+        preset.tokens.reply_with_only("token");
+        preset.tokens.post_rejection = Some(Reply::new(405));
+        preset.pull.accept_mismatch = AcceptMismatch::ServeSchema1;
+        preset.pull.blobs = Delivery::to_blob_store(302, Duration::from_secs(600)).for_get_only();
+        preset.pull.head_served_directly = true;
         let paging = Paging {
-            default: Some(100),
-            most: Some(100),
-            too_many: TooMany::Clamped,
-            malformed: |_| Ok(1),
+            default_n: Some(100),
+            max_n: Some(100),
+            n_too_large: NTooLarge::Clamped,
+            n_malformed: |_| Ok(1),
             sorted: false,
-            link: LinkForm::LeadsWithN,
+            link: LinkForm::NFirst,
             ..Paging::plain()
         };
         preset.lists.tags = paging;
-        preset.lists.catalog = Some(Paging { link: LinkForm::Sealed, ..paging });
+        preset.lists.catalog = Some(Paging { link: LinkForm::OpaqueCursor, ..paging });
         preset.lists.referrers = Referrers::Missing;
-        preset.push.status_prefix = "bytes=";
-        // In which words is not on record.
+        preset.push.status_range_prefix = "bytes=";
+        // The message is not documented.
         let sourceless = Reply::error_detail(400, "INVALID_REQUEST", "the source of the mount is missing", "{}");
-        preset.push.mounts.without_from = WithoutFrom::Refused(sourceless);
-        preset.push.deletes.blobs = Some(Reply::error(405, "UNSUPPORTED", "The operation is unsupported."));
-        preset.can = Abilities { parts: 2..=2, delete_blobs: false, catalog: Catalog::Login, ..Abilities::plain() };
+        preset.push.mounts.without_from = MountWithoutFrom::Rejected(sourceless);
+        preset.push.deletes.blobs = Some(Reply::unsupported());
+        preset.capabilities = Capabilities {
+            name_components: 2..=2,
+            delete_blobs: false,
+            catalog: Catalog::AnyUser,
+            ..Capabilities::plain()
+        };
         preset
     }
 
-    /// The 429 of the limiter in front.
+    /// The 429 of the rate limiter in front of the registry.
     pub fn quay_throttled() -> Reply {
         Reply::nginx(429, "429 Too Many Requests")
     }
 }
 
-/// The challenge is on the 200 too.
-fn base(ask: &Ask<'_>) -> Reply {
-    let (realm, service) = (ask.registry.realm(ask.preset), ask.registry.service(ask.preset));
+/// The 200 of `/v2/`, which has a challenge, like a 401.
+fn base(request: &ApiRequest<'_>) -> Reply {
+    let (realm, service) = (request.registry.realm(request.preset), request.registry.service(request.preset));
     Reply::new(200)
         .body("application/json", "true")
         .header("x-sparse-manifest-support", "true")
         .header("www-authenticate", format!(r#"Bearer realm="{realm}",service="{service}""#))
 }
 
-/// A delete is a push; nothing in a token opens the catalog, which is what the user may see.
-fn scopes(ask: &Ask<'_>) -> Vec<Scope> {
-    match (ask.route, &ask.entry.method) {
+/// A delete requires `push`. The catalog requires no scope, because Quay lists what the user may see; the simulation
+/// lists everything.
+fn scopes(request: &ApiRequest<'_>) -> Vec<Scope> {
+    match (request.route, &request.entry.method) {
         (Route::Catalog, _) => Vec::new(),
         (route, &Method::DELETE) => {
             route.repository().map(|name| Scope::repository(name, &["push"])).into_iter().collect()
         }
-        _ => distribution_scopes(ask),
+        _ => distribution_scopes(request),
     }
 }
 
-/// Every repository is challenged for `pull,push`, whatever is wanted there, and never with an `error`.
-fn refuse(denial: &Denial<'_>) -> Reply {
+/// The challenge for a repository asks for `pull,push` for every request, and never has an `error`.
+fn reject(denial: &Denial<'_>) -> Reply {
     let mut challenge = format!(r#"Bearer realm="{}",service="{}""#, denial.realm, denial.service);
-    let reply = match denial.ask.route.repository() {
+    let reply = match denial.request.route.repository() {
         Some(name) => {
             challenge.extend([r#",scope="repository:"#, name, r#":pull,push""#]);
             Reply::error_detail(401, "UNAUTHORIZED", "access to the requested resource is not authorized", "{}")
@@ -95,17 +96,18 @@ fn refuse(denial: &Denial<'_>) -> Reply {
     reply.header("www-authenticate", challenge)
 }
 
-/// `pull`, `push` and `*` of repositories are all it reads; what the user may not have is left out without a word.
-fn grant(ask: &TokenAsk<'_>) -> Result<Vec<Scope>, Reply> {
+/// Accepts only `pull`, `push` and `*` of repositories. Grants only what the user may do; the reply does not say what is
+/// missing.
+fn grant(request: &TokenRequest<'_>) -> Result<Vec<Scope>, Reply> {
     let readable = |text: &String| {
         let scope = Scope::parse(text);
         let known = |action: &String| matches!(action.as_str(), "pull" | "push" | "*");
         scope.is_some_and(|scope| scope.kind == "repository" && scope.actions.iter().all(known))
     };
-    if !ask.scopes.iter().all(readable) {
+    if !request.scopes.iter().all(readable) {
         return Err(Reply::error_detail(400, "INVALID_REQUEST", "Unable to decode repository and actions", "{}"));
     }
-    if ask.user.is_none() && ask.scopes.is_empty() {
+    if request.user.is_none() && request.scopes.is_empty() {
         return Err(Reply::error_detail(
             401,
             "UNAUTHORIZED",
@@ -113,5 +115,5 @@ fn grant(ask: &TokenAsk<'_>) -> Result<Vec<Scope>, Reply> {
             "{}",
         ));
     }
-    Ok(ask.reduced())
+    Ok(request.permitted_scopes())
 }

@@ -1,54 +1,60 @@
-//! Zot, section 11 of registries.md, with passwords or with tokens of another service.
+//! Zot, section 11 of registries.md, with a password file or with the tokens of another service.
 
 use std::sync::Arc;
 
 use http::Method;
 
-use super::super::registry::{Ask, Denial, Policy, Route, Scope, Why};
+use super::super::registry::{ApiRequest, Denial, DenialReason, Policy, Scope};
 use super::super::reply::Reply;
-use super::{Abilities, Catalog, Expiry, LinkForm, Locations, Paging, Preset, Referrers, Shown, SinglePost, TooMany};
+use super::super::route::Route;
+use super::{
+    AuthKind, Capabilities, Catalog, ExpiryReply, LinkForm, Locations, MonolithicPost, NTooLarge, Paging, Preset,
+    Referrers,
+};
 
 const PASSWORDS: &str = r#"Basic realm="Authorization Required""#;
 
 impl Preset {
-    /// Tokens of a service at another host.
+    /// With tokens of a service at another host.
     pub fn zot() -> Self {
         let mut preset = Self::zot_of("zot.test");
         preset.policy = Policy::Users;
-        preset.base = Arc::new(|ask| ping(&format!("bearer realm={}", ask.registry.realm(ask.preset))));
-        preset.gate.scopes = Arc::new(one_action);
-        preset.gate.refuse = Arc::new(refuse_bearer);
+        preset.base_reply =
+            Arc::new(|request| ping(&format!("bearer realm={}", request.registry.realm(request.preset))));
+        preset.access.required_scopes = Arc::new(one_action);
+        preset.access.reject = Arc::new(reject_bearer);
         preset.tokens.path = "/auth".into();
         preset.tokens.service = Some("zot".to_owned());
-        preset.can.expiry = Some(Expiry::BareUnauthorized);
+        preset.capabilities.expiry = Some(ExpiryReply::BareUnauthorized);
         preset
     }
 
-    /// A password file.
+    /// With a password file.
     pub fn zot_basic() -> Self {
         let mut preset = Self::zot_of("zot-basic.test");
-        preset.base = Arc::new(|_| ping("basic realm=Authorization Required"));
-        preset.gate.basic = true;
-        preset.gate.refuse = Arc::new(refuse_basic);
-        preset.can = Abilities { shown: Shown::Basic, anonymous: false, expiry: None, ..preset.can };
+        preset.base_reply = Arc::new(|_| ping("basic realm=Authorization Required"));
+        preset.access.accepts_basic = true;
+        preset.access.reject = Arc::new(reject_basic);
+        preset.capabilities =
+            Capabilities { auth_kind: AuthKind::Basic, anonymous_pull: false, expiry: None, ..preset.capabilities };
         preset
     }
 
-    /// A password file, and an anonymous policy for what is public: whoever comes without a login is nobody, and is
-    /// forbidden the rest (pkg/api/authz.go).
+    /// With a password file and an anonymous policy for public repositories: a request without a credential to another
+    /// repository gets a 403 (pkg/api/authz.go).
     pub fn zot_open_in_part() -> Self {
         let mut preset = Self::zot_basic();
         preset.host = "zot-mixed.test".into();
-        preset.gate.open_to_public = true;
-        preset.gate.refuse = Arc::new(|denial| match denial.why {
-            Why::NoCredential | Why::InsufficientScope => Self::zot_forbidden(),
-            _ => refuse_basic(denial),
+        preset.access.public_reads_open = true;
+        preset.access.reject = Arc::new(|denial| match denial.reason {
+            DenialReason::NoCredential | DenialReason::InsufficientScope => Self::zot_forbidden(),
+            _ => reject_basic(denial),
         });
-        preset.can.anonymous = true;
+        preset.capabilities.anonymous_pull = true;
         preset
     }
 
-    /// The 403, which carries a challenge all the same (`pkg/common/http_server.go`).
+    /// The 403, which has a challenge (`pkg/common/http_server.go`).
     pub fn zot_forbidden() -> Reply {
         let reply = Reply::error(403, "DENIED", "requested access to the resource is denied");
         reply.header("www-authenticate", PASSWORDS)
@@ -56,57 +62,57 @@ impl Preset {
 
     fn zot_of(host: &str) -> Self {
         let mut preset = Self::plain(host);
-        preset.title_case = true;
+        preset.title_case_headers = true;
         let paging = Paging {
-            malformed: |_| Err(Reply::new(400)),
-            too_many: TooMany::Refused(|_| Reply::new(400)),
+            n_malformed: |_| Err(Reply::new(400)),
+            n_too_large: NTooLarge::Rejected(|_| Reply::new(400)),
             unknown_last: Some(|| Reply::new(404)),
-            link: LinkForm::LeadsWithN,
+            link: LinkForm::NFirst,
             ..Paging::plain()
         };
         preset.lists.tags = paging;
         preset.lists.catalog = Some(paging);
         preset.lists.referrers = Referrers::Index;
         preset.push.locations = Locations::RelativeWithState;
-        preset.push.single_post = SinglePost::OctetStream;
-        preset.can = Abilities { catalog: Catalog::Login, referrers: true, ..Abilities::plain() };
+        preset.push.monolithic_post = MonolithicPost::OctetStreamOnly;
+        preset.capabilities = Capabilities { catalog: Catalog::AnyUser, referrers: true, ..Capabilities::plain() };
         preset
     }
 }
 
-/// The 200 carries a challenge all the same.
+/// The 200 of `/v2/`, which has a challenge.
 fn ping(challenge: &str) -> Reply {
     Reply::new(200).body("application/json", "").header("www-authenticate", challenge)
 }
 
-/// `push` without `pull`, and a catalog that is a repository without a name.
-fn one_action(ask: &Ask<'_>) -> Vec<Scope> {
-    let action = match ask.entry.method {
+/// The required scope of a request, with one action, so `push` without `pull`. The scope of the catalog is a repository
+/// without a name.
+fn one_action(request: &ApiRequest<'_>) -> Vec<Scope> {
+    let action = match request.entry.method {
         Method::POST | Method::PUT | Method::PATCH => "push",
         Method::DELETE => "delete",
         _ => "pull",
     };
-    match ask.route {
+    match request.route {
         Route::Catalog => vec![Scope::repository("", &["pull"])],
         route => route.repository().map(|name| Scope::repository(name, &[action])).into_iter().collect(),
     }
 }
 
-fn refuse_bearer(denial: &Denial<'_>) -> Reply {
-    match denial.why {
-        Why::NoCredential | Why::InsufficientScope => {
-            let (realm, service) = (&denial.realm, &denial.service);
+fn reject_bearer(denial: &Denial<'_>) -> Reply {
+    match denial.reason {
+        DenialReason::NoCredential | DenialReason::InsufficientScope => {
             let scope = denial.scope().unwrap_or_default();
             Reply::error(401, "UNAUTHORIZED", "authentication required")
-                .header("www-authenticate", format!(r#"Bearer realm="{realm}",service="{service}",scope="{scope}""#))
+                .header("www-authenticate", denial.bearer_challenge_without_error(Some(&scope)))
         }
         _ => Reply::error(401, "UNSUPPORTED", "The operation is unsupported."),
     }
 }
 
-fn refuse_basic(denial: &Denial<'_>) -> Reply {
-    match denial.why {
-        Why::InsufficientScope => Preset::zot_forbidden(),
+fn reject_basic(denial: &Denial<'_>) -> Reply {
+    match denial.reason {
+        DenialReason::InsufficientScope => Preset::zot_forbidden(),
         _ => Reply::error(401, "UNAUTHORIZED", "authentication required").header("www-authenticate", PASSWORDS),
     }
 }

@@ -1,4 +1,4 @@
-//! Where the bytes are: signed URLs, redirects that lead to them, and ranges.
+//! Blob delivery: redirects, signed URLs and ranges.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -6,7 +6,7 @@ use http::header;
 
 use super::super::content::{Blob, sha256};
 use super::super::ledger::Entry;
-use super::super::preset::{Delivery, Hop, Place, Signed};
+use super::super::preset::{Delivery, Hop, HopTarget, SignedUrl};
 use super::super::query;
 use super::super::reply::Reply;
 use super::{Engine, Preset};
@@ -15,29 +15,29 @@ const SIGNED: &str = "/signed/";
 const DOWNLOADS: &str = "/artifacts-downloads/";
 const HOP: &str = "/hop/";
 
-/// Paths outside the API that carry their own authority.
+/// Whether a path lies outside the API: the signature in its URL authorizes a request.
 pub(super) fn is_presigned(path: &str) -> bool {
     path.starts_with(SIGNED) || path.starts_with(DOWNLOADS) || path.starts_with(HOP)
 }
 
 impl Engine {
-    /// Where a blob is to be had from now on, for a while.
+    /// A signed path and query for a blob, valid for the time that the preset sets.
     pub(super) fn signed_location(&self, preset: &Preset, name: &str, digest: &str) -> String {
         let Delivery::Redirect { valid_for, .. } = &preset.pull.blobs else { return String::new() };
         let expires = (self.world.clock.since_1970() + *valid_for).as_secs();
         let query = format!("expires={expires}&signature={}", signature(digest, expires));
-        match preset.pull.signed {
-            Signed::InQuery => format!("{SIGNED}{digest}?{query}"),
-            Signed::InPath => {
+        match preset.pull.signed_url {
+            SignedUrl::InQuery => format!("{SIGNED}{digest}?{query}"),
+            SignedUrl::InPath => {
                 let mut parts = name.splitn(3, '/');
                 let (project, repository) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-                let sealed = BASE64_URL_SAFE_NO_PAD.encode(format!("{digest}?{query}"));
-                format!("{DOWNLOADS}namespaces/{project}/repositories/{repository}/downloads/{sealed}")
+                let encoded = BASE64_URL_SAFE_NO_PAD.encode(format!("{digest}?{query}"));
+                format!("{DOWNLOADS}namespaces/{project}/repositories/{repository}/downloads/{encoded}")
             }
         }
     }
 
-    /// The answer of hop `number` on the way to a signed location.
+    /// The redirect number `number`, from 0, of the chain that ends at a signed location.
     pub(super) fn redirect(&self, hops: &[Hop], number: usize, location: &str) -> Reply {
         let next = number + 1;
         let last = next == hops.len();
@@ -45,21 +45,21 @@ impl Engine {
         let hop = &hops[number];
         let origins = self.origins();
         match hop.to {
-            Place::Here => Reply::redirect(hop.status, &path),
-            Place::Registry => Reply::redirect(hop.status, &format!("{}{path}", origins.registry)),
-            Place::Blobs => Reply::redirect(hop.status, &format!("{}{path}", origins.blobs)),
+            HopTarget::SameOrigin => Reply::redirect(hop.status, &path),
+            HopTarget::Registry => Reply::redirect(hop.status, &format!("{}{path}", origins.registry)),
+            HopTarget::BlobStore => Reply::redirect(hop.status, &format!("{}{path}", origins.blobs)),
         }
     }
 
-    /// A request to a signed location or to a hop on the way there.
-    pub(super) fn answer_presigned(&self, preset: &Preset, entry: &Entry) -> Reply {
+    /// Replies to a request for a signed location or for a redirect on the way there.
+    pub(super) fn presigned_reply(&self, preset: &Preset, entry: &Entry) -> Reply {
         let Delivery::Redirect { hops, head_allowed, .. } = &preset.pull.blobs else {
             return access_denied("NotSigned");
         };
-        if let (Some(refusal), true) =
-            (&preset.pull.doubly_authorized, entry.headers.contains_key(header::AUTHORIZATION))
+        if let (Some(rejection), true) =
+            (&preset.pull.second_authorization_reply, entry.headers.contains_key(header::AUTHORIZATION))
         {
-            return refusal.clone();
+            return rejection.clone();
         }
         if let Some((number, location)) = hop_of(&entry.path) {
             let joint = if entry.query.is_empty() { "" } else { "?" };
@@ -73,7 +73,7 @@ impl Engine {
         if expires <= self.world.clock.unix() {
             return access_denied("AccessDenied");
         }
-        // A signature of S3 covers the method.
+        // A signature of S3 is for one method.
         if entry.method == http::Method::HEAD && !head_allowed {
             return access_denied("SignatureDoesNotMatch");
         }
@@ -84,11 +84,11 @@ impl Engine {
     }
 }
 
-/// The digest of a signed address and the query that goes with it.
+/// The digest and the signed query of a signed location, whichever way it is written.
 fn signed_parts(entry: &Entry) -> (String, String) {
-    let sealed = entry.path.strip_prefix(DOWNLOADS).and_then(|path| path.rsplit('/').next());
-    let opened = sealed.and_then(|sealed| String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(sealed).ok()?).ok());
-    match opened.as_deref().and_then(|opened| opened.split_once('?')) {
+    let encoded = entry.path.strip_prefix(DOWNLOADS).and_then(|path| path.rsplit('/').next());
+    let decoded = encoded.and_then(|encoded| String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(encoded).ok()?).ok());
+    match decoded.as_deref().and_then(|decoded| decoded.split_once('?')) {
         Some((digest, query)) => (digest.to_owned(), query.to_owned()),
         None => (entry.path.strip_prefix(SIGNED).unwrap_or_default().to_owned(), entry.query.clone()),
     }
@@ -108,14 +108,14 @@ fn access_denied(code: &str) -> Reply {
     Reply::new(403).xml(&format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code></Error>"))
 }
 
-/// A blob, or the one range of it that was asked for.
+/// The reply to a request for a blob, with a range and conditions.
 pub(super) fn content_reply(entry: &Entry, blob: &Blob) -> Reply {
     let etag = format!(r#""{}""#, blob.digest);
     if entry.headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
         return Reply::new(304).header("etag", etag);
     }
     let range = entry.headers.get(header::RANGE).and_then(|value| value.to_str().ok());
-    // RFC 9110, 13.1.5: a changed resource is sent whole.
+    // RFC 9110, 13.1.5: when If-Range does not match, the whole content is sent.
     let same = entry.headers.get(header::IF_RANGE).is_none_or(|known| known.as_bytes() == etag.as_bytes());
     let reply = match range.filter(|_| same).map(|range| parse_range(range, blob.len())) {
         None | Some(Range::Ignored) => Reply::new(200).slice("application/octet-stream", blob.slice()),
@@ -129,7 +129,7 @@ pub(super) fn content_reply(entry: &Entry, blob: &Blob) -> Reply {
 
 enum Range {
     Part(u64, u64),
-    /// Malformed or several: RFC 9110, 14.2 lets a server send the whole.
+    /// Malformed, or several ranges: RFC 9110, 14.2 lets a server send the whole content.
     Ignored,
     Unsatisfiable,
 }

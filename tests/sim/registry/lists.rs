@@ -1,43 +1,43 @@
-//! Tags, catalog and referrers.
+//! Replies to lists: tags, catalog and referrers.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::super::content::media;
-use super::super::preset::{LinkForm, Paging, Referrers, TooMany};
+use super::super::preset::{LinkForm, NTooLarge, Paging, Referrers};
 use super::super::query;
 use super::super::reply::Reply;
-use super::{Ask, Engine};
+use super::{ApiRequest, Engine};
 
 impl Engine {
-    pub(super) fn tags(&self, ask: &Ask<'_>, name: &str) -> Reply {
-        let paging = &ask.preset.lists.tags;
+    pub(super) fn tags(&self, request: &ApiRequest<'_>, name: &str) -> Reply {
+        let paging = &request.preset.lists.tags;
         let Some(mut tags) =
             self.store.read(name, |repository| repository.tags.iter().map(|(tag, _)| tag.clone()).collect::<Vec<_>>())
         else {
-            return (ask.preset.lists.unknown)(ask);
+            return (request.preset.lists.unknown_repository)(request);
         };
         if paging.sorted {
             tags.sort();
         }
-        let more = ask.preset.lists.tags_more.as_ref().map_or_else(String::new, |more| more(ask));
-        page(ask, paging, &tags, |tags| format!(r#"{{"name":"{name}","tags":{}{more}}}"#, json!(tags)))
+        let more = request.preset.lists.extra_tag_members.as_ref().map_or_else(String::new, |more| more(request));
+        page(request, paging, &tags, |tags| format!(r#"{{"name":"{name}","tags":{}{more}}}"#, json!(tags)))
     }
 
-    pub(super) fn catalog(&self, ask: &Ask<'_>) -> Reply {
-        match &ask.preset.lists.catalog {
+    pub(super) fn catalog(&self, request: &ApiRequest<'_>) -> Reply {
+        match &request.preset.lists.catalog {
             Some(paging) => {
-                page(ask, paging, &self.store.names(), |names| format!(r#"{{"repositories":{}}}"#, json!(names)))
+                page(request, paging, &self.store.names(), |names| format!(r#"{{"repositories":{}}}"#, json!(names)))
             }
             None => Reply::error(404, "UNSUPPORTED", "The operation is unsupported."),
         }
     }
 
-    pub(super) fn referrers(&self, ask: &Ask<'_>, name: &str, digest: &str) -> Reply {
-        match ask.preset.lists.referrers {
-            Referrers::Missing => Reply::new(404).text("404 page not found\n"),
-            // The digest is cut short in the one report there is (artifacthub/hub#4785).
+    pub(super) fn referrers(&self, request: &ApiRequest<'_>, name: &str, digest: &str) -> Reply {
+        match request.preset.lists.referrers {
+            Referrers::Missing => Reply::page_not_found(),
+            // The digest is truncated in the only report (artifacthub/hub#4785).
             Referrers::GitHubPage => {
                 let short = &digest[..digest.len().min(19)];
                 Reply::redirect(
@@ -45,15 +45,15 @@ impl Engine {
                     &format!("https://github.com/-/v2/packages/container/package/{}%2F{short}", query::encode(name)),
                 )
             }
-            Referrers::Index => self.referrers_index(ask, name, digest),
+            Referrers::Index => self.referrers_index(request, name, digest),
         }
     }
 
-    fn referrers_index(&self, ask: &Ask<'_>, name: &str, digest: &str) -> Reply {
-        let wanted = ask.entry.query_value("artifactType");
+    fn referrers_index(&self, request: &ApiRequest<'_>, name: &str, digest: &str) -> Reply {
+        let artifact_type = request.entry.query_value("artifactType");
         let refers = |document: &Value| {
             document["subject"]["digest"] == *digest
-                && wanted.as_ref().is_none_or(|wanted| document["artifactType"] == **wanted)
+                && artifact_type.as_ref().is_none_or(|artifact_type| document["artifactType"] == **artifact_type)
         };
         let found = self.store.read(name, |repository| {
             let documents = repository.manifests.values().map(|manifest| (manifest, manifest.document()));
@@ -72,27 +72,27 @@ impl Engine {
         let index =
             json!({ "schemaVersion": 2, "mediaType": media::OCI_INDEX, "manifests": found.unwrap_or_default() });
         let reply = Reply::new(200).body(media::OCI_INDEX, index.to_string());
-        if wanted.is_some() { reply.header("oci-filters-applied", "artifactType") } else { reply }
+        if artifact_type.is_some() { reply.header("oci-filters-applied", "artifactType") } else { reply }
     }
 }
 
-/// One page of a list, after `last`, with the link to the next.
-fn page(ask: &Ask<'_>, paging: &Paging, all: &[String], document: impl Fn(&[String]) -> String) -> Reply {
-    let asked = ask.entry.query_value("n");
-    let n = match asked.as_deref().map(|asked| length(paging, asked)).transpose() {
-        Err(refusal) => return refusal,
-        // GHCR writes n=0 into its own links, so there it means the default.
-        Ok(Some(0)) if paging.link == LinkForm::EchoesN => paging.default,
-        Ok(n) => n.or(paging.default),
+/// One page of a list, after `last`, with the link to the next page.
+fn page(request: &ApiRequest<'_>, paging: &Paging, all: &[String], document: impl Fn(&[String]) -> String) -> Reply {
+    let requested_n = request.entry.query_value("n");
+    let n = match requested_n.as_deref().map(|requested_n| page_len(paging, requested_n)).transpose() {
+        Err(rejection) => return rejection,
+        // GHCR writes n=0 into its own links, where it means the default.
+        Ok(Some(0)) if paging.link == LinkForm::RequestedN => paging.default_n,
+        Ok(n) => n.or(paging.default_n),
     };
     let last = match paging.link {
-        LinkForm::Sealed => ask.entry.query_value("next_page").and_then(|cursor| unsealed(&cursor)),
-        _ => ask.entry.query_value("last"),
+        LinkForm::OpaqueCursor => request.entry.query_value("next_page").and_then(|cursor| decode_cursor(&cursor)),
+        _ => request.entry.query_value("last"),
     };
-    if let (Some(refusal), Some(last)) = (paging.unknown_last, &last)
+    if let (Some(rejection), Some(last)) = (paging.unknown_last, &last)
         && !all.contains(last)
     {
-        return refusal();
+        return rejection();
     }
     let start = last.map_or(0, |last| position_after(all, &last, paging.sorted));
     let end = n.map_or(all.len(), |n| (start + n).min(all.len()));
@@ -101,42 +101,44 @@ fn page(ask: &Ask<'_>, paging: &Paging, all: &[String], document: impl Fn(&[Stri
     if end == all.len() || end == start || paging.link == LinkForm::None {
         return reply;
     }
-    let target = link(ask, paging.link, asked, end - start, &all[end - 1]);
+    let target = link(request, paging.link, requested_n, end - start, &all[end - 1]);
     reply.header("link", format!(r#"<{target}>; rel="next""#))
 }
 
-/// How many the request's `n` wants.
-fn length(paging: &Paging, asked: &str) -> Result<usize, Reply> {
-    let n = asked.parse::<usize>().or_else(|_| (paging.malformed)(asked))?;
-    match (paging.most, paging.too_many) {
-        (Some(most), TooMany::Refused(refusal)) if n > most => Err(refusal(asked)),
-        (Some(most), TooMany::Clamped) => Ok(n.clamp(1, most)),
+/// The page length for the request's `n`.
+fn page_len(paging: &Paging, requested_n: &str) -> Result<usize, Reply> {
+    let n = requested_n.parse::<usize>().or_else(|_| (paging.n_malformed)(requested_n))?;
+    match (paging.max_n, paging.n_too_large) {
+        (Some(max), NTooLarge::Rejected(rejection)) if n > max => Err(rejection(requested_n)),
+        (Some(max), NTooLarge::Clamped) => Ok(n.clamp(1, max)),
         _ => Ok(n),
     }
 }
 
-/// Only what leads on survives: CNCF Distribution loses the other parameters as well.
-fn link(ask: &Ask<'_>, form: LinkForm, asked: Option<String>, n: usize, last: &str) -> String {
-    let (path, encoded) = (&ask.entry.path, query::encode(last));
+/// The link to the next page. Other parameters of the request are lost, as with CNCF Distribution.
+fn link(request: &ApiRequest<'_>, form: LinkForm, requested_n: Option<String>, n: usize, last: &str) -> String {
+    let (path, encoded) = (&request.entry.path, query::encode(last));
     match form {
-        LinkForm::EchoesN => format!("{path}?last={encoded}&n={}", asked.unwrap_or_else(|| "0".to_owned())),
-        LinkForm::LeadsWithN => format!("{path}?n={n}&last={encoded}"),
+        LinkForm::RequestedN => format!("{path}?last={encoded}&n={}", requested_n.unwrap_or_else(|| "0".to_owned())),
+        LinkForm::NFirst => format!("{path}?n={n}&last={encoded}"),
         LinkForm::OrderBy => format!("{path}?last={encoded}&n={n}&orderby="),
-        LinkForm::Unprefixed => {
+        LinkForm::WithoutFirstComponent => {
             let rest = path.strip_prefix("/v2/").and_then(|name| name.split_once('/'));
             format!("/v2/{}?last={encoded}&n={n}", rest.map_or("_catalog", |(_, rest)| rest))
         }
-        LinkForm::Sealed => format!("{}{path}?n={n}&next_page={}", ask.registry.origins().registry, sealed(last)),
+        LinkForm::OpaqueCursor => {
+            format!("{}{path}?n={n}&next_page={}", request.registry.origins().registry, opaque_cursor(last))
+        }
         LinkForm::Relative | LinkForm::None => format!("{path}?last={encoded}&n={n}"),
     }
 }
 
-/// A cursor that tells clients nothing.
-fn sealed(last: &str) -> String {
+/// A cursor that clients cannot interpret.
+fn opaque_cursor(last: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(last.bytes().map(|byte| byte ^ 0xa5).collect::<Vec<u8>>())
 }
 
-fn unsealed(cursor: &str) -> Option<String> {
+fn decode_cursor(cursor: &str) -> Option<String> {
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
     String::from_utf8(bytes.into_iter().map(|byte| byte ^ 0xa5).collect()).ok()
 }

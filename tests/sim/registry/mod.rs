@@ -1,13 +1,12 @@
-//! One engine for every registry: presets describe, the engine acts.
+//! The engine of every registry: a preset describes the registry, the engine acts accordingly.
 
+mod access;
 mod blob_store;
-mod gate;
 mod handle;
 mod lists;
 mod mount;
 mod pull;
 mod push;
-mod route;
 mod scope;
 mod session;
 mod token;
@@ -21,54 +20,57 @@ use std::sync::{Arc, Mutex, OnceLock};
 use futures_util::FutureExt;
 use http::Method;
 
-pub use self::gate::{Ask, Caller, Denial, Why};
+pub use self::access::{ApiRequest, Caller, Denial, DenialReason};
 pub use self::handle::Registry;
-pub use self::route::{Door, Route};
 pub use self::scope::{Scope, distribution_scopes};
 pub(super) use self::token::FOREVER;
-pub use self::token::{Access, Issued, TokenAsk};
+pub use self::token::{IssuedToken, TokenAccess, TokenRequest};
 pub use self::users::{Policy, Users};
 use super::call::Call;
 use super::content::Store;
-use super::ledger::{AuthSeen, Role};
+use super::ledger::{RequestAuth, Role};
 use super::lock;
-use super::preset::{Other, Preset};
+use super::preset::{ExtraHost, Preset};
 use super::reply::Reply;
+use super::route::Route;
 use super::rules::Rule;
 use super::server::Handler;
 use super::world::World;
 
-/// What the servers of one registry share.
+/// The state that the servers of one registry share.
 pub struct Engine {
     world: Arc<World>,
     preset: Mutex<Arc<Preset>>,
     store: Store,
     users: Users,
-    tokens: token::TokenBook,
+    tokens: token::TokenStore,
     sessions: Mutex<HashMap<String, session::Session>>,
     origins: OnceLock<Origins>,
-    numbers: [AtomicUsize; 3],
-    charged: AtomicUsize,
-    /// What else it answers, by path.
-    further: Mutex<HashMap<&'static str, Handler>>,
-    /// Repositories that exist because a token call named `push`.
-    made_by_asking: Mutex<HashSet<String>>,
+    counters: [AtomicUsize; 3],
+    /// Manifest pulls that count against the rate limit.
+    manifest_pulls: AtomicUsize,
+    /// Handlers of paths outside the distribution API.
+    extra_paths: Mutex<HashMap<&'static str, Handler>>,
+    /// Repositories that exist only because a token with `push` was requested.
+    created_by_token_request: Mutex<HashSet<String>>,
 }
 
+/// What [`Engine::next_number`] counts.
 #[derive(Clone, Copy)]
-pub enum Series {
+pub enum Counter {
     Tokens,
     Uploads,
     Challenges,
 }
 
+/// The origins of the servers: `http://hub.test`.
 pub struct Origins {
     pub registry: String,
     pub token: String,
     pub blobs: String,
     pub uploads: String,
-    /// Those of [`Other`](super::Other), by name.
-    pub others: Vec<(&'static str, String)>,
+    /// By the name of the [`ExtraHost`].
+    pub extra_hosts: Vec<(&'static str, String)>,
 }
 
 impl Origins {
@@ -76,8 +78,8 @@ impl Origins {
         self.registry.trim_start_matches("http://")
     }
 
-    pub fn other(&self, name: &str) -> &str {
-        self.others.iter().find(|(other, _)| *other == name).map_or("", |(_, origin)| origin)
+    pub fn extra_host(&self, name: &str) -> &str {
+        self.extra_hosts.iter().find(|(other, _)| *other == name).map_or("", |(_, origin)| origin)
     }
 }
 
@@ -88,13 +90,13 @@ impl Engine {
             preset: Mutex::new(Arc::new(preset)),
             store: Store::default(),
             users: Users::default(),
-            tokens: token::TokenBook::default(),
+            tokens: token::TokenStore::default(),
             sessions: Mutex::default(),
             origins: OnceLock::new(),
-            numbers: Default::default(),
-            charged: AtomicUsize::new(0),
-            further: Mutex::default(),
-            made_by_asking: Mutex::default(),
+            counters: Default::default(),
+            manifest_pulls: AtomicUsize::new(0),
+            extra_paths: Mutex::default(),
+            created_by_token_request: Mutex::default(),
         }
     }
 
@@ -103,116 +105,116 @@ impl Engine {
     }
 
     pub fn origins(&self) -> &Origins {
-        self.origins.get().expect("requests arrive after the start")
+        self.origins.get().expect("the origins are set before the first request")
     }
 
     fn handler(self: &Arc<Self>) -> Handler {
         let engine = Arc::clone(self);
         Arc::new(move |call| {
             let engine = Arc::clone(&engine);
-            async move { engine.answer(call).await }.boxed()
+            async move { engine.respond(call).await }.boxed()
         })
     }
 
-    async fn answer(&self, call: Call) -> Reply {
+    async fn respond(&self, call: Call) -> Reply {
         let preset = Arc::clone(&lock(&self.preset));
         match call.entry.role {
-            Role::Token => {
+            Role::TokenService => {
                 if call.entry.path != preset.tokens.path {
-                    call.broken(Rule::UnknownPath);
-                    return Reply::new(404).text("404 page not found\n");
+                    call.report_violation(Rule::UnknownPath);
+                    return Reply::page_not_found();
                 }
                 let headers = preset.tokens.headers;
-                with_headers(self.answer_token(&preset, call).await, headers)
+                with_headers(self.token_reply(&preset, call).await, headers)
             }
-            _ if blob_store::is_presigned(&call.entry.path) => self.answer_presigned(&preset, &call.entry),
-            Role::Registry => with_headers(self.answer_api(&preset, call, "").await, preset.headers),
-            Role::Uploads => self.answer_elsewhere(&preset, call).await,
-            Role::Other(name) => match preset.others.iter().find(|other| other.name == name) {
-                Some(other) => self.answer_other(other, call).await,
+            _ if blob_store::is_presigned(&call.entry.path) => self.presigned_reply(&preset, &call.entry),
+            Role::Registry => with_headers(self.api_reply(&preset, call, "").await, preset.headers),
+            Role::UploadHost => self.upload_host_reply(&preset, call).await,
+            Role::Other(name) => match preset.extra_hosts.iter().find(|host| host.name == name) {
+                Some(host) => self.extra_host_reply(host, call).await,
                 None => Reply::new(404),
             },
-            Role::Blobs => {
-                call.broken(Rule::UnknownPath);
+            Role::BlobStore => {
+                call.report_violation(Rule::UnknownPath);
                 Reply::new(404).xml("<Error><Code>NoSuchKey</Code></Error>")
             }
         }
     }
 
-    async fn answer_other(&self, other: &Other, call: Call) -> Reply {
-        if !other.trusted && call.entry.authorization != AuthSeen::None {
-            call.broken(Rule::CredentialAfterRedirect);
+    async fn extra_host_reply(&self, host: &ExtraHost, call: Call) -> Reply {
+        if !host.may_receive_credentials && call.entry.authorization != RequestAuth::None {
+            call.report_violation(Rule::CredentialAfterRedirect);
         }
-        if call.entry.path == other.preset.tokens.path {
-            return with_headers(self.answer_token(&other.preset, call).await, other.preset.tokens.headers);
+        if call.entry.path == host.preset.tokens.path {
+            return with_headers(self.token_reply(&host.preset, call).await, host.preset.tokens.headers);
         }
-        with_headers(self.answer_api(&other.preset, call, other.prefix).await, other.preset.headers)
+        with_headers(self.api_reply(&host.preset, call, host.repository_prefix).await, host.preset.headers)
     }
 
-    /// Names begin with `prefix`, which the content does not know.
-    async fn answer_api(&self, preset: &Preset, call: Call, prefix: &str) -> Reply {
-        let further = lock(&self.further).get(&*call.entry.path).cloned();
-        if let Some(handler) = further {
+    /// Replies to a request of the API. Repository names start with `prefix`, which is not part of the stored names.
+    async fn api_reply(&self, preset: &Preset, call: Call, prefix: &str) -> Reply {
+        let extra_path = lock(&self.extra_paths).get(&*call.entry.path).cloned();
+        if let Some(handler) = extra_path {
             return handler(call).await;
         }
         let known = Route::parse(&call.entry.path).and_then(|route| route.without_prefix(prefix));
-        let Some(route) = known.map(|route| self.whole_name(route)) else {
-            call.broken(Rule::UnknownPath);
-            return Reply::new(404).text("404 page not found\n");
+        let Some(route) = known.map(|route| self.with_full_name(route)) else {
+            call.report_violation(Rule::UnknownPath);
+            return Reply::page_not_found();
         };
-        let caller = self.identify(preset, &call);
+        let caller = self.authenticate(preset, &call);
         let entry = call.entry.clone();
-        let ask = Ask { registry: self, preset, entry: &entry, route: &route, caller: &caller };
-        if let Some(reply) = (preset.oddities)(&ask) {
+        let request = ApiRequest { registry: self, preset, entry: &entry, route: &route, caller: &caller };
+        if let Some(reply) = (preset.early_reply)(&request) {
             return reply;
         }
-        if let Err(refusal) = self.admit(&ask) {
-            return refusal;
+        if let Err(denial) = self.authorize(&request) {
+            return denial;
         }
         let reads = matches!(entry.method, Method::GET | Method::HEAD);
         if let Some(name) = route.repository()
-            && lock(&self.made_by_asking).remove(name)
+            && lock(&self.created_by_token_request).remove(name)
             && reads
         {
-            call.broken(Rule::MadeByAsking);
+            call.report_violation(Rule::RepositoryCreatedByPull);
         }
         match &route {
-            Route::Root => Reply::new(404).text("404 page not found\n"),
-            Route::BareBase | Route::Base => (preset.base)(&ask),
-            Route::Catalog if reads => self.catalog(&ask),
-            Route::Tags { name } if reads => self.tags(&ask, name),
-            Route::Referrers { name, digest } if reads => self.referrers(&ask, name, digest),
-            Route::Manifest { name, reference } if reads => self.manifest(&ask, name, reference),
-            Route::Blob { name, digest } if reads => self.blob(&ask, name, digest),
-            _ => self.change(&ask, call).await,
+            Route::Root => Reply::page_not_found(),
+            Route::BareBase | Route::Base => (preset.base_reply)(&request),
+            Route::Catalog if reads => self.catalog(&request),
+            Route::Tags { name } if reads => self.tags(&request, name),
+            Route::Referrers { name, digest } if reads => self.referrers(&request, name, digest),
+            Route::Manifest { name, reference } if reads => self.manifest(&request, name, reference),
+            Route::Blob { name, digest } if reads => self.blob(&request, name, digest),
+            _ => self.write(&request, call).await,
         }
     }
 
-    /// The host of [`Locations::OtherHost`](super::Locations::OtherHost): nobody is asked who they are.
-    async fn answer_elsewhere(&self, preset: &Preset, call: Call) -> Reply {
+    /// Replies at the host of [`Locations::OtherHost`](super::Locations::OtherHost), which takes no credential.
+    async fn upload_host_reply(&self, preset: &Preset, call: Call) -> Reply {
         let Some(route @ Route::Upload { .. }) = Route::parse(&call.entry.path) else {
-            call.broken(Rule::UnknownPath);
-            return Reply::new(404).text("404 page not found\n");
+            call.report_violation(Rule::UnknownPath);
+            return Reply::page_not_found();
         };
-        if call.entry.authorization != AuthSeen::None {
+        if call.entry.authorization != RequestAuth::None {
             return Reply::error(400, "UNSUPPORTED", "only one auth mechanism allowed");
         }
         let (entry, caller) = (call.entry.clone(), Ok(Caller::Anonymous));
-        let ask = Ask { registry: self, preset, entry: &entry, route: &route, caller: &caller };
-        self.change(&ask, call).await
+        let request = ApiRequest { registry: self, preset, entry: &entry, route: &route, caller: &caller };
+        self.write(&request, call).await
     }
 
-    /// Numbers count from 1 within their series, so that they do not depend on what else went on.
-    pub fn next_number(&self, series: Series) -> usize {
-        self.numbers[series as usize].fetch_add(1, Ordering::AcqRel) + 1
+    /// The next number of one counter, from 1. Counters are separate, so that a number does not depend on other events.
+    pub fn next_number(&self, counter: Counter) -> usize {
+        self.counters[counter as usize].fetch_add(1, Ordering::AcqRel) + 1
     }
 
-    /// How many manifest pulls came before this one.
-    fn charged(&self, charge: bool) -> usize {
-        self.charged.fetch_add(usize::from(charge), Ordering::AcqRel)
+    /// The number of manifest pulls counted before this request, which is added if `counts`.
+    fn count_manifest_pull(&self, counts: bool) -> usize {
+        self.manifest_pulls.fetch_add(usize::from(counts), Ordering::AcqRel)
     }
 }
 
 fn with_headers(reply: Reply, headers: &[(&str, &str)]) -> Reply {
-    headers.iter().fold(reply, |reply, (name, value)| reply.line(name, value))
+    headers.iter().fold(reply, |reply, (name, value)| reply.append_header(name, value))
 }

@@ -1,45 +1,45 @@
-//! `POST …/uploads/?mount=DIGEST[&from=REPOSITORY]`.
+//! Mounts of blobs from another repository: `POST …/uploads/?mount=DIGEST[&from=REPOSITORY]`.
 
 use super::super::content::Blob;
-use super::super::preset::{Source, WithoutFrom};
+use super::super::preset::{MountSource, MountWithoutFrom};
 use super::super::reply::Reply;
-use super::gate::{Caller, Why};
+use super::access::{Caller, DenialReason};
 use super::scope::Scope;
-use super::{Ask, Engine};
+use super::{ApiRequest, Engine};
 
 impl Engine {
-    /// The answer to a mount; `None` where an upload session is the answer.
-    pub(super) fn mount(&self, ask: &Ask<'_>, name: &str) -> Option<Reply> {
-        let digest = ask.entry.query_value("mount")?;
-        let mounts = &ask.preset.push.mounts;
-        let Some(source) = ask.entry.query_value("from") else {
+    /// The reply to a mount; `None` if the registry opens an upload session instead.
+    pub(super) fn mount(&self, request: &ApiRequest<'_>, name: &str) -> Option<Reply> {
+        let digest = request.entry.query_value("mount")?;
+        let mounts = &request.preset.push.mounts;
+        let Some(source) = request.entry.query_value("from") else {
             return match &mounts.without_from {
-                WithoutFrom::Ignored => None,
-                WithoutFrom::Refused(refusal) => Some(refusal.clone()),
-                WithoutFrom::Anywhere => {
-                    let blob = self.store.names().iter().find_map(|source| self.mountable(ask, source, &digest));
-                    blob.map(|blob| self.keep(ask.preset, name, blob))
+                MountWithoutFrom::OpensSession => None,
+                MountWithoutFrom::Rejected(rejection) => Some(rejection.clone()),
+                MountWithoutFrom::AnyReadable => {
+                    let blob = self.store.names().iter().find_map(|source| self.mountable(request, source, &digest));
+                    blob.map(|blob| self.store_blob(request.preset, name, blob))
                 }
             };
         };
         match mounts.source {
-            Source::Never => None,
-            Source::Challenged if !self.store.exists(&source) => {
-                let needs = vec![Scope::repository(name, &["pull", "push"]), Scope::repository(&source, &["pull"])];
-                Some(self.refusal(ask, Why::InsufficientScope, needs))
+            MountSource::Never => None,
+            MountSource::ScopeAndSourceRequired if !self.store.exists(&source) => {
+                let required = vec![Scope::repository(name, &["pull", "push"]), Scope::repository(&source, &["pull"])];
+                Some(self.denial_reply(request, DenialReason::InsufficientScope, required))
             }
-            Source::Scoped | Source::Challenged | Source::Optional => {
-                self.mountable(ask, &source, &digest).map(|blob| self.keep(ask.preset, name, blob))
+            MountSource::ScopeRequired | MountSource::ScopeAndSourceRequired | MountSource::Optional => {
+                self.mountable(request, &source, &digest).map(|blob| self.store_blob(request.preset, name, blob))
             }
         }
     }
 
-    /// The blob, if the caller may read it there.
-    fn mountable(&self, ask: &Ask<'_>, source: &str, digest: &str) -> Option<Blob> {
+    /// The blob, if it is in the repository `source` and the caller may read it there.
+    fn mountable(&self, request: &ApiRequest<'_>, source: &str, digest: &str) -> Option<Blob> {
         let blob = self.store.read(source, |source| source.blobs.get(digest).cloned())??;
         let pull = Scope::repository(source, &["pull"]);
-        let caller = ask.caller.as_ref().ok()?;
-        let open = ask.preset.gate.open && matches!(caller, Caller::Anonymous);
-        (open || self.holds(ask.preset, caller, &pull)).then_some(blob)
+        let caller = request.caller.as_ref().ok()?;
+        let open = request.preset.access.open_to_all && matches!(caller, Caller::Anonymous);
+        (open || self.has_access(request.preset, caller, &pull)).then_some(blob)
     }
 }

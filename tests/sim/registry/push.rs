@@ -1,4 +1,4 @@
-//! Writing manifests, and deleting.
+//! Writes: manifests, deletes, and the dispatch to uploads.
 
 use http::Method;
 
@@ -7,20 +7,20 @@ use super::super::content::{Manifest, Repository};
 use super::super::preset::name_unknown;
 use super::super::query;
 use super::super::reply::Reply;
-use super::route::Route;
-use super::{Ask, Engine};
+use super::super::route::Route;
+use super::{ApiRequest, Engine};
 
 impl Engine {
-    pub(super) async fn change(&self, ask: &Ask<'_>, mut call: Call) -> Reply {
-        let deletes = &ask.preset.push.deletes;
-        match (ask.route, &ask.entry.method) {
+    pub(super) async fn write(&self, request: &ApiRequest<'_>, mut call: Call) -> Reply {
+        let deletes = &request.preset.push.deletes;
+        match (request.route, &request.entry.method) {
             (Route::Manifest { name, reference }, &Method::PUT) => {
-                self.put_manifest(ask, name, reference, &mut call).await
+                self.put_manifest(request, name, reference, &mut call).await
             }
             (Route::Manifest { name, reference }, &Method::DELETE) => {
-                let refusal = if reference.contains(':') { &deletes.manifests } else { &deletes.tags };
+                let rejection = if reference.contains(':') { &deletes.manifests } else { &deletes.tags };
                 let unknown = Reply::error(404, "MANIFEST_UNKNOWN", "manifest unknown");
-                self.delete(refusal.as_ref(), name, unknown, |repository| repository.delete_manifest(reference))
+                self.delete(rejection.as_ref(), name, unknown, |repository| repository.delete_manifest(reference))
             }
             (Route::Blob { name, digest }, &Method::DELETE) => {
                 let unknown = Reply::error(404, "BLOB_UNKNOWN", "blob unknown to registry");
@@ -28,18 +28,20 @@ impl Engine {
                     repository.blobs.remove(digest).is_some()
                 })
             }
-            (Route::Uploads { name }, &Method::POST) => self.start_upload(ask, name, &mut call).await,
-            (Route::Upload { id, .. }, &Method::GET | &Method::HEAD) => self.upload_status(ask, id),
-            (Route::Upload { id, .. }, &Method::PATCH) => self.patch(ask, id, &mut call).await,
-            (Route::Upload { id, .. }, &Method::PUT) => self.finish_upload(ask, id, &mut call).await,
-            (Route::Upload { id, .. }, &Method::DELETE) => self.cancel_upload(ask, id),
-            _ => Reply::error(405, "UNSUPPORTED", "The operation is unsupported."),
+            (Route::Uploads { name }, &Method::POST) => self.start_upload(request, name, &mut call).await,
+            (Route::Upload { id, .. }, &Method::GET | &Method::HEAD) => self.upload_status(request, id),
+            (Route::Upload { id, .. }, &Method::PATCH) => self.patch(request, id, &mut call).await,
+            (Route::Upload { id, .. }, &Method::PUT) => self.finish_upload(request, id, &mut call).await,
+            (Route::Upload { id, .. }, &Method::DELETE) => self.cancel_upload(request, id),
+            _ => Reply::unsupported(),
         }
     }
 
-    async fn put_manifest(&self, ask: &Ask<'_>, name: &str, reference: &str, call: &mut Call) -> Reply {
-        if let Some(refusal) = ask.preset.push.must_exist.clone().filter(|_| !self.store.exists(name)) {
-            return refusal;
+    async fn put_manifest(&self, request: &ApiRequest<'_>, name: &str, reference: &str, call: &mut Call) -> Reply {
+        if let Some(rejection) =
+            request.preset.push.unknown_repository_reply.clone().filter(|_| !self.store.exists(name))
+        {
+            return rejection;
         }
         let Some(media_type) = call.header("content-type").map(str::to_owned) else {
             return Reply::error(400, "MANIFEST_INVALID", "manifest invalid");
@@ -56,18 +58,18 @@ impl Engine {
             let detail = format!(r#"{{"digest":"{missing}"}}"#);
             return Reply::error_detail(400, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry", &detail);
         }
-        // `?tag=` belongs to pushes by digest only (opencontainers/distribution-spec, spec.md).
-        let more = if by_digest { query::values(&ask.entry.query, "tag") } else { Vec::new() };
+        // `?tag=` is defined for pushes by digest only (opencontainers/distribution-spec, spec.md).
+        let more_tags = if by_digest { query::values(&request.entry.query, "tag") } else { Vec::new() };
         self.store.write(name, |repository| {
             repository.manifests.insert(digest.clone(), manifest);
             let named = (!by_digest).then_some(reference);
-            for tag in named.into_iter().chain(more.iter().map(String::as_str)) {
+            for tag in named.into_iter().chain(more_tags.iter().map(String::as_str)) {
                 repository.tag(tag, &digest);
             }
         });
-        let location = self.content_location(ask.preset, format!("/v2/{name}/manifests/{digest}"));
+        let location = self.content_location(request.preset, format!("/v2/{name}/manifests/{digest}"));
         let reply = Reply::new(201).header("location", location).header("docker-content-digest", &digest);
-        let reply = more.iter().fold(reply, |reply, tag| reply.line("oci-tag", tag));
+        let reply = more_tags.iter().fold(reply, |reply, tag| reply.append_header("oci-tag", tag));
         subject.map_or(reply.clone(), |subject| reply.header("oci-subject", subject))
     }
 
@@ -82,13 +84,13 @@ impl Engine {
 
     fn delete(
         &self,
-        refusal: Option<&Reply>,
+        rejection: Option<&Reply>,
         name: &str,
         unknown: Reply,
         delete: impl FnOnce(&mut Repository) -> bool,
     ) -> Reply {
-        if let Some(refusal) = refusal {
-            return refusal.clone();
+        if let Some(rejection) = rejection {
+            return rejection.clone();
         }
         if !self.store.exists(name) {
             return name_unknown(name);

@@ -1,13 +1,14 @@
-//! `repository:library/python:pull,push`.
+//! Scopes of tokens: `repository:library/python:pull,push`.
 
 use std::fmt;
 
 use http::Method;
 
-use super::super::preset::Source;
-use super::Ask;
-use super::route::Route;
+use super::super::preset::MountSource;
+use super::super::route::Route;
+use super::ApiRequest;
 
+/// What a token grants, or a request requires, for one resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope {
     pub kind: String,
@@ -32,7 +33,7 @@ impl Scope {
         Self::new("registry", "catalog", &["*"])
     }
 
-    /// The name may contain `host:port`, so it lies between the first and the last colon.
+    /// Parses a scope. The name is between the first and the last colon, because it may contain `host:port`.
     pub fn parse(text: &str) -> Option<Self> {
         let (kind, rest) = text.split_once(':')?;
         let (name, actions) = rest.rsplit_once(':')?;
@@ -40,6 +41,7 @@ impl Scope {
         Some(Self::new(kind, name, &actions))
     }
 
+    /// Whether this scope grants everything that `needed` asks for.
     pub fn covers(&self, needed: &Self) -> bool {
         self.kind == needed.kind
             && self.name == needed.name
@@ -53,20 +55,23 @@ impl fmt::Display for Scope {
     }
 }
 
-/// What CNCF Distribution asks for, and with it Docker Hub: every needed scope must be in the token.
-pub fn distribution_scopes(ask: &Ask<'_>) -> Vec<Scope> {
-    if *ask.route == Route::Catalog {
+/// The scopes that CNCF Distribution and Docker Hub require: the token must have every one.
+pub fn distribution_scopes(request: &ApiRequest<'_>) -> Vec<Scope> {
+    if *request.route == Route::Catalog {
         return vec![Scope::catalog()];
     }
-    let Some(name) = ask.route.repository() else { return Vec::new() };
-    let actions: &[&str] = match ask.entry.method {
+    let Some(name) = request.route.repository() else { return Vec::new() };
+    let actions: &[&str] = match request.entry.method {
         Method::POST | Method::PUT | Method::PATCH => &["pull", "push"],
         Method::DELETE => &["delete"],
         _ => &["pull"],
     };
     let mut scopes = vec![Scope::repository(name, actions)];
-    let needs_source = matches!(ask.preset.push.mounts.source, Source::Scoped | Source::Challenged);
-    if let (Route::Uploads { .. }, Some(source), true) = (ask.route, ask.entry.query_value("from"), needs_source) {
+    let needs_source =
+        matches!(request.preset.push.mounts.source, MountSource::ScopeRequired | MountSource::ScopeAndSourceRequired);
+    if let (Route::Uploads { .. }, Some(source), true) =
+        (request.route, request.entry.query_value("from"), needs_source)
+    {
         scopes.push(Scope::repository(&source, &["pull"]));
     }
     scopes

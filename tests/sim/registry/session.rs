@@ -1,4 +1,4 @@
-//! One upload session: what has arrived, and the addresses it was given.
+//! An upload session: what the registry has received, and the Locations that it has sent to the client.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE;
@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use sha2::{Digest, Sha256};
 
 use super::super::content::{Blob, hex};
-use super::super::preset::{Locations, Push};
+use super::super::preset::{Locations, PushRules};
 use super::super::query;
 use super::Origins;
 
@@ -14,19 +14,20 @@ pub(super) struct Session {
     pub(super) name: String,
     id: String,
     content: Content,
-    /// Bytes received, also those that a later PATCH replaced.
+    /// Bytes received, including those that a later PATCH replaced.
     received: u64,
+    /// How many PATCH requests have begun.
     pub(super) patches: u64,
-    /// The end of the first chunk.
+    /// How many bytes had been received at the end of the first PATCH.
     first_end: Option<u64>,
-    /// Queries of the Locations so far, as pairs; the last one is in force.
+    /// The queries of all Locations so far, as pairs; the last one is the current one.
     issued: Vec<Vec<(String, String)>>,
 }
 
 struct Content {
     hasher: Sha256,
     len: u64,
-    /// `None` where bodies are not kept.
+    /// `None` if the preset does not keep bytes.
     bytes: Option<BytesMut>,
 }
 
@@ -37,11 +38,11 @@ impl Content {
 }
 
 impl Session {
-    pub(super) fn new(name: &str, id: &str, push: &Push) -> Self {
+    pub(super) fn new(name: &str, id: &str, push: &PushRules) -> Self {
         Self {
             name: name.to_owned(),
             id: id.to_owned(),
-            content: Content::new(push.keep_blobs),
+            content: Content::new(push.keeps_blob_bytes),
             received: 0,
             patches: 0,
             first_end: None,
@@ -62,7 +63,7 @@ impl Session {
         }
     }
 
-    /// A PATCH begins.
+    /// Begins a PATCH; with `replace` it replaces what has been received before.
     pub(super) fn begin_patch(&mut self, replace: bool) {
         self.patches += 1;
         if replace {
@@ -82,14 +83,14 @@ impl Session {
         }
     }
 
-    /// `0-END` of what has arrived; `0-0` also when nothing has (distribution does so).
-    pub(super) fn range(&self, stuck: bool) -> String {
-        let end = self.first_end.filter(|_| stuck).unwrap_or(self.received);
+    /// The `Range` header: `0-END` of what has been received, and `0-0` if nothing has, as CNCF Distribution writes it.
+    pub(super) fn range(&self, first_chunk_only: bool) -> String {
+        let end = self.first_end.filter(|_| first_chunk_only).unwrap_or(self.received);
         format!("0-{}", end.saturating_sub(1))
     }
 
-    /// Where the session goes on; from now on only there.
-    pub(super) fn location(&mut self, push: &Push, origins: &Origins) -> String {
+    /// A new Location, which replaces the one before.
+    pub(super) fn location(&mut self, push: &PushRules, origins: &Origins) -> String {
         let (name, id) = (self.name.clone(), self.id.clone());
         self.issued.push(self.parameters(push));
         let parameters = self.issued.last().into_iter().flatten();
@@ -103,7 +104,7 @@ impl Session {
             Locations::PathRelative => format!("../uploads/{id}{query}"),
             Locations::SchemeRelative => format!("//{}{path}", origins.registry_authority()),
             Locations::Singular => format!("/v2/{name}/blobs/upload/{id}{query}"),
-            Locations::Outside => {
+            Locations::OutsideApi => {
                 let mut parts = name.splitn(3, '/');
                 let (project, repository) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
                 format!("/artifacts-uploads/namespaces/{project}/repositories/{repository}/uploads/{id}{query}")
@@ -112,37 +113,43 @@ impl Session {
         }
     }
 
-    fn parameters(&self, push: &Push) -> Vec<(String, String)> {
+    fn parameters(&self, push: &PushRules) -> Vec<(String, String)> {
         let mut parameters: Vec<_> =
-            push.parameters.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            push.location_parameters.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         if push.locations == Locations::OtherHost {
-            parameters.push(("signature".to_owned(), self.seal("signature")));
+            parameters.push(("signature".to_owned(), self.sign("signature")));
         }
-        if !matches!(push.locations, Locations::Singular | Locations::Outside) {
-            parameters.push(("_state".to_owned(), self.seal(&self.received.to_string())));
+        if !matches!(push.locations, Locations::Singular | Locations::OutsideApi) {
+            parameters.push(("_state".to_owned(), self.sign(&self.received.to_string())));
         }
         parameters
     }
 
-    /// Bound to name, session and purpose, and in need of encoding (it ends with `=`), as distribution's state is.
-    fn seal(&self, purpose: &str) -> String {
+    /// A value for one repository, session and purpose. It ends with `=`, so that it has to be encoded in a query, as CNCF
+    /// Distribution's state.
+    fn sign(&self, purpose: &str) -> String {
         let text = format!("the registry's key {} {} {purpose}", self.name, self.id);
         BASE64_URL_SAFE.encode(Sha256::digest(text.as_bytes()))
     }
 
-    /// Whether a request's query is that of the Location in force, with nothing but a digest behind it. Questions about
-    /// the session may come by older Locations: after a broken transfer a client has no other.
-    pub(super) fn knows(&self, query: &str, digest_allowed: bool, also_old: bool) -> bool {
-        let mut came = query::pairs(query);
-        if digest_allowed && came.last().is_some_and(|(key, _)| key == "digest") {
-            came.pop();
+    /// Whether the query of a request is that of the current Location, followed by at most a digest (`allow_digest`).
+    /// Status requests and cancellations may use an older Location (`allow_old`), because a client has no other after a
+    /// broken transfer.
+    pub(super) fn accepts_query(&self, query: &str, allow_digest: bool, allow_old: bool) -> bool {
+        let mut pairs = query::pairs(query);
+        if allow_digest && pairs.last().is_some_and(|(key, _)| key == "digest") {
+            pairs.pop();
         }
-        if also_old { self.issued.contains(&came) } else { self.issued.last() == Some(&came) && self.is_current(&came) }
+        if allow_old {
+            self.issued.contains(&pairs)
+        } else {
+            self.issued.last() == Some(&pairs) && self.is_current(&pairs)
+        }
     }
 
-    /// The state tells how much had arrived when it was issued.
-    fn is_current(&self, came: &[(String, String)]) -> bool {
-        let state = came.iter().find(|(key, _)| key == "_state");
-        state.is_none_or(|(_, state)| *state == self.seal(&self.received.to_string()))
+    /// Whether the `_state` of a query, if it has one, is that of the bytes received so far.
+    fn is_current(&self, pairs: &[(String, String)]) -> bool {
+        let state = pairs.iter().find(|(key, _)| key == "_state");
+        state.is_none_or(|(_, state)| *state == self.sign(&self.received.to_string()))
     }
 }

@@ -1,4 +1,4 @@
-//! The token service: who asks, what is granted, and what the reply says about it.
+//! The token service: authenticates, grants, issues a token and writes the reply.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -11,33 +11,36 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::super::call::Call;
-use super::super::ledger::{AuthSeen, Entry};
-use super::super::preset::{Mint, TokenField};
+use super::super::ledger::{Entry, RequestAuth};
+use super::super::preset::{TokenField, TokenFormat};
 use super::super::reply::Reply;
 use super::super::rules::Rule;
-use super::super::{lock, query, world};
+use super::super::{basic_auth, lock, query};
 use super::scope::Scope;
-use super::{Engine, Preset, Series};
+use super::{Counter, Engine, Preset};
 
+/// A token that was issued and not revoked: valid until `expires`.
 #[derive(Debug)]
-pub struct Issued {
+pub struct IssuedToken {
     pub user: Option<String>,
-    pub access: Access,
+    pub access: TokenAccess,
     pub expires: Instant,
 }
 
+/// What a token grants.
 #[derive(Clone, Debug)]
-pub enum Access {
+pub enum TokenAccess {
     Scopes(Vec<Scope>),
-    /// The token is the login itself: it may what its user may.
+    /// Everything that the user of the token may do.
     AllOfUser,
 }
 
+/// The tokens of one registry.
 #[derive(Default)]
-pub(super) struct TokenBook(Mutex<HashMap<String, Arc<Issued>>>);
+pub(super) struct TokenStore(Mutex<HashMap<String, Arc<IssuedToken>>>);
 
-impl TokenBook {
-    pub(super) fn find(&self, token: &str) -> Option<Arc<Issued>> {
+impl TokenStore {
+    pub(super) fn find(&self, token: &str) -> Option<Arc<IssuedToken>> {
         lock(&self.0).get(token).cloned()
     }
 
@@ -46,96 +49,106 @@ impl TokenBook {
     }
 }
 
-/// One call of the token service, as hooks of a preset see it.
-pub struct TokenAsk<'a> {
+/// A token request, as the hooks of a preset see it.
+pub struct TokenRequest<'a> {
     pub registry: &'a Engine,
     pub preset: &'a Preset,
     pub entry: &'a Entry,
     pub user: Option<String>,
-    /// As they were sent; see [`TokenAsk::reduced`].
+    /// The requested scopes as sent; see [`TokenRequest::permitted_scopes`].
     pub scopes: Vec<String>,
 }
 
-impl TokenAsk<'_> {
-    /// The wanted scopes with only the actions the user may do; without those that lose all.
-    pub fn reduced(&self) -> Vec<Scope> {
-        let reduce = |scope: &Scope| self.preset.policy.reduce(&self.registry.store, self.user.as_deref(), scope);
-        let wanted = self.scopes.iter().filter_map(|text| Scope::parse(text));
-        wanted.map(|scope| reduce(&scope)).filter(|scope| !scope.actions.is_empty()).collect()
+impl TokenRequest<'_> {
+    /// The requested scopes with only the actions that the user may do; scopes without any left are dropped.
+    pub fn permitted_scopes(&self) -> Vec<Scope> {
+        let permitted =
+            |scope: &Scope| self.preset.policy.permitted_part(&self.registry.store, self.user.as_deref(), scope);
+        let requested = self.scopes.iter().filter_map(|text| Scope::parse(text));
+        requested.map(|scope| permitted(&scope)).filter(|scope| !scope.actions.is_empty()).collect()
     }
 }
 
 impl Engine {
-    pub(super) async fn answer_token(&self, preset: &Preset, mut call: Call) -> Reply {
+    pub(super) async fn token_reply(&self, preset: &Preset, mut call: Call) -> Reply {
         let parameters = match call.entry.method {
             Method::GET | Method::HEAD => call.entry.query.clone(),
             Method::POST => match read_form(preset, &mut call).await {
                 Ok(form) => form,
-                Err(refusal) => return refusal,
+                Err(rejection) => return rejection,
             },
-            _ => return Reply::error(405, "UNSUPPORTED", "The operation is unsupported."),
+            _ => return Reply::unsupported(),
         };
         if query::value(&parameters, "service").is_some_and(|service| service != self.service(preset)) {
-            call.broken(Rule::ForeignService);
+            call.report_violation(Rule::ForeignService);
         }
-        let user = match self.login(preset, &mut call, &parameters) {
+        let user = match self.authenticate_token_request(preset, &mut call, &parameters) {
             Ok(user) => user,
-            Err(refusal) => return refusal,
+            Err(rejection) => return rejection,
         };
-        let wanted = query::values(&parameters, "scope").join(" ");
-        let scopes = wanted.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
-        let ask = TokenAsk { registry: self, preset, entry: &call.entry, user, scopes };
-        match (preset.tokens.grant)(&ask) {
-            Ok(granted) => self.issue(&ask, granted, wants_refresh_token(&parameters)),
-            Err(refusal) => refusal,
+        let requested = query::values(&parameters, "scope").join(" ");
+        let scopes = requested.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
+        let request = TokenRequest { registry: self, preset, entry: &call.entry, user, scopes };
+        match (preset.tokens.grant)(&request) {
+            Ok(granted) => self.issue(&request, granted, wants_refresh_token(&parameters)),
+            Err(rejection) => rejection,
         }
     }
 
-    fn login(&self, preset: &Preset, call: &mut Call, parameters: &str) -> Result<Option<String>, Reply> {
-        if let Some(credential) = world::basic(&call.entry.headers) {
-            let (user, password) = credential.split_once(':').unwrap_or((&credential, ""));
-            return self.checked(preset, user, password);
+    /// The user of a token request, `None` for an anonymous one. `Err` is the reply to a bad credential or an unsupported
+    /// grant.
+    fn authenticate_token_request(
+        &self,
+        preset: &Preset,
+        call: &mut Call,
+        parameters: &str,
+    ) -> Result<Option<String>, Reply> {
+        if let Some((user, password)) = basic_auth::credential(&call.entry.headers) {
+            return self.verify_password(preset, &user, &password);
         }
         match query::value(parameters, "grant_type").as_deref() {
             Some("password") => {
-                if let Some(refusal) = &preset.tokens.password_refused {
-                    return Err(refusal.clone());
+                if let Some(rejection) = &preset.tokens.password_grant_rejection {
+                    return Err(rejection.clone());
                 }
                 let [user, password] =
                     ["username", "password"].map(|key| query::value(parameters, key).unwrap_or_default());
-                call.amend(|entry| entry.authorization = AuthSeen::Password { user: user.clone() });
-                self.checked(preset, &user, &password)
+                call.amend(|entry| entry.authorization = RequestAuth::Password { user: user.clone() });
+                self.verify_password(preset, &user, &password)
             }
             Some("refresh_token") => {
-                call.amend(|entry| entry.authorization = AuthSeen::Identity);
+                call.amend(|entry| entry.authorization = RequestAuth::IdentityToken);
                 let token = query::value(parameters, "refresh_token").unwrap_or_default();
-                self.users.identity(&token).map(Some).ok_or_else(|| preset.tokens.wrong_login.clone())
+                self.users
+                    .identity_token_user(&token)
+                    .map(Some)
+                    .ok_or_else(|| preset.tokens.bad_credential_reply.clone())
             }
             Some(_) => Err(Reply::new(400).json(r#"{"error":"unsupported_grant_type"}"#)),
             None => Ok(None),
         }
     }
 
-    fn checked(&self, preset: &Preset, user: &str, password: &str) -> Result<Option<String>, Reply> {
+    fn verify_password(&self, preset: &Preset, user: &str, password: &str) -> Result<Option<String>, Reply> {
         let known = self.users.has_password(user, password);
-        if known { Ok(Some(user.to_owned())) } else { Err(preset.tokens.wrong_login.clone()) }
+        if known { Ok(Some(user.to_owned())) } else { Err(preset.tokens.bad_credential_reply.clone()) }
     }
 
-    fn issue(&self, ask: &TokenAsk<'_>, granted: Vec<Scope>, wants_refresh_token: bool) -> Reply {
-        let tokens = &ask.preset.tokens;
-        let token = self.mint(ask, &granted);
-        if tokens.push_creates {
+    fn issue(&self, request: &TokenRequest<'_>, granted: Vec<Scope>, wants_refresh_token: bool) -> Reply {
+        let tokens = &request.preset.tokens;
+        let token = self.new_token(request, &granted);
+        if tokens.push_creates_repository {
             self.create_for_push(&granted);
         }
-        let echoed = tokens.mint == Mint::Ghcr && ask.user.is_some();
-        let unbound = echoed || matches!(tokens.mint, Mint::Unbound | Mint::JwtOfUser);
-        let access = if unbound { Access::AllOfUser } else { Access::Scopes(granted) };
-        let issued = Issued { user: ask.user.clone(), access, expires: Instant::now() + tokens.lifetime };
+        let is_password = tokens.format == TokenFormat::Ghcr && request.user.is_some();
+        let is_for_user = is_password || matches!(tokens.format, TokenFormat::UserOpaque | TokenFormat::UserJwt);
+        let access = if is_for_user { TokenAccess::AllOfUser } else { TokenAccess::Scopes(granted) };
+        let issued = IssuedToken { user: request.user.clone(), access, expires: Instant::now() + tokens.lifetime };
         lock(&self.tokens.0).insert(token.clone(), Arc::new(issued));
-        self.world.tokens.issued(&token, &self.origins().registry);
+        self.world.tokens.record(&token, &self.origins().registry);
 
         let mut members: Vec<(&str, Value)> = Vec::new();
-        for field in &tokens.fields {
+        for field in &tokens.reply_fields {
             members.push(match field {
                 TokenField::Full(name) => (name, Value::from(token.clone())),
                 TokenField::Empty(name) => (name, Value::from("")),
@@ -143,9 +156,9 @@ impl Engine {
         }
         members.extend(tokens.expires_in.map(|seconds| ("expires_in", Value::from(seconds))));
         members.extend(tokens.issued_at.then(|| ("issued_at", Value::from(self.world.clock.rfc3339()))));
-        if let (true, true, Some(user)) = (tokens.refresh, wants_refresh_token, &ask.user) {
-            let identity = format!("identity-{user}-{}", self.next_number(Series::Tokens));
-            self.users.add_identity(user, &identity);
+        if let (true, true, Some(user)) = (tokens.issues_refresh_tokens, wants_refresh_token, &request.user) {
+            let identity = format!("identity-{user}-{}", self.next_number(Counter::Tokens));
+            self.users.add_identity_token(user, &identity);
             members.push(("refresh_token", Value::from(identity)));
         }
         let members: Vec<String> = members.iter().map(|(name, value)| format!(r#""{name}":{value}"#)).collect();
@@ -153,25 +166,25 @@ impl Engine {
         if tokens.chunked { reply.chunked() } else { reply }
     }
 
-    /// Quay does so; whoever only wanted to pull has made a repository.
+    /// Creates the repositories of scopes with `push`, as Quay does, even if the client then only pulls.
     fn create_for_push(&self, granted: &[Scope]) {
         let pushes = |scope: &&Scope| scope.actions.iter().any(|action| action == "push");
         for scope in granted.iter().filter(pushes).filter(|scope| !self.store.exists(&scope.name)) {
             self.store.write(&scope.name, |_| ());
-            lock(&self.made_by_asking).insert(scope.name.clone());
+            lock(&self.created_by_token_request).insert(scope.name.clone());
         }
     }
 
-    fn mint(&self, ask: &TokenAsk<'_>, granted: &[Scope]) -> String {
-        match ask.preset.tokens.mint {
-            Mint::Jwt => self.jwt(ask, granted),
-            Mint::JwtOfUser => self.jwt(ask, &[]),
-            Mint::Opaque | Mint::Unbound => {
-                let end = self.world.clock.unix() + ask.preset.tokens.lifetime.as_secs();
-                (ask.preset.tokens.opaque)(self.next_number(Series::Tokens), end)
+    fn new_token(&self, request: &TokenRequest<'_>, granted: &[Scope]) -> String {
+        match request.preset.tokens.format {
+            TokenFormat::Jwt => self.jwt(request, granted),
+            TokenFormat::UserJwt => self.jwt(request, &[]),
+            TokenFormat::Opaque | TokenFormat::UserOpaque => {
+                let expires = self.world.clock.unix() + request.preset.tokens.lifetime.as_secs();
+                (request.preset.tokens.opaque_token)(self.next_number(Counter::Tokens), expires)
             }
-            Mint::Ghcr => {
-                BASE64_STANDARD.encode(match ask.user.as_deref().and_then(|user| self.users.password(user)) {
+            TokenFormat::Ghcr => {
+                BASE64_STANDARD.encode(match request.user.as_deref().and_then(|user| self.users.password(user)) {
                     Some(password) => password,
                     // 52 characters for toddysm/python, as in the transcript.
                     None => format!("v1:{}:{}", granted[0].name, self.world.clock.since_1970().as_nanos()),
@@ -180,25 +193,25 @@ impl Engine {
         }
     }
 
-    /// Header and claims are real; the signature is not, since no client checks it.
-    fn jwt(&self, ask: &TokenAsk<'_>, granted: &[Scope]) -> String {
-        let tokens = &ask.preset.tokens;
+    /// A JWT with valid header and claims. The signature is a placeholder, since no client checks it.
+    fn jwt(&self, request: &TokenRequest<'_>, granted: &[Scope]) -> String {
+        let tokens = &request.preset.tokens;
         let now = self.world.clock.unix();
-        let number = self.next_number(Series::Tokens);
+        let number = self.next_number(Counter::Tokens);
         let mut claims = json!({
             "access": granted.iter().map(|scope| access_claim(tokens.access_parameters, scope)).collect::<Vec<_>>(),
-            "aud": self.service(ask.preset),
+            "aud": self.service(request.preset),
             "exp": now + tokens.jwt_lifetime.unwrap_or(tokens.lifetime).as_secs(),
             "iat": now,
             "iss": tokens.issuer,
             "jti": format!("dckr_jti_{number:020}="),
             "nbf": now - 300,
-            "sub": ask.user.as_deref().unwrap_or_default(),
+            "sub": request.user.as_deref().unwrap_or_default(),
         });
-        if let (Mint::JwtOfUser, Some(claims)) = (tokens.mint, claims.as_object_mut()) {
+        if let (TokenFormat::UserJwt, Some(claims)) = (tokens.format, claims.as_object_mut()) {
             claims.remove("access");
         }
-        if let Some(change) = &tokens.claims {
+        if let Some(change) = &tokens.edit_claims {
             change(&mut claims);
         }
         let header = json!({ "alg": "RS256", "typ": "JWT", "kid": "simulator" });
@@ -216,14 +229,14 @@ fn access_claim(parameters: &[(&str, &str)], scope: &Scope) -> Value {
 }
 
 async fn read_form(preset: &Preset, call: &mut Call) -> Result<String, Reply> {
-    if let Some(refusal) = &preset.tokens.post_refused {
-        return Err(refusal.clone());
+    if let Some(rejection) = &preset.tokens.post_rejection {
+        return Err(rejection.clone());
     }
     let is_form = call.header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
     let form = String::from_utf8_lossy(&call.read().await).into_owned();
     call.amend(|entry| entry.query.clone_from(&form));
     if super::super::rules::has_empty_parameter(&call.entry) {
-        call.broken(Rule::EmptyTokenParameter);
+        call.report_violation(Rule::EmptyTokenParameter);
     }
     // Required by the specification (distribution docs/content/spec/auth/oauth.md).
     let complete = ["grant_type", "service", "client_id"].iter().all(|key| query::value(&form, key).is_some());
@@ -235,5 +248,5 @@ fn wants_refresh_token(parameters: &str) -> bool {
         || query::value(parameters, "access_type").as_deref() == Some("offline")
 }
 
-/// Long enough that no test outlives it.
+/// Longer than any test runs.
 pub(in super::super) const FOREVER: Duration = Duration::from_secs(365 * 86_400);

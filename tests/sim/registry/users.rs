@@ -1,4 +1,4 @@
-//! Who may log in, and what they may do.
+//! The users of a registry, and what they may do.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -10,52 +10,55 @@ use super::super::content::Store;
 use super::super::lock;
 use super::scope::Scope;
 
+/// The users and their secrets.
 #[derive(Default)]
 pub struct Users {
-    /// With the moment each was given.
+    /// By user: the password, and when it was set.
     passwords: Mutex<BTreeMap<String, (String, Instant)>>,
-    /// Passwords beside the one above, and identities beside those below, each until its end.
-    lent: Mutex<Vec<(String, String, Instant)>>,
-    /// Refresh tokens, called identity tokens in docker's configuration.
-    identities: Mutex<BTreeMap<String, String>>,
+    /// `(user, secret, expiry)` of further passwords and identity tokens, as clouds issue them.
+    temporary: Mutex<Vec<(String, String, Instant)>>,
+    /// By token: the user. The tokens are refresh tokens, which docker's configuration calls identity tokens.
+    identity_tokens: Mutex<BTreeMap<String, String>>,
 }
 
 impl Users {
+    /// Adds a user, or changes its password.
     pub fn add(&self, user: &str, password: &str) {
         lock(&self.passwords).insert(user.to_owned(), (password.to_owned(), Instant::now()));
     }
 
-    /// How long ago the user's password was given.
+    /// How long ago the user's password was set.
     pub fn password_age(&self, user: &str) -> Option<Duration> {
         lock(&self.passwords).get(user).map(|(_, since)| since.elapsed())
     }
 
-    /// One more password or identity of a user, good until `end`.
-    pub fn lend(&self, user: &str, password: &str, end: Instant) {
-        lock(&self.lent).push((user.to_owned(), password.to_owned(), end));
+    /// Adds a further password, valid also as identity token, that expires at `end`.
+    pub fn add_temporary(&self, user: &str, password: &str, end: Instant) {
+        lock(&self.temporary).push((user.to_owned(), password.to_owned(), end));
     }
 
-    /// Whatever was lent is worth nothing from now on.
-    pub fn call_in(&self) {
-        lock(&self.lent).clear();
+    /// Invalidates all temporary passwords and identity tokens.
+    pub fn revoke_temporary(&self) {
+        lock(&self.temporary).clear();
     }
 
     pub fn remove(&self, user: &str) {
         lock(&self.passwords).remove(user);
-        lock(&self.identities).retain(|_, owner| owner != user);
+        lock(&self.identity_tokens).retain(|_, owner| owner != user);
     }
 
-    pub fn add_identity(&self, user: &str, token: &str) {
-        lock(&self.identities).insert(token.to_owned(), user.to_owned());
+    pub fn add_identity_token(&self, user: &str, token: &str) {
+        lock(&self.identity_tokens).insert(token.to_owned(), user.to_owned());
     }
 
     pub fn has_password(&self, user: &str, password: &str) -> bool {
-        let is_lent =
-            |(to, lent, end): &(String, String, Instant)| to == user && lent == password && *end > Instant::now();
+        let is_valid =
+            |(of, secret, end): &(String, String, Instant)| of == user && secret == password && *end > Instant::now();
         lock(&self.passwords).get(user).is_some_and(|(right, _)| right == password)
-            || lock(&self.lent).iter().any(is_lent)
+            || lock(&self.temporary).iter().any(is_valid)
     }
 
+    /// The user that has this password.
     pub fn with_password(&self, password: &str) -> Option<String> {
         lock(&self.passwords).iter().find(|(_, (right, _))| *right == password).map(|(user, _)| user.clone())
     }
@@ -64,27 +67,29 @@ impl Users {
         lock(&self.passwords).get(user).map(|(password, _)| password.clone())
     }
 
-    pub fn identity(&self, token: &str) -> Option<String> {
-        let lent = lock(&self.lent);
-        let borrower = lent.iter().find(|(_, lent, end)| lent == token && *end > Instant::now());
-        lock(&self.identities).get(token).or(borrower.map(|(to, ..)| to)).cloned()
+    /// The user of an identity token.
+    pub fn identity_token_user(&self, token: &str) -> Option<String> {
+        let temporary = lock(&self.temporary);
+        let found = temporary.iter().find(|(_, secret, end)| secret == token && *end > Instant::now());
+        lock(&self.identity_tokens).get(token).or(found.map(|(user, ..)| user)).cloned()
     }
 }
 
-/// Who may do what, once known.
+/// What an authenticated caller may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
-    /// Public repositories are for all to pull; `alice/…` belongs to alice; members may do everything.
+    /// Everyone may pull public repositories; the user `alice` may do everything in `alice/…`, and a repository's
+    /// members everything in that repository. Every user may list the catalog.
     Namespaces,
-    /// Whoever is logged in may do everything, others may pull what is public.
+    /// Every authenticated user may do everything; anonymous callers may pull what is public.
     Users,
-    /// Everyone may do everything.
+    /// Everyone may do everything, anonymous callers too.
     Everyone,
 }
 
 impl Policy {
-    /// The part of a scope that the user (`None`: anonymous) may have.
-    pub fn reduce(self, store: &Store, user: Option<&str>, scope: &Scope) -> Scope {
+    /// The part of a scope that the user may have; `None` is the anonymous caller.
+    pub fn permitted_part(self, store: &Store, user: Option<&str>, scope: &Scope) -> Scope {
         let actions = scope.actions.iter().filter(|action| self.permits(store, user, scope, action)).cloned().collect();
         Scope { actions, ..scope.clone() }
     }

@@ -1,4 +1,4 @@
-//! What is accepted, and what it means.
+//! Valid configurations, and the values they decode to.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,11 +9,11 @@ use crate::base::client_name::ClientName;
 use crate::base::host::RegistryHost;
 use crate::base::secret::Secret;
 use crate::config::cloud::Cloud;
-use crate::config::model::{ClientRule, CredentialSource, Listener, SecretSource, ValueOrigin};
+use crate::config::model::{ClientRule, CredentialSource, Listener, SecretSource, ValueSource};
 use crate::oci::operation::Access;
 
 #[test]
-fn an_empty_file_is_fine() {
+fn an_empty_file_gives_the_defaults() {
     let config = load("").unwrap();
     let listeners: Vec<_> = config.listeners.iter().map(|l| (l.address.to_string(), l.optional)).collect();
     assert_eq!(listeners, [("127.0.0.1:5050".to_owned(), false), ("[::1]:5050".to_owned(), true)]);
@@ -25,7 +25,7 @@ fn an_empty_file_is_fine() {
 }
 
 #[test]
-fn the_design_example_loads() {
+fn every_section_of_a_full_file_is_decoded() {
     let config = load(
         r#"
         default_registry = "ghcr.io"
@@ -72,7 +72,7 @@ fn the_design_example_loads() {
     assert_eq!(hosts, ["token.example.com:8443", "uploads.example.com", "http://10.0.0.7:5000"]);
     assert_eq!(ghcr.ca.as_deref(), Some(Path::new("/etc/regpass/ca.pem")), "relative to the file");
     assert!(
-        matches!(&ghcr.credential, CredentialSource::Password { password: SecretSource::Value { secret, origin: ValueOrigin::Variable(name) }, .. }
+        matches!(&ghcr.credential, CredentialSource::Password { password: SecretSource::Value { secret, source: ValueSource::Variable(name) }, .. }
         if secret.expose() == "hunter2" && &**name == "SET")
     );
     assert_eq!(config.registries[1].credential, CredentialSource::Docker { file: None }, "the default credential");
@@ -80,12 +80,12 @@ fn the_design_example_loads() {
 }
 
 #[test]
-fn a_missing_secret_file_is_no_configuration_error() {
+fn a_missing_secret_file_is_no_problem_of_the_configuration() {
     assert!(load("credential = { source = 'bearer', token = { file = '/nowhere' } }").is_ok());
 }
 
 #[test]
-fn clouds_are_asked_for_what_is_theirs() {
+fn cloud_sources_are_accepted_for_their_own_registries() {
     let azure = |tenant: Option<&str>, client_id: Option<&str>| {
         CredentialSource::Cloud(Cloud::Azure { tenant: tenant.map(Into::into), client_id: client_id.map(Into::into) })
     };
@@ -101,12 +101,15 @@ fn clouds_are_asked_for_what_is_theirs() {
         assert_eq!(config.registries[0].credential, source, "{host}");
     }
     assert!(load("[registry.'images.corp']\nprofile = 'google'\ncredential = { source = 'google' }").is_ok());
-    assert!(load("credential = { source = 'azure' }\n[registry.'a.io']").is_ok(), "a default is for whom it fits");
+    assert!(
+        load("credential = { source = 'azure' }\n[registry.'a.io']").is_ok(),
+        "a default credential skips registries it does not fit"
+    );
 }
 
 #[test]
-fn upload_keys_are_one_secret_or_many() {
-    let literal = |text: &str| SecretSource::Value { secret: Secret::new(text), origin: ValueOrigin::Literal };
+fn upload_key_is_one_secret_or_a_list() {
+    let literal = |text: &str| SecretSource::Value { secret: Secret::new(text), source: ValueSource::Literal };
     let file = SecretSource::File("/etc/regpass/key".into());
     for (text, keys) in [
         ("'sixteen bytes...'", vec![literal("sixteen bytes...")]),
@@ -118,7 +121,7 @@ fn upload_keys_are_one_secret_or_many() {
 }
 
 #[test]
-fn the_upload_spool_is_a_number_of_bytes_or_a_size() {
+fn upload_spool_is_a_number_of_bytes_or_a_size() {
     for (text, bytes) in
         [("0", 0), ("1_000", 1000), ("0x10", 16), ("'0'", 0), ("'100 kB'", 100_000), ("'1TiB'", 1 << 40)]
     {
@@ -127,13 +130,13 @@ fn the_upload_spool_is_a_number_of_bytes_or_a_size() {
 }
 
 #[test]
-fn aliases_of_a_registry_configure_it() {
+fn a_table_under_another_name_of_a_registry_configures_it() {
     let config = load("[registry.'index.docker.io']\nallow = []").unwrap();
     assert_eq!(config.registries[0].pattern.to_string(), "docker.io");
 }
 
 #[test]
-fn doors_have_rules_and_defaults() {
+fn listeners_have_client_rules_and_defaults() {
     let config = load(
         "[[listener]]\naddress = 'unix:/run/r.sock'\nmode = '660'\nuids = [0, 1000]
          [[listener]]\naddress = 'localhost:1'\nclients = { bearer = { env = 'SET' } }
@@ -152,10 +155,14 @@ fn doors_have_rules_and_defaults() {
     assert_eq!(one.clients, other.clients);
     assert_eq!(users.clients, Some(ClientRule::Htpasswd("/etc/regpass/users".into())), "relative to the file");
     assert_eq!(certified.clients, Some(ClientRule::MutualTls("/etc/regpass/ca".into())));
-    let shows: Vec<bool> = config.listeners.iter().map(Listener::shows_logins).collect();
-    assert_eq!(shows, [false, false, false, true, false]);
+    let unencrypted: Vec<bool> = config.listeners.iter().map(Listener::has_unencrypted_credentials).collect();
+    assert_eq!(unencrypted, [false, false, false, true, false]);
     let files: Vec<String> = config.files().iter().map(|file| file.display().to_string()).collect();
-    assert_eq!(files, ["/etc/regpass/c", "/k", "/etc/regpass/ca"], "what is followed as it is used is not among them");
+    assert_eq!(
+        files,
+        ["/etc/regpass/c", "/k", "/etc/regpass/ca"],
+        "the htpasswd file is not among them: it is read when it is used"
+    );
     let admin = config.admin.unwrap().listener;
     assert_eq!((admin.mode, admin.uids, admin.address.to_string().as_str()), (0o600, None, "unix:/run/a.sock"));
     let identity = &config.registries[0].identities[0];

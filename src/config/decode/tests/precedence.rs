@@ -1,16 +1,16 @@
-//! Flags against the file.
+//! Precedence of flags over the file.
 
 use super::load_with;
-use crate::config::overrides::{Choices, Overrides};
+use crate::config::overrides::{Overrides, ParsedOverrides};
 use crate::config::variables::Variables;
 use crate::oci::operation::Access;
 
-fn choices(flags: &Overrides) -> Choices {
-    flags.choices(Variables::new(&|_| None)).0
+fn parse(flags: &Overrides) -> ParsedOverrides {
+    flags.parse(Variables::new(&|_| None)).0
 }
 
 #[test]
-fn flags_beat_the_file_and_a_registrys_own_key_beats_both() {
+fn flags_beat_the_file_and_the_table_of_a_registry_beats_both() {
     let text = "allow = ['pull']\n[[listener]]\naddress = '127.0.0.1:1'\n[admin]\naddress = '127.0.0.1:2'\nhosts = ['r']\n\
         [registry.'a.io']\nallow = ['delete']\n[registry.'b.io']";
     let flags = Overrides {
@@ -21,7 +21,7 @@ fn flags_beat_the_file_and_a_registrys_own_key_beats_both() {
         insecure_open: true,
         ..Overrides::default()
     };
-    let config = load_with(text, Some("r.toml"), &choices(&flags)).unwrap();
+    let config = load_with(text, Some("r.toml"), &parse(&flags)).unwrap();
     let listeners: Vec<String> = config.listeners.iter().map(|listener| listener.address.to_string()).collect();
     assert_eq!(listeners, ["0.0.0.0:9", "[::1]:9"]);
     assert!(
@@ -34,13 +34,13 @@ fn flags_beat_the_file_and_a_registrys_own_key_beats_both() {
 }
 
 #[test]
-fn flags_are_judged_with_the_file() {
+fn problems_of_flags_are_reported() {
     let flags = Overrides {
         listen: vec!["0.0.0.0:9".to_owned(), "0.0.0.0:9".to_owned()],
         registry: Some("a.io".to_owned()),
         ..Overrides::default()
     };
-    let problems = load_with("", None, &choices(&flags)).unwrap_err();
+    let problems = load_with("", None, &parse(&flags)).unwrap_err();
     let keys: Vec<&str> = problems.iter().map(|problem| problem.key.as_str()).collect();
     assert_eq!(keys, ["--listen", "--listen", "--listen"], "{problems:#?}");
 }
@@ -49,18 +49,18 @@ fn flags_are_judged_with_the_file() {
 fn a_registry_pinned_by_a_flag_needs_no_table() {
     let flags =
         Overrides { registry: Some("a.io".to_owned()), allow: Some("pull,push".to_owned()), ..Overrides::default() };
-    let config = load_with("", None, &choices(&flags)).unwrap();
+    let config = load_with("", None, &parse(&flags)).unwrap();
     assert_eq!(config.registries.iter().map(|r| r.pattern.to_string()).collect::<Vec<_>>(), ["a.io"]);
-    assert_eq!(config.registries[0].allow.len(), 2, "under the defaults, which flags set");
-    let config = load_with("[registry.'*.io']\nallow = ['delete']", None, &choices(&flags)).unwrap();
+    assert_eq!(config.registries[0].allow.len(), 2, "it has the defaults, which the flags set");
+    let config = load_with("[registry.'*.io']\nallow = ['delete']", None, &parse(&flags)).unwrap();
     assert_eq!(config.registries.iter().map(|r| r.pattern.to_string()).collect::<Vec<_>>(), ["*.io"]);
 }
 
 #[test]
-fn admin_is_there_without_a_file_or_on_demand() {
+fn the_admin_listener_exists_without_a_file_or_when_configured() {
     let admin = |text, file, flag: Option<&str>| {
         let flags = Overrides { admin: flag.map(str::to_owned), ..Overrides::default() };
-        let admin = load_with(text, file, &choices(&flags)).unwrap().admin;
+        let admin = load_with(text, file, &parse(&flags)).unwrap().admin;
         admin.map(|admin| (admin.listener.address.to_string(), admin.listener.optional))
     };
     let at = |address: &str, optional| Some((address.to_owned(), optional));

@@ -1,4 +1,4 @@
-//! Keeps `config/regpass.toml` true: it changes nothing as it stands, and its examples are every key there is.
+//! Checks `config/regpass.toml`: as it is, it sets nothing but defaults, and its examples cover every key.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -6,10 +6,12 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-use crate::config::decode::key::Keys;
-use crate::config::decode::{TIMEOUTS, TOP, clients, credential, decode, identity, listener, registry};
+use crate::config::decode::table_keys::Keys;
+use crate::config::decode::{
+    TIMEOUTS, TOP, clients, credential, decode, identity, listener, registry, repositories, secret,
+};
 use crate::config::model::Config;
-use crate::config::overrides::Choices;
+use crate::config::overrides::ParsedOverrides;
 use crate::config::problem::Problem;
 use crate::config::render;
 use crate::config::variables::Variables;
@@ -19,25 +21,25 @@ const REFERENCE: &str = include_str!("../../../../config/regpass.toml");
 fn load(text: &str) -> Result<Config, Vec<Problem>> {
     let read = |_: &str| Some(OsString::from("long enough for an upload key"));
     let file = Path::new("/etc/regpass/config.toml");
-    let (config, problems) = decode(text, Some(file), &Choices::default(), Variables::new(&read));
+    let (config, problems) = decode(text, Some(file), &ParsedOverrides::default(), Variables::new(&read));
     config.filter(|_| problems.is_empty()).ok_or(problems)
 }
 
-/// The reference with its examples taken at their word.
+/// The reference file with its commented examples enabled.
 fn uncommented() -> String {
     let example = |line: &'static str| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line);
     REFERENCE.lines().map(example).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
-fn as_it_stands_it_changes_nothing() {
+fn the_reference_file_gives_the_defaults() {
     let reference = load(REFERENCE).unwrap();
     let empty = load("").unwrap();
     assert_eq!(format!("{reference:#?}"), format!("{empty:#?}"));
 }
 
 #[test]
-fn its_examples_work_and_are_every_key() {
+fn the_examples_of_the_reference_file_decode_and_cover_every_key() {
     let text = uncommented();
     let config = load(&text).unwrap();
     assert_eq!(config.listeners.len(), 4);
@@ -59,14 +61,14 @@ fn its_examples_work_and_are_every_key() {
 }
 
 #[test]
-fn what_check_prints_of_it_loads_as_the_same() {
+fn the_rendered_configuration_decodes_to_the_same_configuration() {
     let printed = render::render(&load(&uncommented()).unwrap());
     assert!(!printed.contains("\"text\""), "the literal password is redacted");
     assert_eq!(render::render(&load(&printed).unwrap()), printed);
 }
 
 #[test]
-fn sizes_are_printed_to_the_byte() {
+fn rendered_sizes_are_exact() {
     for (text, printed) in [("'64MiB'", "\"64.0 MiB\""), ("'1.5k'", "1500"), ("1536", "\"1.5 KiB\""), ("0", "\"0 B\"")]
     {
         let config = load(&format!("upload_spool = {text}")).unwrap();
@@ -76,7 +78,7 @@ fn sizes_are_printed_to_the_byte() {
     }
 }
 
-/// Key paths, with `*` for the hosts of registries and lists left out.
+/// Collects the key paths of a document: `*` stands for the host of a registry, and lists add nothing to a path.
 fn collect(paths: &mut BTreeSet<String>, path: &str, value: &DeValue<'_>) {
     match value {
         DeValue::Table(table) => {
@@ -91,19 +93,19 @@ fn collect(paths: &mut BTreeSet<String>, path: &str, value: &DeValue<'_>) {
     }
 }
 
-/// Every table with keys of its own, credentials aside.
+/// Every table of the file with its keys, except the credential tables.
 const TABLES: &[(&str, Keys)] = &[
     ("", TOP),
-    ("upload_key.", credential::SECRET),
+    ("upload_key.", secret::SECRET),
     ("timeouts.", TIMEOUTS),
     ("listener.", listener::LISTENER),
-    ("listener.tls.", clients::TLS),
+    ("listener.tls.", secret::CERTIFICATE_FILES),
     ("listener.clients.", clients::CLIENTS),
     ("admin.", listener::ADMIN),
     ("registry.*.", registry::REGISTRY),
-    ("registry.*.repositories.", registry::REPOSITORIES),
-    ("registry.*.client_certificate.", registry::CLIENT_CERTIFICATE),
+    ("registry.*.repositories.", repositories::REPOSITORIES),
+    ("registry.*.client_certificate.", secret::CERTIFICATE_FILES),
     ("registry.*.identity.", identity::IDENTITY),
-    ("registry.*.credential.password.", &[credential::SECRET[0]]),
-    ("registry.*.credential.token.", credential::SECRET),
+    ("registry.*.credential.password.", &[secret::SECRET[0]]),
+    ("registry.*.credential.token.", secret::SECRET),
 ];

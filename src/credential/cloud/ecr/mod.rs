@@ -1,28 +1,26 @@
-//! Passwords of Amazon ECR, private and public: a key is found where the vendor's tools find one, takes on a role where
-//! one is configured, and signs the question for a password of twelve hours.
+//! Passwords for Amazon ECR, private and public. The issuer finds an AWS access key where AWS's own tools find one,
+//! assumes a role if one is configured, and requests a password with a signed request. A password is valid for 12
+//! hours.
 
-mod files;
+mod endpoint;
 mod key;
-mod outside;
 mod password;
-mod place;
-mod role;
-mod signature;
-mod signed;
-mod told;
+mod reqsign_context;
+mod signed_request;
+mod sigv4;
 
 use std::sync::Arc;
 
-use self::outside::Outside;
-use self::place::Place;
-use super::Surroundings;
+use self::endpoint::EcrEndpoint;
+use self::reqsign_context::ReqsignContext;
+use super::CloudContext;
 use super::failure::Failure;
-use super::leased::{Lender, Lent};
+use super::leased::{CredentialIssuer, IssuedCredential};
 use crate::base::secret::Secret;
 use crate::config::cloud::is_aws_region;
-use crate::credential::{CredentialError, Wanted};
+use crate::credential::{CredentialError, CredentialRequest};
 
-/// What the operator said about whose logins.
+/// The keys of the configured credential.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub(super) region: Option<Box<str>>,
@@ -30,82 +28,60 @@ pub(super) struct Settings {
     pub(super) role: Option<Box<str>>,
 }
 
+/// The issuer of ECR passwords.
 #[derive(Debug)]
 pub(super) struct Ecr {
     settings: Settings,
-    surroundings: Arc<Surroundings>,
+    cloud: Arc<CloudContext>,
 }
 
 impl Ecr {
-    pub(super) fn new(settings: Settings, surroundings: Arc<Surroundings>) -> Self {
-        Self { settings, surroundings }
+    pub(super) fn new(settings: Settings, cloud: Arc<CloudContext>) -> Self {
+        Self { settings, cloud }
     }
 
-    /// The service that gives out the registry's passwords.
-    fn place(&self, wanted: &Wanted<'_>) -> Result<Place, CredentialError> {
+    /// The ECR API that issues passwords for the registry.
+    fn endpoint(&self, request: &CredentialRequest<'_>) -> Result<EcrEndpoint, CredentialError> {
         let region = self.settings.region.as_deref();
-        if let Some(place) = Place::named_by(wanted.registry) {
-            return Ok(place.with_region(region));
+        if let Some(endpoint) = EcrEndpoint::of_registry(request.registry) {
+            return Ok(endpoint.with_region(region));
         }
-        if wanted.profile == "ecr-public" {
-            return Ok(Place::public());
+        if request.profile == "ecr-public" {
+            return Ok(EcrEndpoint::public());
         }
-        let variable = |name| self.surroundings.environment.variable(name).map(Secret::expose);
+        let variable = |name| self.cloud.environment.variable(name).map(Secret::expose);
         let region = region.or_else(|| variable("AWS_REGION")).or_else(|| variable("AWS_DEFAULT_REGION"));
         match region {
-            Some(region) if is_aws_region(region) => Ok(Place::private(region)),
-            Some(_) => Err(CredentialError::new("AWS_REGION is no region; write one like \"eu-west-2\"")),
+            Some(region) if is_aws_region(region) => Ok(EcrEndpoint::private(region)),
+            Some(_) => Err(CredentialError::new(
+                "AWS_REGION or AWS_DEFAULT_REGION is not an AWS region; set it to \"eu-west-2\" or another",
+            )),
             None => Err(CredentialError::new(format!(
-                "the name {} tells no AWS region; add 'region' to the registry's credential",
-                wanted.registry
+                "the host name {} contains no AWS region; add `region` to the registry's credential",
+                request.registry
             ))),
         }
     }
 }
 
-impl Lender for Ecr {
-    type Key = Place;
+impl CredentialIssuer for Ecr {
+    type Key = EcrEndpoint;
 
-    async fn key(&self, wanted: &Wanted<'_>) -> Result<Place, CredentialError> {
-        self.place(wanted)
+    async fn key(&self, request: &CredentialRequest<'_>) -> Result<EcrEndpoint, CredentialError> {
+        self.endpoint(request)
     }
 
-    async fn lend(self: Arc<Self>, place: Place) -> Result<Lent, Failure> {
-        let outside = Outside::new(self.surroundings.clone());
-        let found = key::find(&outside, &place, self.settings.profile.as_deref()).await?;
+    async fn issue(self: Arc<Self>, endpoint: EcrEndpoint) -> Result<IssuedCredential, Failure> {
+        let reqsign = ReqsignContext::new(self.cloud.clone());
+        let found = key::find(&reqsign, &endpoint, self.settings.profile.as_deref()).await?;
         let (key, source) = match &self.settings.role {
             Some(role) => {
-                (role::assume(&outside, &place, &found.key, role).await?, format!("{role} by {}", found.source))
+                let key = key::assume_role(&reqsign, &endpoint, &found.key, role).await?;
+                (key, format!("{role} by {}", found.source))
             }
             None => (found.key, found.source),
         };
-        let (credential, lifetime) = password::ask(&outside, &place, &key).await?;
-        Ok(Lent { credential, lifetime, source: format!("AWS ({source})") })
+        let (credential, lifetime) = password::fetch(&reqsign, &endpoint, &key).await?;
+        Ok(IssuedCredential { credential, lifetime, source: format!("AWS ({source})") })
     }
 }
-
-/// What of the environment counts here, as the vendor's tools read it.
-pub(super) const VARIABLES: &[&str] = &[
-    "AWS_ACCESS_KEY_ID",
-    "AWS_CONFIG_FILE",
-    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
-    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_DEFAULT_REGION",
-    "AWS_EC2_METADATA_DISABLED",
-    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
-    "AWS_ENDPOINT_URL",
-    "AWS_ENDPOINT_URL_ECR",
-    "AWS_ENDPOINT_URL_ECR_PUBLIC",
-    "AWS_ENDPOINT_URL_STS",
-    "AWS_PROFILE",
-    "AWS_REGION",
-    "AWS_ROLE_ARN",
-    "AWS_ROLE_SESSION_NAME",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_SHARED_CREDENTIALS_FILE",
-    "AWS_SSO_ENDPOINT",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-];

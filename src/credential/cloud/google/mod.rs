@@ -1,12 +1,13 @@
-//! Google's access tokens, had as its application default credentials are.
+//! Google access tokens, obtained as Google's application default credentials are.
 //!
-//! A registry takes one as the password of `oauth2accesstoken`, at its token service and as Basic alike
+//! A registry accepts one as the password of the user `oauth2accesstoken`, both at its token service and with Basic
 //! (GoogleCloudPlatform/docker-credential-gcr).
 
-mod assertion;
 mod federated;
+mod json;
 mod key_file;
 mod metadata;
+mod service_account;
 mod user;
 
 use std::hash::{Hash, Hasher};
@@ -15,52 +16,52 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::key_file::KeyFile;
-use super::Surroundings;
+use super::CloudContext;
 use super::answer::Answer;
 use super::failure::Failure;
-use super::leased::{Lender, Lent};
+use super::leased::{CredentialIssuer, IssuedCredential};
 use crate::base::secret::Secret;
+use crate::base::watched_file::{FileError, WatchedFile};
 use crate::credential::environment::Environment;
-use crate::credential::watched::{Lacking, Watched};
-use crate::credential::{Credential, CredentialError, Troubles, Wanted};
+use crate::credential::{Credential, CredentialError, CredentialRequest, FileProblems};
 
+/// The issuer of Google access tokens.
 #[derive(Debug)]
 pub(super) struct Google {
-    surroundings: Arc<Surroundings>,
-    file: Option<Place>,
+    context: Arc<CloudContext>,
+    key_file: Option<KeyFileSource>,
 }
 
-/// Where a key file is looked for.
 #[derive(Debug)]
-struct Place {
-    file: Watched<KeyFile>,
-    /// Whether it was named, so that it has to be there.
-    is_named: bool,
+struct KeyFileSource {
+    file: WatchedFile<KeyFile>,
+    /// Whether the file has to exist, because the configuration or a variable names it.
+    is_required: bool,
 }
 
-/// Whose access token it is.
+/// The account that an access token is for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Account {
     File(Revision),
-    /// The one that the machine runs as.
+    /// The account of the machine, from the metadata server.
     Machine,
 }
 
-/// A file as it was written once: another one, be it of the same words, is another login.
+/// One version of a key file. Every rewrite counts as another account, even with equal content.
 #[derive(Clone, Debug)]
 pub(super) struct Revision(Arc<KeyFile>);
 
 impl Google {
-    pub(super) fn new(key_file: Option<&Path>, surroundings: Arc<Surroundings>) -> Self {
-        let file = place(key_file, &surroundings.environment)
-            .map(|(path, is_named)| Place { file: Watched::new(path, KeyFile::parse), is_named });
-        Self { surroundings, file }
+    pub(super) fn new(key_file: Option<&Path>, context: Arc<CloudContext>) -> Self {
+        let key_file = key_file_path(key_file, &context.environment)
+            .map(|(path, is_required)| KeyFileSource { file: WatchedFile::new(path, KeyFile::parse), is_required });
+        Self { context, key_file }
     }
 }
 
-/// The file that counts: the configuration's, the variable's, gcloud's own where it is there
-/// (<https://cloud.google.com/docs/authentication/application-default-credentials>).
-fn place(configured: Option<&Path>, environment: &Environment) -> Option<(PathBuf, bool)> {
+/// The path of the key file, and whether the file has to exist: the one the configuration names, the one the variable
+/// names, or gcloud's own (<https://cloud.google.com/docs/authentication/application-default-credentials>).
+fn key_file_path(configured: Option<&Path>, environment: &Environment) -> Option<(PathBuf, bool)> {
     let path = |name| environment.variable(name).map(|path| PathBuf::from(path.expose()));
     if let Some(named) = configured.map(Path::to_owned).or_else(|| path("GOOGLE_APPLICATION_CREDENTIALS")) {
         return Some((named, true));
@@ -69,29 +70,29 @@ fn place(configured: Option<&Path>, environment: &Environment) -> Option<(PathBu
     Some((folder.join("application_default_credentials.json"), false))
 }
 
-impl Lender for Google {
+impl CredentialIssuer for Google {
     type Key = Account;
 
-    async fn key(&self, _wanted: &Wanted<'_>) -> Result<Account, CredentialError> {
-        let Some(Place { file, is_named }) = &self.file else { return Ok(Account::Machine) };
+    async fn key(&self, _request: &CredentialRequest<'_>) -> Result<Account, CredentialError> {
+        let Some(KeyFileSource { file, is_required }) = &self.key_file else { return Ok(Account::Machine) };
         match file.current().await {
             Ok(file) => Ok(Account::File(Revision(file))),
-            Err(Lacking::Missing) if !is_named => Ok(Account::Machine),
-            Err(_) => file.required().await.map(|file| Account::File(Revision(file))),
+            Err(FileError::Missing(_)) if !is_required => Ok(Account::Machine),
+            Err(error) => Err(error.into()),
         }
     }
 
-    async fn lend(self: Arc<Self>, account: Account) -> Result<Lent, Failure> {
+    async fn issue(self: Arc<Self>, account: Account) -> Result<IssuedCredential, Failure> {
         match account {
-            Account::File(Revision(file)) => file.access_token(&self.surroundings).await,
-            Account::Machine => metadata::access_token(&self.surroundings).await,
+            Account::File(Revision(file)) => file.access_token(&self.context).await,
+            Account::Machine => metadata::access_token(&self.context).await,
         }
     }
 
-    fn troubles(&self) -> Troubles<'_> {
+    fn file_problems(&self) -> FileProblems<'_> {
         Box::pin(async {
-            let Some(Place { file, is_named }) = &self.file else { return Vec::new() };
-            file.trouble(*is_named).await.into_iter().collect()
+            let Some(KeyFileSource { file, is_required }) = &self.key_file else { return Vec::new() };
+            file.problem(*is_required).await.into_iter().collect()
         })
     }
 }
@@ -110,31 +111,26 @@ impl Hash for Revision {
     }
 }
 
-/// The reply of a token endpoint (RFC 6749, section 5.1).
-fn granted(answer: &Answer, source: String) -> Result<Lent, Failure> {
-    Ok(lent(answer.token("access_token")?, answer.lifetime("expires_in")?, source))
+/// The credential in a token endpoint's response (RFC 6749, section 5.1).
+fn parse_token_response(answer: &Answer, source: String) -> Result<IssuedCredential, Failure> {
+    Ok(issued(answer.token("access_token")?, answer.lifetime("expires_in")?, source))
 }
 
-fn lent(token: Secret, lifetime: Duration, source: String) -> Lent {
+fn issued(token: Secret, lifetime: Duration, source: String) -> IssuedCredential {
     let credential = Credential::Password { username: "oauth2accesstoken".into(), password: token };
-    Lent { credential, lifetime, source }
+    IssuedCredential { credential, lifetime, source }
 }
 
-/// Artifact Registry has no narrower one.
+/// The OAuth scope of the access tokens: Artifact Registry has no narrower one.
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 const TOKEN_ENDPOINT: &str = "https://oauth2.googleapis.com/token";
 
-pub(super) const VARIABLES: &[&str] =
-    &["CLOUDSDK_CONFIG", "GCE_METADATA_HOST", "GCE_METADATA_IP", "GCE_METADATA_ROOT", "GOOGLE_APPLICATION_CREDENTIALS"];
-
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
-
     use super::*;
 
     #[test]
-    fn the_file_is_looked_for_where_google_s_own_tools_look() {
+    fn the_key_file_is_the_one_that_googles_own_tools_use() {
         let all = [("GOOGLE_APPLICATION_CREDENTIALS", "/v.json"), ("CLOUDSDK_CONFIG", "/c"), ("HOME", "/h")];
         for (configured, variables, file) in [
             (Some("/k.json"), &all[..], Some(("/k.json", true))),
@@ -143,11 +139,13 @@ mod tests {
             (None, &all[2..], Some(("/h/.config/gcloud/application_default_credentials.json", false))),
             (None, &[], None),
         ] {
-            let environment = Environment::read(|name| {
-                variables.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value))
-            });
-            let found = place(configured.map(Path::new), &environment);
-            assert_eq!(found, file.map(|(path, is_named)| (path.into(), is_named)), "{configured:?} {variables:?}");
+            let environment = Environment::new(variables.iter().copied());
+            let found = key_file_path(configured.map(Path::new), &environment);
+            assert_eq!(
+                found,
+                file.map(|(path, is_required)| (path.into(), is_required)),
+                "{configured:?} {variables:?}"
+            );
         }
     }
 }

@@ -1,15 +1,16 @@
-//! A person's login, as `gcloud auth application-default login` leaves it: a refresh token.
+//! A user's refresh token, as `gcloud auth application-default login` saves it.
 
-use super::key_file::Members;
-use super::{TOKEN_ENDPOINT, granted};
+use super::json::JsonObject;
+use super::{TOKEN_ENDPOINT, parse_token_response};
 use crate::base::origin::Url;
 use crate::base::secret::Secret;
-use crate::credential::CredentialError;
-use crate::credential::cloud::Surroundings;
-use crate::credential::cloud::client::Question;
+use crate::base::watched_file::FileError;
+use crate::credential::cloud::CloudContext;
+use crate::credential::cloud::client::EndpointRequest;
 use crate::credential::cloud::failure::{Failure, Step};
-use crate::credential::cloud::leased::Lent;
+use crate::credential::cloud::leased::IssuedCredential;
 
+/// A key file of the type `authorized_user`.
 #[derive(Debug)]
 pub(super) struct User {
     token_uri: Url,
@@ -19,11 +20,13 @@ pub(super) struct User {
     source: String,
 }
 
-const REFRESHING: Step =
-    Step { doing: "refreshing a Google user's login", hint: "log in again: gcloud auth application-default login" };
+const REFRESHING: Step = Step::new(
+    "requesting an access token with a Google user's refresh token",
+    "log in again: gcloud auth application-default login",
+);
 
 impl User {
-    pub(super) fn read(members: &Members<'_>) -> Result<Self, CredentialError> {
+    pub(super) fn read(members: &JsonObject<'_>) -> Result<Self, FileError> {
         Ok(Self {
             token_uri: members.url_or("token_uri", TOKEN_ENDPOINT)?,
             client_id: members.text("client_id")?.into(),
@@ -33,7 +36,7 @@ impl User {
         })
     }
 
-    pub(super) async fn access_token(&self, surroundings: &Surroundings) -> Result<Lent, Failure> {
+    pub(super) async fn access_token(&self, context: &CloudContext) -> Result<IssuedCredential, Failure> {
         let form = [
             ("grant_type", "refresh_token"),
             ("client_id", &self.client_id),
@@ -41,7 +44,7 @@ impl User {
             ("refresh_token", self.refresh_token.expose()),
         ];
         let secrets = [&self.client_secret, &self.refresh_token];
-        let question = Question::form(&REFRESHING, &self.token_uri, &form, &secrets);
-        granted(&surroundings.clouds.ask(question).await?, self.source.clone())
+        let request = EndpointRequest::form(&REFRESHING, &self.token_uri, &form, &secrets);
+        parse_token_response(&context.client.send(request).await?, self.source.clone())
     }
 }

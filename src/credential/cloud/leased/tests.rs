@@ -5,150 +5,155 @@ use tokio::time::{advance, sleep};
 
 use super::*;
 use crate::base::secret::Secret;
+use crate::base::tests::CapturedLog;
 use crate::credential::cloud::failure::Step;
-use crate::credential::tests::{Log, fetch};
+use crate::credential::tests::fetch;
 
-const LENDING: Step = Step { doing: "asking the test", hint: "ask better" };
+const ISSUING: Step = Step::new("asking the test cloud", "ask better");
 
-/// Lends for an hour, one login for each registry, and takes 100 ms for it.
+/// Issues one credential for each registry, valid for an hour. Each call takes 100 ms.
 #[derive(Debug, Default)]
-struct Bank {
+struct TestCloud {
     calls: AtomicUsize,
-    closed: AtomicBool,
-    /// Lends the same again and again.
-    stubborn: bool,
+    is_down: AtomicBool,
+    /// Issues the same credential again and again.
+    repeats_itself: bool,
 }
 
-impl Lender for Arc<Bank> {
+impl CredentialIssuer for Arc<TestCloud> {
     type Key = Box<str>;
 
-    async fn key(&self, wanted: &Wanted<'_>) -> Result<Box<str>, CredentialError> {
-        Ok(wanted.registry.as_str().into())
+    async fn key(&self, request: &CredentialRequest<'_>) -> Result<Box<str>, CredentialError> {
+        Ok(request.registry.as_str().into())
     }
 
-    async fn lend(self: Arc<Self>, key: Box<str>) -> Result<Lent, Failure> {
+    async fn issue(self: Arc<Self>, key: Box<str>) -> Result<IssuedCredential, Failure> {
         let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
         sleep(Duration::from_millis(100)).await;
-        if self.closed.load(Ordering::Relaxed) {
-            return Err(LENDING.failed("bank.test", "it is closed"));
+        if self.is_down.load(Ordering::Relaxed) {
+            return Err(ISSUING.failed("cloud.test", "it is down"));
         }
-        let number = if self.stubborn { 1 } else { call };
+        let number = if self.repeats_itself { 1 } else { call };
         let credential = Credential::Bearer { token: Secret::new(format!("{key}#{number}")) };
-        Ok(Lent { credential, lifetime: Duration::from_secs(3600), source: "the bank".to_owned() })
+        Ok(IssuedCredential { credential, lifetime: Duration::from_secs(3600), source: "the test cloud".to_owned() })
     }
 }
 
-struct Scene {
-    bank: Arc<Bank>,
-    leased: Leased<Arc<Bank>>,
+struct TestProvider {
+    cloud: Arc<TestCloud>,
+    provider: LeasedProvider<Arc<TestCloud>>,
 }
 
-impl Scene {
-    fn new(bank: Bank) -> Self {
-        let bank = Arc::new(bank);
-        Self { leased: Leased::new(bank.clone(), &["generic"]), bank }
+impl TestProvider {
+    fn new(cloud: TestCloud) -> Self {
+        let cloud = Arc::new(cloud);
+        Self { provider: LeasedProvider::new(cloud.clone(), &["generic"]), cloud }
     }
 
     async fn token(&self, registry: &str) -> Result<String, CredentialError> {
-        Ok(match fetch(&self.leased, registry).await?.credential {
+        Ok(match fetch(&self.provider, registry).await?.credential {
             Credential::Bearer { token } => token.expose().to_owned(),
             other => format!("{other:?}"),
         })
     }
 
     async fn id(&self) -> CredentialId {
-        fetch(&self.leased, "a.io").await.unwrap().id
+        fetch(&self.provider, "a.io").await.unwrap().id
     }
 
     fn calls(&self) -> usize {
-        self.bank.calls.load(Ordering::Relaxed)
+        self.cloud.calls.load(Ordering::Relaxed)
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_waiters_cost_one_call_for_each_key() {
-    let scene = Scene::new(Bank::default());
-    let all = join_all((0..100).map(|n| scene.token(if n % 2 == 0 { "a.io" } else { "b.io" }))).await;
+async fn concurrent_requests_share_one_call_for_each_key() {
+    let test = TestProvider::new(TestCloud::default());
+    let all = join_all((0..100).map(|n| test.token(if n % 2 == 0 { "a.io" } else { "b.io" }))).await;
     assert!(all.iter().all(Result::is_ok));
-    assert_eq!(scene.calls(), 2);
-    assert_eq!(scene.token("docker.io").await.unwrap(), "Anonymous");
-    assert_eq!(scene.calls(), 2, "nothing is lent for a registry of another kind");
+    assert_eq!(test.calls(), 2);
+    assert_eq!(test.token("docker.io").await.unwrap(), "Anonymous");
+    assert_eq!(test.calls(), 2, "none for a registry of another profile");
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_use_a_login_is_renewed_before_anybody_waits() {
-    let scene = Scene::new(Bank::default());
-    scene.id().await;
+async fn a_credential_in_use_is_renewed_in_the_background() {
+    let test = TestProvider::new(TestCloud::default());
+    test.id().await;
     for _ in 0..24 * 60 {
         sleep(Duration::from_secs(60)).await;
         let now = Instant::now();
-        scene.id().await;
-        assert_eq!(Instant::now(), now, "nobody waits");
+        test.id().await;
+        assert_eq!(Instant::now(), now, "no request waits");
     }
-    assert_eq!(scene.calls(), 1 + 32, "every 45 minutes");
+    assert_eq!(test.calls(), 1 + 32, "every 45 minutes");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_lent_stays_to_its_end_and_then_the_reason_is_told() {
-    let (log, _guard) = Log::listen();
-    let scene = Scene::new(Bank::default());
-    let begun = Instant::now();
-    scene.id().await;
-    scene.bank.closed.store(true, Ordering::Relaxed);
-    while begun.elapsed() < Duration::from_secs(3560) {
-        assert_eq!(scene.token("a.io").await.unwrap(), "a.io#1", "{:?}", begun.elapsed());
+async fn while_the_cloud_is_down_the_cached_credential_is_used_until_it_expires() {
+    let (log, _guard) = CapturedLog::start();
+    let test = TestProvider::new(TestCloud::default());
+    let started = Instant::now();
+    test.id().await;
+    test.cloud.is_down.store(true, Ordering::Relaxed);
+    while started.elapsed() < Duration::from_secs(3560) {
+        assert_eq!(test.token("a.io").await.unwrap(), "a.io#1", "{:?}", started.elapsed());
         sleep(Duration::from_secs(10)).await;
     }
     advance(Duration::from_secs(60)).await;
-    let error = scene.token("a.io").await.unwrap_err().what;
-    assert_eq!(error, "asking the test at bank.test failed: it is closed");
-    assert_eq!(log.lines("stays in force").len(), 1, "told once");
-    scene.bank.closed.store(false, Ordering::Relaxed);
-    assert!(scene.token("a.io").await.is_ok(), "a failure is not remembered");
-    assert_eq!(log.lines("lends logins again").len(), 1);
+    let error = test.token("a.io").await.unwrap_err().message;
+    assert_eq!(error, "asking the test cloud at cloud.test failed: it is down");
+    assert_eq!(log.lines("used until it expires").len(), 1, "logged once");
+    test.cloud.is_down.store(false, Ordering::Relaxed);
+    assert!(test.token("a.io").await.is_ok(), "a failure is not cached");
+    assert_eq!(log.lines("issues credentials again").len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_login_is_asked_for_anew_and_all_wait_for_it() {
-    let scene = Scene::new(Bank::default());
-    let refused = scene.id().await;
+async fn a_rejected_credential_is_renewed_and_concurrent_requests_wait_for_it() {
+    let test = TestProvider::new(TestCloud::default());
+    let rejected = test.id().await;
     sleep(Duration::from_secs(10)).await;
-    scene.leased.refused(refused);
-    let all = join_all((0..50).map(|_| scene.token("a.io"))).await;
+    test.provider.note_rejected(rejected);
+    let all = join_all((0..50).map(|_| test.token("a.io"))).await;
     assert!(all.iter().all(|token| token.as_ref().is_ok_and(|token| token == "a.io#2")), "{all:?}");
-    assert_eq!(scene.calls(), 2);
-    scene.leased.refused(refused);
-    assert_eq!(scene.token("a.io").await.unwrap(), "a.io#2", "an old refusal says nothing of the new one");
-    assert_eq!(scene.calls(), 2);
+    assert_eq!(test.calls(), 2);
+    test.provider.note_rejected(rejected);
+    assert_eq!(
+        test.token("a.io").await.unwrap(),
+        "a.io#2",
+        "a late rejection of the old one does not renew the new one"
+    );
+    assert_eq!(test.calls(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lender_that_insists_is_left_alone_for_a_while() {
-    let scene = Scene::new(Bank { stubborn: true, ..Bank::default() });
-    let refused = scene.id().await;
+async fn a_repeatedly_rejected_credential_is_renewed_once_a_minute() {
+    let test = TestProvider::new(TestCloud { repeats_itself: true, ..TestCloud::default() });
+    let rejected = test.id().await;
     for _ in 0..600 {
-        scene.leased.refused(refused);
-        assert_eq!(scene.id().await, refused);
+        test.provider.note_rejected(rejected);
+        assert_eq!(test.id().await, rejected);
         sleep(Duration::from_secs(1)).await;
     }
-    assert!((10..=12).contains(&scene.calls()), "{} calls in ten minutes", scene.calls());
+    assert!((10..=12).contains(&test.calls()), "{} calls in ten minutes", test.calls());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_registry_that_refuses_everything_does_not_wear_the_lender_out() {
-    let scene = Scene::new(Bank::default());
+async fn a_registry_that_rejects_every_new_credential_causes_one_renewal_a_minute() {
+    let test = TestProvider::new(TestCloud::default());
     for _ in 0..600 {
-        scene.leased.refused(scene.id().await);
+        test.provider.note_rejected(test.id().await);
         sleep(Duration::from_secs(1)).await;
     }
-    assert!((10..=12).contains(&scene.calls()), "{} calls in ten minutes", scene.calls());
+    assert!((10..=12).contains(&test.calls()), "{} calls in ten minutes", test.calls());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_while_the_lender_fails_takes_nothing_away() {
-    let scene = Scene::new(Bank::default());
-    let refused = scene.id().await;
-    scene.bank.closed.store(true, Ordering::Relaxed);
-    scene.leased.refused(refused);
-    assert_eq!(scene.id().await, refused);
+async fn a_rejected_credential_is_kept_while_the_cloud_is_down() {
+    let test = TestProvider::new(TestCloud::default());
+    let rejected = test.id().await;
+    test.cloud.is_down.store(true, Ordering::Relaxed);
+    test.provider.note_rejected(rejected);
+    assert_eq!(test.id().await, rejected);
 }

@@ -1,31 +1,31 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::credential::tests::{Asker, password};
+use crate::credential::tests::{RequestContext, password};
 
 fn parse(text: &str) -> DockerFile {
     DockerFile::parse(Path::new("/h/config.json"), text.as_bytes()).unwrap()
 }
 
-/// The answer in short: a credential's user or token, the helper with its key, or the error.
-fn look(file: &DockerFile, image: &str) -> String {
+/// A lookup as text: the credential's kind, user and secret, the helper with its key, or the error.
+fn look_up(file: &DockerFile, image: &str) -> String {
     let (registry, repository) = image.split_once('/').unwrap_or((image, ""));
-    match file.lookup(&Asker::new(registry, repository).wanted()) {
-        Lookup::Login(found) => match &found.credential {
+    match file.lookup(&RequestContext::new(registry, repository).request()) {
+        Lookup::Credential(resolved) => match &resolved.credential {
             Credential::Anonymous => "anonymous".into(),
             Credential::Password { username, password } => format!("password {username} {}", password.expose()),
             Credential::Identity { username, token } => format!("identity {username:?} {}", token.expose()),
             Credential::Bearer { token } => format!("bearer {}", token.expose()),
         },
-        Lookup::Broken(error) => error.what.clone(),
-        Lookup::Ask(ask) => format!("ask {} {}", ask.helper, ask.key.unwrap_or("-")),
-        Lookup::Nothing => "nothing".into(),
+        Lookup::Invalid(error) => error.message.clone(),
+        Lookup::Helper(entry) => format!("helper {} {}", entry.helper, entry.key.unwrap_or("-")),
+        Lookup::None => "nothing".into(),
     }
 }
 
 #[test]
-fn entries_hold_every_kind_of_login() {
-    for (entry, login) in [
+fn entries_contain_every_kind_of_credential() {
+    for (entry, expected) in [
         (r#"{"auth": "dTpw"}"#, "password u p"),
         (r#"{"auth": "dTpwOnE="}"#, "password u p:q"),
         (r#"{"auth": "dTpwOnE"}"#, "password u p:q"),
@@ -42,18 +42,18 @@ fn entries_hold_every_kind_of_login() {
         (r#"{"auth": "", "identitytoken": null}"#, "nothing"),
         (r#"{"auth": "Og=="}"#, "nothing"),
     ] {
-        assert_eq!(look(&parse(&format!(r#"{{"auths": {{"a.io": {entry}}}}}"#)), "a.io"), login, "{entry}");
+        assert_eq!(look_up(&parse(&format!(r#"{{"auths": {{"a.io": {entry}}}}}"#)), "a.io"), expected, "{entry}");
     }
     for auth in ["hunter2", "!", "dXA=", "//8="] {
         let file = parse(&format!(r#"{{"auths": {{"a.io": {{"auth": "{auth}"}}, "b.io": {{"auth": "dTpw"}}}}}}"#));
-        let error = r#"/h/config.json: the 'auth' of "a.io" is not the base64 of user:password; log in again"#;
-        assert_eq!(look(&file, "a.io"), error);
-        assert_eq!(look(&file, "b.io"), "password u p", "one broken entry is nobody else's trouble");
+        let error = r#"/h/config.json: the `auth` of "a.io" is not user:password in base64; log in again"#;
+        assert_eq!(look_up(&file, "a.io"), error);
+        assert_eq!(look_up(&file, "b.io"), "password u p", "an invalid entry does not affect the others");
     }
 }
 
 #[test]
-fn the_closest_entry_wins() {
+fn the_most_specific_entry_is_used() {
     let file = parse(
         r#"{"auths": {
             "https://ghcr.io/v1/": {"username": "api", "password": "p"},
@@ -86,60 +86,62 @@ fn the_closest_entry_wins() {
         ("registry.io:443", "password r p"),
         ("evil-registry.io", "nothing"),
     ] {
-        assert_eq!(look(&file, image), user, "{image}");
+        assert_eq!(look_up(&file, image), user, "{image}");
     }
 }
 
 #[test]
-fn helpers_entries_and_store_have_their_order() {
+fn cred_helpers_precede_auths_and_auths_precede_the_store() {
     let file = parse(
         r#"{"auths": {"a.io": {"auth": "dTpw"}, "b.io": {"auth": "dTpw"}, "https://c.io": {}, "e.io": {}},
             "credHelpers": {"a.io": "own", "e.io": "", "f.io": null, "g.io/team": "team"}, "credsStore": "all"}"#,
     );
     for (image, answer) in [
-        ("a.io", "ask own a.io"),
+        ("a.io", "helper own a.io"),
         ("b.io", "password u p"),
-        ("c.io", "ask all https://c.io"),
-        ("d.io", "ask all -"),
+        ("c.io", "helper all https://c.io"),
+        ("d.io", "helper all -"),
         ("e.io", "nothing"),
         ("f.io", "nothing"),
-        ("g.io", "ask all -"),
-        ("g.io/team/app", "ask team g.io/team"),
+        ("g.io", "helper all -"),
+        ("g.io/team/app", "helper team g.io/team"),
     ] {
-        assert_eq!(look(&file, image), answer, "{image}");
+        assert_eq!(look_up(&file, image), answer, "{image}");
     }
     let empty = parse(r#"{"auths": {"a.io": {}}, "credsStore": ""}"#);
-    assert_eq!(look(&empty, "a.io"), "nothing");
+    assert_eq!(look_up(&empty, "a.io"), "nothing");
     for nothing in ["{}", r#"{"auths": null, "credHelpers": null, "credsStore": null, "HttpHeaders": {"X": "y"}}"#] {
-        assert_eq!(look(&parse(nothing), "a.io"), "nothing");
+        assert_eq!(look_up(&parse(nothing), "a.io"), "nothing");
     }
 }
 
 #[test]
-fn errors_name_the_place_and_quote_nothing() {
+fn parse_errors_name_line_and_column_and_quote_nothing() {
     for (text, error) in [
-        ("", "1:0: it is empty"),
-        ("hunter2", "1:1: it is not well-formed JSON"),
-        ("{\"auths\": {\n  \"a.io\": {\"auth\": hunter2}}}", "2:20: it is not well-formed JSON"),
-        ("{\"auths\": {\"a.io\": {\"auth\": \"hunter2", "1:36: it is not well-formed JSON"),
-        ("{\n\"credsStore\": {\"hunter2\": 1}}", "2:14: a value is of the wrong kind"),
-        ("[\"hunter2\"]", "a value is of the wrong kind"),
+        ("", "1:0: the file is empty"),
+        ("hunter2", "1:1: the file is not well-formed JSON"),
+        ("{\"auths\": {\n  \"a.io\": {\"auth\": hunter2}}}", "2:20: the file is not well-formed JSON"),
+        ("{\"auths\": {\"a.io\": {\"auth\": \"hunter2", "1:36: the file is not well-formed JSON"),
+        ("{\n\"credsStore\": {\"hunter2\": 1}}", "2:14: a value has the wrong type"),
+        ("[\"hunter2\"]", "a value has the wrong type"),
     ] {
-        let what = DockerFile::parse(Path::new("/h/config.json"), text.as_bytes()).unwrap_err().what;
+        let what = DockerFile::parse(Path::new("/h/config.json"), text.as_bytes()).unwrap_err().to_string();
         assert!(what.starts_with("/h/config.json:") && what.contains(error), "{what}");
         assert!(!what.contains("hunter2"), "{what}");
     }
 }
 
 #[test]
-fn logins_know_their_file() {
+fn the_source_of_a_credential_is_its_file() {
     let file = parse(r#"{"auths": {"a.io": {"auth": "dTpw"}}}"#);
-    let Lookup::Login(found) = file.lookup(&Asker::new("a.io", "").wanted()) else { panic!("there is a login") };
-    assert_eq!((&found.credential, &*found.source), (&password("u", "p"), "/h/config.json"));
+    let Lookup::Credential(resolved) = file.lookup(&RequestContext::new("a.io", "").request()) else {
+        panic!("the file has a credential")
+    };
+    assert_eq!((&resolved.credential, &*resolved.source), (&password("u", "p"), "/h/config.json"));
 }
 
-/// JSON that looks like a configuration, with anything anywhere.
-fn some_json() -> impl Strategy<Value = serde_json::Value> {
+/// JSON similar to a configuration file, with arbitrary values in arbitrary places.
+fn arbitrary_json() -> impl Strategy<Value = serde_json::Value> {
     let key = || {
         prop_oneof![
             Just("auths".to_owned()),
@@ -169,19 +171,19 @@ fn some_json() -> impl Strategy<Value = serde_json::Value> {
 
 proptest! {
     #[test]
-    fn no_file_makes_it_panic(json in some_json(), auths in some_json(), helpers in some_json()) {
+    fn no_json_makes_the_parser_panic(json in arbitrary_json(), auths in arbitrary_json(), helpers in arbitrary_json()) {
         let likely = serde_json::json!({ "auths": auths, "credHelpers": helpers, "credsStore": "s" });
         for json in [json, likely] {
             if let Ok(file) = DockerFile::parse(Path::new("f"), json.to_string().as_bytes()) {
                 for image in ["docker.io/library/python", "a.io", "a.io:5000/a/b"] {
-                    look(&file, image);
+                    look_up(&file, image);
                 }
             }
         }
     }
 
     #[test]
-    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn no_bytes_make_the_parser_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         _ = DockerFile::parse(Path::new("f"), &bytes);
     }
 }

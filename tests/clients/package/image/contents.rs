@@ -1,4 +1,4 @@
-//! What is in the image: one binary, its settings, and nothing that could be turned against anybody.
+//! The contents of the image: one binary and its configuration.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,19 +12,19 @@ use crate::docker::docker;
 use crate::package::text;
 use crate::process::{output, stdout};
 
-/// In bytes.
-const LARGEST: u64 = 12_000_000;
+/// Size limit for the image, in bytes.
+const MAX_SIZE: u64 = 12_000_000;
 
-/// What docker itself puts into every container.
-const OF_DOCKER: [&str; 7] = [".dockerenv", "dev/", "proc/", "sys/", "etc/host", "etc/mtab", "etc/resolv.conf"];
+/// The start of the names of files that docker itself adds to every container.
+const ADDED_BY_DOCKER: [&str; 7] = [".dockerenv", "dev/", "proc/", "sys/", "etc/host", "etc/mtab", "etc/resolv.conf"];
 
-pub(super) async fn are_the_binary_and_its_settings(home: &Path) {
+pub(super) async fn assert_only_binary_and_configuration(home: &Path) {
     let image: Value =
         serde_json::from_str(&stdout(docker(home).args(["image", "inspect", "--format={{json .}}", NAME])).await)
             .expect("JSON");
     let size = image["Size"].as_u64().expect("a size");
-    super::say(&format!("image: {size} bytes"));
-    assert!(size < LARGEST, "{size} bytes");
+    super::report(&format!("image: {size} bytes"));
+    assert!(size < MAX_SIZE, "{size} bytes");
 
     let config = &image["Config"];
     assert_eq!(config["User"], "65532:65532");
@@ -41,28 +41,28 @@ pub(super) async fn are_the_binary_and_its_settings(home: &Path) {
     assert_eq!(files.remove("etc/regpass/config.toml"), Some((0o644, text("config/container.toml").into_bytes())));
     let (mode, binary) = files.remove("regpass").expect("the binary");
     assert_eq!((mode, &binary[..4]), (0o755, &b"\x7fELF"[..]));
-    assert!(files.is_empty(), "more than the binary and its settings: {:?}", files.keys());
+    assert!(files.is_empty(), "further files: {:?}", files.keys());
 }
 
-/// The files of the image with their modes, as a container would see them.
+/// The files of the image, as a container sees them: mode and content by name.
 async fn files(home: &Path) -> BTreeMap<String, (u32, Vec<u8>)> {
     let tar = home.join("contents.tar");
     output(docker(home).args(["create", "--name=contents", NAME])).await;
     output(docker(home).args(["export", "contents", "--output"]).arg(&tar)).await;
-    let mut tar = tar::Archive::new(fs::File::open(&tar).expect("the files"));
+    let mut tar = tar::Archive::new(fs::File::open(&tar).expect("the exported container"));
     let mut files = BTreeMap::new();
     for entry in tar.entries().expect("a tar") {
         let mut entry = entry.expect("an entry");
         let name = entry.path().expect("a path").to_string_lossy().into_owned();
         let mode = entry.header().mode().expect("a mode");
         if name == "tmp/" {
-            assert_eq!(mode & 0o7777, 0o1777, "everybody's temporary files");
+            assert_eq!(mode & 0o7777, 0o1777, "the mode of /tmp");
         }
-        if entry.header().entry_type().is_dir() || OF_DOCKER.iter().any(|prefix| name.starts_with(prefix)) {
+        if entry.header().entry_type().is_dir() || ADDED_BY_DOCKER.iter().any(|prefix| name.starts_with(prefix)) {
             continue;
         }
         let mut bytes = Vec::new();
-        entry.read_to_end(&mut bytes).expect("its content");
+        entry.read_to_end(&mut bytes).expect("the content of an entry");
         files.insert(name, (mode & 0o7777, bytes));
     }
     files

@@ -1,44 +1,67 @@
-//! Blobs that are in the registry already.
+//! Mounts of blobs that the registry already has.
 
-use super::session::Session;
-use super::{bare, location};
-use crate::push::held::blob;
-use crate::push::pushes_in_both_modes;
-use crate::scene::Scene;
+use super::session::UploadSession;
+use super::{location, send_empty};
+use crate::push::stored_image::stored_blob;
+use crate::stack::{Stack, in_both_auth_modes};
 
-pushes_in_both_modes!(mounts_what_is_there);
+/// Mounts with a source in the same registry.
+const MOUNTED: &[Mount] = &[
+    Mount { case: "default registry", name: "one", repository: "library/one", from: "&from=python" },
+    Mount { case: "default namespace", name: "two", repository: "library/two", from: "&from=library/python" },
+    Mount {
+        case: "default registry in both paths",
+        name: "docker.io/library/three",
+        repository: "library/three",
+        from: "&from=docker.io/library/python",
+    },
+    Mount {
+        case: "alias in both paths",
+        name: "reg/team/app",
+        repository: "team/app",
+        from: "&from=reg/toddysm/python",
+    },
+];
 
-async fn mounts_what_is_there(scene: &Scene) {
-    let platform = &scene.image.platforms[0];
-    let mount = async |name: &str, from: &str| {
-        let query = format!("?mount={}{from}", platform.layer);
-        bare(scene, "POST", &scene.regpass.url(&format!("/v2/{name}/blobs/uploads/{query}"))).await
+/// Mounts without a usable source. The registry opens an upload session instead.
+const UPLOADED: &[Mount] = &[
+    Mount { case: "no source", name: "four", repository: "library/four", from: "" },
+    Mount { case: "another registry", name: "five", repository: "library/five", from: "&from=reg/toddysm/python" },
+    Mount { case: "not allowed", name: "six", repository: "library/six", from: "&from=docker.io/elsewhere/python" },
+    Mount { case: "no such repository", name: "seven", repository: "library/seven", from: "&from=nothing" },
+    Mount { case: "the default registry", name: "reg/team/eight", repository: "team/eight", from: "&from=python" },
+];
+
+struct Mount {
+    case: &'static str,
+    /// The repository in the URL of regpass.
+    name: &'static str,
+    /// The registry's own name of the repository.
+    repository: &'static str,
+    /// The query parameter that names the source.
+    from: &'static str,
+}
+
+in_both_auth_modes!(blobs_are_mounted_or_else_uploaded, crate::push::run_push_test);
+
+async fn blobs_are_mounted_or_else_uploaded(stack: &Stack) {
+    let platform = &stack.image.platforms[0];
+    let post = async |mount: &Mount| {
+        let path = format!("/v2/{}/blobs/uploads/?mount={}{}", mount.name, platform.layer, mount.from);
+        send_empty(stack, "POST", &stack.regpass.url(&path)).await
     };
-
-    // The source in the path's own terms: of the default registry, and behind the same prefix.
-    for (name, repository, from) in [
-        ("one", "library/one", "&from=python"),
-        ("two", "library/two", "&from=library/python"),
-        ("docker.io/library/three", "library/three", "&from=docker.io/library/python"),
-        ("reg/team/app", "team/app", "&from=reg/toddysm/python"),
-    ] {
-        let reply = mount(name, from).await;
-        assert_eq!(reply.status, 201, "{name}{from}: {}", reply.text());
-        assert_eq!(reply.header("docker-content-digest"), Some(&*platform.layer));
-        assert!(location(scene, &reply).ends_with(&format!("/{name}/blobs/{}", platform.layer)));
-        assert_eq!(blob(&scene.registry, repository, &platform.layer).await, platform.layer_bytes);
+    for mount in MOUNTED {
+        let Mount { case, name, repository, .. } = mount;
+        let reply = post(mount).await;
+        assert_eq!(reply.status, 201, "{case}: {}", reply.text());
+        assert_eq!(reply.header("docker-content-digest"), Some(&*platform.layer), "{case}");
+        assert!(location(stack, &reply).ends_with(&format!("/{name}/blobs/{}", platform.layer)), "{case}");
+        assert_eq!(stored_blob(&stack.registry, repository, &platform.layer).await, platform.layer_bytes, "{case}");
     }
-
-    // Nothing to mount: no source, one of another registry, one that is closed, one that has no such blob.
-    for (name, repository, from) in [
-        ("four", "library/four", ""),
-        ("five", "library/five", "&from=reg/toddysm/python"),
-        ("six", "library/six", "&from=docker.io/elsewhere/python"),
-        ("seven", "library/seven", "&from=nothing"),
-        ("reg/team/eight", "team/eight", "&from=python"),
-    ] {
-        let reply = mount(name, from).await;
-        assert_eq!(reply.status, 202, "{name}{from}: {}", reply.text());
-        Session::opened(scene, repository, &reply).finish(&platform.layer_bytes, &platform.layer_bytes).await;
+    for mount in UPLOADED {
+        let reply = post(mount).await;
+        assert_eq!(reply.status, 202, "{}: {}", mount.case, reply.text());
+        let session = UploadSession::from_reply(stack, mount.repository, &reply);
+        session.finish(&platform.layer_bytes, &platform.layer_bytes).await;
     }
 }

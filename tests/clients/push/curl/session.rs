@@ -1,81 +1,80 @@
-//! One upload session, as a client follows it from `Location` to `Location`.
+//! One upload session, which a client follows from `Location` to `Location`.
 
 use std::fs;
 
-use super::{OCTETS, bare, location, send};
+use super::{OCTET_STREAM, location, send, send_empty, with_digest};
 use crate::curl::{Reply, curl, fetch};
 use crate::image::digest_of;
-use crate::push::held::blob;
-use crate::scene::Scene;
+use crate::push::stored_image::stored_blob;
+use crate::stack::Stack;
 
-/// A session, and where its next request goes.
-pub(crate) struct Session<'a> {
-    scene: &'a Scene,
-    /// As the registry calls it.
+pub(crate) struct UploadSession<'a> {
+    stack: &'a Stack,
+    /// The registry's own name of the repository.
     repository: &'a str,
+    /// The URL of the next request.
     pub(crate) url: String,
 }
 
-impl<'a> Session<'a> {
-    /// `name` is the repository in the URL of regpass.
-    pub(crate) async fn open(scene: &'a Scene, name: &str, repository: &'a str) -> Self {
-        let reply = bare(scene, "POST", &scene.regpass.url(&format!("/v2/{name}/blobs/uploads/"))).await;
-        Self::opened(scene, repository, &reply)
+impl<'a> UploadSession<'a> {
+    /// Opens a session. `name` is the repository in the URL of regpass.
+    pub(crate) async fn open(stack: &'a Stack, name: &str, repository: &'a str) -> Self {
+        let reply = send_empty(stack, "POST", &stack.regpass.url(&format!("/v2/{name}/blobs/uploads/"))).await;
+        Self::from_reply(stack, repository, &reply)
     }
 
-    /// The session that an answer opened.
-    pub(crate) fn opened(scene: &'a Scene, repository: &'a str, reply: &Reply) -> Self {
+    /// The session that this response opened.
+    pub(crate) fn from_reply(stack: &'a Stack, repository: &'a str, reply: &Reply) -> Self {
         assert_eq!(reply.status, 202, "{}", reply.text());
         assert_eq!(reply.header("range"), Some("0-0"));
-        Self { scene, repository, url: location(scene, reply) }
+        Self { stack, repository, url: location(stack, reply) }
     }
 
-    /// One PATCH, of known length.
+    /// Sends a PATCH of known length.
     pub(crate) async fn patch(&mut self, headers: &[&str], bytes: &[u8]) {
-        let headers = [&[OCTETS], headers].concat();
-        let reply = send(self.scene, "PATCH", &self.url, &headers, bytes).await;
-        self.accepted(&reply);
+        let headers = [&[OCTET_STREAM], headers].concat();
+        let reply = send(self.stack, "PATCH", &self.url, &headers, bytes).await;
+        self.follow(&reply);
     }
 
-    /// One PATCH or PUT in chunked transfer encoding, from a pipe of whose length curl knows nothing.
+    /// Sends a PATCH or PUT in chunked transfer encoding, without a length.
     pub(crate) async fn stream(&self, method: &str, url: &str, bytes: &[u8]) -> Reply {
-        let file = self.scene.home().join("stream");
-        fs::write(&file, bytes).expect("the body");
-        let mut curl = curl(self.scene);
-        curl.args(["--request", method, "--header", OCTETS, "--header", "Transfer-Encoding: chunked"]);
+        let file = self.stack.home().join("stream");
+        fs::write(&file, bytes).expect("the body is written");
+        let mut curl = curl(self.stack.home());
+        curl.args(["--request", method, "--header", OCTET_STREAM, "--header", "Transfer-Encoding: chunked"]);
         fetch(curl.arg("--upload-file").arg(file).arg(url)).await
     }
 
-    /// Follows the answer to a PATCH.
-    pub(crate) fn accepted(&mut self, reply: &Reply) {
+    /// Continues at the `Location` of the response to a PATCH.
+    pub(crate) fn follow(&mut self, reply: &Reply) {
         assert_eq!(reply.status, 202, "{}", reply.text());
-        self.url = location(self.scene, reply);
+        self.url = location(self.stack, reply);
     }
 
-    /// The PUT that ends the session, with the rest of the bytes; `whole` is the blob.
-    pub(crate) async fn finish(self, rest: &[u8], whole: &[u8]) {
-        let reply = send(self.scene, "PUT", &self.last(&digest_of(whole)), &[OCTETS], rest).await;
-        self.finished(&reply, whole).await;
+    /// Finishes the session with a PUT that carries the remaining bytes of `blob`.
+    pub(crate) async fn finish(self, remaining: &[u8], blob: &[u8]) {
+        let reply = send(self.stack, "PUT", &self.finish_url(&digest_of(blob)), &[OCTET_STREAM], remaining).await;
+        self.assert_finished(&reply, blob).await;
     }
 
-    /// Checks the answer to that PUT.
-    pub(crate) async fn finished(self, reply: &Reply, whole: &[u8]) {
-        finished(self.scene, self.repository, reply, whole).await;
+    /// Checks the response to the PUT that finishes the session.
+    pub(crate) async fn assert_finished(self, reply: &Reply, blob: &[u8]) {
+        assert_finished(self.stack, self.repository, reply, blob).await;
     }
 
-    /// The URL of the PUT that ends the session.
-    pub(crate) fn last(&self, digest: &str) -> String {
-        let mark = if self.url.contains('?') { '&' } else { '?' };
-        format!("{}{mark}digest={digest}", self.url)
+    /// The URL of the PUT that finishes the session.
+    pub(crate) fn finish_url(&self, digest: &str) -> String {
+        with_digest(&self.url, digest)
     }
 }
 
-/// What the answer says is true, by regpass and by the registry itself: the blob is there.
-pub(crate) async fn finished(scene: &Scene, repository: &str, reply: &Reply, whole: &[u8]) {
-    let digest = digest_of(whole);
+/// Checks the response to a finished upload, and that both regpass and the registry itself serve the blob.
+pub(crate) async fn assert_finished(stack: &Stack, repository: &str, reply: &Reply, blob: &[u8]) {
+    let digest = digest_of(blob);
     assert_eq!(reply.status, 201, "{}", reply.text());
     assert_eq!(reply.header("docker-content-digest"), Some(&*digest));
-    let shown = fetch(curl(scene).arg(location(scene, reply))).await;
-    assert_eq!((shown.status, digest_of(&shown.body)), (200, digest.clone()), "what Location points to");
-    assert_eq!(blob(&scene.registry, repository, &digest).await, whole);
+    let served = fetch(curl(stack.home()).arg(location(stack, reply))).await;
+    assert_eq!((served.status, digest_of(&served.body)), (200, digest.clone()), "the blob at the Location");
+    assert_eq!(stored_blob(&stack.registry, repository, &digest).await, blob);
 }

@@ -1,15 +1,14 @@
 //! Blobs in one piece: POST and PUT, POST with the digest, POST and PATCH and PUT, chunked transfer encoding.
 
-use super::session::{Session, finished};
-use super::{OCTETS, bare, code, send};
+use super::session::{UploadSession, assert_finished};
+use super::{OCTET_STREAM, assert_error, send, send_empty, with_digest};
 use crate::image::digest_of;
-use crate::push::pushes_in_both_modes;
-use crate::scene::Scene;
+use crate::stack::{Stack, in_both_auth_modes};
 
-pushes_in_both_modes!(uploads_in_one_piece);
+in_both_auth_modes!(blobs_are_uploaded_in_one_piece, crate::push::run_push_test);
 
-async fn uploads_in_one_piece(scene: &Scene) {
-    let blob = &scene.image.platforms[0].layer_bytes;
+async fn blobs_are_uploaded_in_one_piece(stack: &Stack) {
+    let blob = &stack.image.platforms[0].layer_bytes;
     let small = b"a small blob";
     for (name, repository) in [
         ("library/pushed", "library/pushed"),
@@ -18,39 +17,37 @@ async fn uploads_in_one_piece(scene: &Scene) {
         ("reg/team/app", "team/app"),
     ] {
         for bytes in [&blob[..], &small[..], b""] {
-            Session::open(scene, name, repository).await.finish(bytes, bytes).await;
+            UploadSession::open(stack, name, repository).await.finish(bytes, bytes).await;
         }
     }
 
     let (name, repository) = ("reg/team/flows", "team/flows");
     let (patched, streamed, put) = (salted(blob, "patched"), salted(blob, "streamed"), salted(blob, "put"));
-    let mut session = Session::open(scene, name, repository).await;
+    let mut session = UploadSession::open(stack, name, repository).await;
     session.patch(&[], &patched).await;
     session.finish(b"", &patched).await;
 
-    let mut session = Session::open(scene, name, repository).await;
+    let mut session = UploadSession::open(stack, name, repository).await;
     let reply = session.stream("PATCH", &session.url, &streamed).await;
-    session.accepted(&reply);
+    session.follow(&reply);
     session.finish(b"", &streamed).await;
 
-    let session = Session::open(scene, name, repository).await;
-    let reply = session.stream("PUT", &session.last(&digest_of(&put)), &put).await;
-    session.finished(&reply, &put).await;
+    let session = UploadSession::open(stack, name, repository).await;
+    let reply = session.stream("PUT", &session.finish_url(&digest_of(&put)), &put).await;
+    session.assert_finished(&reply, &put).await;
 
-    // Debian's registry takes no blob with a POST and opens a session; regpass finishes that itself.
+    // Debian's registry answers a POST with the blob by opening a session, which regpass then finishes.
     let posted = salted(blob, "posted");
-    let url = scene.regpass.url(&format!("/v2/{name}/blobs/uploads/?digest={}", digest_of(&posted)));
-    let reply = send(scene, "POST", &url, &[OCTETS], &posted).await;
-    finished(scene, repository, &reply, &posted).await;
+    let url = with_digest(&stack.regpass.url(&format!("/v2/{name}/blobs/uploads/")), &digest_of(&posted));
+    let reply = send(stack, "POST", &url, &[OCTET_STREAM], &posted).await;
+    assert_finished(stack, repository, &reply, &posted).await;
 
-    // The registry compares bytes and digest, and the client is told.
-    let session = Session::open(scene, name, repository).await;
-    let reply = send(scene, "PUT", &session.last(&digest_of(b"something else")), &[OCTETS], blob).await;
-    assert_eq!((reply.status, &*code(&reply)), (400, "DIGEST_INVALID"));
+    let session = UploadSession::open(stack, name, repository).await;
+    let reply = send(stack, "PUT", &session.finish_url(&digest_of(b"another blob")), &[OCTET_STREAM], blob).await;
+    assert_error(&reply, 400, "DIGEST_INVALID", "the digest of another blob");
 
-    // A repository that the configuration keeps closed.
-    let reply = bare(scene, "POST", &scene.regpass.url("/v2/docker.io/elsewhere/app/blobs/uploads/")).await;
-    assert_eq!((reply.status, &*code(&reply)), (403, "DENIED"));
+    let url = stack.regpass.url("/v2/docker.io/elsewhere/app/blobs/uploads/");
+    assert_error(&send_empty(stack, "POST", &url).await, 403, "DENIED", "a repository that is not configured");
 }
 
 /// Another blob of about the same size.

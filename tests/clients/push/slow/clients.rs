@@ -1,51 +1,48 @@
-//! The clients that push images, each with a layer that outlives ten tokens.
+//! The clients that push images, each with a layer whose upload lasts ten token lifetimes.
 
-use std::path::Path;
-
-use tokio::process::Command;
-
-use super::line::{LAYER, Line};
-use crate::buildah::buildah;
+use super::slow_link::{LAYER_SIZE, SlowLink};
 use crate::docker::{docker, start};
+use crate::engine::{BUILDAH, Engine, PODMAN};
 use crate::image::Image;
-use crate::podman::podman;
-use crate::process::{output, private, stdout};
-use crate::push::local::{LOCAL, archive};
+use crate::process::{isolated, output};
+use crate::push::docker_archive::{LOCAL_NAME, docker_archive};
 
-/// All at once, each with a line of its own: the time goes by in waiting.
+/// All clients push at the same time, each through its own link, because the test mostly waits.
 #[tokio::test]
-async fn no_client_notices() {
-    let image = Image::of("slow", &["amd64"], LAYER);
-    tokio::join!(by_docker(&image), by_skopeo(&image), by_engine(podman, &image), by_engine(buildah, &image));
+async fn upload_longer_than_ten_token_lifetimes_succeeds_with_every_client() {
+    let image = Image::build_with("slow", &["amd64"], LAYER_SIZE);
+    tokio::join!(
+        push_with_docker(&image),
+        push_with_skopeo(&image),
+        push_with(PODMAN, &image),
+        push_with(BUILDAH, &image)
+    );
 }
 
-async fn by_docker(image: &Image) {
-    let line = Line::set().await;
-    let _dockerd = start(line.home(), None).await;
-    let archive = archive(line.home(), &image.platforms[0], image.layout()).await;
-    output(docker(line.home()).arg("load").arg("--input").arg(archive)).await;
-    let name = line.name();
-    output(docker(line.home()).args(["tag", LOCAL, &name])).await;
-    line.carries(image, docker(line.home()).args(["push", &name])).await;
-    line.close();
+async fn push_with_docker(image: &Image) {
+    let link = SlowLink::start().await;
+    let _dockerd = start(link.home(), None).await;
+    let archive = docker_archive(link.home(), image, &image.platforms[0]).await;
+    output(docker(link.home()).arg("load").arg("--input").arg(archive)).await;
+    let name = link.image_name();
+    output(docker(link.home()).args(["tag", LOCAL_NAME, &name])).await;
+    link.assert_pushes(image, docker(link.home()).args(["push", &name])).await;
+    link.finish();
 }
 
-async fn by_skopeo(image: &Image) {
-    let line = Line::set().await;
-    let mut skopeo = private("skopeo", line.home());
+async fn push_with_skopeo(image: &Image) {
+    let link = SlowLink::start().await;
+    let mut skopeo = isolated("skopeo", link.home());
     skopeo.args(["--override-arch=amd64", "copy", "--dest-tls-verify=false"]);
-    skopeo.arg(format!("oci:{}", image.layout().display())).arg(format!("docker://{}", line.name()));
-    line.carries(image, &mut skopeo).await;
-    line.close();
+    skopeo.arg(format!("oci:{}", image.layout().display())).arg(format!("docker://{}", link.image_name()));
+    link.assert_pushes(image, &mut skopeo).await;
+    link.finish();
 }
 
-/// podman and buildah take the same words.
-async fn by_engine(engine: impl Fn(&Path) -> Command, image: &Image) {
-    let line = Line::set().await;
-    let archive = archive(line.home(), &image.platforms[0], image.layout()).await;
-    let archive = format!("docker-archive:{}", archive.display());
-    let id = stdout(engine(line.home()).args(["pull", "--quiet", &archive])).await;
-    let name = format!("docker://{}", line.name());
-    line.carries(image, engine(line.home()).args(["push", "--tls-verify=false", id.trim(), &name])).await;
-    line.close();
+async fn push_with(engine: Engine, image: &Image) {
+    let link = SlowLink::start().await;
+    let id = engine.load(link.home(), image, &image.platforms[0]).await;
+    let target = format!("docker://{}", link.image_name());
+    link.assert_pushes(image, engine.command(link.home()).args(["push", "--tls-verify=false", &id, &target])).await;
+    link.finish();
 }

@@ -1,4 +1,4 @@
-//! Layers that take ten lives of a token on their way to a registry that compares every token with the clock.
+//! Uploads of a layer that last ten token lifetimes, to a registry that checks the expiry of every token.
 
 mod clients;
-mod line;
+mod slow_link;

@@ -1,40 +1,62 @@
-//! Files that a configuration names. Broken or gone, they leave in force what they said before, and that is told
-//! everywhere; changed, they are in force within seconds.
+//! Files that a configuration names. While a file is invalid or missing, its last valid content stays active and every
+//! place reports the problem; a changed file takes effect within seconds.
 
-mod certificates;
-mod clients;
-mod logins;
-mod mounted;
-mod registries;
+mod client_auth;
+mod listener_certificates;
+mod mounted_volume;
+mod registry_certificates;
+mod registry_credentials;
 mod upload_keys;
 
 use std::fs;
 use std::path::Path;
 
-use super::house::Running;
-use super::told;
+use super::problem_reports;
+use super::testbed::RunningRegpass;
+use crate::certificates::{CertificateAuthority, write_file};
 
-/// A way to break a file: what it is called, what is in the file then (`None`: it is gone), and words that tell of it.
-type Break<'a> = (&'a str, Option<&'a [u8]>, &'a [&'a str]);
+/// A way to break a file: its name, the file's content (`None`: the file is removed), and words of the report.
+type Breakage<'a> = (&'a str, Option<&'a [u8]>, &'a [&'a str]);
 
-/// Breaks the file of a key in each of these ways and mends it again. What `in_force` asserts holds throughout, and the
-/// file is told to be broken and mended in time.
-async fn broken(regpass: &Running, file: &Path, key: &str, ways: &[Break<'_>], in_force: impl AsyncFn(&str)) {
-    let good = fs::read(file).expect("a good file");
-    let name = file.file_name().and_then(|name| name.to_str()).expect("a name");
-    told::nowhere(regpass, "before").await;
-    for (what, content, words) in ways {
-        let what = format!("{name}: {what}");
-        let told: Vec<&str> = words.iter().copied().chain([name]).collect();
-        let mark = regpass.daemon.mark();
+const NO_CERTIFICATE: Breakage<'static> = ("not a certificate", Some(b"not a certificate"), &[]);
+const EMPTY: Breakage<'static> = ("empty", Some(b""), &[]);
+const REMOVED: Breakage<'static> = ("removed", None, &[]);
+const REMOVED_SECRET: Breakage<'static> = ("removed", None, &["does not exist"]);
+
+/// Breaks the file of a configuration key in each of these ways and restores it. `assert_active` checks that the last valid
+/// content is active throughout. Every place must report the problem under `key`, and stop once the file is restored.
+async fn assert_survives(
+    regpass: &RunningRegpass,
+    file: &Path,
+    key: &str,
+    breakages: &[Breakage<'_>],
+    assert_active: impl AsyncFn(&str),
+) {
+    let valid = fs::read(file).expect("a valid file");
+    let name = file.file_name().and_then(|name| name.to_str()).expect("a file name");
+    problem_reports::assert_cleared(regpass, "before").await;
+    for (breakage, content, words) in breakages {
+        let case = format!("{name}: {breakage}");
+        let words: Vec<&str> = words.iter().copied().chain([name]).collect();
+        let skip = regpass.daemon.log_length();
         match content {
-            Some(content) => fs::write(file, content).expect("a broken file"),
-            None => fs::remove_file(file).expect("a file"),
+            Some(content) => fs::write(file, content).expect("the file is broken"),
+            None => fs::remove_file(file).expect("the file is removed"),
         }
-        told::everywhere(regpass, mark, &what, key, &told).await;
-        in_force(&what).await;
-        fs::write(file, &good).expect("a good file");
-        told::nowhere(regpass, &what).await;
-        in_force(&what).await;
+        problem_reports::assert_shown(regpass, skip, &case, key, &words).await;
+        assert_active(&case).await;
+        fs::write(file, &valid).expect("the file is restored");
+        problem_reports::assert_cleared(regpass, &case).await;
+        assert_active(&case).await;
     }
+}
+
+/// Writes the files `tls.pem`, `tls-key.pem` and `clients-ca.pem` of a listener with a certificate of `server`, which
+/// requires client certificates of `clients`. Returns the listener's keys.
+fn write_listener_files(folder: &Path, server: &CertificateAuthority, clients: &CertificateAuthority) -> String {
+    let (certificate, key) = server.issue("localhost");
+    let certificate = write_file(folder, "tls.pem", &certificate);
+    let key = write_file(folder, "tls-key.pem", &key);
+    let ca = write_file(folder, "clients-ca.pem", &clients.pem());
+    format!("tls = {{ certificate = \"{certificate}\", key = \"{key}\" }}\nclients = {{ mtls_ca = \"{ca}\" }}")
 }

@@ -1,52 +1,51 @@
-//! Keys that the locations of uploads are signed with.
+//! The keys that encrypt the locations of upload sessions.
 
 use std::fs;
 
-use super::broken;
+use super::{Breakage, REMOVED_SECRET, assert_survives};
 use crate::process::stdout;
-use crate::service::house::{House, Running, curl};
-use crate::service::told;
+use crate::service::problem_reports;
+use crate::service::testbed::{RunningRegpass, Testbed, curl};
 
 const KEY: &str = "a key of more than sixteen bytes";
 
-/// Begins an upload and returns where it goes on.
-async fn begin(regpass: &Running) -> String {
+/// Opens an upload session and returns the path of its location.
+async fn open_session(regpass: &RunningRegpass) -> String {
     let mut curl = curl();
     curl.args(["--request", "POST", "--output", "/dev/null", "--write-out", "%{http_code} %header{location}"]);
-    let answer = stdout(curl.arg(format!("http://{}/v2/one/team/app/blobs/uploads/", regpass.address))).await;
-    let (status, location) = answer.split_once(' ').expect("a status and a location");
+    let printed = stdout(curl.arg(format!("http://{}/v2/one/team/app/blobs/uploads/", regpass.address))).await;
+    let (status, location) = printed.split_once(' ').expect("a status and a location");
     assert_eq!(status, "202");
     let path = location.find("/v2/").expect("a path");
     location[path..].to_owned()
 }
 
 #[tokio::test]
-async fn a_key_stays_in_force_and_a_new_one_is_soon() {
-    let house = House::build().await;
-    let file = house.home.path().join("upload-key");
+async fn broken_key_file_is_survived_and_a_changed_one_takes_effect() {
+    let testbed = Testbed::start().await;
+    let file = testbed.home.path().join("upload-key");
     fs::write(&file, KEY).unwrap();
-    let keyed = |keys: &str| format!("upload_key = [{keys}]\n{}", house.config("one", "allow = [\"pull\", \"push\"]"));
-    let by_file = keyed(&format!("{{ file = \"{}\" }}", file.display()));
-    let regpass = house.start(&by_file).await;
-    // Another process with the key: what it opens was signed with the key.
-    let other = House::build().await;
-    let replica = other.start(&keyed(&format!("\"{KEY}\""))).await;
-    let works = async |what: &str| {
-        let location = begin(&regpass).await;
-        assert_eq!(replica.status(&location).await, "204", "{what}");
-        assert_eq!(regpass.status(&begin(&replica).await).await, "204", "{what}");
+    let config =
+        |keys: &str| format!("upload_key = [{keys}]\n{}", testbed.config("one", "allow = [\"pull\", \"push\"]"));
+    let regpass = testbed.start_regpass(&config(&format!("{{ file = \"{}\" }}", file.display()))).await;
+    // Another process with the key. Each can continue the sessions that the other opened.
+    let other_testbed = Testbed::start().await;
+    let replica = other_testbed.start_regpass(&config(&format!("\"{KEY}\""))).await;
+    let assert_active = async |case: &str| {
+        assert_eq!(replica.status(&open_session(&regpass).await).await, "204", "{case}");
+        assert_eq!(regpass.status(&open_session(&replica).await).await, "204", "{case}");
     };
-    let ways: &[super::Break<'_>] = &[
-        ("garbage", Some(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), &["UTF-8"]),
+    let breakages: &[Breakage<'_>] = &[
+        ("not UTF-8", Some(&[0xff; 16]), &["UTF-8"]),
         ("too short", Some(b"short"), &["shorter than 16 bytes"]),
-        ("gone", None, &["does not exist"]),
+        REMOVED_SECRET,
     ];
-    broken(&regpass, &file, "upload_key", ways, works).await;
+    assert_survives(&regpass, &file, "upload_key", breakages, assert_active).await;
 
-    let before = begin(&regpass).await;
+    let old_session = open_session(&regpass).await;
     fs::write(&file, "another key of more than sixteen bytes").unwrap();
-    regpass.soon("the new key", async || regpass.status(&before).await != "204").await;
-    assert_ne!(replica.status(&begin(&regpass).await).await, "204", "signed with the new one");
-    told::nowhere(&regpass, "a good key").await;
-    house.sim.finish();
+    regpass.eventually("the new key", async || regpass.status(&old_session).await != "204").await;
+    assert_ne!(replica.status(&open_session(&regpass).await).await, "204", "a session with the new key");
+    problem_reports::assert_cleared(&regpass, "a valid key").await;
+    testbed.sim.finish();
 }

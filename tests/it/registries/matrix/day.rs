@@ -1,46 +1,56 @@
-//! Twenty-four hours of one pull a minute, as a client of each registry has them.
+//! Twenty-four simulated hours with a pull every minute, for each registry.
 
+use std::any::Any;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 use tokio::time::sleep;
 
-use super::row::{Login, World, config, is_token_call};
+use super::row::{Credential, is_token_call, registry_table, start};
 use super::table::Table;
-use crate::clouds::{AzureScene, Scene, ecr};
-use crate::harness::{Regpass, table};
-use crate::sim::{Entry, Family, Image, Preset, Registry, Role, Shown, Sim};
+use crate::clouds::{APP, AzureSetup, GoogleSetup, ecr};
+use crate::harness::{self, Regpass};
+use crate::registry_setup::RegistrySetup;
+use crate::sim::{AuthKind, Entry, Image, ImageFormat, Preset, Registry, Role, Sim, TokenFormat};
 
 const MINUTES: u64 = 24 * 60;
-/// A manifest that is new needs its blobs: every so many minutes.
-const BLOB_EVERY: u64 = 10;
-/// Whoever has a password for twelve hours fetches another in time.
-const PASSWORD_EVERY: u64 = 6 * 60;
+/// The minutes between two pulls of a blob.
+const BLOB_INTERVAL: u64 = 10;
+/// The minutes between two changes of a password file. The passwords expire after twelve hours.
+const PASSWORD_INTERVAL: u64 = 6 * 60;
 
-/// A registry with a kind of login.
+/// A registry with one kind of credential.
 pub struct Day {
     pub registry: &'static str,
-    pub login: &'static str,
+    pub credential: &'static str,
     preset: Preset,
-    begin: fn(&Day) -> LocalBoxFuture<'_, Scenery>,
+    start: fn(&Day) -> LocalBoxFuture<'_, DaySetup>,
 }
 
-/// What a day takes place in.
-struct Scenery {
+/// The registry and regpass of a day.
+struct DaySetup {
     sim: Sim,
     registry: Registry,
     regpass: Regpass,
     manifest: String,
     blob: String,
-    /// Done every minute.
-    meanwhile: Meanwhile,
-    /// What the clouds' folders hold on to.
-    _kept: Box<dyn std::any::Any>,
+    /// Runs every minute, with the number of the minute.
+    every_minute: EveryMinute,
+    /// The simulated clouds and temporary folders, which have to exist until the end of the day.
+    _resources: Box<dyn Any>,
 }
 
-/// Sees the minute.
-type Meanwhile = Box<dyn Fn(u64, &Registry)>;
+type EveryMinute = Box<dyn Fn(u64, &Registry)>;
+
+impl DaySetup {
+    /// A setup whose regpass gets its credential from the environment or a cloud, and in which nothing changes.
+    fn unchanging(parts: (Sim, Registry, Regpass), manifest: String, blob: String, resources: impl Any) -> Self {
+        let (sim, registry, regpass) = parts;
+        let every_minute = Box::new(|_, _: &Registry| ());
+        Self { sim, registry, regpass, manifest, blob, every_minute, _resources: Box::new(resources) }
+    }
+}
 
 #[derive(Default)]
 pub struct Report {
@@ -48,44 +58,43 @@ pub struct Report {
     failures: usize,
     tokens: usize,
     credentials: usize,
-    /// 401s, and what other refusals of a credential look like, of registry and token service; the first is the
-    /// challenge.
-    refused: usize,
+    /// The 401s, and other rejections of a credential or token, of registry and token service, without the challenge.
+    rejected: usize,
 }
 
 pub fn all() -> Vec<Day> {
     let usual = |(registry, preset): (&'static str, Preset)| {
-        let login = match preset.can.shown {
-            Shown::Nothing => "none",
-            Shown::Basic => "password file",
-            Shown::Token => "password",
+        let credential = match preset.capabilities.auth_kind {
+            AuthKind::None => "none",
+            AuthKind::Basic => "password file",
+            AuthKind::Token => "password",
         };
-        Day { registry, login, preset, begin: |day| Box::pin(of_password(day)) }
+        Day { registry, credential, preset, start: |day| Box::pin(with_password(day)) }
     };
-    let lent = [
-        Day { registry: "acr", login: "azure", preset: Preset::acr(), begin: |_| azure().boxed_local() },
-        Day { registry: "ecr", login: "ecr", preset: Preset::ecr(), begin: |_| ecr_private().boxed_local() },
+    let from_clouds = [
+        Day { registry: "acr", credential: "azure", preset: Preset::acr(), start: |_| azure().boxed_local() },
+        Day { registry: "ecr", credential: "ecr", preset: Preset::ecr(), start: |_| ecr_private().boxed_local() },
         Day {
             registry: "ecr-public",
-            login: "ecr",
+            credential: "ecr",
             preset: Preset::ecr_public(),
-            begin: |_| ecr_public().boxed_local(),
+            start: |_| ecr_public().boxed_local(),
         },
-        Day { registry: "google", login: "google", preset: Preset::google(), begin: |_| google().boxed_local() },
+        Day { registry: "google", credential: "google", preset: Preset::google(), start: |_| google().boxed_local() },
     ];
-    let mut days: Vec<Day> = Preset::all().into_iter().map(usual).chain(lent).collect();
+    let mut days: Vec<Day> = Preset::all().into_iter().map(usual).chain(from_clouds).collect();
     days.sort_by_key(|day| (day.registry == "generic", day.registry));
     days
 }
 
 impl Day {
-    pub async fn pass(&self) -> Report {
-        let Scenery { sim, registry, regpass, manifest, blob, meanwhile, _kept } = (self.begin)(self).await;
+    pub async fn simulate(&self) -> Report {
+        let DaySetup { sim, registry, regpass, manifest, blob, every_minute, _resources } = (self.start)(self).await;
         let mut report = Report::default();
-        let (mut refusals, mut failed) = (Vec::new(), Vec::new());
+        let (mut rejections, mut failed) = (Vec::new(), Vec::new());
         for minute in 0..MINUTES {
-            meanwhile(minute, &registry);
-            for target in [Some(&manifest), (minute % BLOB_EVERY == 0).then_some(&blob)].into_iter().flatten() {
+            every_minute(minute, &registry);
+            for target in [Some(&manifest), (minute % BLOB_INTERVAL == 0).then_some(&blob)].into_iter().flatten() {
                 let reply = regpass.get(target).await;
                 report.pulls += 1;
                 if reply.status != 200 {
@@ -97,56 +106,56 @@ impl Day {
             for entry in sim.ledger().take() {
                 report.tokens += usize::from(is_token_call(&entry));
                 report.credentials += usize::from(is_credential_call(&entry));
-                if is_refusal(&entry) {
-                    refusals.push(format!("after {minute} minutes: {entry}"));
+                if is_rejection(&entry) {
+                    rejections.push(format!("after {minute} minutes: {entry}"));
                 }
             }
         }
         assert!(failed.is_empty(), "{} pulls failed, the first {}", failed.len(), failed[0]);
-        report.refused = refusals.len().saturating_sub(1);
-        assert_eq!(report.refused, 0, "nothing that is over is shown to anybody: {:#?}", &refusals[1..]);
-        let most = self.most_tokens() + 2 * report.credentials;
-        assert!(report.tokens <= most, "{} token calls, and {most} are enough", report.tokens);
+        report.rejected = rejections.len().saturating_sub(1);
+        assert_eq!(report.rejected, 0, "no expired token or password is sent: {:#?}", &rejections[1..]);
+        let max = self.max_tokens() + 2 * report.credentials;
+        assert!(report.tokens <= max, "{} token calls, at most {max} are needed", report.tokens);
         sim.finish();
         report
     }
 
-    /// Each token is used for at least two thirds of the time it is said to live, as far as its login lasts.
-    fn most_tokens(&self) -> usize {
+    /// The number of token calls if each token is used for at least two thirds of its stated lifetime.
+    fn max_tokens(&self) -> usize {
         let tokens = &self.preset.tokens;
-        match self.preset.can.shown {
-            Shown::Token => {
-                let told = if self.tells_lifetime() { tokens.lifetime } else { UNTOLD };
-                usize::try_from(MINUTES * 60 * 3 / 2 / told.as_secs()).unwrap() + 2
+        match self.preset.capabilities.auth_kind {
+            AuthKind::Token => {
+                let lifetime = if self.states_lifetime() { tokens.lifetime } else { DEFAULT_LIFETIME };
+                usize::try_from(MINUTES * 60 * 3 / 2 / lifetime.as_secs()).unwrap() + 2
             }
-            Shown::Basic | Shown::Nothing => 0,
+            AuthKind::Basic | AuthKind::None => 0,
         }
     }
 
-    /// GHCR's tokens say nothing about themselves.
-    fn tells_lifetime(&self) -> bool {
-        self.preset.tokens.expires_in.is_some() || self.preset.tokens.mint != crate::sim::Mint::Ghcr
+    /// Whether the registry states the lifetime of its tokens. GHCR does not.
+    fn states_lifetime(&self) -> bool {
+        self.preset.tokens.expires_in.is_some() || self.preset.tokens.format != TokenFormat::Ghcr
     }
 
-    fn lives(&self) -> String {
-        let lifetime = match self.preset.can.shown {
-            Shown::Nothing => return "-".to_owned(),
-            Shown::Basic => self.preset.gate.password_lifetime,
-            Shown::Token if self.tells_lifetime() => Some(self.preset.tokens.lifetime),
-            Shown::Token => None,
+    fn lifetime_text(&self) -> String {
+        let lifetime = match self.preset.capabilities.auth_kind {
+            AuthKind::None => return "-".to_owned(),
+            AuthKind::Basic => self.preset.access.password_lifetime,
+            AuthKind::Token if self.states_lifetime() => Some(self.preset.tokens.lifetime),
+            AuthKind::Token => None,
         };
-        lifetime.map_or_else(|| "not told".to_owned(), |lifetime| humantime::format_duration(lifetime).to_string())
+        lifetime.map_or_else(|| "not stated".to_owned(), |lifetime| humantime::format_duration(lifetime).to_string())
     }
 }
 
-/// What a token is taken to live that tells nothing (distribution, token specification).
-const UNTOLD: Duration = Duration::from_secs(60);
+/// The lifetime of a token that states none (distribution, token specification).
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(60);
 
 impl Report {
     pub fn table() -> Table {
         Table::new([
             "registry",
-            "login",
+            "credential",
             "token or password lives",
             "pulls",
             "failed",
@@ -157,121 +166,97 @@ impl Report {
     }
 
     pub fn cells(&self, day: &Day) -> Vec<String> {
-        let Self { pulls, failures, refused, tokens, credentials } = self;
-        let numbers = [pulls, failures, refused, tokens, credentials].map(ToString::to_string);
-        [day.registry.to_owned(), day.login.to_owned(), day.lives()].into_iter().chain(numbers).collect()
+        let Self { pulls, failures, rejected, tokens, credentials } = self;
+        let numbers = [pulls, failures, rejected, tokens, credentials].map(ToString::to_string);
+        [day.registry.to_owned(), day.credential.to_owned(), day.lifetime_text()].into_iter().chain(numbers).collect()
     }
 }
 
-/// A cloud's server, or the exchange that an Azure registry has itself.
+/// Whether the request goes to a cloud, or to the exchange of Azure tokens at the registry itself.
 fn is_credential_call(entry: &Entry) -> bool {
     const CLOUDS: [&str; 4] = ["ecr-api", "ecr-public-api", "oauth2", "directory"];
     CLOUDS.contains(&&*entry.server) || entry.path == "/oauth2/exchange"
 }
 
-fn is_refusal(entry: &Entry) -> bool {
-    let refused = entry.status.is_some_and(|status| matches!(status.as_u16(), 400 | 401 | 403));
-    matches!(entry.role, Role::Registry | Role::Token) && refused
+fn is_rejection(entry: &Entry) -> bool {
+    let rejected = entry.status.is_some_and(|status| matches!(status.as_u16(), 400 | 401 | 403));
+    matches!(entry.role, Role::Registry | Role::TokenService) && rejected
 }
 
-/// Each registry with a stored login, where it has one.
-async fn of_password(day: &Day) -> Scenery {
+/// The registry with the credential of its preset, if it has one.
+async fn with_password(day: &Day) -> DaySetup {
     let mut preset = day.preset.clone();
-    // A pull a minute is more than an account without a subscription may have.
-    preset.pull.rate = None;
-    if preset.can.shown == Shown::Basic {
-        return of_password_file(day.registry, preset).await;
+    // One pull per minute exceeds the rate limit of a Docker Hub account without a subscription.
+    preset.pull.rate_limit = None;
+    if preset.capabilities.auth_kind == AuthKind::Basic {
+        return with_password_file(day.registry, preset).await;
     }
-    let World { sim, registry, regpass, image, can } = Box::pin(World::of(day.registry, preset, Login::Good)).await;
-    let blob = &image.blobs[0].digest;
-    Scenery {
-        manifest: format!("/v2/{}/manifests/1", can.private),
-        blob: format!("/v2/{}/blobs/{blob}", can.private),
-        meanwhile: Box::new(|_, _| ()),
-        _kept: Box::new(()),
-        sim,
-        registry,
-        regpass,
-    }
+    let setup = Box::pin(start(day.registry, preset, Credential::Valid)).await;
+    let (manifest, blob) = (setup.private_manifest(), setup.private_layer());
+    DaySetup::unchanging((setup.sim, setup.registry, setup.regpass), manifest, blob, ())
 }
 
-/// A password that ends after hours, in a file that somebody writes anew every six.
-async fn of_password_file(profile: &str, preset: Preset) -> Scenery {
-    let sim = Sim::memory();
-    let registry = Box::pin(sim.start(preset)).await;
-    let image = Image::single("app", Family::Oci);
-    registry.furnish("1", &image);
-    let can = registry.preset().can.clone();
-    let (user, _) = can.login.unwrap();
+/// The registry with a password that expires after twelve hours, in a file that another program rewrites every six.
+async fn with_password_file(profile: &str, preset: Preset) -> DaySetup {
+    let (user, _) = preset.capabilities.credential.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("password");
     let path = file.display();
     std::fs::write(&file, "").unwrap();
-    let login =
+    let credential =
         format!("credential = {{ source = \"password\", username = '{user}', password = {{ file = \"{path}\" }} }}");
-    let regpass = Regpass::start(&sim, &config(profile, &registry, &login));
+    let table = registry_table(profile, &credential);
+    let setup = Box::pin(RegistrySetup::start(preset, Image::single("app", ImageFormat::Oci), &table)).await;
     let renew = move |minute: u64, registry: &Registry| {
-        if minute.is_multiple_of(PASSWORD_EVERY) {
+        if minute.is_multiple_of(PASSWORD_INTERVAL) {
             let password = format!("password {minute}");
             std::fs::write(&file, &password).unwrap();
-            registry.user(user, &password);
+            registry.add_user(user, &password);
         }
     };
-    Scenery {
-        manifest: format!("/v2/{}/manifests/1", can.private),
-        blob: format!("/v2/{}/blobs/{}", can.private, image.blobs[0].digest),
-        meanwhile: Box::new(renew),
-        _kept: Box::new(folder),
-        sim,
-        registry,
-        regpass,
-    }
+    let (manifest, blob) = (setup.private_manifest(), setup.private_layer());
+    let parts = (setup.sim, setup.registry, setup.regpass);
+    DaySetup { every_minute: Box::new(renew), ..DaySetup::unchanging(parts, manifest, blob, folder) }
 }
 
-fn blob_of(repository: &str) -> String {
-    format!("/v2/{repository}/blobs/{}", Image::single("app", Family::Oci).blobs[0].digest)
+fn layer_of(repository: &str) -> String {
+    format!("/v2/{repository}/blobs/{}", Image::single("app", ImageFormat::Oci).blobs[0].digest)
 }
 
-async fn azure() -> Scenery {
-    let scene = AzureScene::new().await;
-    let regpass = scene.with_secret();
-    let AzureScene { sim, registry, azure, directory } = scene;
-    let (manifest, blob) = (crate::clouds::APP.to_owned(), blob_of("acme/images/app"));
-    let kept = Box::new((azure, directory));
-    Scenery { sim, registry, regpass, manifest, blob, meanwhile: Box::new(|_, _| ()), _kept: kept }
+async fn azure() -> DaySetup {
+    let setup = AzureSetup::new().await;
+    let regpass = setup.start_with_secret();
+    let AzureSetup { sim, registry, azure, directory } = setup;
+    DaySetup::unchanging((sim, registry, regpass), APP.to_owned(), layer_of("acme/images/app"), (azure, directory))
 }
 
-async fn google() -> Scenery {
-    let scene = Scene::new().await;
-    let regpass = scene.with_account();
-    let Scene { sim, registry, google, folder } = scene;
-    let (manifest, blob) = (crate::clouds::APP.to_owned(), blob_of("acme/images/app"));
-    let kept = Box::new((google, folder));
-    Scenery { sim, registry, regpass, manifest, blob, meanwhile: Box::new(|_, _| ()), _kept: kept }
+async fn google() -> DaySetup {
+    let setup = GoogleSetup::new().await;
+    let regpass = setup.start_with_service_account();
+    let GoogleSetup { sim, registry, google, folder } = setup;
+    DaySetup::unchanging((sim, registry, regpass), APP.to_owned(), layer_of("acme/images/app"), (google, folder))
 }
 
-async fn ecr_private() -> Scenery {
-    let stage = ecr::Stage::new().await;
-    let regpass = stage.start("", &ecr::ENVIRONMENT);
-    let registry = stage.registry.clone();
-    of_aws(stage, registry, regpass)
+async fn ecr_private() -> DaySetup {
+    let setup = ecr::EcrSetup::new().await;
+    let regpass = setup.start("", &ecr::ENVIRONMENT);
+    let registry = setup.registry.clone();
+    with_aws(setup, registry, regpass)
 }
 
-async fn ecr_public() -> Scenery {
-    let stage = ecr::Stage::new().await;
-    let registry = stage.sim.start(Preset::ecr_public()).await;
-    registry.keep("team/app", "1", &Image::single("app", Family::Oci));
-    stage.aws.admits(&registry);
+async fn ecr_public() -> DaySetup {
+    let setup = ecr::EcrSetup::new().await;
+    let registry = setup.sim.start(Preset::ecr_public()).await;
+    registry.publish_private("team/app", "1", &Image::single("app", ImageFormat::Oci));
+    setup.aws.grant_access_to(&registry);
     let host = "public.ecr.aws";
-    let login = table(host, &registry, "credential = { source = \"ecr\" }");
-    let text = format!("default_registry = \"{host}\"\n{login}");
-    let regpass = Regpass::start_in(&stage.sim, &text, stage.surroundings(&ecr::ENVIRONMENT));
-    of_aws(stage, registry, regpass)
+    let table = harness::registry_table(host, &registry, "credential = { source = \"ecr\" }");
+    let text = format!("default_registry = \"{host}\"\n{table}");
+    let regpass = Regpass::start_with_environment(&setup.sim, &text, setup.environment(&ecr::ENVIRONMENT));
+    with_aws(setup, registry, regpass)
 }
 
-fn of_aws(stage: ecr::Stage, registry: Registry, regpass: Regpass) -> Scenery {
-    let ecr::Stage { sim, aws, home, .. } = stage;
-    let (manifest, blob) = (ecr::APP.to_owned(), blob_of("team/app"));
-    let kept = Box::new((aws, home));
-    Scenery { sim, registry, regpass, manifest, blob, meanwhile: Box::new(|_, _| ()), _kept: kept }
+fn with_aws(setup: ecr::EcrSetup, registry: Registry, regpass: Regpass) -> DaySetup {
+    let ecr::EcrSetup { sim, aws, home, .. } = setup;
+    DaySetup::unchanging((sim, registry, regpass), ecr::APP.to_owned(), layer_of("team/app"), (aws, home))
 }

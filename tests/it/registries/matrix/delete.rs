@@ -2,51 +2,65 @@
 
 use http::Method;
 
-use super::cell::Cell;
-use super::pull::requests;
-use super::row::{Login, Row, World};
-use crate::stage::{assert_clean, assert_refused};
+use super::outcome::Outcome;
+use super::pull::describe_count;
+use super::row::{Credential, Row};
+use crate::proxied_registry::{assert_no_upstream_headers, assert_rejected};
+use crate::registry_setup::RegistrySetup;
 
-/// A tag can also go with its manifest.
-pub async fn tag(row: &Row) -> Cell {
-    let can = &row.preset.can;
-    let is_there = |world: &World| has(world, "1");
-    delete(row, can.delete_tags || can.delete_manifests, |_| "manifests/1".to_owned(), is_there).await
+/// A tag is also deleted by deleting its manifest.
+pub async fn tag(row: &Row) -> Outcome {
+    let capabilities = &row.preset.capabilities;
+    let exists = |setup: &RegistrySetup| has(setup, "1");
+    delete(row, capabilities.delete_tags || capabilities.delete_manifests, |_| "manifests/1".to_owned(), exists).await
 }
 
-pub async fn manifest(row: &Row) -> Cell {
-    let is_there = |world: &World| has(world, world.image.digest());
-    let target = |world: &World| format!("manifests/{}", world.image.digest());
-    delete(row, row.preset.can.delete_manifests, target, is_there).await
+pub async fn manifest(row: &Row) -> Outcome {
+    let exists = |setup: &RegistrySetup| has(setup, setup.image.digest());
+    let target = |setup: &RegistrySetup| format!("manifests/{}", setup.image.digest());
+    delete(row, row.preset.capabilities.delete_manifests, target, exists).await
 }
 
-pub async fn blob(row: &Row) -> Cell {
-    let digest = |world: &World| world.image.blobs[0].digest.clone();
-    let is_there = |world: &World| {
-        let digest = digest(world);
-        world.registry.store().read(world.repository(), |repository| repository.blobs.contains_key(&digest)).unwrap()
+pub async fn blob(row: &Row) -> Outcome {
+    let digest = |setup: &RegistrySetup| setup.image.blobs[0].digest.clone();
+    let exists = |setup: &RegistrySetup| {
+        let digest = digest(setup);
+        setup
+            .registry
+            .store()
+            .read(setup.private_repository(), |repository| repository.blobs.contains_key(&digest))
+            .unwrap()
     };
-    delete(row, row.preset.can.delete_blobs, |world| format!("blobs/{}", digest(world)), is_there).await
+    delete(row, row.preset.capabilities.delete_blobs, |setup| format!("blobs/{}", digest(setup)), exists).await
 }
 
-fn has(world: &World, reference: &str) -> bool {
-    world.registry.store().read(world.repository(), |repository| repository.manifest(reference).is_some()).unwrap()
+fn has(setup: &RegistrySetup, reference: &str) -> bool {
+    setup
+        .registry
+        .store()
+        .read(setup.private_repository(), |repository| repository.manifest(reference).is_some())
+        .unwrap()
 }
 
-async fn delete(row: &Row, can: bool, target: impl Fn(&World) -> String, is_there: impl Fn(&World) -> bool) -> Cell {
-    let world = row.world(Login::Good).await;
-    world.warm().await;
-    let reply = world.method(Method::DELETE, &world.target(&target(&world))).await;
-    let seen = world.seen();
-    if !can {
-        assert_refused(&reply, "405 UNSUPPORTED", &[]);
-        assert!(is_there(&world), "nothing was deleted");
-        return Cell::refused(seen.count());
+async fn delete(
+    row: &Row,
+    capabilities: bool,
+    target: impl Fn(&RegistrySetup) -> String,
+    exists: impl Fn(&RegistrySetup) -> bool,
+) -> Outcome {
+    let setup = row.start(Credential::Valid).await;
+    setup.warm().await;
+    let reply = setup.send(Method::DELETE, &setup.private_path(&target(&setup))).await;
+    let requests = setup.take_requests();
+    if !capabilities {
+        assert_rejected(&reply, "405 UNSUPPORTED", &[]);
+        assert!(exists(&setup), "it was deleted all the same");
+        return Outcome::rejected_after(requests.count());
     }
     assert_eq!(reply.status, 202, "{reply:?}");
-    assert_clean(&reply);
-    assert!(!is_there(&world), "it is gone");
-    let without_tokens = seen.count() - seen.tokens();
-    assert!(seen.tokens() <= 1 && without_tokens <= 2, "{seen:?}");
-    Cell::yes(if without_tokens == 1 { String::new() } else { requests(without_tokens) })
+    assert_no_upstream_headers(&reply);
+    assert!(!exists(&setup), "it still exists");
+    let registry_requests = requests.count() - requests.token_calls();
+    assert!(requests.token_calls() <= 1 && registry_requests <= 2, "{requests:?}");
+    Outcome::works(if registry_requests == 1 { String::new() } else { describe_count(registry_requests) })
 }

@@ -2,122 +2,124 @@
 
 use std::collections::BTreeSet;
 
-use super::cell::Cell;
-use super::pull::requests;
-use super::row::{Login, Row, World};
+use super::outcome::Outcome;
+use super::pull::describe_count;
+use super::row::{Credential, Row};
+use crate::proxied_registry::{assert_no_upstream_headers, assert_rejected};
+use crate::registry_setup::RegistrySetup;
 use crate::sim::{Catalog, Image, LinkForm};
-use crate::stage::{assert_clean, assert_refused};
 
-/// More than any registry puts on a page.
+/// More tags than any registry has on one page.
 const MANY: usize = 230;
 
-/// The pages of a list, from `first` on: each entry once, and `Link` in regpass's one form.
-async fn pages(world: &World, first: &str, key: &str) -> (Vec<String>, usize) {
+/// Reads a list page by page from the target `first`. Asserts that each entry comes once, and that each `Link` is in
+/// regpass's form. Returns the entries and the number of pages.
+async fn read_list(setup: &RegistrySetup, first: &str, key: &str) -> (Vec<String>, usize) {
     let path = first.split('?').next().unwrap();
-    let (mut entries, mut pages, mut next) = (Vec::new(), 0, first.to_owned());
+    let (mut entries, mut count, mut next) = (Vec::new(), 0, first.to_owned());
     loop {
-        let reply = world.get(&next).await;
+        let reply = setup.get(&next).await;
         assert_eq!(reply.status, 200, "{next}: {reply:?}");
-        assert_clean(&reply);
+        assert_no_upstream_headers(&reply);
         let json = reply.json();
         entries.extend(json[key].as_array().unwrap().iter().map(|entry| entry.as_str().unwrap().to_owned()));
-        pages += 1;
-        assert!(pages <= MANY, "the list comes to an end: {next}");
+        count += 1;
+        assert!(count <= MANY, "the list does not end: {next}");
         let Some(link) = reply.header("link") else { break };
         let target = link.strip_prefix('<').and_then(|link| link.strip_suffix(">; rel=\"next\""));
-        next = target.map_or_else(|| panic!("a link in the one form: {link}"), ToOwned::to_owned);
+        next = target.map_or_else(|| panic!("the link is not in regpass's form: {link}"), ToOwned::to_owned);
         let query = next.strip_prefix(path).and_then(|rest| rest.strip_prefix('?'));
-        let query = query.unwrap_or_else(|| panic!("a link below the path that was asked for: {link}"));
+        let query = query.unwrap_or_else(|| panic!("the link is not below the requested path: {link}"));
         let bad = |pair: &str| pair == "n=0" || pair.ends_with('=') || !pair.contains('=');
-        assert!(!query.split('&').any(bad), "no parameter without a meaning: {link}");
+        assert!(!query.split('&').any(bad), "the link has an empty parameter: {link}");
     }
     let distinct: BTreeSet<&String> = entries.iter().collect();
-    assert_eq!(distinct.len(), entries.len(), "every entry once: {entries:?}");
-    (entries, pages)
+    assert_eq!(distinct.len(), entries.len(), "an entry comes twice: {entries:?}");
+    (entries, count)
 }
 
-pub async fn tags(row: &Row) -> Cell {
-    let world = row.world(Login::Good).await;
+pub async fn tags(row: &Row) -> Outcome {
+    let setup = row.start(Credential::Valid).await;
     for number in 2..=MANY {
-        world.registry.keep(world.repository(), &number.to_string(), &world.image);
+        setup.registry.publish_private(setup.private_repository(), &number.to_string(), &setup.image);
     }
-    world.warm().await;
-    let list = world.target("tags/list");
-    let (all, of_itself) = pages(&world, &list, "tags").await;
+    setup.warm().await;
+    let list = setup.private_path("tags/list");
+    let (all, default_pages) = read_list(&setup, &list, "tags").await;
     assert_eq!(all.len(), MANY);
-    let seen = world.seen();
-    // What lists tags may be more than what pulls.
-    let further = usize::from(seen.tokens() == 1);
-    assert_eq!(seen.count() - seen.hops(), of_itself + further, "{seen:?}");
-    seen.assert_unrefused();
-    let (size, cut) = if world.registry.preset().lists.tags.link == LinkForm::None {
-        // It takes `n`, and gives no way to go on: who asks for a page gets that page.
-        ("", of_itself)
+    let requests = setup.take_requests();
+    // Listing tags may need another scope than pulling.
+    let token_calls = usize::from(requests.token_calls() == 1);
+    assert_eq!(requests.count() - requests.redirects(), default_pages + token_calls, "{requests:?}");
+    requests.assert_no_rejection();
+    let (size, pages) = if setup.registry.preset().lists.tags.link == LinkForm::None {
+        // The registry accepts `n` but sends no link to the next page.
+        ("", default_pages)
     } else {
-        let (all, cut) = pages(&world, &format!("{list}?n=100"), "tags").await;
+        let (all, pages) = read_list(&setup, &format!("{list}?n=100"), "tags").await;
         assert_eq!(all.len(), MANY);
-        (" of 100", cut)
+        (" of 100", pages)
     };
-    Cell::yes(if cut == 1 { "1 page".to_owned() } else { format!("{cut} pages{size}") })
+    Outcome::works(if pages == 1 { "1 page".to_owned() } else { format!("{pages} pages{size}") })
 }
 
-pub async fn catalog(row: &Row) -> Cell {
-    let (login, listed) = match row.preset.can.catalog {
-        Catalog::Never => (Login::Good, false),
-        Catalog::Everyone => (Login::None, true),
-        Catalog::Login => (Login::Good, true),
-        Catalog::Admin { user } | Catalog::AdminByBasic { user } => (Login::Admin(user), true),
+pub async fn catalog(row: &Row) -> Outcome {
+    let (credential, is_supported) = match row.preset.capabilities.catalog {
+        Catalog::Unsupported => (Credential::Valid, false),
+        Catalog::Everyone => (Credential::None, true),
+        Catalog::AnyUser => (Credential::Valid, true),
+        Catalog::AdminByToken { user } | Catalog::AdminByBasic { user } => (Credential::Admin(user), true),
     };
-    let world = row.world(login).await;
-    if !listed {
-        let reply = world.get("/v2/_catalog").await;
-        assert_refused(&reply, "405 UNSUPPORTED", &[]);
-        let cell = Cell::refused(world.seen().count());
-        assert_eq!(cell, Cell::refused(0), "what a registry never does is not asked of it");
+    let setup = row.start(credential).await;
+    if !is_supported {
+        let reply = setup.get("/v2/_catalog").await;
+        assert_rejected(&reply, "405 UNSUPPORTED", &[]);
+        let cell = Outcome::rejected_after(setup.take_requests().count());
+        assert_eq!(cell, Outcome::rejected_after(0), "regpass forwards no request that the registry never supports");
         return cell;
     }
-    let (names, _) = pages(&world, "/v2/_catalog?n=1", "repositories").await;
-    for name in [world.can.public, world.can.private] {
-        assert!(names.iter().any(|listed| listed == name), "{name} is missing in {names:?}");
+    let (names, _) = read_list(&setup, "/v2/_catalog?n=1", "repositories").await;
+    for name in [setup.public_repository(), setup.private_repository()] {
+        assert!(names.iter().any(|is_supported| is_supported == name), "{name} is missing in {names:?}");
     }
-    world.seen();
-    let reply = world.get("/v2/_catalog").await;
+    setup.take_requests();
+    let reply = setup.get("/v2/_catalog").await;
     assert_eq!(reply.status, 200, "{reply:?}");
-    world.seen().assert_warm();
-    Cell::yes(match row.preset.can.catalog {
-        Catalog::Everyone | Catalog::Never => "for all",
-        Catalog::Login => {
-            refuse_without(row, Login::None).await;
-            "with a login"
+    setup.take_requests().assert_one_request();
+    Outcome::works(match row.preset.capabilities.catalog {
+        Catalog::Everyone | Catalog::Unsupported => "for all",
+        Catalog::AnyUser => {
+            assert_denied_with(row, Credential::None).await;
+            "with a credential"
         }
-        Catalog::Admin { .. } | Catalog::AdminByBasic { .. } => {
-            refuse_without(row, Login::Good).await;
+        Catalog::AdminByToken { .. } | Catalog::AdminByBasic { .. } => {
+            assert_denied_with(row, Credential::Valid).await;
             "as administrator"
         }
     })
 }
 
-/// Who may not see it gets a refusal in the one form.
-async fn refuse_without(row: &Row, login: Login) {
-    let world = row.world(login).await;
-    let reply = world.get("/v2/_catalog").await;
-    assert_refused(&reply, "403 DENIED", &[]);
+/// Asserts that the catalog is a 403 with this credential.
+async fn assert_denied_with(row: &Row, credential: Credential) {
+    let setup = row.start(credential).await;
+    let reply = setup.get("/v2/_catalog").await;
+    assert_rejected(&reply, "403 DENIED", &[]);
 }
 
-pub async fn referrers(row: &Row) -> Cell {
-    let world = row.world(Login::Good).await;
-    let artifact = Image::artifact("application/vnd.example.signature", world.image.top());
-    world.registry.store().put(world.repository(), "signature", &artifact);
-    world.warm().await;
-    let reply = world.get(&world.target(&format!("referrers/{}", world.image.digest()))).await;
-    let seen = world.seen();
-    if !world.can.referrers {
-        assert_refused(&reply, "404 UNSUPPORTED", &["referrers"]);
-        return Cell::refused(seen.count());
+pub async fn referrers(row: &Row) -> Outcome {
+    let setup = row.start(Credential::Valid).await;
+    let artifact = Image::artifact("application/vnd.example.signature", setup.image.top());
+    setup.registry.store().put(setup.private_repository(), "signature", &artifact);
+    setup.warm().await;
+    let reply = setup.get(&setup.private_path(&format!("referrers/{}", setup.image.digest()))).await;
+    let requests = setup.take_requests();
+    if !setup.capabilities.referrers {
+        assert_rejected(&reply, "404 UNSUPPORTED", &["referrers"]);
+        return Outcome::rejected_after(requests.count());
     }
     assert_eq!(reply.status, 200, "{reply:?}");
     assert_eq!(reply.json()["manifests"][0]["digest"], artifact.digest(), "{reply:?}");
-    assert_clean(&reply);
-    seen.assert_warm();
-    Cell::yes(requests(seen.count()))
+    assert_no_upstream_headers(&reply);
+    requests.assert_one_request();
+    Outcome::works(describe_count(requests.count()))
 }

@@ -1,93 +1,99 @@
-//! Every registry through the same suite, and a day of each: measured here, and told in `docs/registries.md`.
+//! The same checks for every registry, and a simulated day of each. `docs/registries.md` shows the results.
 //!
-//! What a registry can is read from its preset, never from regpass's own table of registries, so that a wrong row there
-//! fails a cell here. What it can't has its evidence in [`cannot`].
+//! The expectations come from the presets of the simulator, not from regpass's profiles, so a wrong profile fails a check.
+//! The evidence for what a registry does not support is in [`limitations`].
 
-mod cannot;
-mod cell;
 mod day;
 mod delete;
-mod expiry;
+mod docs_page;
+mod limitations;
 mod listings;
-mod page;
+mod outcome;
 mod parallel;
 mod pull;
 mod push;
-mod refusals;
+mod rejections;
 mod row;
 mod table;
+mod token_expiry;
 
 use std::fmt::Write as _;
 
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 
-use cannot::Notes;
-use cell::Cell;
+use limitations::Notes;
+use outcome::Outcome;
 use row::Row;
 use table::Table;
 
 /// What a client does, and the test of it.
-struct Behaviour {
+struct Check {
     name: &'static str,
-    check: for<'a> fn(&'a Row) -> LocalBoxFuture<'a, Cell>,
+    run: for<'a> fn(&'a Row) -> LocalBoxFuture<'a, Outcome>,
 }
 
-/// The behaviours in groups, each a table of its own.
-const GROUPS: [(&str, &[Behaviour]); 3] = [
+macro_rules! checks {
+    ($($name:literal => $check:path),* $(,)?) => {
+        &[$(Check { name: $name, run: |row| $check(row).boxed_local() }),*]
+    };
+}
+
+/// The checks in groups, each of which is a table on the page.
+const GROUPS: [(&str, &[Check]); 3] = [
     (
         "Reading",
-        &[
-            Behaviour { name: "pull, anonymous", check: |row| pull::anonymous(row).boxed_local() },
-            Behaviour { name: "pull, login", check: |row| pull::with_login(row).boxed_local() },
-            Behaviour { name: "blob HEAD", check: |row| pull::head(row).boxed_local() },
-            Behaviour { name: "blob range", check: |row| pull::range(row).boxed_local() },
-            Behaviour { name: "tags", check: |row| listings::tags(row).boxed_local() },
-            Behaviour { name: "catalog", check: |row| listings::catalog(row).boxed_local() },
-            Behaviour { name: "referrers", check: |row| listings::referrers(row).boxed_local() },
-        ],
+        checks! {
+            "pull, anonymous" => pull::anonymous,
+            "pull, credential" => pull::with_credential,
+            "blob HEAD" => pull::head,
+            "blob range" => pull::range,
+            "tags" => listings::tags,
+            "catalog" => listings::catalog,
+            "referrers" => listings::referrers,
+        },
     ),
     (
         "Writing",
-        &[
-            Behaviour { name: "push", check: |row| push::push(row).boxed_local() },
-            Behaviour { name: "mount", check: |row| push::mount(row).boxed_local() },
-            Behaviour { name: "delete tag", check: |row| delete::tag(row).boxed_local() },
-            Behaviour { name: "delete manifest", check: |row| delete::manifest(row).boxed_local() },
-            Behaviour { name: "delete blob", check: |row| delete::blob(row).boxed_local() },
-        ],
+        checks! {
+            "push" => push::push,
+            "mount" => push::mount,
+            "delete tag" => delete::tag,
+            "delete manifest" => delete::manifest,
+            "delete blob" => delete::blob,
+        },
     ),
     (
         "When something is wrong",
-        &[
-            Behaviour { name: "token over", check: |row| expiry::in_use(row).boxed_local() },
-            Behaviour { name: "wrong password", check: |row| refusals::wrong_password(row).boxed_local() },
-            Behaviour { name: "no such repository", check: |row| refusals::missing(row).boxed_local() },
-        ],
+        checks! {
+            "token expired" => token_expiry::in_use,
+            "wrong password" => rejections::wrong_password,
+            "no such repository" => rejections::missing,
+        },
     ),
 ];
 
 #[test]
-fn every_registry_does_what_it_can_and_the_page_says_so() {
+fn every_registry_passes_every_check_and_the_page_shows_the_results() {
     let rows = Row::all();
-    let behaviours: Vec<&Behaviour> = GROUPS.iter().flat_map(|(_, behaviours)| *behaviours).collect();
-    let measured = parallel::each(rows.len() * behaviours.len(), |job| {
-        let (row, behaviour) = (&rows[job / behaviours.len()], behaviours[job % behaviours.len()]);
-        parallel::alone((behaviour.check)(row)).map_err(|seen| format!("{row}, {}: {seen}", behaviour.name))
+    let checks: Vec<&Check> = GROUPS.iter().flat_map(|(_, checks)| *checks).collect();
+    let outcomes = parallel::each(rows.len() * checks.len(), |job| {
+        let (row, check) = (&rows[job / checks.len()], checks[job % checks.len()]);
+        parallel::run_paused((check.run)(row)).map_err(|panic| format!("{row}, {}: {panic}", check.name))
     });
-    let mut failures: Vec<&String> = measured.iter().filter_map(|cell| cell.as_ref().err()).collect();
+    let mut failures: Vec<&String> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
     let mut notes = Notes::default();
     let mut text = String::new();
     let mut offset = 0;
     for (group, members) in GROUPS {
-        let mut table = Table::new(["registry"].into_iter().chain(members.iter().map(|behaviour| behaviour.name)));
+        let mut table = Table::new(["registry"].into_iter().chain(members.iter().map(|check| check.name)));
         for (number, row) in rows.iter().enumerate() {
-            let cells = &measured[number * behaviours.len() + offset..][..members.len()];
-            let words = cells.iter().zip(members).map(|(cell, behaviour)| match cell {
-                Ok(cell) => notes.word(row, behaviour.name, cell),
+            let of_row = &outcomes[number * checks.len() + offset..][..members.len()];
+            let cells = of_row.iter().zip(members).map(|(outcome, check)| match outcome {
+                Ok(outcome) => notes.cell_text(row, check.name, outcome),
                 Err(_) => "FAILS".to_owned(),
             });
-            table.row([row.to_string()].into_iter().chain(words.collect::<Vec<_>>()));
+            table.row([row.to_string()].into_iter().chain(cells.collect::<Vec<_>>()));
         }
         let _ = write!(text, "### {group}\n\n{table}\n");
         offset += members.len();
@@ -95,23 +101,23 @@ fn every_registry_does_what_it_can_and_the_page_says_so() {
     let _ = write!(text, "### What a registry can't\n\n{notes}");
     let faults = notes.faults();
     failures.extend(&faults);
-    page::hold("matrix", &text, &failures);
+    docs_page::compare("matrix", &text, &failures);
 }
 
 #[test]
-fn a_day_of_each_registry_passes_without_a_failure_and_the_page_says_so() {
+fn a_day_of_each_registry_has_no_failed_pull_and_the_page_shows_the_counts() {
     let days = day::all();
-    let measured = parallel::each(days.len(), |job| {
+    let reports = parallel::each(days.len(), |job| {
         let day = &days[job];
-        parallel::alone(day.pass()).map_err(|seen| format!("{}, {}: {seen}", day.registry, day.login))
+        parallel::run_paused(day.simulate()).map_err(|panic| format!("{}, {}: {panic}", day.registry, day.credential))
     });
     let mut table = day::Report::table();
-    for (day, report) in days.iter().zip(&measured) {
+    for (day, report) in days.iter().zip(&reports) {
         table.row(match report {
             Ok(report) => report.cells(day),
-            Err(_) => vec![day.registry.to_owned(), day.login.to_owned(), "FAILS".to_owned()],
+            Err(_) => vec![day.registry.to_owned(), day.credential.to_owned(), "FAILS".to_owned()],
         });
     }
-    let failures: Vec<&String> = measured.iter().filter_map(|report| report.as_ref().err()).collect();
-    page::hold("day", &table.to_string(), &failures);
+    let failures: Vec<&String> = reports.iter().filter_map(|report| report.as_ref().err()).collect();
+    docs_page::compare("day", &table.to_string(), &failures);
 }

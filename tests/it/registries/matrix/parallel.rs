@@ -1,4 +1,4 @@
-//! Many measurements at once, each with a clock of its own.
+//! Runs many checks in parallel, each with its own paused clock.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// What `job` says of each number below `count`, in order: on as many threads as there are cores.
+/// The results of `job` for each number below `count`, in order. Uses as many threads as there are cores.
 pub fn each<T: Send>(count: usize, job: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(count)));
     let work = || {
@@ -29,16 +29,16 @@ pub fn each<T: Send>(count: usize, job: impl Fn(usize) -> T + Sync) -> Vec<T> {
     done.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
-/// Runs to the end on a paused clock; `Err` is what a failing assertion said.
-pub fn alone<T>(measurement: impl Future<Output = T>) -> Result<T, String> {
+/// Runs a check with a paused clock. `Err` is the message of a failed assertion.
+pub fn run_paused<T>(check: impl Future<Output = T>) -> Result<T, String> {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-        runtime.block_on(measurement)
+        runtime.block_on(check)
     };
-    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| said(&*panic))
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| panic_message(&*panic))
 }
 
-fn said(panic: &(dyn Any + Send)) -> String {
+fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     text.unwrap_or("it panicked").to_owned()
 }

@@ -1,40 +1,31 @@
-//! A registry of the matrix, and regpass in front of it.
+//! A registry of the matrix, and the setups and requests of its checks.
 
 use std::fmt;
 
-use crate::harness::{Regpass, Reply, request, table};
-use crate::sim::{Abilities, Entry, Family, Image, Preset, Registry, Role, Sim};
+use crate::registry_setup::{ALLOW_ALL, RegistrySetup, password_credential, preset_credential};
+use crate::sim::{Entry, Image, ImageFormat, Preset, Role};
 
-/// One way a registry may be set up.
+/// One variant of a registry.
 pub struct Row {
     pub profile: &'static str,
-    /// What sets it apart from others of its profile; empty for the usual one.
+    /// What distinguishes it from other variants of its profile; empty for the usual one.
     variant: &'static str,
     pub preset: Preset,
 }
 
-/// The login that regpass has.
+/// The credential in regpass's configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Login {
+pub enum Credential {
     None,
-    /// The one of the preset's abilities, where there is one.
-    Good,
-    /// The same with another password.
+    /// The one of the preset, if there is one.
+    Valid,
+    /// The same user with another password.
     Wrong,
-    /// An administrator's.
+    /// That of an administrator with this name.
     Admin(&'static str),
 }
 
-/// A registry with one public and one private repository, each with an image as `1`, and regpass in front of it.
-pub struct World {
-    pub sim: Sim,
-    pub registry: Registry,
-    pub regpass: Regpass,
-    pub image: Image,
-    pub can: Abilities,
-}
-
-const ADMINS: &str = "the admin's password";
+const ADMIN_PASSWORD: &str = "the admin's password";
 
 impl Row {
     pub fn all() -> Vec<Self> {
@@ -45,8 +36,8 @@ impl Row {
         rows
     }
 
-    pub async fn world(&self, login: Login) -> World {
-        Box::pin(World::of(self.profile, self.preset.clone(), login)).await
+    pub async fn start(&self, credential: Credential) -> RegistrySetup {
+        Box::pin(start(self.profile, self.preset.clone(), credential)).await
     }
 }
 
@@ -57,108 +48,78 @@ impl fmt::Display for Row {
     }
 }
 
-impl World {
-    pub async fn of(profile: &str, preset: Preset, login: Login) -> Self {
-        let sim = Sim::memory();
-        let registry = Box::pin(sim.start(preset)).await;
-        let image = Image::multi_arch("app", Family::Oci);
-        registry.furnish("1", &image);
-        let can = registry.preset().can.clone();
-        let credential = match (login, can.login) {
-            (Login::None, _) | (Login::Good, None) => String::new(),
-            (Login::Good, Some((user, password))) => stored(user, password),
-            (Login::Wrong, found) => {
-                sim.never_see("never shown");
-                let password = if found.is_some() { "a wrong password" } else { "never shown" };
-                stored(found.map_or("nobody", |(user, _)| user), password)
-            }
-            (Login::Admin(user), _) => {
-                registry.user(user, ADMINS);
-                stored(user, ADMINS)
-            }
-        };
-        let regpass = Regpass::start(&sim, &config(profile, &registry, &credential));
-        Self { sim, registry, regpass, image, can }
+/// Starts a registry with this profile, and regpass with this credential.
+pub async fn start(profile: &str, preset: Preset, credential: Credential) -> RegistrySetup {
+    let preset_user = preset.capabilities.credential.map(|(user, _)| user);
+    let (line, unused_secret) = match credential {
+        Credential::None => (String::new(), None),
+        Credential::Valid => (preset_credential(&preset), None),
+        Credential::Wrong if preset_user.is_some() => {
+            (password_credential(preset_user.unwrap(), "a wrong password"), Some("never shown"))
+        }
+        Credential::Wrong => (password_credential("nobody", "never shown"), Some("never shown")),
+        Credential::Admin(user) => (password_credential(user, ADMIN_PASSWORD), None),
+    };
+    let image = Image::multi_arch("app", ImageFormat::Oci);
+    let setup = RegistrySetup::start(preset, image, &registry_table(profile, &line)).await;
+    if let Some(secret) = unused_secret {
+        setup.sim.forbid_secret(secret);
     }
-
-    pub async fn get(&self, target: &str) -> Reply {
-        self.regpass.get(target).await
+    if let Credential::Admin(user) = credential {
+        setup.registry.add_user(user, ADMIN_PASSWORD);
     }
+    setup
+}
 
-    pub async fn method(&self, method: http::Method, target: &str) -> Reply {
-        self.regpass.send(request(method, target)).await
-    }
+/// The lines of a registry's table for its profile and credential.
+pub fn registry_table(profile: &str, credential: &str) -> String {
+    format!("profile = \"{profile}\"\n{ALLOW_ALL}\n{credential}")
+}
 
-    /// The repository that regpass is to work with: the private one, where there is a login.
-    pub fn repository(&self) -> &'static str {
-        self.can.private
-    }
-
-    /// `/v2/NAME/REST`
-    pub fn target(&self, rest: &str) -> String {
-        format!("/v2/{}/{rest}", self.repository())
-    }
-
-    /// Pulls the manifest, so that challenge and token are known, and forgets what that cost.
-    pub async fn warm(&self) {
-        let reply = self.get(&self.target("manifests/1")).await;
-        assert_eq!(reply.status, 200, "{reply:?}");
-        self.sim.ledger().take();
-    }
-
-    /// What reached the registry and its servers since the last look; a rule that was broken fails the cell.
+impl RegistrySetup {
+    /// The requests that reached the registry and its servers since the last call. Fails if one broke a rule of the
+    /// simulation.
     #[track_caller]
-    pub fn seen(&self) -> Seen {
+    pub fn take_requests(&self) -> Requests {
         let violations = self.sim.take_violations();
         assert!(violations.is_empty(), "rules broken: {violations:?}");
-        Seen(self.sim.ledger().take())
+        Requests(self.sim.ledger().take())
     }
 }
 
-/// Requests in order of arrival.
+/// Upstream requests in the order of their arrival.
 #[derive(Debug)]
-pub struct Seen(pub Vec<Entry>);
+pub struct Requests(pub Vec<Entry>);
 
-impl Seen {
+impl Requests {
     pub fn count(&self) -> usize {
         self.0.len()
     }
 
-    /// How many were answered with a redirect.
-    pub fn hops(&self) -> usize {
+    /// The number of requests that were answered with a redirect.
+    pub fn redirects(&self) -> usize {
         self.0.iter().filter(|entry| entry.status.is_some_and(|status| status.is_redirection())).count()
     }
 
-    /// How many went to a token service.
-    pub fn tokens(&self) -> usize {
+    /// The number of requests to a token service.
+    pub fn token_calls(&self) -> usize {
         self.0.iter().filter(|entry| is_token_call(entry)).count()
     }
 
-    /// One request, one more for each redirect, nothing else and no 401.
+    /// Asserts one request, one more for each redirect, and no rejection.
     #[track_caller]
-    pub fn assert_warm(&self) {
-        assert_eq!(self.count(), 1 + self.hops(), "one request, and one for each hop: {self:?}");
-        self.assert_unrefused();
+    pub fn assert_one_request(&self) {
+        assert_eq!(self.count(), 1 + self.redirects(), "one request, and one for each redirect: {self:?}");
+        self.assert_no_rejection();
     }
 
     #[track_caller]
-    pub fn assert_unrefused(&self) {
-        let refused = self.0.iter().any(|entry| matches!(entry.status.map(|status| status.as_u16()), Some(401 | 403)));
-        assert!(!refused, "nothing was refused: {self:?}");
+    pub fn assert_no_rejection(&self) {
+        let rejected = self.0.iter().any(|entry| matches!(entry.status.map(|status| status.as_u16()), Some(401 | 403)));
+        assert!(!rejected, "a request was rejected: {self:?}");
     }
 }
 
 pub fn is_token_call(entry: &Entry) -> bool {
-    entry.role == Role::Token
-}
-
-/// A registry's whole configuration, under its own host and known by its profile's name.
-pub fn config(profile: &str, registry: &Registry, credential: &str) -> String {
-    let host = registry.authority();
-    let more = format!("profile = \"{profile}\"\nallow = [\"pull\", \"push\", \"delete\"]\n{credential}");
-    format!("default_registry = \"{host}\"\n{}", table(host, registry, &more))
-}
-
-pub fn stored(user: &str, password: &str) -> String {
-    format!("credential = {{ source = \"password\", username = '{user}', password = \"{password}\" }}")
+    entry.role == Role::TokenService
 }

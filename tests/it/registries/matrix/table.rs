@@ -1,4 +1,4 @@
-//! Tables that can be read as they are, and that Markdown makes tables of.
+//! Markdown tables with aligned columns.
 
 use std::fmt;
 

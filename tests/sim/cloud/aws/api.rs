@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::super::super::call::Call;
 use super::super::super::lock;
 use super::super::super::reply::Reply;
-use super::signature::signer;
+use super::signature::verify;
 use super::{Account, REGION};
 
 pub(super) fn private(account: &Account, call: &Call, body: &[u8]) -> Reply {
@@ -20,7 +20,7 @@ pub(super) fn private(account: &Account, call: &Call, body: &[u8]) -> Reply {
     })
 }
 
-/// There is one region, and an object in place of a list.
+/// The reply has an object instead of a list; there is only one region.
 pub(super) fn public(account: &Account, call: &Call, body: &[u8]) -> Reply {
     let target = "SpencerFrontendService.GetAuthorizationToken";
     answer(account, call, body, ("us-east-1", "ecr-public", target), |data| data)
@@ -39,27 +39,27 @@ fn answer(
     if entry.method != Method::POST || entry.path != "/" || !entry.query.is_empty() || !is_json || !is_named {
         return error("UnknownOperationException", "");
     }
-    let key = match signer(account, call, body, region, service) {
+    let key = match verify(account, call, body, region, service) {
         Ok(key) => key,
-        Err(flaw) => return flaw.json(),
+        Err(error) => return error.json(),
     };
     if serde_json::from_slice::<Value>(body).ok() != Some(json!({})) {
         return error("SerializationException", "");
     }
-    if !key.may_log_in {
-        let what = format!("{service}:GetAuthorizationToken");
-        let who = "arn:aws:iam::123456789012:user/weak";
+    if !key.may_get_password {
+        let action = format!("{service}:GetAuthorizationToken");
+        let user = "arn:aws:iam::123456789012:user/weak";
         let message = format!(
-            "User: {who} is not authorized to perform: {what} on resource: * because no identity-based policy allows the {what} action"
+            "User: {user} is not authorized to perform: {action} on resource: * because no identity-based policy allows the {action} action"
         );
         return error("AccessDeniedException", &message);
     }
     let number = account.keys.secrets().len();
     let password = format!("eyJwYXlsb2FkIjoi{number:064}");
-    account.keys.note(&password);
-    let lifetime = *lock(&account.lifetime);
+    account.keys.note_secret(&password);
+    let lifetime = *lock(&account.password_lifetime);
     for registry in lock(&account.registries).iter() {
-        registry.users().lend("AWS", &password, Instant::now() + lifetime);
+        registry.users().add_temporary("AWS", &password, Instant::now() + lifetime);
     }
     let data = json!({
         "authorizationToken": BASE64_STANDARD.encode(format!("AWS:{password}")),

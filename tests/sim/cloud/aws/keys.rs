@@ -1,4 +1,4 @@
-//! Access keys: who signs, and until when.
+//! Access keys and when they expire.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -7,75 +7,78 @@ use std::time::Duration;
 use super::super::super::clock::Clock;
 use super::super::super::lock;
 
+/// The secret part of an access key.
 #[derive(Clone, Debug)]
 pub struct Key {
     pub secret: String,
-    /// The session token that has to come with it.
+    /// The session token that has to be sent with it.
     pub token: Option<String>,
-    /// Since 1970.
-    pub ends: Option<Duration>,
-    /// Whether it may ask for a registry's password.
-    pub may_log_in: bool,
+    /// The Unix time at which it expires.
+    pub expires: Option<Duration>,
+    /// Whether it may request a registry's password.
+    pub may_get_password: bool,
 }
 
+/// All access keys of the account, by id.
 #[derive(Default)]
 pub(super) struct Keys {
-    live: Mutex<BTreeMap<String, Key>>,
-    handed_out: Mutex<Vec<String>>,
+    keys: Mutex<BTreeMap<String, Key>>,
+    /// Every secret that was ever issued or added.
+    secrets: Mutex<Vec<String>>,
 }
 
-/// A key that ends, as STS and the metadata services hand it out.
+/// A key that expires, as STS and the metadata services issue it.
 pub(super) struct Session {
     pub(super) id: String,
     pub(super) key: Key,
-    /// As the documents tell it.
+    /// The expiry in the form of the replies.
     pub(super) expiration: String,
 }
 
 impl Key {
     pub(super) fn of_user(secret: &str) -> Self {
-        Self { secret: secret.to_owned(), token: None, ends: None, may_log_in: true }
+        Self { secret: secret.to_owned(), token: None, expires: None, may_get_password: true }
     }
 }
 
 impl Keys {
     pub(super) fn put(&self, id: &str, key: Key) {
-        lock(&self.handed_out).extend([key.secret.clone()].into_iter().chain(key.token.clone()));
-        lock(&self.live).insert(id.to_owned(), key);
+        lock(&self.secrets).extend([key.secret.clone()].into_iter().chain(key.token.clone()));
+        lock(&self.keys).insert(id.to_owned(), key);
     }
 
     pub(super) fn remove(&self, id: &str) {
-        lock(&self.live).remove(id);
+        lock(&self.keys).remove(id);
     }
 
-    pub(super) fn end_all(&self, clock: Clock) {
-        lock(&self.live).values_mut().for_each(|key| key.ends = Some(clock.since_1970()));
+    pub(super) fn expire_all(&self, clock: Clock) {
+        lock(&self.keys).values_mut().for_each(|key| key.expires = Some(clock.since_1970()));
     }
 
     pub(super) fn find(&self, id: &str) -> Option<Key> {
-        lock(&self.live).get(id).cloned()
+        lock(&self.keys).get(id).cloned()
     }
 
-    /// A new session of a role that may log in.
+    /// Issues a key of the role that may request a registry's password.
     pub(super) fn session(&self, clock: Clock, lifetime: Duration) -> Session {
-        let number = lock(&self.live).len();
-        let ends = Duration::from_secs(clock.unix()) + lifetime;
+        let number = lock(&self.keys).len();
+        let expires = Duration::from_secs(clock.unix()) + lifetime;
         let key = Key {
             secret: format!("session/secret+{number:025}"),
             token: Some(format!("IQoJb3JpZ2luX2VjE{number:08}//////////wEa+session==")),
-            ends: Some(ends),
-            may_log_in: true,
+            expires: Some(expires),
+            may_get_password: true,
         };
         let id = format!("ASIA{number:016}");
         self.put(&id, key.clone());
-        Session { id, key, expiration: Clock::iso(ends.as_secs()) }
+        Session { id, key, expiration: Clock::iso(expires.as_secs()) }
     }
 
-    pub(super) fn note(&self, secret: &str) {
-        lock(&self.handed_out).push(secret.to_owned());
+    pub(super) fn note_secret(&self, secret: &str) {
+        lock(&self.secrets).push(secret.to_owned());
     }
 
     pub(super) fn secrets(&self) -> Vec<String> {
-        lock(&self.handed_out).clone()
+        lock(&self.secrets).clone()
     }
 }

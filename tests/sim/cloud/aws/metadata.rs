@@ -1,4 +1,4 @@
-//! Where a machine, a task or a pod finds the key of its role.
+//! The endpoints from which a machine, a task or a pod gets the key of its role.
 
 use http::Method;
 use serde_json::json;
@@ -8,10 +8,10 @@ use super::super::super::reply::Reply;
 use super::signature::HOUR;
 use super::{Account, Aws};
 
-/// A token of `IMDSv2`. It may not reach a log either, though without the machine it opens nothing.
+/// The session token of `IMDSv2`. It must not be logged, although it is of no use outside the machine.
 const TOKEN: &str = "AQAEAMetadataToken-0000000000000000000000000000000000000==";
 
-/// `IMDSv2`, with version 1 turned off: a token by PUT first, then the role's name, then its key.
+/// `IMDSv2` without version 1: a session token by PUT, then the name of the role, then its key.
 pub(super) fn instance(account: &Account, call: &Call, _body: &[u8]) -> Reply {
     let folder = "/latest/meta-data/iam/security-credentials/";
     let path = &*call.entry.path;
@@ -49,28 +49,28 @@ pub(super) fn instance(account: &Account, call: &Call, _body: &[u8]) -> Reply {
     }
 }
 
-/// ECS: the path is the secret.
+/// ECS: the path is secret.
 pub(super) fn task(account: &Account, call: &Call, _body: &[u8]) -> Reply {
     if call.entry.method == Method::GET && call.entry.path == Aws::TASK_PATH {
-        key(account)
+        role_key_reply(account)
     } else {
         Reply::new(404).text("")
     }
 }
 
-/// EKS Pod Identity: the pod's own token, as it is.
+/// EKS Pod Identity: the `Authorization` header is the pod's token.
 pub(super) fn pod(account: &Account, call: &Call, _body: &[u8]) -> Reply {
     if call.entry.method != Method::GET || call.entry.path != "/v1/credentials" {
         return Reply::new(404).text("");
     }
     if call.header("authorization") == Some(Aws::POD_TOKEN) {
-        key(account)
+        role_key_reply(account)
     } else {
         Reply::new(401).text("Service account token cannot be empty or is not valid")
     }
 }
 
-/// The identity center, which turns a person's login into a role's key (`GetRoleCredentials`).
+/// IAM Identity Center, which issues the key of a role for the session of a user (`GetRoleCredentials`).
 pub(super) fn portal(account: &Account, call: &Call, _body: &[u8]) -> Reply {
     let value = |name: &str| call.entry.query_value(name).unwrap_or_default();
     let is_right = value("role_name") == "puller" && value("account_id") == "123456789012";
@@ -82,17 +82,17 @@ pub(super) fn portal(account: &Account, call: &Call, _body: &[u8]) -> Reply {
         return Reply::new(401).json(json!({ "__type": "UnauthorizedException", "message": message }));
     }
     let session = account.keys.session(account.clock, HOUR);
-    let end = session.key.ends.unwrap_or_default().as_millis();
+    let expires = session.key.expires.unwrap_or_default().as_millis();
     let role = json!({
         "accessKeyId": session.id,
         "secretAccessKey": session.key.secret,
         "sessionToken": session.key.token,
-        "expiration": u64::try_from(end).unwrap_or_default(),
+        "expiration": u64::try_from(expires).unwrap_or_default(),
     });
     Reply::new(200).json(json!({ "roleCredentials": role }))
 }
 
-fn key(account: &Account) -> Reply {
+fn role_key_reply(account: &Account) -> Reply {
     let session = account.keys.session(account.clock, 6 * HOUR);
     let document = json!({
         "RoleArn": Aws::ROLE,

@@ -1,7 +1,7 @@
-//! AWS: keys and roles, and the services that turn them into a registry's password.
+//! AWS: keys and roles, and the services that issue a registry's password for them.
 //!
 //! Sources: the API references of ECR, ECR Public and STS; "Signature Version 4"; "Use `IMDSv2`"; "Task IAM role"; "EKS
-//! Pod Identity". The names of hosts are the real ones; in memory they are reached over plain http.
+//! Pod Identity". The host names are the real ones; in memory they are reached over plain http.
 
 mod api;
 mod keys;
@@ -23,38 +23,38 @@ use super::super::lock;
 use super::super::registry::Registry;
 use super::super::reply::Reply;
 use super::super::server::{Handler, Server};
-use super::super::world::Sim;
+use super::super::simulation::Sim;
 
-/// An account of AWS and its endpoints.
+/// A running cloud: an account and the endpoints of AWS.
 pub struct Aws {
     pub ecr: Arc<Server>,
     pub ecr_public: Arc<Server>,
     pub sts: Arc<Server>,
-    /// The portal of the identity center.
+    /// The portal of IAM Identity Center.
     pub sso: Arc<Server>,
-    /// 169.254.169.254.
+    /// The metadata service of EC2, 169.254.169.254.
     pub instance: Arc<Server>,
-    /// 169.254.170.2 of ECS.
+    /// The credential endpoint of ECS, 169.254.170.2.
     pub task: Arc<Server>,
-    /// 169.254.170.23 of EKS.
+    /// The credential endpoint of EKS Pod Identity, 169.254.170.23.
     pub pod: Arc<Server>,
     account: Arc<Account>,
 }
 
-/// What the endpoints know.
+/// The state that the endpoints share.
 struct Account {
     clock: Clock,
     keys: Keys,
     registries: Mutex<Vec<Registry>>,
-    /// How long a registry's password lasts.
-    lifetime: Mutex<Duration>,
+    /// How long a registry's password is valid.
+    password_lifetime: Mutex<Duration>,
 }
 
-/// Where the private registry is.
+/// The region of the private registry.
 const REGION: &str = "eu-west-2";
 
 impl Aws {
-    /// The role that may log in.
+    /// The role that may request a registry's password.
     pub const ROLE: &str = "arn:aws:iam::123456789012:role/puller";
     pub const WEB_IDENTITY: &str = "eyJhbGciOiJSUzI1NiJ9.web-identity.signature";
     pub const POD_TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.pod-identity.signature";
@@ -66,7 +66,7 @@ impl Aws {
             clock: sim.clock(),
             keys: Keys::default(),
             registries: Mutex::default(),
-            lifetime: Mutex::new(Duration::from_secs(12 * 60 * 60)),
+            password_lifetime: Mutex::new(Duration::from_secs(12 * 60 * 60)),
         });
         let serve = async |host: &str, name, answer: fn(&Account, &Call, &[u8]) -> Reply| {
             let account = Arc::clone(&account);
@@ -93,23 +93,23 @@ impl Aws {
         }
     }
 
-    /// The passwords that the account hands out are good at `registry`.
-    pub fn admits(&self, registry: &Registry) {
+    /// Makes the passwords that the account issues valid at `registry`.
+    pub fn grant_access_to(&self, registry: &Registry) {
         lock(&self.account.registries).push(registry.clone());
     }
 
-    /// A key of a user, without an end.
-    pub fn key(&self, id: &str, secret: &str) {
+    /// Adds a key of a user; it does not expire.
+    pub fn add_key(&self, id: &str, secret: &str) {
         self.account.keys.put(id, Key::of_user(secret));
     }
 
-    /// A key of a user who may assume [`Self::ROLE`] and nothing else.
-    pub fn weak_key(&self, id: &str, secret: &str) {
-        self.account.keys.put(id, Key { may_log_in: false, ..Key::of_user(secret) });
+    /// Adds a key of a user that may assume [`Self::ROLE`] and nothing else.
+    pub fn add_assume_role_key(&self, id: &str, secret: &str) {
+        self.account.keys.put(id, Key { may_get_password: false, ..Key::of_user(secret) });
     }
 
-    /// A key with a session token.
-    pub fn session(&self, id: &str, secret: &str, token: &str) {
+    /// Adds a key with a session token.
+    pub fn add_session_key(&self, id: &str, secret: &str, token: &str) {
         self.account.keys.put(id, Key { token: Some(token.to_owned()), ..Key::of_user(secret) });
     }
 
@@ -117,25 +117,25 @@ impl Aws {
         self.account.keys.remove(id);
     }
 
-    /// Every key that there is ends now.
-    pub fn end_keys(&self) {
-        self.account.keys.end_all(self.account.clock);
+    /// Expires every key.
+    pub fn expire_keys(&self) {
+        self.account.keys.expire_all(self.account.clock);
     }
 
-    /// How long the passwords last from now on.
-    pub fn passwords_last(&self, lifetime: Duration) {
-        *lock(&self.account.lifetime) = lifetime;
+    /// Sets how long new passwords are valid.
+    pub fn set_password_lifetime(&self, lifetime: Duration) {
+        *lock(&self.account.password_lifetime) = lifetime;
     }
 
-    /// Every secret that was ever handed out or put in.
+    /// Every secret that was ever issued or added.
     pub fn secrets(&self) -> Vec<String> {
         let mut secrets = self.account.keys.secrets();
         secrets.extend([Self::WEB_IDENTITY, Self::POD_TOKEN, Self::SSO_TOKEN].map(ToOwned::to_owned));
         secrets
     }
 
-    /// The variables that lead regpass to these endpoints instead of the real ones, which take TLS only.
-    pub fn endpoints(&self) -> Vec<(&'static str, String)> {
+    /// Environment variables that make regpass use these endpoints instead of the real ones, which require TLS.
+    pub fn endpoint_variables(&self) -> Vec<(&'static str, String)> {
         vec![
             ("AWS_ENDPOINT_URL_ECR", self.ecr.origin()),
             ("AWS_ENDPOINT_URL_ECR_PUBLIC", self.ecr_public.origin()),

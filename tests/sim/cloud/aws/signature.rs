@@ -1,4 +1,4 @@
-//! Signature Version 4, checked as the services check it ("Create a signed AWS API request", IAM user guide).
+//! Verification of Signature Version 4, as the services do it ("Create a signed AWS API request", IAM user guide).
 
 use std::time::Duration;
 
@@ -11,36 +11,42 @@ use super::super::super::reply::Reply;
 use super::Account;
 use super::keys::Key;
 
-/// Why a request counts for nothing.
+/// Why the signature of a request is not accepted.
 #[derive(Debug)]
-pub(super) struct Flaw {
+pub(super) struct SigningError {
     pub(super) code: &'static str,
-    /// The query services have other names for some.
+    /// The code at services of the query protocol, which differs for some errors.
     pub(super) query_code: &'static str,
     pub(super) message: String,
 }
 
-fn flaw(code: &'static str, query_code: &'static str, message: impl Into<String>) -> Flaw {
-    Flaw { code, query_code, message: message.into() }
+fn error(code: &'static str, query_code: &'static str, message: impl Into<String>) -> SigningError {
+    SigningError { code, query_code, message: message.into() }
 }
 
-fn invalid(message: impl Into<String>) -> Flaw {
-    flaw("InvalidSignatureException", "SignatureDoesNotMatch", message)
+fn invalid(message: impl Into<String>) -> SigningError {
+    error("InvalidSignatureException", "SignatureDoesNotMatch", message)
 }
 
-fn incomplete(message: &str) -> Flaw {
-    flaw("IncompleteSignatureException", "IncompleteSignature", message)
+fn incomplete(message: &str) -> SigningError {
+    error("IncompleteSignatureException", "IncompleteSignature", message)
 }
 
-/// How far the clocks may be apart.
+/// The largest difference between the clocks of client and service, in seconds.
 const SKEW: u64 = 15 * 60;
 
-/// The key that `call` is signed with, for a service in a region.
-pub(super) fn signer(account: &Account, call: &Call, body: &[u8], region: &str, service: &str) -> Result<Key, Flaw> {
+/// The key with which `call` is signed for a service in a region; an error if the signature is not valid.
+pub(super) fn verify(
+    account: &Account,
+    call: &Call,
+    body: &[u8],
+    region: &str,
+    service: &str,
+) -> Result<Key, SigningError> {
     let text = |name: &str| call.header(name).map(str::trim).unwrap_or_default();
     if text("authorization").is_empty() {
         let code = "MissingAuthenticationToken";
-        return Err(flaw("MissingAuthenticationTokenException", code, "Missing Authentication Token"));
+        return Err(error("MissingAuthenticationTokenException", code, "Missing Authentication Token"));
     }
     let fields = text("authorization").strip_prefix("AWS4-HMAC-SHA256 ").unwrap_or_default();
     let field = |name: &str| {
@@ -53,7 +59,7 @@ pub(super) fn signer(account: &Account, call: &Call, body: &[u8], region: &str, 
         return Err(incomplete("Credential must have exactly 5 slash-delimited elements"));
     };
     let unknown = || {
-        flaw(
+        error(
             "UnrecognizedClientException",
             "InvalidClientTokenId",
             "The security token included in the request is invalid.",
@@ -63,9 +69,9 @@ pub(super) fn signer(account: &Account, call: &Call, body: &[u8], region: &str, 
     if key.token.as_deref().unwrap_or_default() != text("x-amz-security-token") {
         return Err(unknown());
     }
-    if key.ends.is_some_and(|ends| ends <= account.clock.since_1970()) {
+    if key.expires.is_some_and(|expires| expires <= account.clock.since_1970()) {
         let message = "The security token included in the request is expired";
-        return Err(flaw("ExpiredTokenException", "ExpiredToken", message));
+        return Err(error("ExpiredTokenException", "ExpiredToken", message));
     }
     if its_region != region {
         return Err(invalid(format!("Credential should be scoped to a valid region, not '{its_region}'. ")));
@@ -94,8 +100,9 @@ pub(super) fn signer(account: &Account, call: &Call, body: &[u8], region: &str, 
     Ok(key)
 }
 
-/// Dates of this form are in order as text.
-fn check_date(clock: Clock, date: &str, day: &str) -> Result<(), Flaw> {
+/// Checks that the request is dated within [`SKEW`] of now, and on the day of its credential scope. Compares the dates
+/// as text, which in this form has the same order.
+fn check_date(clock: Clock, date: &str, day: &str) -> Result<(), SigningError> {
     let basic = |unix: u64| Clock::iso(unix).replace(['-', ':'], "");
     let now = clock.unix();
     let (oldest, newest) = (basic(now - SKEW), basic(now + SKEW));
@@ -115,8 +122,8 @@ fn check_date(clock: Clock, date: &str, day: &str) -> Result<(), Flaw> {
     Ok(())
 }
 
-/// `host` and everything of AWS's own has to be signed, in order.
-fn check_headers(call: &Call, signed: &str) -> Result<(), Flaw> {
+/// `host`, `content-type` and every `x-amz-` header have to be signed, and the list of signed headers has to be sorted.
+fn check_headers(call: &Call, signed: &str) -> Result<(), SigningError> {
     let signed: Vec<&str> = signed.split(';').collect();
     if !signed.is_sorted() || signed.iter().any(|name| call.header(name).is_none()) {
         return Err(invalid("SignedHeaders are not in order, or not there."));
@@ -130,7 +137,7 @@ fn check_headers(call: &Call, signed: &str) -> Result<(), Flaw> {
 }
 
 fn canonical(call: &Call, signed: &str, hash: &str) -> String {
-    // No service here takes a path or a query.
+    // Requests to these services have the path `/` and no query.
     let lines = signed.split(';').map(|name| {
         let words: Vec<&str> =
             call.header(name).unwrap_or_default().split(' ').filter(|word| !word.is_empty()).collect();
@@ -148,17 +155,16 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-impl Flaw {
-    /// As the services that speak JSON tell it.
+impl SigningError {
+    /// The error reply of the services with JSON bodies.
     pub(super) fn json(&self) -> Reply {
         super::api::error(self.code, &self.message)
     }
 
-    /// As STS tells it.
+    /// The error reply of STS, which is XML.
     pub(super) fn xml(&self) -> Reply {
         super::sts::error(403, self.query_code, &self.message)
     }
 }
 
-/// For documents that tell when they end.
 pub(super) const HOUR: Duration = Duration::from_secs(60 * 60);

@@ -1,4 +1,4 @@
-//! STS: roles for keys and for tokens of another identity provider (AWS STS API reference).
+//! STS: assumes roles with a key or with a token of another identity provider (AWS STS API reference).
 
 use http::Method;
 
@@ -6,12 +6,12 @@ use super::super::super::call::Call;
 use super::super::super::query;
 use super::super::super::reply::Reply;
 use super::keys::Session;
-use super::signature::{HOUR, signer};
+use super::signature::{HOUR, verify};
 use super::{Account, Aws};
 
 const VERSION: &str = "2011-06-15";
 
-/// The ledger tells the action and the role, not the token.
+/// Puts the action of a form into the ledger entry; the rest of the form may be secret.
 pub(super) fn note_action(call: &mut Call, body: &[u8]) {
     let form = String::from_utf8_lossy(body);
     if let Some(action) = query::value(&form, "Action") {
@@ -35,9 +35,9 @@ pub(super) fn answer(account: &Account, call: &Call, body: &[u8]) -> Reply {
     }
     let action = value("Action");
     let is_permitted = match &*action {
-        "AssumeRole" => match signer(account, call, body, super::REGION, "sts") {
+        "AssumeRole" => match verify(account, call, body, super::REGION, "sts") {
             Ok(_) => value("RoleArn") == Aws::ROLE,
-            Err(flaw) => return flaw.xml(),
+            Err(error) => return error.xml(),
         },
         "AssumeRoleWithWebIdentity" if value("WebIdentityToken") != Aws::WEB_IDENTITY => {
             let message = "No OpenIDConnect provider found in your account for https://oidc.test";

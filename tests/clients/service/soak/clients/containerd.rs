@@ -1,4 +1,4 @@
-//! containerd: imports an index, pushes all of it, forgets it and pulls it again.
+//! containerd imports an index, pushes all of it, removes it and pulls it again.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -6,74 +6,61 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::super::stage::{Stage, Turn};
-use super::super::tally::Act;
-use crate::containerd::{ctr, start};
+use super::super::run::{Round, SoakRun};
+use crate::containerd::{assert_digest, ctr, start};
 use crate::image::Image;
 use crate::process::{output, stdout};
-use crate::push::held::Held;
+use crate::push::stored_image::StoredImage;
 
-pub(super) async fn work(stage: Arc<Stage>) {
+pub(super) async fn push_and_pull(run: Arc<SoakRun>) {
     let home = tempfile::tempdir().expect("a directory for containerd");
-    let home = home.path();
-    let _containerd = start(home).await;
-    for number in 0.. {
-        if stage.is_over() {
-            break;
-        }
-        let turn = stage.turn("containerd", number);
-        stage.tally.count("containerd", Act::Push, turn.size(), push(&turn, home)).await;
-        stage.tally.count("containerd", Act::Pull, turn.size(), pull(&turn, home)).await;
+    let _containerd = start(home.path()).await;
+    for round in run.rounds("containerd") {
+        round.push(push(&round, home.path())).await;
+        round.pull(pull(&round, home.path())).await;
     }
 }
 
-async fn push(turn: &Turn<'_>, home: &Path) {
-    let name = name(turn);
-    let archive = archive(&turn.image, &name, home);
+async fn push(round: &Round<'_>, home: &Path) {
+    let name = round.image_name();
+    let archive = archive(&round.image, &name, home);
     output(ctr(home).args(["images", "import", "--no-unpack", "--all-platforms"]).arg(&archive)).await;
-    fs::remove_file(archive).expect("the archive");
+    fs::remove_file(archive).expect("the archive is removed");
 
     output(ctr(home).args(["images", "push", "--plain-http", &name])).await;
-    Held::read(&turn.place.registry, "soak/containerd", &turn.tag).await.assert_is(&turn.image);
-    forget(home, &name).await;
+    StoredImage::read(&round.registry.registry, &round.repository, &round.tag).await.assert_equals(&round.image);
+    remove(home, &name).await;
 }
 
-async fn pull(turn: &Turn<'_>, home: &Path) {
-    let name = name(turn);
+async fn pull(round: &Round<'_>, home: &Path) {
+    let name = round.image_name();
     let pull = ["images", "pull", "--plain-http", "--all-platforms", "--snapshotter=native", &name];
     output(ctr(home).args(pull)).await;
-    let images = stdout(ctr(home).args(["images", "list"])).await;
-    let image = images.lines().find(|line| line.starts_with(&name)).expect("the image in the list");
-    assert_eq!(image.split_whitespace().nth(2), Some(&*turn.image.digest), "{name}");
-    forget(home, &name).await;
+    assert_digest(ctr(home), &name, &round.image.digest).await;
+    remove(home, &name).await;
 }
 
-/// An OCI layout in one file, which tells containerd what to call the image.
+/// Writes the OCI layout as one file, with the name that containerd gives the image.
 fn archive(image: &Image, name: &str, home: &Path) -> PathBuf {
     let index = fs::read(image.layout().join("index.json")).expect("index.json");
     let mut index: Value = serde_json::from_slice(&index).expect("JSON");
     index["manifests"][0]["annotations"] = json!({ "io.containerd.image.name": name });
-    let named = home.join("index.json");
-    fs::write(&named, index.to_string()).expect("index.json");
+    let named_index = home.join("index.json");
+    fs::write(&named_index, index.to_string()).expect("index.json is written");
 
     let archive = home.join("archive.tar");
-    let mut tar = tar::Builder::new(File::create(&archive).expect("the archive"));
-    let whole = tar.append_dir_all("blobs", image.layout().join("blobs"));
-    let whole = whole.and_then(|()| tar.append_path_with_name(image.layout().join("oci-layout"), "oci-layout"));
-    whole
-        .and_then(|()| tar.append_path_with_name(named, "index.json"))
+    let mut tar = tar::Builder::new(File::create(&archive).expect("an archive"));
+    tar.append_dir_all("blobs", image.layout().join("blobs"))
+        .and_then(|()| tar.append_path_with_name(image.layout().join("oci-layout"), "oci-layout"))
+        .and_then(|()| tar.append_path_with_name(named_index, "index.json"))
         .and_then(|()| tar.finish())
-        .expect("the archive");
+        .expect("the archive is written");
     archive
 }
 
-/// Its content goes with it.
-async fn forget(home: &Path, name: &str) {
+/// Removes the image with its content, which a pull would otherwise skip.
+async fn remove(home: &Path, name: &str) {
     output(ctr(home).args(["images", "remove", "--sync", name])).await;
     let content = stdout(ctr(home).args(["content", "list", "--quiet"])).await;
-    assert_eq!(content.trim(), "", "what it still has, it would not pull");
-}
-
-fn name(turn: &Turn<'_>) -> String {
-    turn.place.image(&format!("soak/containerd:{}", turn.tag))
+    assert_eq!(content.trim(), "", "content that a pull of {name} would skip");
 }

@@ -1,103 +1,82 @@
-//! curl: every request on a connection of its own, so that any two of an upload may meet different processes.
+//! curl sends every request on a new connection, so that two requests of an upload may reach different processes.
 
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio::process::Command;
-
-use super::super::place::Place;
-use super::super::stage::{Stage, Turn};
-use super::super::tally::Act;
-use crate::curl::{Reply, fetch};
+use super::super::run::{Round, SoakRun};
+use super::super::target_registry::TargetRegistry;
+use crate::curl::{Reply, curl, fetch};
 use crate::image::{MANIFEST, digest_of};
-use crate::process::plain;
-use crate::push::held::Held;
+use crate::push::curl::with_digest;
+use crate::push::stored_image::StoredImage;
 
-const REPOSITORY: &str = "soak/curl";
+const OCTET_STREAM: &str = "application/octet-stream";
 
-pub(super) async fn work(stage: Arc<Stage>) {
+pub(super) async fn push_and_pull(run: Arc<SoakRun>) {
     let home = tempfile::tempdir().expect("a directory for curl");
-    let home = home.path();
-    for number in 0.. {
-        if stage.is_over() {
-            break;
-        }
-        let turn = stage.turn("curl", number);
-        stage.tally.count("curl", Act::Push, turn.size(), push(&turn, home)).await;
-        stage.tally.count("curl", Act::Pull, turn.size(), pull(&turn, home)).await;
+    for round in run.rounds("curl") {
+        round.push(push(&round, home.path())).await;
+        round.pull(pull(&round, home.path())).await;
     }
 }
 
-async fn push(turn: &Turn<'_>, home: &Path) {
-    let (place, platform) = (turn.place, &turn.image.platforms[0]);
-    let mut url = begin(place, REPOSITORY, home).await;
+async fn push(round: &Round<'_>, home: &Path) {
+    let (registry, platform) = (round.registry, round.platform());
+    let mut url = open_session(registry, &round.repository, home).await;
     let (first, last) = platform.layer_bytes.split_at(platform.layer_bytes.len() / 2);
     for part in [first, last] {
-        let reply = send(home, "PATCH", &url, "application/octet-stream", part).await;
-        url = gone_on(place, &reply);
+        let reply = send(home, "PATCH", &url, OCTET_STREAM, part).await;
+        url = next_url(registry, &reply);
     }
-    let reply = send(home, "PUT", &last_of(&url, &platform.layer), "application/octet-stream", b"").await;
-    assert_eq!(reply.status, 201, "{}", reply.text());
+    put(home, &with_digest(&url, &platform.layer), OCTET_STREAM, b"").await;
 
-    let blobs = turn.image.layout().join("blobs/sha256");
-    let read = |digest: &str| fs::read(blobs.join(digest.trim_start_matches("sha256:"))).expect("a blob");
-    let url = begin(place, REPOSITORY, home).await;
-    let whole = last_of(&url, &platform.config);
-    let reply = send(home, "PUT", &whole, "application/octet-stream", &read(&platform.config)).await;
-    assert_eq!(reply.status, 201, "{}", reply.text());
+    let url = open_session(registry, &round.repository, home).await;
+    let config = round.image.read_blob(&platform.config);
+    put(home, &with_digest(&url, &platform.config), OCTET_STREAM, &config).await;
 
-    let url = place.url(REPOSITORY, &format!("manifests/{}", turn.tag));
-    let reply = send(home, "PUT", &url, MANIFEST, &read(&platform.manifest)).await;
-    assert_eq!(reply.status, 201, "{}", reply.text());
-    let held = Held::read(&place.registry, REPOSITORY, &turn.tag).await;
-    assert_eq!(held.digest(), platform.manifest);
-    held.assert_unpacks_to(platform);
+    let url = registry.url(&round.repository, &format!("manifests/{}", round.tag));
+    put(home, &url, MANIFEST, &round.image.read_blob(&platform.manifest)).await;
+    let stored = StoredImage::read(&registry.registry, &round.repository, &round.tag).await;
+    assert_eq!(stored.digest(), platform.manifest);
+    stored.assert_unpacks_to(platform);
 }
 
-async fn pull(turn: &Turn<'_>, home: &Path) {
-    let platform = &turn.image.platforms[0];
-    let tag = format!("manifests/{}", turn.tag);
+async fn pull(round: &Round<'_>, home: &Path) {
+    let platform = round.platform();
     for (path, digest) in [
-        (tag, &platform.manifest),
+        (format!("manifests/{}", round.tag), &platform.manifest),
         (format!("blobs/{}", platform.config), &platform.config),
         (format!("blobs/{}", platform.layer), &platform.layer),
     ] {
-        let reply = fetch(curl(home).arg(turn.place.url(REPOSITORY, &path))).await;
+        let reply = fetch(curl(home).arg(round.registry.url(&round.repository, &path))).await;
         assert_eq!((reply.status, &digest_of(&reply.body)), (200, digest), "{path}");
         assert_eq!(reply.header("docker-content-digest"), Some(&**digest), "{path}");
     }
 }
 
-/// Where the first request of a new upload goes.
-pub(super) async fn begin(place: &Place, repository: &str, home: &Path) -> String {
-    let url = place.url(repository, "blobs/uploads/");
+/// Opens an upload session and returns the URL of its first request.
+pub(super) async fn open_session(registry: &TargetRegistry, repository: &str, home: &Path) -> String {
+    let url = registry.url(repository, "blobs/uploads/");
     let reply = fetch(curl(home).args(["--request", "POST", "--header", "Content-Length: 0", &url])).await;
-    gone_on(place, &reply)
+    next_url(registry, &reply)
 }
 
-/// Where the next request of an upload goes.
-pub(super) fn gone_on(place: &Place, reply: &Reply) -> String {
+/// The URL of the next request of an upload session.
+pub(super) fn next_url(registry: &TargetRegistry, reply: &Reply) -> String {
     assert_eq!(reply.status, 202, "{}", reply.text());
-    place.at(reply.header("location").expect("a Location"))
+    registry.absolute(reply.header("location").expect("a Location"))
 }
 
-/// Where the PUT that ends it goes.
-pub(super) fn last_of(url: &str, digest: &str) -> String {
-    let mark = if url.contains('?') { '&' } else { '?' };
-    format!("{url}{mark}digest={digest}")
+async fn put(home: &Path, url: &str, media_type: &str, body: &[u8]) {
+    let reply = send(home, "PUT", url, media_type, body).await;
+    assert_eq!(reply.status, 201, "{url}: {}", reply.text());
 }
 
 async fn send(home: &Path, method: &str, url: &str, media_type: &str, body: &[u8]) -> Reply {
     let file = home.join("body");
-    fs::write(&file, body).expect("the body");
+    fs::write(&file, body).expect("the body is written");
     let mut curl = curl(home);
     curl.args(["--request", method, "--header", &format!("Content-Type: {media_type}"), "--data-binary"]);
     fetch(curl.arg(format!("@{}", file.display())).arg(url)).await
-}
-
-pub(super) fn curl(home: &Path) -> Command {
-    let mut curl = plain("curl", home);
-    curl.args(["-q", "--silent", "--show-error", "--include"]);
-    curl
 }

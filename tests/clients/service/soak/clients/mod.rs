@@ -1,33 +1,36 @@
-//! The clients, each in a loop of its own: it pushes what was never there, and pulls it again.
+//! The clients. Each one pushes a new image and pulls it again, in a loop.
 
 mod containerd;
 mod curl;
 mod docker;
-mod engines;
 mod oras;
+mod podman_and_buildah;
 mod skopeo;
-mod slow;
+mod slow_curl;
 
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use super::stage::Stage;
+use super::run::SoakRun;
+use crate::engine::{BUILDAH, PODMAN};
 
-pub(super) const KINDS: [&str; 8] =
-    ["curl", "curl, slowly", "skopeo", "podman", "buildah", "docker", "containerd", "oras"];
+/// The names of the clients in the results.
+pub(super) const NAMES: [&str; 8] =
+    ["curl", slow_curl::NAME, "skopeo", PODMAN.name, BUILDAH.name, "docker", "containerd", "oras"];
 
-pub(super) fn start(stage: &Arc<Stage>) -> JoinSet<()> {
+/// Starts all clients. They end when the run is over.
+pub(super) fn start(run: &Arc<SoakRun>) -> JoinSet<()> {
     let mut clients = JoinSet::new();
-    clients.spawn(curl::work(stage.clone()));
-    for line in slow::LINES {
-        clients.spawn(slow::work(stage.clone(), line));
+    clients.spawn(curl::push_and_pull(run.clone()));
+    for number in 0..slow_curl::CLIENTS {
+        clients.spawn(slow_curl::push_and_pull(run.clone(), number));
     }
-    clients.spawn(skopeo::work(stage.clone()));
-    clients.spawn(engines::work(stage.clone(), engines::PODMAN));
-    clients.spawn(engines::work(stage.clone(), engines::BUILDAH));
-    clients.spawn(docker::work(stage.clone()));
-    clients.spawn(containerd::work(stage.clone()));
-    clients.spawn(oras::work(stage.clone()));
+    clients.spawn(skopeo::push_and_pull(run.clone()));
+    clients.spawn(podman_and_buildah::push_and_pull(run.clone(), PODMAN));
+    clients.spawn(podman_and_buildah::push_and_pull(run.clone(), BUILDAH));
+    clients.spawn(docker::push_and_pull(run.clone()));
+    clients.spawn(containerd::push_and_pull(run.clone()));
+    clients.spawn(oras::push_and_pull(run.clone()));
     clients
 }

@@ -1,56 +1,31 @@
-//! The oras Python client: pulls an index; pushes artifacts whole, in chunks over one connection, and deletes one.
+//! The oras Python client pulls an index, pushes artifacts whole and in chunks over one connection, and deletes a tag.
 
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use super::super::results::Operation;
+use super::super::run::{Round, SoakRun};
+use crate::oras::assert_pulls;
+use crate::push::oras::assert_pushes;
 
-use super::super::place::Place;
-use super::super::stage::{Stage, Turn};
-use super::super::tally::Act;
-use crate::oras::{self, python};
-use crate::process::{plain, stdout};
-use crate::push;
-use crate::push::held::{Held, blob};
-
-pub(super) async fn work(stage: Arc<Stage>) {
+pub(super) async fn push_and_pull(run: Arc<SoakRun>) {
     let home = tempfile::tempdir().expect("a directory for oras");
-    let home = home.path();
-    for number in 0.. {
-        if stage.is_over() {
-            break;
-        }
-        let turn = stage.turn("oras", number);
-        stage.tally.count("oras", Act::Push, 2 * turn.size(), push(&turn, home)).await;
-        let index = stage.index.platforms.iter().map(|platform| platform.layer_bytes.len()).sum();
-        stage.tally.count("oras", Act::Pull, index, pull(&stage, turn.place, home)).await;
+    let index_size = run.index.platforms.iter().map(|platform| platform.layer_bytes.len()).sum();
+    for round in run.rounds("oras") {
+        round.record(Operation::Push, 2 * round.size(), push(&round, home.path())).await;
+        round.record(Operation::Pull, index_size, pull(&round, &run, home.path())).await;
     }
 }
 
-async fn push(turn: &Turn<'_>, home: &Path) {
-    let platform = &turn.image.platforms[0];
-    let file = home.join("artifact");
-    fs::write(&file, &platform.layer_bytes).expect("the artifact");
-    // It names its tags itself.
-    let repository = format!("soak/oras-{}", turn.tag);
-    let mut python = plain(python(), home);
-    python.args(["-c", push::oras::SCRIPT, &turn.place.image(&repository)]).arg(&file);
-    let pushed: Value = serde_json::from_str(&stdout(&mut python).await).expect("JSON");
-    let chunked = format!("{repository}-chunked");
-    for (repository, tag) in [(repository, "whole"), (chunked, "chunked")] {
-        let held = Held::read(&turn.place.registry, &repository, tag).await;
-        assert_eq!(pushed[tag], held.digest(), "{repository}");
-        assert_eq!(blob(&turn.place.registry, &repository, &platform.layer).await, platform.layer_bytes);
-    }
+/// Pushes to a new repository in every round, because the script always uses the same tags.
+async fn push(round: &Round<'_>, home: &Path) {
+    let repository = format!("{}-{}", round.repository, round.tag);
+    let name = round.registry.image(&repository);
+    assert_pushes(home, &name, round.platform(), &round.registry.registry, &repository).await;
 }
 
-async fn pull(stage: &Stage, place: &Place, home: &Path) {
-    let files = home.join("files");
-    let mut python = plain(python(), home);
-    python.args(["-c", oras::SCRIPT, &place.image("soak/index"), "1"]).arg(&files);
-    let pulled: Value = serde_json::from_str(&stdout(&mut python).await).expect("JSON");
-    let payloads: Vec<_> = stage.index.platforms.iter().map(|platform| &platform.payload).collect();
-    assert_eq!(pulled, json!({ "index": stage.index.digest, "tags": ["1"], "files": payloads }));
-    fs::remove_dir_all(files).expect("its files");
+async fn pull(round: &Round<'_>, run: &SoakRun, home: &Path) {
+    assert_pulls(home, &round.registry.image("soak/index"), "1", &run.index).await;
+    fs::remove_dir_all(home.join("files")).expect("the pulled files are removed");
 }

@@ -1,43 +1,38 @@
-//! skopeo: copies a whole index there and back.
+//! skopeo copies a whole index to the registry and back.
 
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::super::stage::{Stage, Turn};
-use super::super::tally::Act;
+use super::super::run::{Round, SoakRun};
 use crate::image::digest_of;
-use crate::process::{output, private};
-use crate::push::held::Held;
+use crate::process::{isolated, output};
+use crate::push::stored_image::StoredImage;
 
-pub(super) async fn work(stage: Arc<Stage>) {
+pub(super) async fn push_and_pull(run: Arc<SoakRun>) {
     let home = tempfile::tempdir().expect("a directory for skopeo");
-    for number in 0.. {
-        if stage.is_over() {
-            break;
-        }
-        let turn = stage.turn("skopeo", number);
-        stage.tally.count("skopeo", Act::Push, turn.size(), push(&turn, home.path())).await;
-        stage.tally.count("skopeo", Act::Pull, turn.size(), pull(&turn, home.path())).await;
+    for round in run.rounds("skopeo") {
+        round.push(push(&round, home.path())).await;
+        round.pull(pull(&round, home.path())).await;
     }
 }
 
-async fn push(turn: &Turn<'_>, home: &Path) {
-    let layout = format!("oci:{}", turn.image.layout().display());
-    let target = format!("docker://{}", turn.place.image(&format!("soak/skopeo:{}", turn.tag)));
-    output(private("skopeo", home).args(["copy", "--all", "--dest-tls-verify=false", &layout, &target])).await;
-    Held::read(&turn.place.registry, "soak/skopeo", &turn.tag).await.assert_is(&turn.image);
+async fn push(round: &Round<'_>, home: &Path) {
+    let layout = format!("oci:{}", round.image.layout().display());
+    let target = format!("docker://{}", round.image_name());
+    output(isolated("skopeo", home).args(["copy", "--all", "--dest-tls-verify=false", &layout, &target])).await;
+    StoredImage::read(&round.registry.registry, &round.repository, &round.tag).await.assert_equals(&round.image);
 }
 
-async fn pull(turn: &Turn<'_>, home: &Path) {
-    let source = format!("docker://{}", turn.place.image(&format!("soak/skopeo:{}", turn.tag)));
+async fn pull(round: &Round<'_>, home: &Path) {
+    let source = format!("docker://{}", round.image_name());
     let files = home.join("pulled");
     let target = format!("dir:{}", files.display());
-    output(private("skopeo", home).args(["copy", "--all", "--src-tls-verify=false", &source, &target])).await;
+    output(isolated("skopeo", home).args(["copy", "--all", "--src-tls-verify=false", &source, &target])).await;
     let index = fs::read(files.join("manifest.json")).expect("manifest.json");
-    assert_eq!(digest_of(&index), turn.image.digest);
-    let platform = &turn.image.platforms[0];
-    let layer = fs::read(files.join(platform.layer.trim_start_matches("sha256:"))).expect("the layer");
-    assert_eq!(digest_of(&layer), platform.layer);
-    fs::remove_dir_all(files).expect("its files");
+    assert_eq!(digest_of(&index), round.image.digest);
+    let digest = &round.platform().layer;
+    let layer = fs::read(files.join(digest.trim_start_matches("sha256:"))).expect("the layer");
+    assert_eq!(digest_of(&layer), *digest);
+    fs::remove_dir_all(files).expect("the pulled files are removed");
 }

@@ -1,0 +1,41 @@
+//! Amazon Elastic Container Registry, private.
+
+use super::GENERIC;
+use crate::profile::{ErrorPattern, Evidence, Profile};
+
+pub(super) const ECR: Profile = Profile {
+    name: "ecr",
+    hosts: &[],
+    host_patterns: &[
+        "*.dkr.ecr.*.amazonaws.com",
+        "*.dkr.ecr-fips.*.amazonaws.com",
+        "*.dkr.ecr.*.amazonaws.com.cn",
+        "*.dkr.ecr.*.amazonaws.eu",
+        "*.dkr-ecr.*.on.aws",
+        "*.dkr-ecr-fips.*.on.aws",
+        "*.dkr-ecr.*.on.amazonwebservices.com.cn",
+        "*.dkr.ecr.*.c2s.ic.gov",
+        "*.dkr.ecr.*.sc2s.sgov.gov",
+        "*.dkr.ecr.*.cloud.adc-e.uk",
+        "*.dkr.ecr.*.csp.hci.ic.gov",
+    ],
+    expired_credential_errors: &[ErrorPattern { status: 403, body_contains: "authorization token has expired" }],
+    evidence: &[
+        Evidence {
+            what: "host names of registries, including dual-stack, China and Europe",
+            source: "awslabs/amazon-ecr-credential-helper ecr-login/api/client.go",
+            date: "2026",
+        },
+        Evidence {
+            what: "403 DENIED \"Your authorization token has expired. Reauthenticate and try again.\" without a challenge",
+            source: "flipt-io/flipt#3043, awslabs/soci-snapshotter#1148",
+            date: "2024",
+        },
+        Evidence {
+            what: "PATCH answers 201, with a Range that never grows beyond the first chunk",
+            source: "regclient/regclient scheme/reg/blob.go, aws/containers-roadmap#2831",
+            date: "2026",
+        },
+    ],
+    ..GENERIC
+};

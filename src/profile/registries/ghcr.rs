@@ -1,0 +1,44 @@
+//! GitHub Container Registry.
+
+use super::{ANY_UPLOAD, GENERIC, MIB};
+use crate::profile::{Catalog, Chunks, Delete, Evidence, Profile, Uploads};
+
+pub(super) const GHCR: Profile = Profile {
+    name: "ghcr",
+    hosts: &["ghcr.io"],
+    catalog: Catalog::Scoped { scope: "repository:user/image:pull", needs_credential: true },
+    uploads: Uploads { chunks: Chunks::RangedUpTo(4 * MIB), ..ANY_UPLOAD },
+    referrers_redirect_to_web_page: true,
+    has_long_rate_limits: true,
+    delete: Delete::Unsupported {
+        hint: "delete the package version on its web page or over the vendor's REST API (/user/packages/container/<name>/versions)",
+    },
+    evidence: &[
+        Evidence {
+            what: "placeholder scope repository:user/image:pull on /v2/ and _catalog, valid with a credential and 403 without; no expires_in; a credential's token for any repository reads the catalog; a delete answers 405",
+            source: "toddysm.com, Authenticating with OCI Registries - GitHub Container Registry (GHCR) Implementation",
+            date: "2024-02-12",
+        },
+        Evidence {
+            what: "403 from the token service for private and missing repositories",
+            source: "toddysm.com, Authenticating with OCI Registries - GitHub Container Registry (GHCR) Implementation, update",
+            date: "2024-03-04",
+        },
+        Evidence {
+            what: "a secondary rate limit asks to wait some minutes; further requests extend it",
+            source: "docs.github.com, Rate limits for the REST API; kubeswift#452",
+            date: "2026",
+        },
+        Evidence {
+            what: "referrers are redirected (303) to github.com, which answers 429 with a web page",
+            source: "artifacthub/hub#4785",
+            date: "2025",
+        },
+        Evidence {
+            what: "a PATCH with Content-Range above 4 MiB answers 416; smaller ranged chunks are accepted in sequence",
+            source: "ocx-sh/ocx#237, oras-project/rust-oci-client#37",
+            date: "2026",
+        },
+    ],
+    ..GENERIC
+};

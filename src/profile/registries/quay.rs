@@ -1,0 +1,20 @@
+//! Quay.io and Red Hat Quay.
+
+use super::{ANY_UPLOAD, GENERIC};
+use crate::oci::scope::Action;
+use crate::profile::{Catalog, Delete, Evidence, Fingerprint, Mounts, Profile, Uploads};
+
+pub(super) const QUAY: Profile = Profile {
+    name: "quay",
+    hosts: &["quay.io"],
+    fingerprints: &[Fingerprint::RealmPath("/v2/auth")],
+    catalog: Catalog::Scoped { scope: "", needs_credential: true },
+    delete: Delete::Actions(&[Action::Pull, Action::Push]),
+    uploads: Uploads { mounts: Mounts::SourceRequired, ..ANY_UPLOAD },
+    evidence: &[Evidence {
+        what: "token actions are pull, push and * only: registry:catalog:* is rejected with 400, and a DELETE needs pull,push; anonymous tokens need a scope; a mount without a source fails",
+        source: "quay/quay endpoints/v2/v2auth.py, endpoints/v2/blob.py",
+        date: "2025",
+    }],
+    ..GENERIC
+};

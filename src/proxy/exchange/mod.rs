@@ -1,0 +1,173 @@
+//! Sends a request to the registry with authorization, and sends it again after a challenge or a busy response.
+
+use http::response::Parts;
+use http::{HeaderMap, Response, StatusCode};
+use hyper::body::Incoming;
+use tokio::time::{Instant, sleep};
+
+mod challenge;
+mod expired_credential;
+mod rate_limit;
+mod retry_budget;
+
+use super::Proxy;
+use super::classify::Call;
+use super::error_response::ErrorResponse;
+use super::registry_error;
+use super::send;
+use super::upstream_request::UpstreamRequest;
+use crate::auth::authorizer::AuthAttempt;
+use crate::auth::error::AuthError;
+use crate::net::body::drain;
+use crate::net::spool::Payload;
+use crate::observe::blame::Step;
+use crate::observe::record::Record;
+use retry_budget::{MAX_TRIES, RetryBudget};
+
+/// Sends `request` with the authorization that the registry asks for, at most three times, and returns the last
+/// response. A challenge that no other authorization can answer is an error with status 403.
+pub async fn exchange(
+    proxy: &Proxy,
+    call: &Call,
+    request: &UpstreamRequest,
+    record: &mut Record,
+) -> Result<Response<Incoming>, ErrorResponse> {
+    let exchange = Exchange { proxy, call, request, registry: format!("the registry {}", call.registry()) };
+    exchange.run(record).await
+}
+
+/// One request to the registry, over all its attempts.
+struct Exchange<'a> {
+    proxy: &'a Proxy,
+    call: &'a Call,
+    request: &'a UpstreamRequest,
+    /// How error messages name the registry.
+    registry: String,
+}
+
+impl Exchange<'_> {
+    async fn run(&self, record: &mut Record) -> Result<Response<Incoming>, ErrorResponse> {
+        let (call, authorizer) = (self.call, &self.proxy.authorizer);
+        let mut attempt = self.first_attempt(record).await?;
+        let mut retry_budget = RetryBudget::default();
+        for tries_left in (0..MAX_TRIES).rev() {
+            record.grant = attempt.grant.describe();
+            record.token_fetches += u32::from(attempt.grant.claim_fetch());
+            let mut response = self.send(&self.request.authorized(&attempt.grant), record).await?;
+            rate_limit::record(self.proxy, call, &attempt.grant, response.headers());
+            if tries_left > 0
+                && let Some(wait) = retry_budget.next_wait(call, self.request, &response, self.proxy.clock)
+            {
+                drain(response.into_body()).await;
+                sleep(wait).await;
+                continue;
+            }
+            let is_challenge = challenge::is_challenge(call, &attempt.grant, &response);
+            let expired_pattern = expired_credential::pattern(call, response.status());
+            if !is_challenge && expired_pattern.is_none() {
+                authorizer.note_accepted(&call.ask, &mut attempt, response.status());
+                registry_error::note_rejected_credential(&mut response, &attempt.grant);
+                return Ok(response);
+            }
+            let (head, body) = response.into_parts();
+            let denial = match expired_pattern.filter(|_| !is_challenge) {
+                None => registry_error::access_denied(call, &attempt.grant, &head, body).await,
+                // The response to a HEAD has no body to match, so it only causes a renewal of a credential or token that
+                // is not new.
+                Some(_) if call.is_head() && tries_left > 0 => {
+                    let error = registry_error::from_response(call, &head, body, Step::Registry).await;
+                    let renewed = authorizer.renew_suspect(&call.ask, &attempt).await;
+                    attempt = renewed.map_err(|error| self.auth_error(&error))?.ok_or(error)?;
+                    continue;
+                }
+                Some(pattern) => expired_credential::denial(call, &attempt.grant, pattern, &head, body).await?,
+            };
+            let next = match tries_left {
+                0 => None,
+                _ => self.next_attempt(&mut attempt, head.headers, record).await?,
+            };
+            let Some(next) = next else {
+                authorizer.remember_denial(&call.ask, &attempt.grant, denial.message.clone());
+                return Err(denial);
+            };
+            attempt = next;
+        }
+        unreachable!("the last attempt returns")
+    }
+
+    /// The authorization of the first attempt: the one that the registry is known to want, or none.
+    async fn first_attempt(&self, record: &mut Record) -> Result<AuthAttempt, ErrorResponse> {
+        let started = Instant::now();
+        let authorized = self.proxy.authorizer.authorize(&self.call.ask).await;
+        let mut attempt = authorized.map_err(|error| self.auth_error(&error))?;
+        // If the challenge to a HEAD would lack the scope, regpass first sends a GET to get the challenge.
+        let probes = self.call.is_head()
+            && attempt.is_discovery()
+            && challenge::profile_omits_scope(self.call, &HeaderMap::new());
+        if probes {
+            let response = self.probe_with_get(record).await?;
+            if response.status == StatusCode::UNAUTHORIZED
+                && let Some(next) = self.after_unauthorized(&mut attempt, &response.headers).await?
+            {
+                attempt = next;
+            }
+        }
+        record.auth += started.elapsed();
+        Ok(attempt)
+    }
+
+    /// The authorization to try after a challenge with these headers; `None` if there is no other.
+    async fn next_attempt(
+        &self,
+        attempt: &mut AuthAttempt,
+        mut headers: HeaderMap,
+        record: &mut Record,
+    ) -> Result<Option<AuthAttempt>, ErrorResponse> {
+        let started = Instant::now();
+        let lacks_scope = challenge::lacks_scope(self.call, &headers);
+        // Avoids a request for a token without a scope, which the registry would reject.
+        let probes_first =
+            lacks_scope && attempt.grant.header().is_none() && challenge::profile_omits_scope(self.call, &headers);
+        if probes_first {
+            headers = self.probe_with_get(record).await?.headers;
+        }
+        let mut next = self.after_unauthorized(attempt, &headers).await?;
+        if next.is_none() && lacks_scope && !probes_first {
+            let response = self.probe_with_get(record).await?;
+            next = self.after_unauthorized(attempt, &response.headers).await?;
+        }
+        record.auth += started.elapsed();
+        Ok(next)
+    }
+
+    async fn after_unauthorized(
+        &self,
+        attempt: &mut AuthAttempt,
+        headers: &HeaderMap,
+    ) -> Result<Option<AuthAttempt>, ErrorResponse> {
+        let next = self.proxy.authorizer.after_unauthorized(&self.call.ask, attempt, headers).await;
+        next.map_err(|error| self.auth_error(&error))
+    }
+
+    /// Sends the same request as a GET without authorization, for the headers of the response. Artifactory names the scope
+    /// in the challenge to a GET, and not in that to a HEAD.
+    async fn probe_with_get(&self, record: &mut Record) -> Result<Parts, ErrorResponse> {
+        let probe = self.request.as_get();
+        let (head, body) = self.send(probe.without_authorization(), record).await?.into_parts();
+        drain(body).await;
+        Ok(head)
+    }
+
+    async fn send(
+        &self,
+        request: &http::Request<Payload>,
+        record: &mut Record,
+    ) -> Result<Response<Incoming>, ErrorResponse> {
+        let to = (&self.request.url, self.request.allowance);
+        send::send(self.call, request, to, (Step::Registry, &self.registry), record).await
+    }
+
+    fn auth_error(&self, error: &AuthError) -> ErrorResponse {
+        ErrorResponse::from_auth(error, self.call.registry())
+    }
+}

@@ -1,0 +1,64 @@
+//! The retry budget: whether and when a request is sent again after 429 or 503.
+
+use std::time::Duration;
+
+use http::{Response, StatusCode};
+
+use super::super::classify::Call;
+use super::super::upstream_request::UpstreamRequest;
+use crate::base::clock::WallClock;
+use crate::net::retry_after;
+use crate::net::spool::Payload;
+use crate::oci::operation::{Access, Operation};
+
+/// The retries of one request so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct RetryBudget {
+    retries: u32,
+    waited: Duration,
+}
+
+impl RetryBudget {
+    /// The time to wait before the request is sent again: the registry's `Retry-After`, or else a backoff. `None` if
+    /// the request may not be repeated or the wait exceeds the budget; a 429 or 503 then goes to the client, which can
+    /// wait itself.
+    pub(super) fn next_wait<B>(
+        &mut self,
+        call: &Call,
+        request: &UpstreamRequest,
+        response: &Response<B>,
+        clock: WallClock,
+    ) -> Option<Duration> {
+        if !may_retry(call, request, response.status()) {
+            return None;
+        }
+        // A 429 without `Retry-After` can come from a web page to which the registry redirects referrers requests. It
+        // then means that there is no referrers API, and a retry would not help.
+        let may_be_web_page = matches!(call.operation, Operation::ListReferrers(..));
+        let requested = retry_after::parse(response.headers(), clock);
+        let wait = requested.or_else(|| (!may_be_web_page).then(|| retry_after::backoff(self.retries)))?;
+        let waited = self.waited + wait;
+        if waited > MAX_WAIT {
+            return None;
+        }
+        *self = Self { retries: self.retries + 1, waited };
+        Some(wait)
+    }
+}
+
+/// Whether the request may be repeated. After a 429 reads and requests with a buffered body may, because the registry
+/// has not processed them; but not at registries whose rate limits last long. After a 503 only reads may.
+fn may_retry(call: &Call, request: &UpstreamRequest, status: StatusCode) -> bool {
+    let reads = call.operation.access() == Access::Pull;
+    let was_not_processed =
+        status == StatusCode::TOO_MANY_REQUESTS && matches!(request.payload(), Payload::Buffered(_));
+    retry_after::is_busy(status)
+        && call.routed.upstream.profile().may_recover_soon(status)
+        && (reads || was_not_processed)
+}
+
+/// Maximum wait of one request, over all its retries. Well below the limit for the whole request.
+const MAX_WAIT: Duration = Duration::from_secs(15);
+
+/// Maximum number of times that one request is sent to the registry, including after challenges but not the GET probes.
+pub(super) const MAX_TRIES: u32 = 3;

@@ -1,0 +1,80 @@
+//! The headers of responses to the client. Only headers on an allow-list are forwarded.
+
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, EXPIRES,
+    HeaderName, LAST_MODIFIED, RANGE, RETRY_AFTER, VARY, VIA, WARNING,
+};
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use crate::oci::reference::Digest;
+
+pub const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+
+pub const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
+
+pub const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// The registry's headers that go to the client with a response that is not an error.
+pub fn forwarded(upstream: &HeaderMap) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in upstream {
+        let text = name.as_str();
+        if *name == DOCKER_CONTENT_DIGEST && !is_digest(value) {
+            continue;
+        }
+        let passes = FORWARDED.contains(name)
+            || is_rate_limit(name)
+            || text.starts_with("oci-")
+            || (text.starts_with("docker-") && text != "docker-ratelimit-source");
+        if passes {
+            headers.append(name, value.clone());
+        }
+    }
+    headers
+}
+
+/// The registry's headers that go to the client with an error: rate limit, `Retry-After`, and with a 416 the
+/// `Content-Range`, which has the blob's size.
+pub fn of_error(upstream: &HeaderMap, status: StatusCode) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    let is_forwarded = move |name: &HeaderName| {
+        is_rate_limit(name)
+            || *name == RETRY_AFTER
+            || (*name == CONTENT_RANGE && status == StatusCode::RANGE_NOT_SATISFIABLE)
+    };
+    let forwarded = upstream.iter().filter(move |(name, _)| is_forwarded(name));
+    forwarded.map(|(name, value)| (name.clone(), value.clone()))
+}
+
+/// Adds the headers that every response of regpass has.
+pub fn add_own(headers: &mut HeaderMap) {
+    headers.insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
+    headers.insert(VIA, HeaderValue::from_static("1.1 regpass"));
+}
+
+/// Whether the value is a valid digest. An invalid one is not forwarded; regpass adds the digest itself if it knows it.
+fn is_digest(value: &HeaderValue) -> bool {
+    value.to_str().is_ok_and(|text| Digest::parse(text).is_ok())
+}
+
+fn is_rate_limit(name: &HeaderName) -> bool {
+    ["ratelimit-", "x-ratelimit-"].iter().any(|prefix| name.as_str().starts_with(prefix))
+}
+
+static FORWARDED: [HeaderName; 16] = [
+    ACCEPT_RANGES,
+    CACHE_CONTROL,
+    CONTENT_ENCODING,
+    CONTENT_LENGTH,
+    CONTENT_RANGE,
+    CONTENT_TYPE,
+    DATE,
+    ETAG,
+    EXPIRES,
+    LAST_MODIFIED,
+    RANGE,
+    RETRY_AFTER,
+    VARY,
+    WARNING,
+    HeaderName::from_static("docker-upload-uuid"),
+    DOCKER_CONTENT_DIGEST,
+];

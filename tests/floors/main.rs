@@ -1,0 +1,116 @@
+//! The architecture, checked: imports point down, no circles of files, vendors stay data, files stay short, and the pages that
+//! describe the code name what exists.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod circles;
+mod pages;
+mod source;
+
+use source::{Crate, Module};
+
+/// From the ground up; modules of one floor do not import each other.
+const FLOORS: &[&[&str]] = &[
+    &["base"],
+    &["oci"],
+    &["observe", "profile"],
+    &["net"],
+    &["listen"],
+    &["config"],
+    &["setup"],
+    &["credential"],
+    &["clients", "upstream"],
+    &["auth"],
+    &["proxy"],
+    &["admin"],
+    &["serve"],
+    &["cli"],
+];
+
+/// Words that only profile rows, the sources of cloud credentials, tests and documentation may contain.
+const VENDORS: &[&str] = &[
+    "acr",
+    "artifactory",
+    "aws",
+    "azure",
+    "dockerhub",
+    "docker_hub",
+    "ecr",
+    "forgejo",
+    "gcr",
+    "ghcr",
+    "gitea",
+    "github",
+    "gitlab",
+    "google",
+    "harbor",
+    "jfrog",
+    "mcr",
+    "ngc",
+    "nvcr",
+    "nvidia",
+    "quay",
+    "zot",
+];
+
+/// The files that may name clouds: the configuration keys of cloud credentials, and how each cloud is asked for one.
+const CLOUDS: &[&str] = &["config/cloud.rs", "config/decode/cloud.rs", "credential/cloud"];
+
+/// Source files that may be longer than 400 lines, with the reason.
+const LONG: &[(&str, &str)] = &[];
+
+#[test]
+fn imports_point_down() {
+    let sources = Crate::read();
+    let mut upward = Vec::new();
+    for module in sources.0.values() {
+        let Some(own) = floor_of(module.floor()) else { continue };
+        for target in sources.imports(module) {
+            let Some(target) = target.first() else { continue };
+            if floor_of(target).is_some_and(|floor| floor > own || (floor == own && target != module.floor())) {
+                upward.push(format!("{} imports {target}", module.file.display()));
+            }
+        }
+    }
+    assert!(upward.is_empty(), "imports that point up:\n{}", upward.join("\n"));
+}
+
+#[test]
+fn every_module_has_its_floor() {
+    for module in Crate::read().0.values() {
+        let floor = module.floor();
+        let is_root = ["lib", "main"].contains(&floor);
+        assert!(is_root || floor_of(floor).is_some(), "{floor} ({}) is on no floor", module.file.display());
+    }
+}
+
+/// Vendors are rows of a table, never branches: code elsewhere must not know their names. Comments may.
+#[test]
+fn vendor_words_stay_in_the_profiles() {
+    let mut found = Vec::new();
+    for module in Crate::read().0.values() {
+        if module.floor() == "profile" || CLOUDS.iter().any(|clouds| module.file.starts_with(clouds)) {
+            continue;
+        }
+        for (number, line) in (1..).zip(module.code.lines()) {
+            let line = line.replace("aws_lc_rs", "");
+            let words = line.split(|c: char| !c.is_ascii_alphanumeric()).map(str::to_ascii_lowercase);
+            let vendors = words.filter(|word| VENDORS.contains(&word.as_str()));
+            found.extend(vendors.map(|word| format!("{}:{number}: {word}", module.file.display())));
+        }
+    }
+    assert!(found.is_empty(), "vendor words outside profile/ and the cloud credentials:\n{}", found.join("\n"));
+}
+
+#[test]
+fn files_hold_one_concept() {
+    for Module { file, code, .. } in Crate::read().0.values() {
+        let lines = code.lines().count();
+        let is_excused = LONG.iter().any(|(long, _)| file.ends_with(long));
+        assert!(lines <= 400 || is_excused, "{} has {lines} lines without its tests", file.display());
+    }
+}
+
+fn floor_of(module: &str) -> Option<usize> {
+    FLOORS.iter().position(|floor| floor.contains(&module))
+}

@@ -1,0 +1,56 @@
+//! The pages that describe the code name what exists, and stay short enough to be read.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::FLOORS;
+
+#[test]
+fn the_architecture_page_lists_every_floor_and_reads_in_ten_minutes() {
+    let page = read("ARCHITECTURE.md");
+    let rows: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("| `")).filter_map(|row| row.split(" |").next()).collect();
+    for module in FLOORS.iter().copied().flatten() {
+        let is_listed = rows.iter().any(|row| row.split(['`', ',', ' ']).any(|word| word == *module));
+        assert!(is_listed, "ARCHITECTURE.md has no row of the floor {module}");
+    }
+    let words = page.split_whitespace().count();
+    assert!(words <= 1800, "ARCHITECTURE.md has {words} words; details belong beside the code");
+}
+
+/// Recipes are followed by people who do not know the code yet: each file they are sent to exists.
+#[test]
+fn every_file_that_a_page_names_exists() {
+    for page in ["ARCHITECTURE.md", "CONTRIBUTING.md", "tests/README.md"] {
+        let named = file_names(&read(page));
+        assert!(named.len() > 8, "{page} names {} files", named.len());
+        for name in named {
+            assert!(exists(&name, page), "{page} names `{name}`, which does not exist");
+        }
+    }
+}
+
+/// Words in backquotes that are paths: with a slash, or with the ending of a file. `NAME` and `…` stand for something to be chosen.
+fn file_names(page: &str) -> Vec<String> {
+    let quoted = page.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
+    let paths = quoted.filter(|word| {
+        let is_path =
+            !word.contains([' ', '<', '{', '*', '…', ':', '$', '"', '=']) && !word.starts_with(['/', '.', '-']);
+        let is_file = [".rs", ".md", ".toml", ".yaml"].iter().any(|ending| word.ends_with(ending));
+        is_path && !word.contains("NAME") && (is_file || word.contains('/'))
+    });
+    paths.map(ToOwned::to_owned).collect()
+}
+
+/// Paths are relative to the root, to `src`, or to the page's own folder.
+fn exists(name: &str, page: &str) -> bool {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let own = root.join(page).parent().map(Path::to_path_buf);
+    let bases: [Option<PathBuf>; 3] = [Some(root.to_path_buf()), Some(root.join("src")), own];
+    bases.iter().flatten().any(|base| base.join(name).exists())
+}
+
+fn read(page: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page))
+        .unwrap_or_else(|error| panic!("{page}: {error}"))
+}

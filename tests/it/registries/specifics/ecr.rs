@@ -1,0 +1,83 @@
+//! Amazon ECR, private. The requests for its password over a day are in `clouds::ecr`.
+
+use std::fs;
+use std::time::Duration;
+
+use http::Method;
+use tokio::time::advance;
+
+use crate::registry_setup::RegistrySetup;
+use crate::sim::{Fault, Preset, Reply};
+
+const HEAD: &str = "registry HEAD /v2/acme/private/manifests/1";
+
+#[tokio::test(start_paused = true)]
+async fn the_password_is_sent_after_the_first_challenge_and_then_with_every_request() {
+    let setup = RegistrySetup::with_credential(Preset::ecr(), "profile = \"ecr\"").await;
+    let target = setup.private_manifest();
+    assert_eq!(setup.get(&target).await.authorization_source(), "direct");
+    setup.expect(&[
+        "registry GET /v2/acme/private/manifests/1 anonymous 401",
+        "registry GET /v2/acme/private/manifests/1 basic:AWS 200",
+    ]);
+    // The URL in the challenge gets no request, for other repositories neither.
+    for _ in 0..3 {
+        assert_eq!(setup.get("/v2/acme/public/tags/list").await.status, 200);
+        setup.expect(&["registry GET /v2/acme/public/tags/list basic:AWS 200"]);
+    }
+    setup.sim.finish();
+}
+
+/// Before the first push regpass learns the challenge from `/v2/`.
+#[tokio::test(start_paused = true)]
+async fn a_first_push_gets_the_challenge_before_the_password_is_sent() {
+    let setup = RegistrySetup::with_credential(Preset::ecr(), "profile = \"ecr\"\nallow = [\"pull\", \"push\"]").await;
+    let started = setup.send(Method::POST, "/v2/acme/private/blobs/uploads/").await;
+    assert_eq!(started.status, 202, "{started:?}");
+    setup.expect(&["registry GET /v2/ anonymous 401", "registry POST /v2/acme/private/blobs/uploads/ basic:AWS 202"]);
+    setup.sim.finish();
+}
+
+/// A 403 for a HEAD has no message. regpass repeats the request if there is a newer password.
+#[tokio::test(start_paused = true)]
+async fn a_403_for_a_head_is_repeated_with_a_newer_password_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    fs::write(&file, "old").unwrap();
+    let credential = format!(
+        "profile = \"ecr\"\ncredential = {{ source = \"password\", username = \"AWS\", password = {{ file = \"{}\" }} }}",
+        file.display()
+    );
+    let setup = RegistrySetup::without_credential(Preset::ecr(), &credential).await;
+    setup.registry.add_user("AWS", "old");
+    let target = setup.private_manifest();
+    assert_eq!(setup.regpass.head(&target).await.status, 200);
+    setup.sim.ledger().take();
+
+    setup.registry.add_user("AWS", "new");
+    let rejected = setup.regpass.head(&target).await;
+    assert_eq!((rejected.status.as_u16(), rejected.body.len()), (403, 0));
+    setup.expect(&[&format!("{HEAD} basic:AWS 403")]);
+
+    fs::write(&file, "new").unwrap();
+    advance(Duration::from_secs(2)).await;
+    assert_eq!(setup.regpass.head(&target).await.status, 200);
+    setup.expect(&[&format!("{HEAD} basic:AWS 200")]);
+    setup.sim.finish();
+}
+
+/// Only the message distinguishes an expired password from a missing permission.
+#[tokio::test(start_paused = true)]
+async fn a_403_for_a_missing_permission_is_the_response() {
+    let setup = RegistrySetup::with_credential(Preset::ecr(), "profile = \"ecr\"").await;
+    let target = setup.private_manifest();
+    setup.warm_with(&target).await;
+    let message = "User: arn:aws:iam::1:user/u is not authorized to perform: ecr:BatchGetImage";
+    setup.registry.api().inject(Fault::answer(Reply::error(403, "DENIED", message)).times(1));
+    let rejected = setup.get(&target).await;
+    assert_eq!(rejected.status_and_code(), "403 DENIED");
+    assert!(rejected.error().1.contains("ecr:BatchGetImage"), "{rejected:?}");
+    setup.expect(&["registry GET /v2/acme/private/manifests/1 basic:AWS 403"]);
+    assert_eq!(setup.get(&target).await.status, 200, "the denial is not cached");
+    setup.sim.finish();
+}
