@@ -29,7 +29,8 @@ pub struct Authorizer {
     pub(super) selector: GrantSelector,
 }
 
-/// A grant to send a request with. While nothing is known about the registry, also the right to discover its scheme.
+/// A grant to send a request with. While the registry's scheme is unknown, also the permit to discover it, for which
+/// other requests wait.
 #[derive(Debug)]
 pub struct AuthAttempt {
     pub grant: Grant,

@@ -27,7 +27,7 @@ pub enum AuthError {
     #[error("{0}")]
     Realm(#[from] RealmRejected),
     #[error(
-        "its realm {realm} is not trusted with credentials; add `{host}` to the registry's `realm_hosts` if you trust it"
+        "its token service (realm) {realm} is not trusted with credentials; add `{host}` to the registry's `realm_hosts` if you trust it"
     )]
     UntrustedRealm { realm: Url, host: String },
     #[error(

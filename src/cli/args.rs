@@ -79,7 +79,7 @@ pub(super) struct Flags {
     /// Actions allowed at registries without an allow list of their own: pull,push,delete [variable: REGPASS_ALLOW]
     #[arg(long, global = true, value_name = "ACTIONS")]
     allow: Option<String>,
-    /// Use docker's or podman's credentials and helpers, from PATH or the default paths [variable: REGPASS_DOCKER_CREDENTIALS]
+    /// Use the credentials and helpers in docker's or podman's config.json, at PATH or the default paths [variable: REGPASS_DOCKER_CREDENTIALS]
     #[arg(long, global = true, value_name = "PATH", num_args = 0..=1, require_equals = true, default_missing_value = "1")]
     docker_credentials: Option<PathBuf>,
     /// Let other machines use listeners without authentication [variable: REGPASS_INSECURE_OPEN=1]

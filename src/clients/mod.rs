@@ -107,7 +107,7 @@ impl AuthMethod {
                 }
             }
             Self::Bearer(secret) => {
-                // Clients that can only send Basic, such as docker, send the secret as the password of any user.
+                // Clients that can only send Basic, such as docker, send the secret as the password, with any user name.
                 let (SentCredential::Bearer(sent) | SentCredential::Basic { password: sent, .. }) =
                     SentCredential::of(headers).ok_or(AuthRejection::NoCredential)?;
                 let secret = secret.current().await.map_err(AuthRejection::Unreadable)?;

@@ -43,7 +43,7 @@ pub(super) struct Located<T> {
     pub(super) location: Location,
 }
 
-/// What is wrong with a value, without its location. Where there is no hint, the example of the key becomes the hint.
+/// What is wrong with a value, without its location. Without a hint, `Entry::report` uses the example of the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) what: String,

@@ -62,7 +62,8 @@ impl AddressPolicy {
         if is_permitted { Ok(()) } else { Err(AddressRejected { class, rule }) }
     }
 
-    /// Records the class of a registry's `address` that accepted a connection. Does nothing for other hosts.
+    /// Records the class of an `address` that accepted a connection, if this is the policy of a registry; otherwise does
+    /// nothing.
     pub fn record_reached(&self, address: IpAddr) {
         match self {
             Self::Registry(reached) | Self::WildcardRegistry(reached) => reached.insert(AddressClass::of(address)),

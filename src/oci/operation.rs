@@ -219,7 +219,8 @@ impl Operation {
         }
     }
 
-    /// The digest that the response body must have. `None` for a tag, and for operations other than reading.
+    /// The digest that the response body must have. `None` for a tag, and for operations other than reading a
+    /// manifest or a blob.
     pub fn digest(&self) -> Option<&Digest> {
         match self {
             Self::ReadManifest(_, reference) => reference.digest(),

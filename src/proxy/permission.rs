@@ -25,7 +25,7 @@ pub(super) fn check_permission(routed: &RoutedRequest, operation: &Operation) ->
         let host = &upstream.host;
         let name = operation.repository().map(ToString::to_string).unwrap_or_default();
         return Err(denied(format!(
-            "the configuration does not allow `{}` of {name} on {host}; see `repositories` in [registry.\"{host}\"]",
+            "the configuration does not allow `{}` of the repository {name} on {host}; see `repositories` in [registry.\"{host}\"]",
             access.as_str()
         )));
     }
@@ -35,8 +35,9 @@ pub(super) fn check_permission(routed: &RoutedRequest, operation: &Operation) ->
 /// The error for an access that `allow` does not list.
 pub(super) fn not_allowed(upstream: &Upstream, access: Access) -> ErrorResponse {
     let (host, word) = (&upstream.host, access.as_str());
+    let flag = if access == Access::Pull { word.to_owned() } else { format!("pull,{word}") };
     denied(format!(
-        "the configuration does not allow `{word}` on {host}; add \"{word}\" to `allow` in [registry.\"{host}\"], or start regpass with --allow"
+        "the configuration does not allow `{word}` on {host}; add \"{word}\" to `allow` in [registry.\"{host}\"], or, if that table has no `allow`, start regpass with `--allow {flag}`"
     ))
 }
 

@@ -107,7 +107,7 @@ impl Upstream {
         self.clients().map(|clients| &clients.registry)
     }
 
-    /// The registry, token service and blob store hosts that did not answer when they were last tried.
+    /// The hosts (registry, token services, blob stores) that did not answer the last request that regpass sent them.
     pub fn outages(&self) -> Vec<Outage> {
         let Some(clients) = self.connector.existing_clients() else { return Vec::new() };
         clients.registry.outages().into_iter().chain(clients.other_origins.outages()).collect()

@@ -28,14 +28,15 @@ async fn every_platform_is_pulled_from_the_mirror(stack: &Stack) {
     }
 }
 
-/// Makes regpass the mirror of `registry`, without a fallback to the registry itself. Returns the folder of hosts.
+/// Makes regpass the mirror of `registry`, without a fallback to the registry itself. Returns containerd's folder of
+/// hosts (`--hosts-dir`).
 fn mirror(stack: &Stack, registry: &str) -> PathBuf {
     let regpass = stack.regpass.url("");
     let text = format!("server = \"{regpass}\"\n[host.\"{regpass}\"]\ncapabilities = [\"pull\", \"resolve\"]\n");
     write_hosts(stack.home(), registry, &text)
 }
 
-/// Writes the `hosts.toml` of `registry`. Returns the folder of hosts.
+/// Writes the `hosts.toml` of `registry`. Returns containerd's folder of hosts (`--hosts-dir`).
 pub(crate) fn write_hosts(home: &Path, registry: &str, text: &str) -> PathBuf {
     let hosts = home.join("hosts");
     let directory = hosts.join(registry);

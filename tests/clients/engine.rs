@@ -12,7 +12,7 @@ use crate::push::docker_archive::docker_archive;
 #[derive(Clone, Copy)]
 pub(crate) struct Engine {
     pub(crate) name: &'static str,
-    /// Options for the engine's own directories, with the name of each directory.
+    /// Each option that sets one of the engine's directories, and the directory's name below `home`.
     directories: &'static [(&'static str, &'static str)],
     options: &'static [&'static str],
 }

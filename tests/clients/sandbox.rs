@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::process::program;
 
-/// Environment variable that is set for the test inside.
+/// Environment variable that is set for the test inside the sandbox.
 const INSIDE: &str = "REGPASS_TEST_INSIDE";
 
 /// Longer than the tests take on a busy machine, shorter than nextest's limit.

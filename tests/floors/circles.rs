@@ -1,4 +1,5 @@
-//! No circle of files: each can be understood with what it imports, and none of that imports it back.
+//! Checks that source files do not import each other in a circle: no file that a file imports, directly or through
+//! others, imports it back.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +14,8 @@ fn no_files_import_each_other_in_a_circle() {
     assert!(listed.is_empty(), "files that import each other in a circle:\n{}", listed.join("\n"));
 }
 
-/// The check itself: a circle of three is found, without the files that only lead into it or out of it.
+/// Tests [`circles`]: of six files it returns the three on the circle, not those that only import one of them or are only
+/// imported by one.
 #[test]
 fn a_circle_is_found_without_its_neighbours() {
     let edges = [("way_in", "a"), ("a", "b"), ("b", "c"), ("c", "a"), ("c", "way_out"), ("way_out", "end")];
@@ -25,7 +27,7 @@ fn a_circle_is_found_without_its_neighbours() {
     assert_eq!(found, ["a, b, c"]);
 }
 
-/// What every file imports. A folder's `mod.rs` and its children are one unit: imports between them do not count.
+/// The files that each file imports. Imports between a `mod.rs` and the files below its folder do not count.
 fn file_imports(sources: &Crate) -> Imports {
     let imports = sources.0.iter().map(|(own, module)| {
         let is_other = |target: &ModulePath| !target.starts_with(own) && !own.starts_with(target);
@@ -34,7 +36,7 @@ fn file_imports(sources: &Crate) -> Imports {
     imports.collect()
 }
 
-/// The groups of files in which each reaches every other.
+/// The groups of files in which each file imports every other, directly or through others.
 fn circles(imports: &Imports) -> BTreeSet<BTreeSet<ModulePath>> {
     let reached: Imports = imports.keys().map(|module| (module.clone(), reached_from(module, imports))).collect();
     let on_circles = reached.iter().filter(|(module, targets)| targets.contains(*module));

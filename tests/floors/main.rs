@@ -1,5 +1,5 @@
-//! The architecture, checked: imports point down, no circles of files, vendors stay data, files stay short, and the pages that
-//! describe the code name what exists.
+//! Checks of the architecture: imports point down the floors, files do not import each other in a circle, vendors' names
+//! stay in their own files, files stay short, and the pages about the code name only files that exist.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -9,7 +9,8 @@ mod source;
 
 use source::{Crate, Module};
 
-/// From the ground up; modules of one floor do not import each other.
+/// The floors of `src`, the lowest first, each with its top-level modules. A module imports only from lower floors and from
+/// its own files, not from other modules of its floor.
 const FLOORS: &[&[&str]] = &[
     &["base"],
     &["oci"],
@@ -27,7 +28,7 @@ const FLOORS: &[&[&str]] = &[
     &["cli"],
 ];
 
-/// Words that only profile rows, the sources of cloud credentials, tests and documentation may contain.
+/// Vendors' names. In `src`, code outside `profile` and [`CLOUDS`] must not contain them; comments and unit tests may.
 const VENDORS: &[&str] = &[
     "acr",
     "artifactory",
@@ -53,7 +54,8 @@ const VENDORS: &[&str] = &[
     "zot",
 ];
 
-/// The files that may name clouds: the configuration keys of cloud credentials, and how each cloud is asked for one.
+/// Files and folders of `src` that may contain vendors' names: the configuration keys of cloud credentials, and the requests
+/// that obtain these credentials.
 const CLOUDS: &[&str] = &["config/cloud.rs", "config/decode/cloud.rs", "credential/cloud"];
 
 /// Source files that may be longer than 400 lines, with the reason.
@@ -72,7 +74,7 @@ fn imports_point_down() {
             }
         }
     }
-    assert!(upward.is_empty(), "imports that point up:\n{}", upward.join("\n"));
+    assert!(upward.is_empty(), "imports from the same or a higher floor:\n{}", upward.join("\n"));
 }
 
 #[test]
@@ -80,11 +82,15 @@ fn every_module_has_its_floor() {
     for module in Crate::read().0.values() {
         let floor = module.floor();
         let is_root = ["lib", "main"].contains(&floor);
-        assert!(is_root || floor_of(floor).is_some(), "{floor} ({}) is on no floor", module.file.display());
+        assert!(
+            is_root || floor_of(floor).is_some(),
+            "the module {floor} ({}) is not listed in FLOORS",
+            module.file.display()
+        );
     }
 }
 
-/// Vendors are rows of a table, never branches: code elsewhere must not know their names. Comments may.
+/// Differences between vendors are rows of the profile table, never branches in code. Comments may name vendors.
 #[test]
 fn vendor_words_stay_in_the_profiles() {
     let mut found = Vec::new();
@@ -107,7 +113,11 @@ fn files_hold_one_concept() {
     for Module { file, code, .. } in Crate::read().0.values() {
         let lines = code.lines().count();
         let is_excused = LONG.iter().any(|(long, _)| file.ends_with(long));
-        assert!(lines <= 400 || is_excused, "{} has {lines} lines without its tests", file.display());
+        assert!(
+            lines <= 400 || is_excused,
+            "{} has {lines} lines without its tests; at most 400 are allowed",
+            file.display()
+        );
     }
 }
 

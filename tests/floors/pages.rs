@@ -1,4 +1,5 @@
-//! The pages that describe the code name what exists, and stay short enough to be read.
+//! Checks the pages about the code: every file that they name exists, and `ARCHITECTURE.md` lists every floor and stays
+//! short.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,10 +16,10 @@ fn the_architecture_page_lists_every_floor_and_reads_in_ten_minutes() {
         assert!(is_listed, "ARCHITECTURE.md has no row of the floor {module}");
     }
     let words = page.split_whitespace().count();
-    assert!(words <= 1800, "ARCHITECTURE.md has {words} words; details belong beside the code");
+    assert!(words <= 1800, "ARCHITECTURE.md has {words} words, more than 1800; details belong beside the code");
 }
 
-/// Recipes are followed by people who do not know the code yet: each file they are sent to exists.
+/// Readers of these pages do not know the code yet, so they cannot guess which file a wrong path means.
 #[test]
 fn every_file_that_a_page_names_exists() {
     for page in ["ARCHITECTURE.md", "CONTRIBUTING.md", "tests/README.md"] {
@@ -30,7 +31,8 @@ fn every_file_that_a_page_names_exists() {
     }
 }
 
-/// Words in backquotes that are paths: with a slash, or with the ending of a file. `NAME` and `…` stand for something to be chosen.
+/// The relative paths in backquotes on a page: words with a slash or a file extension. Words with `NAME` or `…`, which the
+/// reader replaces, and words with other characters of commands or code are left out.
 fn file_names(page: &str) -> Vec<String> {
     let quoted = page.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
     let paths = quoted.filter(|word| {
@@ -42,7 +44,7 @@ fn file_names(page: &str) -> Vec<String> {
     paths.map(ToOwned::to_owned).collect()
 }
 
-/// Paths are relative to the root, to `src`, or to the page's own folder.
+/// Whether a path exists relative to the crate's root, to `src`, or to the page's own folder.
 fn exists(name: &str, page: &str) -> bool {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let own = root.join(page).parent().map(Path::to_path_buf);

@@ -11,13 +11,13 @@ pub(crate) type ModulePath = Vec<String>;
 pub(crate) struct Module {
     /// The file, relative to `src`.
     pub(crate) file: PathBuf,
-    /// The lines of code, comments removed.
+    /// The lines of code, without comments.
     pub(crate) code: String,
-    /// Every name that a `use` brings into scope, with the full path behind it.
+    /// The names from this crate that a `use` brings into scope, each with its full path.
     names: BTreeMap<String, ModulePath>,
-    /// The full path of everything named in a `use` or in the code.
+    /// The full path of everything from this crate that a `use` or the code names.
     paths: Vec<ModulePath>,
-    /// Names that a `pub use` passes on.
+    /// The names from this crate that a `pub use` re-exports, each with its full path.
     exports: BTreeMap<String, ModulePath>,
 }
 
@@ -42,7 +42,7 @@ impl Crate {
                 (module_path(&file), (file, without_comments(&fs::read_to_string(&path).unwrap())))
             })
             .collect();
-        assert!(texts.len() > 30, "the source files were found");
+        assert!(texts.len() > 30, "only {} source files were found", texts.len());
         let paths: BTreeSet<ModulePath> = texts.keys().cloned().collect();
         let modules = texts.into_iter().map(|(own, (file, code))| {
             let module = read_imports(file, code, &own, &paths);
@@ -56,7 +56,7 @@ impl Crate {
         module.paths.iter().filter_map(|path| self.owner(path, 8)).collect()
     }
 
-    /// The module that an item's full path belongs to.
+    /// The module that has the item with this full path, after at most `hops` re-exports.
     fn owner(&self, path: &[String], hops: usize) -> Option<ModulePath> {
         let length = (1..=path.len()).rev().find(|length| self.0.contains_key(&path[..*length]))?;
         let (module, rest) = path.split_at(length);
@@ -85,7 +85,8 @@ fn read_imports(file: PathBuf, code: String, own: &ModulePath, modules: &BTreeSe
     module
 }
 
-/// Resolves a path as it is written in the module `own`; `None` for paths into other crates.
+/// Resolves a path as it is written in the module `own`. `None` for paths into other crates, and for paths that start with
+/// a name that no `use` brought into scope.
 fn full_path(
     path: &[String],
     own: &ModulePath,
@@ -104,7 +105,7 @@ fn full_path(
     }
 }
 
-/// The trees of all `use` items, with whether they are public.
+/// The text after `use` of all `use` items, without blanks, and whether the item is `pub`.
 fn use_trees(code: &str) -> Vec<(bool, String)> {
     let items = code.split(';').filter_map(|item| {
         let (before, tree) =
@@ -115,7 +116,8 @@ fn use_trees(code: &str) -> Vec<(bool, String)> {
     items.collect()
 }
 
-/// The single paths of a tree (blanks removed), each with the name it has from then on.
+/// Splits the text of a `use` item, without blanks, into single paths, each with the name that it brings into scope. `as` is
+/// not parsed.
 fn leaves(tree: &str) -> Vec<(Vec<String>, String)> {
     if let Some((prefix, list)) = tree.split_once('{') {
         let list = list.strip_suffix('}').unwrap_or(list);
@@ -152,14 +154,15 @@ fn paths_in(code: &str) -> Vec<Vec<String>> {
     paths.map(|word| word.split("::").filter(|part| !part.is_empty()).map(ToOwned::to_owned).collect()).collect()
 }
 
-/// `proxy/upload/mod.rs` is the module `proxy::upload`; `lib.rs` the crate itself.
+/// The module of a file: `proxy::upload` for `proxy/upload/mod.rs`, and the empty path for `lib.rs`.
 fn module_path(file: &Path) -> ModulePath {
     let mut parts: ModulePath = file.with_extension("").iter().map(|part| part.to_str().unwrap().to_owned()).collect();
     parts.pop_if(|part| part == "mod" || part == "lib");
     parts
 }
 
-/// Code without comments and without the unit tests at the end of the file; line numbers stay as they are.
+/// Code without comments and without the unit tests at the end of the file; line numbers stay as they are. A `//` within a
+/// string counts as a comment.
 fn without_comments(text: &str) -> String {
     let lines = text.lines().take_while(|line| *line != "#[cfg(test)]");
     lines.map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")

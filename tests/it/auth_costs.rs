@@ -27,7 +27,7 @@ async fn start(preset: Preset, more: &str) -> (Sim, Registry, Regpass) {
     (sim, registry, regpass)
 }
 
-/// How many requests got a 401, how many a 200, and how many token requests there were.
+/// The number of 401s and of 200s from the registry, and the number of token requests; empties the ledger.
 fn counts(sim: &Sim) -> (usize, usize, usize) {
     let ledger = sim.ledger();
     let with = |status: u16| ledger.count("registry", |entry| entry.status == StatusCode::from_u16(status).ok());
@@ -146,7 +146,7 @@ async fn fifty_requests_with_a_revoked_token_share_one_new_token() {
     assert_eq!(regpass.get(APP).await.status, 200);
     sim.ledger().take();
     registry.revoke_tokens();
-    // The last ones get their 401 while the new token is being fetched.
+    // The last requests get their 401 while the new token is being fetched.
     let replies = join_all((0..50).map(|n| {
         let regpass = &regpass;
         async move {

@@ -28,7 +28,7 @@ impl BlobDownload {
         Self { sim, registry, regpass, blob, target }
     }
 
-    /// The blob of this size.
+    /// The blob with this number of bytes; its content is always the same.
     pub fn content(size: usize) -> Blob {
         Blob::random(1, size)
     }

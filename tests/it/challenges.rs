@@ -21,7 +21,8 @@ async fn start(sim: &Sim, preset: Preset) -> (Registry, Regpass) {
     (registry, regpass)
 }
 
-/// Asserts that a pull succeeds after the challenge in these header lines and one token request for `target`.
+/// Asserts that a pull succeeds after the challenge in these header lines and one token request for `target`. The simulated
+/// registry's challenges name `service`, or its host if `service` is empty.
 async fn assert_token_request(lines: &[&str], target: &str, service: &str) {
     let sim = Sim::memory();
     let mut preset = Preset::generic().challenges(lines);
@@ -141,7 +142,7 @@ async fn challenge_without_a_realm_is_denied_after_one_probe() {
         assert_eq!(reply.status_and_code(), "403 DENIED", "{lines:?}");
         assert!(
             reply.error().1.contains("unsupported kind of authorization"),
-            "the credential is not to blame: {reply:?}"
+            "the error blames the credential instead of the challenge: {reply:?}"
         );
         sim.ledger().expect(&[CHALLENGED, "registry GET /v2/ anonymous 401"]);
         sim.finish();
@@ -247,8 +248,8 @@ async fn placeholder_scope_is_never_requested() {
     sim.finish();
 }
 
-/// After a challenge whose scope omits the first segment of a repository name, regpass infers the same for the neighbouring
-/// repositories, until a request shows that this is wrong.
+/// After a challenge whose scope omits the first segment of a repository name, regpass omits it for
+/// the other repositories below that segment, too, until a denial shows that this is wrong.
 #[tokio::test(start_paused = true)]
 async fn scope_inferred_from_a_neighbour_is_reverted() {
     const SHORT: &str =

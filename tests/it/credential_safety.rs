@@ -28,7 +28,8 @@ fn credential() -> String {
     password("alice", PASSWORD)
 }
 
-/// A configuration with the registry as the only one, and these `realm_hosts`.
+/// A configuration with this registry only. Its table has `more` and these `realm_hosts`, which are strings in TOML
+/// separated by commas.
 fn config(registry: &Registry, realm_hosts: &str, more: &str) -> String {
     let (host, url) = (registry.authority(), registry.origin());
     format!(
@@ -36,7 +37,8 @@ fn config(registry: &Registry, realm_hosts: &str, more: &str) -> String {
     )
 }
 
-/// Starts a server that must receive no credential.
+/// Starts a server that belongs to no registry, so that it must receive no credential. Its ledger entries start with
+/// `stranger`.
 async fn start_stranger(sim: &Sim, host: &str) {
     let handler = Arc::new(|_| async { Reply::new(200).json(r#"{"token":"stolen"}"#) }.boxed());
     sim.serve(host, Role::Other("stranger"), handler).await;
@@ -178,7 +180,7 @@ async fn client_authorization_and_cookies_are_not_forwarded() {
     sim.finish();
 }
 
-/// The real dialler checks each address before it connects.
+/// Real sockets are needed: the in-memory network has no addresses that could be checked.
 #[tokio::test]
 async fn realm_at_a_metadata_or_private_address_is_not_dialled() {
     for (realm, class) in [
@@ -205,7 +207,7 @@ async fn realm_at_a_metadata_or_private_address_is_not_dialled() {
         preset.tokens.realm = Some(realm.into());
         let registry = start(&sim, preset).await;
         let host = realm.split('/').nth(2).unwrap();
-        // `realm_hosts` cannot allow these addresses either.
+        // `realm_hosts` cannot allow these addresses either. For IPv6 it stays empty, and there is no credential.
         let (hosts, more) =
             if host.starts_with('[') { (String::new(), String::new()) } else { (format!("\"{host}\""), credential()) };
         let (alias, config) = ("alias = \"r\"", config(&registry, &hosts, &more));
@@ -234,7 +236,8 @@ fn secrets(sim: &Sim) -> Vec<String> {
     secrets
 }
 
-/// An error that repeats the authorization and the query of the request.
+/// An error document, or plain text if `plain`, that repeats the authorization and the query of the request. It replaces the
+/// replies to requests with an authorization and to POST.
 fn echo(status: u16, plain: bool) -> Fault {
     Fault::alter(move |entry, _| {
         let authorization = entry.headers.get("authorization").map(|value| value.to_str().unwrap().to_owned());

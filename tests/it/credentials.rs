@@ -1,4 +1,5 @@
-//! Credentials from every source: where each is sent, which one is used, and what happens when it changes.
+//! The credential sources `password`, `identity`, `bearer` and `docker`: where each credential is sent, which one is used, and
+//! what happens when it changes.
 
 use std::fs;
 use std::time::Duration;
@@ -39,13 +40,13 @@ pub fn token_authorizations(sim: &Sim) -> Vec<String> {
     entries.iter().filter(|entry| entry.server == "token").map(|entry| entry.authorization.to_string()).collect()
 }
 
-/// A bearer credential with the password of alice, in the form in which the simulated GHCR accepts it.
+/// A bearer credential with the password of alice, as base64, which the simulated GHCR accepts.
 fn bearer() -> String {
     format!("credential = {{ source = \"bearer\", token = \"{}\" }}", BASE64_STANDARD.encode("wonderland"))
 }
 
-/// A simulated GHCR with the private `alice/app`, and regpass with `more` in the registry's table. The realm at
-/// `elsewhere.test`, which requests without authorization to other paths than `open` are challenged with, is not trusted.
+/// A simulated GHCR with the private `alice/app`, and regpass with `more` in the registry's table. Requests
+/// without authorization, except to paths that contain `open`, get a challenge with an untrusted realm at `elsewhere.test`.
 async fn start_ghcr_with_untrusted_realm(sim: &Sim, more: &str, open: &'static str) -> (Registry, Regpass) {
     // The registry accepts the token although the simulated token service did not issue it.
     sim.allow(Rule::UnknownBearer);
@@ -61,7 +62,7 @@ async fn start_ghcr_with_untrusted_realm(sim: &Sim, more: &str, open: &'static s
     (registry, regpass)
 }
 
-/// Asserts that a pull of the private repository succeeds after this token request.
+/// Asserts that a pull of the private `team/secret` succeeds after this token request.
 async fn assert_private_pull(sim: Sim, registry: &Registry, credential: &str, token_request: &str) {
     let regpass = Regpass::start(&sim, &single_registry_config(registry, credential));
     assert_eq!(regpass.get("/v2/team/secret/manifests/1").await.status, 200);
@@ -106,7 +107,7 @@ async fn identity_token_is_sent_by_get_after_post_was_rejected_once() {
         assert_eq!(
             token_authorizations(&sim),
             ["anonymous", "basic:<token>"],
-            "the simulator does not parse the rejected POST"
+            "the rejected POST, which the simulator does not parse, then the GET"
         );
         assert_eq!(regpass.get(TOOL).await.status, 200);
         assert_eq!(token_authorizations(&sim), ["basic:<token>"], "{status}: no second POST");
@@ -147,7 +148,7 @@ async fn bearer_credential_is_sent_to_the_registry_despite_an_untrusted_realm() 
     sim.finish();
 }
 
-/// One identity has a bearer credential, requests of the others are anonymous.
+/// Requests for repositories below `alice` have a bearer credential; all others are anonymous.
 #[tokio::test(start_paused = true)]
 async fn untrusted_realm_learned_with_a_bearer_credential_does_not_block_public_reads() {
     let sim = Sim::memory();

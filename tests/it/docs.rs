@@ -7,7 +7,7 @@ use std::fs;
 
 use crate::source_files::{crate_folder, rust_files, test_names};
 
-/// The modules of which the page names every test.
+/// The modules whose tests `docs/seed.md` has to name without exception.
 const COMPLETE_MODULES: [&str; 2] = ["docker_hub", "ghcr"];
 
 #[test]
@@ -19,7 +19,7 @@ fn the_seed_page_names_existing_tests_and_every_test_of_its_registries() {
     let has_to_be_named =
         |test: &&String| COMPLETE_MODULES.iter().any(|module| test.starts_with(&format!("{module}::")));
     let missing: Vec<_> = existing.difference(&named).filter(has_to_be_named).collect();
-    assert!(missing.is_empty(), "docs/seed.md does not name: {missing:#?}");
+    assert!(missing.is_empty(), "docs/seed.md does not name these tests: {missing:#?}");
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn the_rows_of_the_seed_page_are_complete_and_numbered() {
         let count: usize = count.parse().unwrap_or_else(|_| panic!("{number} is not a row number"));
         let expected = last.filter(|(before, _)| before == letter).map_or(1, |(_, count)| count + 1);
         assert_eq!(count, expected, "rows are numbered from 1 without gaps: {number}");
-        assert!(cells == 4 && !tests.is_empty(), "{number} has four cells, and a test in the last");
+        assert!(cells == 4 && !tests.is_empty(), "row {number} needs four cells, with a test in the last");
         last = Some((letter.to_owned(), count));
     }
 }
@@ -43,7 +43,7 @@ struct Row {
     tests: Vec<String>,
 }
 
-/// The table rows whose first cell is a number like D12.
+/// The table rows of `docs/seed.md` whose first cell starts with D or G, as `D12` does.
 fn rows() -> Vec<Row> {
     let page = fs::read_to_string(crate_folder("docs/seed.md")).unwrap();
     let rows = page.lines().filter_map(|line| {
@@ -55,7 +55,7 @@ fn rows() -> Vec<Row> {
     rows.collect()
 }
 
-/// Every test of this binary, by its path: `ghcr::pull::referrers_are_a_404`.
+/// Every test of this binary, by its path: `ghcr::pull::manifest_with_matching_etag_is_304`.
 fn existing_tests() -> BTreeSet<String> {
     let root = crate_folder("tests/it");
     let mut tests = BTreeSet::new();

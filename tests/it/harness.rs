@@ -25,7 +25,7 @@ use regpass::serve::build::{self, Registries};
 
 use crate::sim::{Image, Registry, Sim};
 
-/// regpass with one listener and the admin listener.
+/// regpass with the first listener of its configuration and the admin listener.
 pub struct Regpass {
     handle: RequestHandler,
     admin: RequestHandler,
@@ -39,9 +39,9 @@ pub struct Regpass {
 pub struct Reply {
     pub status: StatusCode,
     pub headers: HeaderMap,
-    /// The whole body, or what arrived before it broke off.
+    /// The whole body, or the bytes that arrived before the transfer broke off.
     pub body: Bytes,
-    /// Whether the body ended regularly.
+    /// False if the transfer of the body broke off.
     pub complete: bool,
 }
 
@@ -56,12 +56,12 @@ impl Regpass {
         Self::start_with_clock(sim, text, environment, WallClock::tokio(sim.clock().since_1970()))
     }
 
-    /// As [`start_with_environment`](Self::start_with_environment), with another clock.
+    /// As [`start_with_environment`](Self::start_with_environment), with this clock instead of the simulation's.
     pub fn start_with_clock(sim: &Sim, text: &str, environment: Environment, clock: WallClock) -> Self {
         Self::assemble(&network_of(sim), clock, text, environment)
     }
 
-    /// As [`start`](Self::start), on any network.
+    /// As [`start`](Self::start), with this network and clock instead of the simulation's.
     pub fn start_on_network(network: &Network, clock: WallClock, text: &str) -> Self {
         Self::assemble(network, clock, text, Environment::default())
     }
@@ -79,8 +79,8 @@ impl Regpass {
             Arc::new(move |request| Box::pin(proxy::handle(proxy.clone(), front.clone(), request)))
         };
         let admin: RequestHandler = {
-            let unasked = || Listener { registry: None, clients: None, ..config.listeners[0].clone() };
-            let listener = config.admin.as_ref().map_or_else(unasked, |admin| admin.listener.clone());
+            let default_admin = || Listener { registry: None, clients: None, ..config.listeners[0].clone() };
+            let listener = config.admin.as_ref().map_or_else(default_admin, |admin| admin.listener.clone());
             let (proxy, front) = (proxy.clone(), Arc::new(ListenerContext::new(&listener, client_auth(&listener))));
             Arc::new(move |request| {
                 let (proxy, front) = (proxy.clone(), front.clone());
@@ -90,7 +90,7 @@ impl Regpass {
         Self { handle, admin, proxy, registries, sources }
     }
 
-    /// Applies another configuration, as a reload does.
+    /// Applies another configuration to registries and uploads, as a reload does. The listeners do not change.
     pub fn reconfigure(&self, text: &str) {
         let config = parse_config(text);
         let routes = self.registries.routes(&config, build::read_tls(&config).unwrap());
@@ -103,7 +103,7 @@ impl Regpass {
         self.proxy.process.set_listeners(vec![listening("127.0.0.1:5050", false), listening("127.0.0.1:5051", true)]);
     }
 
-    /// The handler of requests, for tests that serve their own streams.
+    /// The request handler of the first listener, for tests that serve their own streams.
     pub fn handle(&self) -> RequestHandler {
         self.handle.clone()
     }
@@ -126,7 +126,7 @@ impl Regpass {
         self.send_to_admin(request(Method::GET, target)).await
     }
 
-    /// `/status.json`.
+    /// The document at `/status.json` of the admin listener.
     pub async fn status(&self) -> Value {
         let reply = self.get_admin("/status.json").await;
         assert_eq!((reply.status.as_u16(), reply.header("content-type")), (200, Some("application/json")));
@@ -147,7 +147,7 @@ impl Regpass {
     }
 }
 
-/// Sends one request on its own connection.
+/// Sends one request to the handler over a new in-memory connection.
 async fn exchange(handle: &RequestHandler, request: Request<Bytes>) -> Reply {
     let (ours, theirs) = tokio::io::duplex(256 * 1024);
     let serving = tokio::spawn(serve_stream(theirs, handle.clone()));
@@ -177,7 +177,8 @@ impl Reply {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON: {:?}", self.body))
     }
 
-    /// The code and message of the first error; panics when the body is not an error document.
+    /// The code and message of the first error; panics unless the body is an error document whose detail has `step` and
+    /// `blame`.
     pub fn error(&self) -> (String, String) {
         let json = self.json();
         let error = &json["errors"][0];
@@ -200,7 +201,8 @@ impl Reply {
     }
 }
 
-/// As a listener has it, with a rule of its own.
+/// The client authentication that a listener's configuration requires, with an [`AuthMethod`] that is shared with no other
+/// listener.
 pub fn client_auth(listener: &Listener) -> ClientAuth {
     ClientAuth::new(listener, listener.clients.as_ref().map(|clients| Arc::new(AuthMethod::new(clients))))
 }
@@ -213,7 +215,7 @@ fn network_of(sim: &Sim) -> Network {
     Network::Memory(Arc::new(move |host, port| network.connect(host, port)))
 }
 
-/// A request without a body.
+/// A request without a body, for the host `localhost:5050`.
 pub fn request(method: Method, target: &str) -> Request<Bytes> {
     Request::builder().method(method).uri(target).header("host", "localhost:5050").body(Bytes::new()).unwrap()
 }
@@ -224,7 +226,7 @@ pub fn with_header(mut request: Request<Bytes>, name: &'static str, value: &str)
     request
 }
 
-/// A PUT of an image's manifest.
+/// A PUT of an image's top manifest.
 pub fn manifest_put(target: &str, image: &Image) -> Request<Bytes> {
     let manifest = image.manifests.last().unwrap();
     let mut put = with_header(request(Method::PUT, target), "content-type", &manifest.media_type);

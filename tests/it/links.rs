@@ -1,4 +1,4 @@
-//! The relative links in the project's Markdown pages.
+//! Checks the relative links in the Markdown pages of the crate's root and of `docs`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ fn every_relative_link_has_an_existing_target() {
             }
         }
     }
-    assert!(broken.is_empty(), "links without a target:\n{}", broken.join("\n"));
+    assert!(broken.is_empty(), "links to files or headings that do not exist:\n{}", broken.join("\n"));
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn links(text: &str) -> Vec<&str> {
     links
 }
 
-/// A scheme makes a link absolute.
+/// Whether a link has no scheme such as `https:`.
 fn is_relative(link: &str) -> bool {
     let scheme = link.split_once(':').map_or("", |(scheme, _)| scheme);
     scheme.is_empty() || scheme.contains(['/', '#', '.'])

@@ -15,7 +15,7 @@ thread_local! {
     static CAPTURED: RefCell<Option<Log>> = const { RefCell::new(None) };
 }
 
-/// The log events of one thread: all levels of regpass, and warnings of its dependencies.
+/// The log events of one thread: all levels of regpass, and warnings and errors of its dependencies.
 #[derive(Clone, Default)]
 pub struct Log {
     text: Arc<Mutex<Vec<u8>>>,
@@ -46,7 +46,7 @@ impl Log {
         self.text().lines().filter(|line| line.contains(what)).map(ToOwned::to_owned).collect()
     }
 
-    /// The events in the JSON format with this message: `request`, `image`.
+    /// The events in the JSON format with exactly this message, for example `request` or `image`.
     pub fn events(&self, message: &str) -> Vec<Value> {
         let text = String::from_utf8_lossy(&self.json.lock().unwrap()).into_owned();
         let all = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -64,7 +64,7 @@ fn is_wanted<S>(what: &tracing::Metadata<'_>, _: &tracing_subscriber::layer::Con
     own && CAPTURED.with_borrow(Option::is_some)
 }
 
-/// Writes into one of the buffers of this thread's log.
+/// Appends to the text or JSON buffer of the log that this thread captures, and discards the bytes if it captures none.
 struct Writer(fn(&Log) -> &Mutex<Vec<u8>>);
 
 impl io::Write for Writer {

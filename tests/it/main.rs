@@ -1,5 +1,5 @@
 //! regpass between a client and simulated registries, in one process. Most assertions compare the ledger of the simulation:
-//! the requests that reached the registry.
+//! the requests that reached the simulated servers.
 
 #![allow(unreachable_pub, reason = "a test binary exports nothing")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

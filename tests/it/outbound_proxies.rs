@@ -18,7 +18,7 @@ use crate::sim::{Fault, Image, ImageFormat, Preset, Registry, Rule, Sim};
 /// The header of the proxy credential `me:open sesame`.
 const PROXY_CREDENTIAL: &str = "proxy-authorization: Basic bWU6b3BlbiBzZXNhbWU=";
 
-/// A proxy and the requests that it has received.
+/// A running proxy. Of its requests only those to [`Kind::Connect`] and [`Kind::Socks`] are recorded.
 struct Proxy {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<String>>>,
@@ -36,7 +36,7 @@ enum Kind {
 }
 
 impl Proxy {
-    /// Connects to the addresses in `hosts`, by the host and port that are requested, and to no others.
+    /// Starts a proxy. `hosts` has the address to connect to for each `host:port` that a client may request.
     async fn start(kind: Kind, hosts: HashMap<String, String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -58,12 +58,13 @@ impl Proxy {
         Self { address, requests }
     }
 
-    /// A proxy URL with the credential that a [`Kind::Connect`] proxy requires.
+    /// The proxy's URL, with a credential for every kind; only [`Kind::Connect`] requires it.
     fn url(&self) -> String {
         url_of(self.address)
     }
 
-    /// The requests since the last call: their first line, and whether they had the credential.
+    /// The requests since the last call: `CONNECT host:port HTTP/1.1 with` (the credential), or `without`, or
+    /// `SOCKS host:port`.
     fn take_requests(&self) -> Vec<String> {
         std::mem::take(&mut self.requests.lock().unwrap())
     }
@@ -114,7 +115,7 @@ async fn stay_silent(mut stream: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// SOCKS5 (RFC 1928) without authentication, for host names only.
+/// Handles a connection as SOCKS5 (RFC 1928) without authentication, for host names only.
 async fn socks(mut stream: TcpStream, hosts: &HashMap<String, String>, log: &Mutex<Vec<String>>) -> io::Result<()> {
     let mut greeting = vec![0; 2];
     stream.read_exact(&mut greeting).await?;
@@ -123,7 +124,7 @@ async fn socks(mut stream: TcpStream, hosts: &HashMap<String, String>, log: &Mut
     stream.write_all(&[5, 0]).await?;
     let mut head = [0; 5];
     stream.read_exact(&mut head).await?;
-    assert_eq!(head[..4], [5, 1, 0, 3], "a CONNECT to a name");
+    assert_eq!(head[..4], [5, 1, 0, 3], "the SOCKS request is not a CONNECT to a host name");
     let mut name = vec![0; usize::from(head[4])];
     stream.read_exact(&mut name).await?;
     let target = format!("{}:{}", String::from_utf8_lossy(&name), stream.read_u16().await?);
@@ -133,7 +134,7 @@ async fn socks(mut stream: TcpStream, hosts: &HashMap<String, String>, log: &Mut
     copy_bidirectional(&mut stream, &mut upstream).await.map(drop)
 }
 
-/// A registry that only the proxy can reach, as is its token service.
+/// A registry and its token service, both at hosts that regpass can reach only through the proxy.
 struct ProxiedSetup {
     sim: Sim,
     registry: Registry,
@@ -234,7 +235,7 @@ async fn socks_proxy_receives_host_names() {
     setup.assert_pull(&regpass, &["SOCKS registry.corp.example:80", "SOCKS tokens.corp.example:80"]).await;
 }
 
-/// The check of addresses includes every notation that a resolver reads as one, as the proxy may do so, too.
+/// regpass rejects an address in every notation that a resolver may accept, because the proxy's resolver may accept it.
 #[tokio::test]
 async fn proxy_receives_no_request_for_a_forbidden_address() {
     let setup = ProxiedSetup::start(Kind::Connect).await;
@@ -272,7 +273,7 @@ async fn host_in_no_proxy_is_reached_directly() {
     drop(setup.registry);
 }
 
-/// Every failure of a proxy names it and blames the configuration or the registry, without the proxy credential.
+/// The error for each failure names the proxy and blames the configuration or the registry, without the proxy credential.
 #[tokio::test]
 async fn failing_proxy_is_named_and_blamed() {
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();

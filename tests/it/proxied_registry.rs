@@ -1,4 +1,5 @@
-//! The two registries of the seed articles, each with regpass in front of it, and assertions that many tests share.
+//! Docker Hub and GHCR, the registries of the seed articles, each with regpass in front of it, and assertions that many
+//! tests share.
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request};
@@ -15,7 +16,7 @@ pub struct ProxiedRegistry {
     pub image: Image,
     /// The public repository, as the registry names it.
     repository: &'static str,
-    /// Precedes repositories in paths of clients; empty where the registry is the default one.
+    /// What precedes the repository in the paths that clients request: empty, as for the default registry, or `ghcr.io/`.
     path_prefix: &'static str,
 }
 
@@ -34,7 +35,7 @@ impl ProxiedRegistry {
         Self::start("ghcr.io", "ghcr.io/", Preset::ghcr(), image, more).await
     }
 
-    /// The image is `3.10` in the public repository of the preset's capabilities, and `1` in the private one.
+    /// Publishes the image as tag `3.10` in the preset's public repository and as tag `1` in its private repository.
     async fn start(host: &str, path_prefix: &'static str, preset: Preset, image: Image, more: &str) -> Self {
         let sim = Sim::memory();
         let capabilities = preset.capabilities.clone();
@@ -64,7 +65,7 @@ impl ProxiedRegistry {
         self.send(request(method.clone(), target)).await
     }
 
-    /// GET with one more header.
+    /// Sends a GET with this additional header.
     pub async fn get_with(&self, target: &str, name: &'static str, value: &str) -> Reply {
         self.send(with_header(request(Method::GET, target), name, value)).await
     }
@@ -96,7 +97,7 @@ impl ProxiedRegistry {
         assert_eq!(reply.header("location"), Some(&*format!("{repository}/manifests/{}", image.digest())));
     }
 
-    /// Asserts that the registry has the image, byte for byte.
+    /// Asserts that the registry has the image's top manifest under this tag, and all its blobs, byte for byte.
     #[track_caller]
     pub fn assert_has(&self, name: &str, tag: &str, image: &Image) {
         let has = self.registry.store().read(name, |repository| {
@@ -127,7 +128,7 @@ impl ProxiedRegistry {
         format!("/v2/{}/{rest}", self.repository)
     }
 
-    /// Asserts that exactly these requests have reached the registry since the last call.
+    /// Asserts that exactly these requests have reached the simulated servers since the ledger was emptied, and empties it.
     #[track_caller]
     pub fn expect(&self, lines: &[&str]) {
         self.sim.ledger().expect(lines);
@@ -139,13 +140,14 @@ impl ProxiedRegistry {
     }
 }
 
-/// The request with another `Host`.
+/// The request with this `Host` instead of its own.
 pub fn with_host(host: &str, mut request: Request<Bytes>) -> Request<Bytes> {
     request.headers_mut().insert("host", HeaderValue::from_str(host).unwrap());
     request
 }
 
-/// Asserts that regpass itself replies to `/v2/` and `/v2`, for every way to name the registry and every method.
+/// Asserts that regpass itself replies to `/v2/` and `/v2`, for every way to name the registry: to GET and HEAD with a 200,
+/// to other methods with a 405.
 pub async fn assert_ping(proxied: &ProxiedRegistry, registry: &str) {
     let vhost = format!("{registry}.localhost:5050");
     let (path, slash) = (format!("/v2/{registry}"), format!("/v2/{registry}/"));

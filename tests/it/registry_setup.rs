@@ -6,7 +6,8 @@ use crate::harness::{Regpass, Reply, manifest_put, request, single_registry_conf
 use crate::sim::{Capabilities, Image, Preset, Registry, Sim};
 use crate::uploads::{location_of, request_with_body, with_digest};
 
-/// A registry with one public and one private repository, each with the image as tag `1`, and regpass in front of it.
+/// A registry with the image as tag `1` in a public repository and, if the preset has a credential, in a private one; and
+/// regpass in front of it.
 pub struct RegistrySetup {
     pub sim: Sim,
     pub registry: Registry,
@@ -15,7 +16,7 @@ pub struct RegistrySetup {
     pub capabilities: Capabilities,
 }
 
-/// The line of a registry's table that allows all operations.
+/// The line of a registry's table in the configuration that allows all operations.
 pub const ALLOW_ALL: &str = "allow = [\"pull\", \"push\", \"delete\"]";
 
 impl RegistrySetup {
@@ -49,13 +50,13 @@ impl RegistrySetup {
         self.regpass.send(manifest_put(&self.private_path("manifests/2"), &self.image)).await
     }
 
-    /// Sends the whole blob with the PUT that finishes the upload, after the reply that started it.
+    /// Finishes an upload with a PUT of the whole blob. `started` is the reply to the POST that started the upload.
     pub async fn put_blob(&self, started: &Reply, blob: &'static [u8]) -> Reply {
         let target = with_digest(&location_of(started), blob);
         self.regpass.send(request_with_body(Method::PUT, &target, blob)).await
     }
 
-    /// The name of the repository that needs the credential, if the registry has one.
+    /// The name of the repository that needs the credential, if the preset has a credential.
     pub fn private_repository(&self) -> &'static str {
         self.capabilities.private_repository
     }
@@ -87,7 +88,7 @@ impl RegistrySetup {
         self.layer_path(self.private_repository())
     }
 
-    /// The path of the image's first layer.
+    /// The path of the image's first layer in this repository.
     pub fn layer_path(&self, repository: &str) -> String {
         format!("/v2/{repository}/blobs/{}", self.image.blobs[0].digest)
     }
@@ -104,7 +105,7 @@ impl RegistrySetup {
         self.warm_with(&self.private_manifest()).await;
     }
 
-    /// Asserts that exactly these requests have reached the registry since the last call.
+    /// Asserts that exactly these requests have reached the simulated servers since the ledger was emptied, and empties it.
     #[track_caller]
     pub fn expect(&self, lines: &[&str]) {
         self.sim.ledger().expect(lines);

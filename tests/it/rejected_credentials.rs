@@ -32,7 +32,7 @@ async fn rejected_credential_is_reported_once_and_pulls_continue() {
     assert_eq!(
         token_authorizations(&sim),
         ["basic:alice", "anonymous"],
-        "one request with the credential, one without"
+        "regpass sends one token request with the credential, one without"
     );
     let push = || regpass.send(manifest_put(APP, &Image::single("team/app", ImageFormat::Oci)));
     assert_eq!(
@@ -107,7 +107,8 @@ async fn denial_of_one_repository_does_not_reject_the_credential() {
     sim.finish();
 }
 
-/// The `PATH` of a credential helper that prints the file `answer` beside it, and appends a line to `calls`.
+/// Writes a credential helper that prints the file `answer` in its folder and appends a line to the file `calls` there.
+/// Returns the environment whose `PATH` has the helper.
 fn helper_environment(folder: &Path) -> Environment {
     let program = folder.join("docker-credential-test");
     let folder = folder.display();

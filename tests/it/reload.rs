@@ -1,4 +1,5 @@
-//! Reload of the configuration: unchanged registries keep their tokens and what was learned, changed ones start afresh.
+//! Reload of the configuration: a registry keeps its challenge and its tokens unless its URL, its credential or the hosts
+//! that may get the credential change.
 
 use std::sync::{Arc, Barrier, Condvar, Mutex};
 use std::thread;
@@ -54,7 +55,7 @@ impl Setup {
         assert_eq!(reply.status, 200, "{reply:?}");
     }
 
-    /// Moves the registry's table to another registry, with this credential, if any.
+    /// Changes the URL in the registry's table to that of another registry. An empty `credential` configures none.
     fn reconfigure_at(&self, other: &Registry, credential: &str) {
         let host = self.registry.authority();
         let table = registry_table(host, other, credential);
@@ -225,7 +226,7 @@ async fn tokens_are_renewed_after_a_change_of_upload_hosts() {
     setup.sim.finish();
 }
 
-/// The status of a credential survives changes of other settings.
+/// The status page keeps the identity of a credential when other settings change.
 #[tokio::test(start_paused = true)]
 async fn unchanged_credential_keeps_its_reported_identity() {
     let setup = Setup::start("").await;
@@ -254,11 +255,11 @@ async fn unchanged_credential_keeps_its_reported_identity() {
     assert_eq!(credentials().await[0]["identity"], "password in the configuration");
     let other = setup.sim.start(Preset::generic().named("other")).await;
     setup.reconfigure_at(&other, &alice("one"));
-    assert_eq!(credentials().await[0]["identity"], Value::Null, "the registry is another one");
+    assert_eq!(credentials().await[0]["identity"], Value::Null, "the URL is that of another registry");
     setup.sim.finish();
 }
 
-/// Simultaneous first requests must share one registry, as a reload could otherwise adopt the wrong one.
+/// Simultaneous first requests must share the state of one registry, as a reload could otherwise keep the unused state.
 #[test]
 fn registry_is_built_once_for_simultaneous_requests() {
     let regpass = Regpass::start(&Sim::memory(), "");

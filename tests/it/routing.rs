@@ -6,7 +6,7 @@ use http::{Method, Request};
 use crate::harness::{Regpass, Reply, registry_table, request};
 use crate::sim::{AuthMode, Image, ImageFormat, Preset, Registry, Sim};
 
-/// Docker Hub, GHCR and a registry with a port, all without authentication.
+/// Simulations of Docker Hub, GHCR and a registry with a port, all without authentication.
 struct ThreeRegistries {
     sim: Sim,
     regpass: Regpass,
@@ -28,7 +28,7 @@ impl ThreeRegistries {
         Self { sim, regpass }
     }
 
-    /// GET of a path below `/v2/`. Asserts a 200, and returns server and path of the upstream requests.
+    /// Sends a GET of a path below `/v2/`, asserts a 200, and returns the server and path of each upstream request.
     async fn upstream_requests(&self, host: &str, path: &str) -> Vec<String> {
         let reply = get_with_host(&self.regpass, host, &format!("/v2/{path}")).await;
         assert_eq!(reply.status, 200, "{host} {path}: {reply:?}");
@@ -43,7 +43,7 @@ impl ThreeRegistries {
         }
     }
 
-    /// Status, code and message of an error that causes no upstream request.
+    /// Sends a GET, asserts an error without an upstream request, and returns its status with code, and its message.
     async fn rejection(&self, host: &str, target: &str) -> (String, String) {
         let reply = get_with_host(&self.regpass, host, target).await;
         let (_, message) = reply.error();
@@ -303,7 +303,7 @@ async fn wildcard_does_not_reach_private_addresses() {
     sim.ledger().expect(&[]);
 }
 
-/// A client may request any number of hosts that a pattern matches.
+/// A client may request any number of hosts that a pattern matches, so regpass limits how many registries it keeps.
 #[tokio::test(start_paused = true)]
 async fn number_of_registries_matched_by_a_pattern_is_bounded() {
     let regpass = Regpass::start(&Sim::memory(), "[registry.\"one.corp.example\"]\n[registry.\"*.corp.example\"]");

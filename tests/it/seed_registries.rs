@@ -116,7 +116,7 @@ pub async fn assert_background_renewal(
     assert_eq!(entries.len() - fetched, usize::try_from(pulls).unwrap(), "one request to the registry for each pull");
 }
 
-/// Every request of a push: its method and the end of its path.
+/// The requests of a push, and the DELETE that cancels an upload: the method, and the path below the repository.
 pub const PUSH_REQUESTS: [(Method, &str); 5] = [
     (Method::PUT, "manifests/new"),
     (Method::POST, "blobs/uploads/"),
@@ -165,7 +165,7 @@ pub async fn assert_image_is_pushed(
 }
 
 /// The requests of a push with this authorization: POST, PATCH and PUT for each blob, then PUT of the manifest. `session_url`
-/// makes the URL of an upload session of its number, which counts from 1.
+/// returns the path and query of the upload session with this number, which counts from 1.
 pub fn push_requests(
     name: &str,
     image: &Image,

@@ -75,7 +75,7 @@ async fn start_with_slow_token_service(lifetime: u64, delay: u64) -> (Sim, Regis
     (sim, registry)
 }
 
-/// A registry whose tokens are valid for `seconds`; with `None` for 60 s, without telling so.
+/// A preset whose tokens are valid for `seconds`; with `None` for 60 s, which no token response states.
 fn token_lifetime(seconds: Option<u64>) -> Preset {
     let mut preset = Preset::generic().lifetime(Duration::from_secs(seconds.unwrap_or(60)));
     if seconds.is_none() {

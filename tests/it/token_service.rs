@@ -1,5 +1,5 @@
 //! Failures of a token service: the client gets a message that says what failed, other registries are not affected, and the
-//! next request tries again.
+//! next request tries again, except after a denial, which is cached for seconds.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ async fn start(sim: &Sim, preset: Preset) -> Registry {
     registry
 }
 
-/// The registry under test, and another one that works.
+/// Starts the registry under test, a second registry `other.test` that works, and regpass in front of both.
 async fn start_two(sim: &Sim) -> (Registry, Regpass) {
     let registry = start(sim, Preset::generic()).await;
     let other = start(sim, Preset::generic().named("other")).await;
@@ -239,7 +239,7 @@ async fn moved_token_service_is_found_again() {
     registry.change_preset(|preset| preset.tokens.realm = None);
     advance(Duration::from_secs(31)).await;
     let all = join_all((0..20).map(|_| regpass.get(APP))).await;
-    assert!(all.iter().all(|reply| reply.status == 200), "the requests that failed find the new realm");
+    assert!(all.iter().all(|reply| reply.status == 200), "requests after the failure use the new realm");
     assert_eq!(sim.ledger().count("registry", |entry| entry.path == "/v2/"), 1);
     assert_eq!(take_token_requests(&sim), 1);
     sim.finish();

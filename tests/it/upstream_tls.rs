@@ -29,7 +29,7 @@ fn params_for(name: &str) -> CertificateParams {
     CertificateParams::new(vec![name.to_owned()]).unwrap()
 }
 
-/// As `openssl req -x509` makes it: a self-signed certificate that is also an authority.
+/// A self-signed certificate that is also an authority, as `openssl req -x509` makes it, unless `change` alters that.
 fn self_signed(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Certificate {
     let mut params = params_for(name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -112,7 +112,7 @@ impl Server {
     }
 }
 
-/// How a server treats client certificates, which this authority must have issued.
+/// How a server treats client certificates. The authority in the variant must have issued them.
 #[derive(Clone, Copy)]
 enum ClientCertificates<'a> {
     Ignored,

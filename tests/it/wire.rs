@@ -73,7 +73,7 @@ impl StreamingResponse {
         Self { body, driving, serving }
     }
 
-    /// The next piece of the body: `None` at its end, `Err` if it breaks off.
+    /// The next piece of the body: `None` at its end, `Err` if the connection fails before that.
     pub async fn next_piece(&mut self) -> Option<Result<Bytes, hyper::Error>> {
         loop {
             match self.body.frame().await? {

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use super::content::Slice;
 use super::wire::WireState;
 
-/// How a response body ends. `after` counts the bytes that are sent before.
+/// How a response body ends. `after` is the number of body bytes that are sent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     Whole,
@@ -39,10 +39,10 @@ impl Ending {
     }
 }
 
-/// The connection of a response body.
+/// What a response body shares with its connection.
 pub(super) struct BodyContext {
     pub(super) wire: Arc<WireState>,
-    /// Notified when hyper has taken the last piece.
+    /// Notified when hyper drops the body: after its last piece, or when the connection fails.
     pub(super) body_sent: Arc<Notify>,
 }
 

@@ -21,7 +21,7 @@ impl Clock {
         Self { epoch: Duration::from_secs(unix_seconds), started: Instant::now() }
     }
 
-    /// Starts at the machine's time: for loopback, where real clients compare `exp` with their own clock.
+    /// A clock that starts at the machine's time: for loopback, where real clients compare `exp` with their own clock.
     pub fn system() -> Self {
         let epoch = SystemTime::UNIX_EPOCH.elapsed().expect("the machine's clock is after 1970");
         Self { epoch, started: Instant::now() }

@@ -58,7 +58,7 @@ impl Fault {
         Self::new(Effect::Answer(Box::new(reply)))
     }
 
-    /// Sends the real reply, changed.
+    /// Sends the real reply as `change` returns it.
     pub fn alter(change: impl Fn(&Entry, Reply) -> Reply + Send + Sync + 'static) -> Self {
         Self::new(Effect::Alter(Arc::new(change)))
     }

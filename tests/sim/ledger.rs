@@ -105,7 +105,7 @@ pub struct Entry {
     pub query: String,
     pub authorization: RequestAuth,
     pub headers: HeaderMap,
-    /// Bytes of the body that the server has read so far: none if it replied early.
+    /// Bytes of the body that the server has read so far; 0 if it replied without reading the body.
     pub body_len: u64,
     /// The body was read to its regular end.
     pub body_complete: bool,
@@ -208,8 +208,8 @@ impl Ledger {
         std::mem::take(&mut state.entries)
     }
 
-    /// The lines of the registries' 401s, except the first for each server, repository and kind of access. There are
-    /// none as long as tokens are renewed in time.
+    /// The ledger lines of requests to registries that got a 401, without the first for each server, repository and
+    /// kind of access. Empty as long as tokens are renewed in time.
     pub fn repeated_401s(&self) -> Vec<String> {
         let mut seen = HashSet::new();
         let entries = self.entries();
@@ -217,7 +217,7 @@ impl Ledger {
         refused.filter(|entry| !seen.insert(entry.access())).map(ToString::to_string).collect()
     }
 
-    /// Removes all entries; panics unless they are these lines.
+    /// Removes all entries; panics unless their lines are exactly these.
     #[track_caller]
     pub fn expect(&self, lines: &[&str]) {
         let seen: Vec<String> = self.take().iter().map(ToString::to_string).collect();

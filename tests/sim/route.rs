@@ -122,7 +122,7 @@ impl Route {
     }
 }
 
-/// Whether a part of a repository name is `[a-z0-9]+`, joined by `.`, `_`, `__` or dashes.
+/// Whether a component of a repository name is valid: words of `[a-z0-9]+`, joined by `.`, `_`, `__` or dashes.
 fn is_name_segment(segment: &str) -> bool {
     let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     segment.starts_with(is_word)

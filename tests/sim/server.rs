@@ -140,7 +140,7 @@ impl Server {
         loop {
             tokio::select! {
                 biased;
-                // An error here is a broken transfer: what matters is how the client handles it.
+                // An error here is a broken transfer, often on purpose. Tests check how the client handles it.
                 _ = &mut connection => return,
                 () = &mut cut => return,
                 () = close_now.notified() => return,

@@ -1,4 +1,4 @@
-//! A simulation: servers on one network that share one clock, one ledger and one set of rules.
+//! A simulation: servers on one network that share one clock, one ledger and one set of rules that requests must obey.
 
 use std::sync::Arc;
 

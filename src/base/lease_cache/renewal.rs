@@ -128,7 +128,7 @@ where
             let delay = if is_denied { left } else { left / 4 };
             // A delay beyond the end of the lease would only keep the expired lease in the cache.
             let min_delay = MIN_RETRY_DELAY.max(min_delay.min(left));
-            // A caller that needs the successor does not have to wait for the whole delay.
+            // A caller that needs the successor ends the delay early, but not before `min_delay`.
             let requested = async {
                 sleep_until(now + min_delay).await;
                 control.renew_now.notified().await;

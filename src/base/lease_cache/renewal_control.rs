@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::super::lease::Lease;
 
-/// The uses of a lease and the signals to its task.
+/// When a lease was last used, and the signals to the task that renews it.
 #[derive(Debug)]
 pub(super) struct RenewalControl {
     pub(super) created: Instant,

@@ -91,7 +91,7 @@ impl ActiveImage {
                 None => false,
                 // A pull requests one tag, and only before its first blob.
                 Some(Direction::Pull) => names_tag && (is_another || !self.blobs.0.is_empty()),
-                // A push ends with its tag.
+                // A push is complete once its manifest has been pushed to a tag.
                 Some(Direction::Push) => self.is_tagged && (!role.is_manifest() || (names_tag && is_another)),
             }
     }

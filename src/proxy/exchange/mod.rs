@@ -62,8 +62,8 @@ impl Exchange<'_> {
                 sleep(wait).await;
                 continue;
             }
-            let is_challenge = challenge::is_challenge(call, &attempt.grant, &response);
             let expired_pattern = expired_credential::pattern(call, response.status());
+            let is_challenge = challenge::is_challenge(call, &attempt.grant, &response);
             if !is_challenge && expired_pattern.is_none() {
                 authorizer.note_accepted(&call.ask, &mut attempt, response.status());
                 registry_error::note_rejected_credential(&mut response, &attempt.grant);

@@ -60,5 +60,6 @@ fn may_retry(call: &Call, request: &UpstreamRequest, status: StatusCode) -> bool
 /// Maximum wait of one request, over all its retries. Well below the limit for the whole request.
 const MAX_WAIT: Duration = Duration::from_secs(15);
 
-/// Maximum number of times that one request is sent to the registry, including after challenges but not the GET probes.
+/// How often one request is sent to the registry at most. Requests sent again after a challenge count; GETs sent first to
+/// learn the scope for a HEAD do not.
 pub(super) const MAX_TRIES: u32 = 3;

@@ -25,7 +25,8 @@ use crate::oci::operation::Operation;
 /// Whether a success that arrives before the whole body was sent is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EarlyResponse {
-    /// Accepted, unless it is 201 Created: with another success the registry has ignored the body.
+    /// Accepted, because the registry may have ignored the body and only started a session. An early 201 Created is
+    /// rejected all the same: it claims to have stored the body.
     Accepted,
     /// Rejected: the registry cannot have received the whole body.
     Rejected,

@@ -138,7 +138,7 @@ async fn every_spelling_of_the_proxy_variables_is_honoured() {
     let unset = [vec![], vec![("HTTP_PROXY", &*url)]];
     let direct = bypassed.chain(unset).map(|variables| (variables, false));
     for (variables, is_proxied) in proxied.into_iter().map(|variables| (variables, true)).chain(direct) {
-        // In this test the authority comes from the variable that other programs read, too.
+        // Here regpass learns the certificate authority from `SSL_CERT_FILE`, a variable that other programs read too.
         let all: Vec<(&str, &str)> = variables.iter().copied().chain([("SSL_CERT_FILE", &*network.ca_file)]).collect();
         let regpass = Regpass::start_with_env(&config(""), &all).await;
         let (status, body) = list_tags(&regpass, network.home()).await;

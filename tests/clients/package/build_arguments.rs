@@ -11,7 +11,7 @@ use super::{repository_file, text};
 use crate::engine::BUILDAH;
 use crate::process::{output, stdout};
 
-/// A fake cargo that writes the settings and root certificates that it was given as the binary.
+/// A fake cargo. Instead of a binary it writes the settings and root certificates that it received.
 const CARGO: &str = r#"#!/bin/sh
 set -eu
 mkdir -p target/some-target/release

@@ -189,7 +189,7 @@ async fn sidecar_with_examples_can_be_scraped_and_probed_at_the_pods_address() {
     assert_eq!(admin.ip(), Ipv4Addr::UNSPECIFIED);
     let port = admin.port();
     for (path, expected) in [("metrics", "regpass_ready 1"), ("livez", "ok"), ("readyz", "ok")] {
-        // Another loopback address than 127.0.0.1, which is always accepted.
+        // 127.0.0.2 stands for the pod's address: a listener on 127.0.0.1 alone does not answer there.
         let mut curl = program("curl", home.path());
         curl.args(["-q", "--silent", "--fail", "--header", "Host: 10.1.2.3:5051"]);
         let body = stdout(curl.arg(format!("http://127.0.0.2:{port}/{path}"))).await;

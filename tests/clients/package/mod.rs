@@ -32,7 +32,7 @@ fn text(path: &str) -> String {
     fs::read_to_string(repository_file(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// A file with its examples enabled: lines that start with `#` and no space.
+/// The text of a file with its examples enabled: removes the `#` from lines where no space follows it.
 fn with_examples(text: &str) -> String {
     let lines = text.lines().map(|line| {
         let (indent, rest) = line.split_at(line.len() - line.trim_start().len());

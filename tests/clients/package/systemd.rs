@@ -44,7 +44,7 @@ async fn exposure_of_the_service_is_below_the_limit() {
     output(security.arg(service)).await;
 }
 
-/// A socket for another address would be closed, and the listener would open its own.
+/// regpass would close a socket for another address and open its own.
 #[tokio::test]
 async fn sockets_have_the_addresses_of_the_default_listeners() {
     let socket = text(SOCKET);

@@ -15,14 +15,15 @@ async fn pulled_image_is_pushed_elsewhere(stack: &Stack) {
     let pull = ["images", "pull", "--plain-http", "--all-platforms", "--snapshotter=native"];
     output(ctr(stack.home()).args(pull).arg(&source)).await;
 
-    // containerd remembers the source of the blobs and asks to mount them. Only the source's registry can do that.
+    // containerd remembers from which repository it pulled the blobs and asks to mount them, which works only within
+    // one registry.
     for (name, repository) in [("pushed", "library/pushed"), ("reg/team/app", "team/app")] {
         let target = stack.regpass.image(&format!("{name}:1"));
         output(ctr(stack.home()).args(["images", "push", "--plain-http", &target, &source])).await;
         StoredImage::read(&stack.registry, repository, "1").await.assert_equals(&stack.image);
     }
 
-    // By the registry's own name. A push carries no `?ns=`, so the path names the registry.
+    // Pushes by the registry's own name. A push carries no `?ns=`, so the path names the registry.
     let mut push = ctr(stack.home());
     push.args(["images", "push", "--hosts-dir"]).arg(push_hosts(stack));
     output(push.arg(format!("{SECOND_REGISTRY}/team/mirrored:1")).arg(&source)).await;

@@ -26,7 +26,8 @@ impl Block {
             .collect()
     }
 
-    /// The file whose content this is: the first absolute path in the introduction, or else the first file name.
+    /// The file whose content the block shows: the first absolute path in the introduction, or else the first file
+    /// name.
     pub(super) fn file(&self) -> Option<PathBuf> {
         let mut files: Vec<&str> = code_spans(&self.introduction);
         files.retain(|span| !span.contains(' ') && [".toml", ".json", ".conf"].iter().any(|end| span.ends_with(end)));

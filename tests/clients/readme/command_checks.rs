@@ -93,14 +93,15 @@ impl Walkthrough {
         }
     }
 
-    /// `setup` prints the file that the page shows in the block before.
+    /// Checks that `setup` prints the file that the page shows in the block before.
     async fn run_setup(&self, command: &str) {
         let printed: Value = serde_json::from_str(&stdout(&mut self.shell(command)).await).expect("JSON");
         let shown = fs::read("/etc/docker/daemon.json").expect("daemon.json");
         assert_eq!(printed, serde_json::from_slice::<Value>(&shown).expect("JSON"), "{command}");
     }
 
-    /// `check` prints the active configuration with secrets redacted, or every problem with file, line and a hint.
+    /// Checks that `check` prints the active configuration with secrets redacted, or every problem with file, line and
+    /// a hint.
     async fn run_check(&mut self, command: &str) {
         let file = command.split(' ').next_back().expect("a file");
         self.unused_files.retain(|unused| unused.to_str() != Some(file));
@@ -110,7 +111,7 @@ impl Walkthrough {
         }
         assert!(!printed.contains(PASSWORD), "{printed}");
 
-        // A secret in the file itself.
+        // A secret in the configuration file itself is redacted.
         let path = self.home().join(file);
         let text = fs::read_to_string(&path).expect("the file");
         fs::write(&path, text.replace("{ env = \"GHCR_TOKEN\" }", "\"in-the-file\"")).expect("the file is written");
@@ -122,14 +123,14 @@ impl Walkthrough {
         let Output { status, stdout, stderr } = unchecked_output(shell.env_remove("GHCR_TOKEN")).await;
         let problems = String::from_utf8_lossy(&stderr);
         assert_eq!((status.code(), stdout.len()), (Some(2), 0), "{problems}");
-        // The page's file uses the unset variable in its second line.
+        // The page's file uses the unset variable in its second line, now the third.
         for expected in [format!("{file}:1:"), format!("{file}:3:"), "\n  set `GHCR_TOKEN` ".to_owned()] {
             assert!(problems.contains(&expected), "{expected:?} is not in {problems}");
         }
         fs::write(&path, text).expect("the file is written");
     }
 
-    /// "regpass starts without configuration and without network."
+    /// Checks the page's "regpass starts without configuration and without network."
     pub(super) async fn assert_serves_without_configuration(&self) {
         let ping = self.get("localhost:5050/v2/").await;
         assert_eq!((ping.status, &*ping.body), (200, &b"{}"[..]));
@@ -149,7 +150,7 @@ impl Walkthrough {
         self.assert_unreachable("localhost:5050/v2/ghcr.io/me/app/manifests/1", "ghcr.io").await;
     }
 
-    /// An error names the registry, the step, and which side caused it.
+    /// Checks that an error names the registry, the step, and which side caused it.
     async fn assert_unreachable(&self, url: &str, registry: &str) {
         let reply = self.get(url).await;
         let error: Value = serde_json::from_slice(&reply.body).expect("JSON");
@@ -158,7 +159,8 @@ impl Walkthrough {
         assert!(error["errors"][0]["message"].as_str().is_some_and(|message| message.contains(registry)), "{error}");
     }
 
-    /// The sidecar is pinned to GHCR and uses the credentials in the file that its variable names.
+    /// Starts the sidecar and checks that it is pinned to GHCR and uses the credentials in the file that its variable
+    /// names.
     async fn run_sidecar(&mut self, command: &str) {
         self.start_sidecar(command).await;
         self.assert_manifest(self.registry_of("toddysm/python"), "toddysm/python/manifests/3.10").await;

@@ -27,7 +27,7 @@ impl Walkthrough {
             let digest = target.trim_matches('"').split("digest=").nth(1).expect("a digest");
             assert_eq!(stored_blob(&registry.registry, registry.repository, digest).await, b"hello\n", "{command}");
         } else {
-            // The pushed images were pulled from Docker Hub.
+            // The pushed images were pulled from Docker Hub, the registry of `python`, so their content is that of its image.
             let platform = self.registry_of("python").native_platform();
             let tag = target.rsplit([':', '/']).next().expect("a tag");
             let stored = StoredImage::read(&registry.registry, registry.repository, tag).await;

@@ -52,7 +52,7 @@ impl Walkthrough {
         walkthrough
     }
 
-    /// Writes the one thing that the page does not have: a configuration with the addresses of the registries here.
+    /// Writes the one thing that the page does not have: a configuration with the addresses of this test's registries.
     fn write_base_config(&self) {
         let mut config = "[admin]\naddress = '127.0.0.1:5051'\n".to_owned();
         for ReadmeRegistry { name, registry, .. } in &self.registries[..2] {
@@ -171,7 +171,7 @@ impl Walkthrough {
                 self.assert_serves_with_configuration().await;
                 self.unused_files.insert(file);
             }
-            // The next command names its folder.
+            // The page's next command uses this file: it names the file's folder.
             Some("/etc/containerd/certs.d/ghcr.io/hosts.toml") => drop(self.unused_files.insert(file)),
             _ => panic!("README.md:{}: this test does not know how {} is used", block.line, file.display()),
         }
@@ -201,7 +201,7 @@ impl Walkthrough {
         }
     }
 
-    /// The lengths of the logs that show a request to `registry`: of regpass and of the registry itself.
+    /// The current lengths of regpass's log and of the registry's own log. A request to `registry` appears in both.
     pub(super) fn log_lengths(&self, registry: &ReadmeRegistry) -> [usize; 2] {
         [self.regpass().log_length(), registry.registry.daemon().log_length()]
     }

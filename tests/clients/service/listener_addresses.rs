@@ -27,7 +27,7 @@ async fn address_in_use_is_retried_until_it_is_free() {
 
     let skip = regpass.daemon.log_length();
     let second_report = regpass.daemon.wait_for_text_after(skip, "cannot listen");
-    // Twice the interval between two attempts.
+    // More than twice the 3 s between two attempts to listen.
     tokio::time::timeout(Duration::from_secs(7), second_report).await.expect_err("reported only once");
     drop(other);
     regpass.wait_for_log(skip, RELOADED).await;

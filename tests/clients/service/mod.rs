@@ -1,4 +1,4 @@
-//! The process: start, reload, shutdown, and the interface to systemd.
+//! The regpass process: start, reload, shutdown, and the interface to systemd.
 
 mod client_load;
 mod file_descriptors;

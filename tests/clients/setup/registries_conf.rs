@@ -19,7 +19,7 @@ async fn images_are_pulled_by_registry_name_and_setup_is_undone(stack: &Stack) {
         let names = [
             "docker.io/library/python:3.12".to_owned(),
             format!("{SECOND_REGISTRY}/toddysm/python:3.12"),
-            // regpass itself, without --tls-verify=false.
+            // The address of regpass itself, without --tls-verify=false.
             stack.regpass.image("reg/toddysm/python:3.12"),
         ];
         for name in names {

@@ -23,7 +23,8 @@ const ARGUMENTS: [&str; 6] = [
 /// Time limit for the page to show something, in milliseconds. The page polls every two seconds.
 const TIME_LIMIT: u32 = 60_000;
 
-/// Script that finishes once the expression `CONDITION` is true. It evaluates it after every change of the document.
+/// Script that finishes once the expression `CONDITION` is true. The script evaluates `CONDITION` after every change of
+/// the document.
 const WAIT_SCRIPT: &str = "
     const done = arguments[arguments.length - 1];
     const isTrue = () => { try { return CONDITION; } catch { return false; } };

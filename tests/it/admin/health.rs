@@ -1,5 +1,5 @@
-//! `/livez` and `/readyz`: they depend on the process only. Problems of registries and files are reported, but do not make
-//! regpass unready.
+//! `/livez` and `/readyz`: their status depends only on whether the process starts, serves or drains. Problems of registries,
+//! files and the configuration are reported, but do not make regpass unready.
 
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ async fn failing_registry_is_reported_without_making_regpass_unready() {
     setup.corp.api().clear_faults();
     assert_eq!(setup.regpass.get(corp).await.status, 200);
     let (_, text) = status_and_text(&setup.regpass.get_admin("/readyz").await);
-    assert!(text.contains("registry corp.example:5000: healthy\n"), "it has recovered: {text}");
+    assert!(text.contains("registry corp.example:5000: healthy\n"), "the registry has recovered: {text}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -82,7 +82,10 @@ async fn open_circuit_is_reported_with_the_time_of_the_next_attempt() {
     assert!(text.contains("registry gone.test: down\n  http://gone.test does not answer: "), "{text}");
     assert!(text.contains("(3 failures in a row; next attempt in 1 s)"), "{text}");
     let (_, page) = status_and_text(&regpass.get_admin("/").await);
-    assert!(page.contains("gone.test does not answer") && page.contains("data-mood=\"down\""), "in the headline");
+    assert!(
+        page.contains("gone.test does not answer") && page.contains("data-mood=\"down\""),
+        "the headline reports the registry as down"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -182,7 +185,7 @@ async fn unusable_file_is_reported_with_the_content_in_use() {
         assert!(page.contains("/keys/&lt;one&gt; is empty"), "{page}");
         assert_eq!(setup.regpass.metric("regpass_config_good"), ["regpass_config_good 0"]);
     }
-    // A rejected configuration keeps the metric at 0, whatever becomes of the files.
+    // A rejected configuration keeps the metric at 0, even when no file is unusable any more.
     reloads.note_rejected("1: no");
     reloads.set_unusable_files(Vec::new());
     assert_eq!(setup.regpass.metric("regpass_config_good"), ["regpass_config_good 0"]);

@@ -11,13 +11,13 @@ use crate::credentials::password;
 use crate::harness::manifest_put;
 use crate::sim::{Fault, Image, ImageFormat};
 
-/// The images of `/status.json`, after all of them have become complete.
+/// The images in `/status.json`, once no pull or push is open any more.
 async fn images(setup: &TwoRegistries) -> Vec<Value> {
     sleep(QUIET_PERIOD * 2).await;
     setup.regpass.status().await["images"].as_array().unwrap().clone()
 }
 
-/// The text of the page's section about images.
+/// The text of the status page's section about images.
 async fn section_text(setup: &TwoRegistries) -> String {
     let page = setup.page().await;
     let section = page.split("<section id=\"images\"").nth(1).expect("a section");
@@ -82,7 +82,7 @@ async fn failed_pull_is_listed_with_cause_and_advice() {
     }
 }
 
-/// Every push first asks with HEAD which blobs exist, so a 404 to HEAD is not worth an entry among the errors.
+/// Clients use HEAD before a push to find the blobs that exist already, so a 404 to HEAD is not listed as an error.
 #[tokio::test(start_paused = true)]
 async fn missing_blob_is_a_failure_for_get_but_not_for_head() {
     let setup = TwoRegistries::start("", "").await;

@@ -14,7 +14,7 @@ use crate::sim::{Fault, Image, ImageFormat, Preset, Sim};
 
 const CORP: &str = "/v2/corp.example:5000/team/app/manifests/1";
 
-/// The value of the one line that starts with `line`, as text.
+/// The value, as text, of the line of `/metrics` that starts with `line`; panics unless there is exactly one.
 #[track_caller]
 fn text_value(regpass: &Regpass, line: &str) -> String {
     let lines = regpass.metric(line);
@@ -159,7 +159,7 @@ async fn documented_metrics_are_the_exported_metrics() {
             (cells[0].trim_matches('`').to_owned(), (cells[1], labels))
         })
         .collect();
-    // Only credentials that a cloud issues have a known expiry: see `clouds`.
+    // Only credentials that a cloud issues have a known expiry, so this metric is missing here; `clouds` tests it.
     let (cloud_only, expected): (BTreeMap<_, _>, BTreeMap<_, _>) =
         documented.into_iter().partition(|(name, _)| name == "regpass_credential_expiry_seconds");
     assert_eq!(cloud_only.len(), 1);
@@ -167,7 +167,7 @@ async fn documented_metrics_are_the_exported_metrics() {
     assert_eq!(expected, exported, "docs/metrics.md on the left, /metrics on the right");
 }
 
-/// The names of the labels of a metric.
+/// The names of a metric's labels in the text of `/metrics`, without the `le` of histograms.
 fn labels(text: &str, name: &str, kind: &str) -> BTreeSet<String> {
     let sample = if kind == "histogram" { format!("{name}_count") } else { name.to_owned() };
     let lines = text.lines().filter_map(|line| line.strip_prefix(&sample)?.strip_prefix('{'));

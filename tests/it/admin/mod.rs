@@ -25,7 +25,7 @@ struct TwoRegistries {
 }
 
 impl TwoRegistries {
-    /// `hub` and `corp` are added to the configuration tables of the two.
+    /// Adds the configuration keys in `hub` and `corp` to the tables of these two registries.
     async fn start(hub: &str, corp: &str) -> Self {
         let sim = Sim::memory();
         let (first, second) = (sim.start(Preset::docker_hub()).await, sim.start(Preset::generic()).await);

@@ -37,7 +37,7 @@ async fn requests_and_tokens_are_shown_without_scripts() {
     assert_eq!(setup.page().await.matches("data-key=\"request-").count(), 2);
 }
 
-/// A browser drops silently what the policy forbids.
+/// A browser drops what the policy forbids without a visible error.
 #[tokio::test(start_paused = true)]
 async fn page_contains_nothing_that_its_content_security_policy_blocks() {
     let setup = TwoRegistries::start("", "").await;

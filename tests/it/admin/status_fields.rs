@@ -29,7 +29,7 @@ async fn documented_fields_are_the_fields_of_the_status() {
     let gone = crate::harness::Regpass::start(&setup.sim, "[registry.\"gone.test\"]\nurl = \"http://gone.test\"\n");
     assert_eq!(gone.get("/v2/gone.test/a/b/manifests/1").await.status, 502);
     collect_paths(&mut actual, "", &gone.status().await);
-    // `docs/status.md` describes them with `requests`, whose fields they share.
+    // `errors` has the same fields as `requests`, and `docs/status.md` describes only the latter.
     actual.retain(|path| !path.starts_with("errors[]"));
 
     let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/status.md")).unwrap();
@@ -38,7 +38,7 @@ async fn documented_fields_are_the_fields_of_the_status() {
     assert_eq!(documented.difference(&actual).collect::<Vec<_>>(), [""; 0], "documented, but missing");
     assert_eq!(actual.difference(&documented).collect::<Vec<_>>(), [""; 0], "not documented");
     let units = page.lines().filter(|line| line.starts_with("| `") && line.contains("_seconds`"));
-    assert!(units.count() > 3, "the rows were found");
+    assert!(units.count() > 3, "too few rows with the ending `_seconds` were found in docs/status.md");
 }
 
 /// Collects the paths of all fields: `registries[].tokens[].scopes`.

@@ -1,4 +1,4 @@
-//! Interruptions that regpass cannot bridge: the client receives a broken response.
+//! Stalled and interrupted blob transfers: if regpass cannot resume one, the response to the client is cut off.
 
 use tokio::time::Instant;
 
@@ -18,7 +18,7 @@ async fn stalled_body_is_resumed_after_thirty_seconds() {
 
 #[tokio::test(start_paused = true)]
 async fn registry_that_sends_no_bytes_three_times_breaks_the_transfer() {
-    // regpass pauses for one second before the third attempt.
+    // A hanging registry costs the idle timeout of 30 s three times. regpass pauses for one second before the third attempt.
     for (fault, seconds) in [(Fault::hang_after_head(), 91), (Fault::close_mid_body(0), 1)] {
         let setup = start().await;
         setup.registry.api().inject(fault);

@@ -1,4 +1,4 @@
-//! Transfer of blobs: regpass resumes an interrupted one, and otherwise the client receives a broken response.
+//! Transfer of blobs: regpass resumes an interrupted transfer; if it cannot, the response to the client is cut off.
 
 mod broken_transfers;
 mod resumption;

@@ -1,4 +1,5 @@
-//! Interrupted blobs are resumed with a request for the remaining bytes; unsuitable replies to it are not used.
+//! Interrupted blobs are resumed with a request for the remaining bytes; unsuitable replies to
+//! that request are not used.
 
 use std::time::Duration;
 
@@ -77,7 +78,7 @@ async fn interrupted_range_is_resumed_within_the_range() {
 async fn if_range_of_the_client_is_not_repeated_when_resuming() {
     let setup = start().await;
     setup.registry.api().inject(Fault::close_mid_body(10_000).times(1));
-    // The blob has another ETag than the client's, so the client gets all of it, and a resumption of that.
+    // The client's ETag is not the blob's, so the registry sends the whole blob. regpass resumes it without `If-Range`.
     let conditional = with_header(with_header(setup.get(), "range", "bytes=500-"), "if-range", "\"older\"");
     setup.assert_whole(&setup.regpass.send(conditional).await);
     assert_eq!(setup.requests(), ["registry 200 bytes=500-", "registry 206 bytes=10000-199999"]);
@@ -137,7 +138,7 @@ async fn resumption_renews_an_expired_token() {
     assert_eq!(statuses, ["registry bearer#1 401", "token anonymous 200", "registry bearer#2 206"]);
 }
 
-/// A transfer that is interrupted once, while every request with a range meets `fault`.
+/// A transfer that is interrupted once, while all requests with a range get `fault`.
 async fn resume_with_fault(fault: Fault) -> (BlobDownload, Reply) {
     let setup = start().await;
     setup.registry.api().inject(Fault::close_mid_body(70_000).times(1));

@@ -27,7 +27,7 @@ async fn no_task_remains_after_a_client_disconnects() {
     for fault in [None, Some(Fault::hang_mid_body(100_000)), Some(Fault::hang_after_head())] {
         let fault = fault.map(|fault| setup.registry.api().inject(fault));
         let mut open = StreamingResponse::start(&setup.regpass, request(Method::GET, &target)).await;
-        // A second without any piece, if none arrives.
+        // Waits for the first piece, but at most a second: after `hang_after_head` none arrives.
         drop(timeout(Duration::from_secs(1), open.next_piece()).await);
         open.disconnect().await;
         sleep(Duration::from_secs(2)).await;

@@ -89,7 +89,7 @@ async fn only_listed_response_headers_are_forwarded() {
     assert_eq!(reply.header("via"), Some("1.1 regpass"));
 }
 
-/// regpass behind a real listener, whose address its own configuration may name.
+/// regpass served at a real listener. The configuration `text` may name the listener's address as that of a registry.
 fn start_listening(sim: &Sim, listener: TcpListener, text: &str) -> Regpass {
     let regpass = Regpass::start(sim, text);
     let socket = Socket::from_inherited_tcp(listener.into_std().unwrap()).unwrap();
@@ -102,7 +102,7 @@ fn start_listening(sim: &Sim, listener: TcpListener, text: &str) -> Regpass {
     regpass
 }
 
-/// A configuration whose default registry is at the listener.
+/// A configuration whose default registry has the listener's address.
 fn config_at(listener: &TcpListener) -> String {
     format!(
         "default_registry = \"loop.test\"\n[registry.\"loop.test\"]\nurl = \"http://{}\"",
@@ -123,7 +123,7 @@ async fn registry_that_is_regpass_itself_is_508() {
     assert_eq!(regpass.get("/v2/").await.status, 200);
 }
 
-/// A registry on this machine may redirect to any listener on this machine.
+/// A registry on this machine may redirect to any address on this machine, so also to regpass.
 #[tokio::test]
 async fn redirect_to_regpass_is_508() {
     for target in ["manifests/1", "tags/list", &format!("blobs/sha256:{}", "0".repeat(64))] {

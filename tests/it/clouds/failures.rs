@@ -1,4 +1,4 @@
-//! Failing clouds: an issued credential is used until it expires, then the error names the failing step.
+//! Failures of clouds: regpass uses an issued credential until it expires; then its error names the failing step.
 
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use crate::harness::Regpass;
 use crate::log::Log;
 use crate::sim::{Azure, Fault, Reply, ServiceKey};
 
-/// Pulls every minute until a pull fails, and asserts that this takes `expected`, give or take a minute or so.
+/// Pulls every minute until a pull fails, and asserts that this takes `expected`: at most 90 seconds less,
+/// and less than 60 seconds more.
 async fn assert_pulls_succeed_for(expected: Duration, regpass: &Regpass) {
     let started = Instant::now();
     while regpass.get(APP).await.status == 200 {
@@ -124,7 +125,7 @@ async fn azure_errors_are_reported_with_advice() {
     let with = |name, value| {
         let known = [("AZURE_AUTHORITY_HOST", &*authority), ("AZURE_CLIENT_ID", Azure::CLIENT)];
         let own = [(name, value), ("AZURE_TENANT_ID", Azure::TENANT), ("AZURE_CLIENT_SECRET", "wrong-secret")];
-        // The first variable of a name counts.
+        // Of two variables with the same name the first is used.
         environment(&[&own[..], &known[..]].concat())
     };
     for (environment, parts) in [

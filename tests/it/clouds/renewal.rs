@@ -29,7 +29,7 @@ async fn pull_for_a_day(
     request_counts(sim, servers)
 }
 
-/// Calls `set_token` with another token every 50 minutes, as a rotated subject token.
+/// Rotates a subject token every 50 minutes: calls `set_token` with a new one in each 50th minute.
 fn rotate(minute: u64, set_token: impl FnOnce(&str)) {
     if minute.is_multiple_of(50) {
         set_token(&format!("subject.token.{minute}"));
@@ -39,7 +39,8 @@ fn rotate(minute: u64, set_token: impl FnOnce(&str)) {
 #[tokio::test(start_paused = true)]
 async fn google_metadata_token_is_renewed() {
     let setup = GoogleSetup::new().await;
-    // The server returns the same token until five minutes before it expires: at 2700 s with 900 s left, at 3375 s a new one.
+    // The metadata server returns the same token until five minutes before it expires. A token lives 3600 s: regpass
+    // requests at 2700 s and gets the same one, with 900 s left; it requests again at 3375 s and gets a new one.
     let counts = pull_for_a_day(&setup.sim, &setup.start_without_key(), &["metadata"], |_| ()).await;
     assert_eq!(counts, [51]);
     setup.sim.finish();

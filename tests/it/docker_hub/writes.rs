@@ -34,7 +34,8 @@ async fn manifest_push_is_denied_when_the_token_grants_only_pull() {
     proxied.expect(&[WARM]);
 }
 
-/// The registry replies 401 to all of these with a token for `pull`, which a client would take for a request to log in.
+/// With a token for `pull` only, the registry would reply 401 to each write, which a client would take for a request to log
+/// in. So regpass does not send it.
 #[tokio::test(start_paused = true)]
 async fn every_write_is_denied_unsent_when_the_token_grants_only_pull() {
     for (credential, authorization) in [("", "anonymous"), (CREDENTIAL, "basic:alice")] {

@@ -36,7 +36,7 @@ fn every_profile_has_a_complete_section_in_alphabetical_order() {
 #[test]
 fn every_section_names_what_detects_its_profile() {
     for (row, section) in profiles_with_sections() {
-        // Without the line breaks.
+        // Joins the lines, as a line may break anywhere.
         let section = section.split_whitespace().collect::<Vec<_>>().join(" ");
         let assert_named =
             |word: &str| assert!(section.contains(&format!("`{word}`")), "{} does not name {word}", row.name);
@@ -101,14 +101,14 @@ fn sections() -> Vec<Section> {
     split.map(|(name, text)| Section { name: name.trim().to_owned(), text: text.to_owned() }).collect()
 }
 
-/// The rows of the table of observed facts, without its head.
+/// The cells of each row in a section's table of observed facts, without the table's head.
 fn facts(section: &str) -> Vec<Vec<&str>> {
-    let profiles_with_sections = section.lines().skip_while(|line| !line.starts_with("| observed |")).skip(2);
-    let profiles_with_sections = profiles_with_sections.take_while(|line| line.starts_with('|'));
-    profiles_with_sections.map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect()).collect()
+    let rows = section.lines().skip_while(|line| !line.starts_with("| observed |")).skip(2);
+    let rows = rows.take_while(|line| line.starts_with('|'));
+    rows.map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect()).collect()
 }
 
-/// The TOML blocks.
+/// The contents of the TOML code blocks in a Markdown text.
 fn blocks(text: &str) -> Vec<String> {
     text.split("```toml\n")
         .skip(1)
@@ -121,7 +121,7 @@ fn check(text: &str) -> (ExitCode, String, String) {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(text.as_bytes()).unwrap();
     let args = ["regpass".into(), "check".into(), "--config".into(), file.path().as_os_str().to_owned()];
-    // Every variable that may contain a secret is set. Those of regpass itself and of proxies are not.
+    // Every environment variable is set, as it may be named for a secret, except those of regpass itself and of proxies.
     let is_secret = |name: &str| !name.starts_with("REGPASS_") && !name.to_ascii_uppercase().ends_with("_PROXY");
     let variables = |name: &str| is_secret(name).then(|| OsString::from("a secret"));
     let (mut out, mut err) = (Vec::new(), Vec::new());

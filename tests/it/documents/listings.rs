@@ -98,7 +98,7 @@ async fn following_the_links_lists_every_tag_once() {
 #[tokio::test(start_paused = true)]
 async fn page_size_is_limited_and_an_invalid_one_is_rejected() {
     let setup = Setup::start("").await;
-    // The first catalog request probes the kind of registry.
+    // Before the first catalog request regpass identifies the registry with a GET of `/v2/`.
     setup.regpass.get("/v2/_catalog").await;
     setup.sim.ledger().expect(&["registry GET /v2/ anonymous 200", "registry GET /v2/_catalog anonymous 200"]);
     for (n, forwarded) in [("0", "0"), ("1", "1"), ("1000", "1000"), ("1001", "1000"), ("99999999999", "1000")] {
@@ -112,7 +112,7 @@ async fn page_size_is_limited_and_an_invalid_one_is_rejected() {
         }
     }
     setup.sim.ledger().expect(&[]);
-    // A second `n` is not forwarded unlimited.
+    // The limit cannot be evaded with a second `n`.
     setup.regpass.get("/v2/_catalog?n=5&n=5000").await;
     assert!(setup.sim.ledger().take().iter().all(|entry| !entry.query.contains("5000")));
 }

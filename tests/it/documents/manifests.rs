@@ -86,7 +86,7 @@ async fn missing_digest_is_computed_with_a_get_for_head() {
         "registry HEAD /v2/acme/app/manifests/1 anonymous 200",
         "registry GET /v2/acme/app/manifests/1 anonymous 200",
     ]);
-    // In a request by digest the digest is known.
+    // A request by digest contains the digest already, so no GET is needed.
     let reply = setup.regpass.head(&setup.by_digest()).await;
     assert_eq!(reply.header("docker-content-digest"), Some(setup.image.digest()));
     setup.sim.ledger().expect(&[&format!("registry HEAD {} anonymous 200", setup.by_digest())]);

@@ -1,4 +1,5 @@
-//! Manifests, lists and errors: decoded, completed, limited in size, and errors in one format.
+//! Manifests, lists and errors of registries: regpass decodes and completes them, limits their size, and converts errors to
+//! one format.
 
 mod errors;
 mod listings;

@@ -24,7 +24,7 @@ async fn catalog_without_a_credential_is_403_without_an_upstream_request() {
         assert_no_upstream_headers(&head);
     }
     proxied.expect(&[]);
-    // A cached token of a repository changes nothing.
+    // The denial is the same once a repository's token is cached.
     proxied.warm(MANIFEST).await;
     assert_rejected(&proxied.get(CATALOG).await, "403 DENIED", &["needs a credential"]);
     proxied.expect(&[]);

@@ -10,7 +10,7 @@ async fn root_is_answered_without_an_upstream_request() {
     assert_root(&ProxiedRegistry::ghcr("").await, "ghcr.io").await;
 }
 
-/// GHCR itself would reply without the body `{}`, and to `/v2` with a token with 404.
+/// GHCR's own reply to `/v2/` lacks the body `{}`, and GHCR replies 404 to `/v2` with a token.
 #[tokio::test(start_paused = true)]
 async fn v2_is_answered_without_an_upstream_request() {
     assert_ping(&ProxiedRegistry::ghcr("").await, "ghcr.io").await;

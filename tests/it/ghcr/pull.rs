@@ -118,7 +118,7 @@ async fn relative_redirect_is_followed_without_the_token() {
     ]);
 }
 
-/// It sends askers to a web page with a cut digest.
+/// GHCR redirects requests for referrers to a web page, with a shortened digest in its URL.
 #[tokio::test(start_paused = true)]
 async fn referrers_are_404_and_the_303_is_not_followed() {
     let proxied = start_warm("").await;

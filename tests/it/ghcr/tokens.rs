@@ -75,7 +75,7 @@ async fn repository_name_that_the_token_service_rejects_is_403() {
     ]);
 }
 
-/// With a credential the token is the encoded password, so it must not be logged.
+/// For a credential the token service returns the password as base64, so the token must not be logged either.
 #[tokio::test(start_paused = true)]
 async fn password_is_sent_only_to_the_token_service_and_is_not_logged() {
     let log = Log::capture();
@@ -87,7 +87,7 @@ async fn password_is_sent_only_to_the_token_service_and_is_not_logged() {
         "registry GET /v2/toddysm/private/manifests/1 bearer#1 200",
     ]);
     assert!(!log.text().is_empty());
-    // The last is base64 of the password.
+    // The second is base64 of the password.
     for secret in ["ghp_toddysm", "Z2hwX3RvZGR5c20"] {
         assert!(!log.text().contains(secret), "{secret} in the log: {}", log.text());
     }
@@ -106,7 +106,8 @@ async fn revoked_credential_is_reported_once_and_public_pulls_continue_anonymous
     assert_eq!(metric, [r#"regpass_credential_rejected_total{registry="ghcr.io"} 1"#]);
 }
 
-/// The token service does not support POST: the identity token is sent as a password, from the second time without a POST.
+/// The token service does not support POST: regpass sends the identity token as a password by GET,
+/// from the second token request on without trying POST first.
 #[tokio::test(start_paused = true)]
 async fn identity_token_is_sent_by_get_after_post_was_rejected_with_405() {
     let proxied =

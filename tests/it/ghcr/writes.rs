@@ -66,7 +66,7 @@ async fn image_pushed_with_a_credential_is_stored() {
     assert_image_is_pushed(&proxied, "/v2/ghcr.io", "toddysm/new", &image, &requests).await;
 }
 
-/// The article deletes a blob by its hash without `sha256:`.
+/// The article that `docs/seed.md` follows tries to delete a blob by its hash without `sha256:`.
 #[tokio::test(start_paused = true)]
 async fn digest_without_algorithm_is_400_without_an_upstream_request() {
     let proxied = ProxiedRegistry::ghcr(CREDENTIAL).await;

@@ -110,7 +110,7 @@ async fn many_requests_share_one_http2_connection() {
     for reply in futures_util::future::join_all((0..50).map(|_| get_tags())).await {
         assert_eq!(reply.status, 200);
     }
-    // The check of the host and pushes work as in HTTP/1.1.
+    // Pushes and the check of `Host` work as in HTTP/1.1.
     let foreign = http::Request::get("https://evil.example/v2/").body(Full::default()).unwrap();
     assert_eq!(read_reply(sender.clone().send_request(foreign).await.unwrap()).await.status_and_code(), "403 DENIED");
     let start = to_http2(request(Method::POST, "/v2/acme/app/blobs/uploads/")).map(Full::new);
@@ -236,7 +236,7 @@ async fn failed_handshake_is_logged_with_its_reason() {
     assert_eq!(log.lines("TLS handshake failed").len(), 2, "{}", log.text());
 }
 
-/// Any client that reaches a listener can cause failures, with a certificate of any size.
+/// Any client can make handshakes fail, with a certificate of any size, so number and length of the log lines are limited.
 #[tokio::test]
 async fn log_of_repeated_handshake_failures_is_limited() {
     let (files, issuer, clients, log) = (Files::new(), authority(), authority(), Log::capture());

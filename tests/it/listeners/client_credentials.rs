@@ -9,7 +9,7 @@ use super::{Files, PASSWORD, TAGS, TAGS_REQUEST, assert_challenged, basic, get, 
 use crate::harness::{request, with_header};
 use crate::log::Log;
 
-/// Paths of every kind.
+/// Paths that regpass answers itself, paths of a registry, and paths that do not exist.
 const PATHS: [&str; 8] =
     ["/", "/v2", "/v2/", "/v2/reg/", TAGS, "/v2/_catalog", "/nothing", "/v2/unknown.example/app/tags/list"];
 

@@ -1,4 +1,5 @@
-//! Listeners on real sockets, wired as in the process, and TLS, HTTP/2 and unix socket clients for them.
+//! Listeners on real sockets, opened and served by the code of `regpass serve`, and clients for them with TLS, HTTP/2 and unix
+//! sockets.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -44,7 +45,7 @@ impl Served {
         served
     }
 
-    /// Changes to other listeners, as a reload does; the error is that of the reload.
+    /// Replaces the listeners, as a reload does, or returns the reload's error message.
     pub(super) async fn listen(&mut self, listeners: &str) -> Result<(), String> {
         let config = parse_config(&configuration(&self.registry, listeners));
         let tls = read_listeners(&config).map_err(|problems| problems.to_string())?;
@@ -71,7 +72,7 @@ impl Served {
         TcpStream::connect(self.address()).await.unwrap()
     }
 
-    /// Drains, as a stop does.
+    /// Closes all listeners and waits until their last connection has ended, as regpass does when it stops.
     pub(super) async fn stop(self) {
         self.listeners.close().await;
     }
@@ -174,7 +175,7 @@ where
     Ok(read_reply(sender.send_request(request.map(Full::new)).await.map_err(describe)?).await)
 }
 
-/// Reads the body of a response.
+/// Reads the whole body of a response; panics if it breaks off.
 pub(super) async fn read_reply(response: http::Response<Incoming>) -> Reply {
     let (head, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();

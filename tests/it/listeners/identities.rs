@@ -141,7 +141,7 @@ async fn bearer_secret_uid_and_certificate_select_the_identity() {
     ] {
         let listener = format!("[[listener]]\naddress = \"{address}\"\n{keys}\n");
         let text = single_registry_config(&registry, &identities(&registry));
-        // The peer stands for the TLS handshake, which `certificates` tests.
+        // `peer` replaces the TLS handshake and its client certificate, which the tests in `certificates` cover.
         let regpass = Regpass::start(&sim, &text);
         let context = {
             let listener = parse_config(&(text.clone() + &listener)).listeners.swap_remove(0);

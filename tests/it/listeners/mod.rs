@@ -27,7 +27,7 @@ const TAGS_REQUEST: &str = "registry GET /v2/acme/app/tags/list anonymous 200";
 /// Alice's password at the listener; no registry knows it.
 const PASSWORD: &str = "alices own password";
 
-/// Files that a configuration names, and that tests change while it is active.
+/// A temporary folder for files that a configuration names, and that tests change while regpass uses them.
 struct Files(TempDir);
 
 impl Files {

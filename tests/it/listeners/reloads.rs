@@ -37,7 +37,7 @@ async fn new_certificate_is_used_and_an_invalid_one_is_rejected() {
     assert!(of_old.send(served.tcp().await, get(TAGS, None)).await.is_err());
     assert_eq!(of_new.send(served.tcp().await, get(TAGS, None)).await.unwrap().status, 200);
     assert_eq!(served.address(), address);
-    // An open connection is served once more.
+    // On a connection from before the reload one more request is served.
     let last = exchange(open, get(TAGS, None), false).await;
     assert_eq!((last.status.as_u16(), last.header("connection")), (200, Some("close")));
 }
@@ -100,7 +100,7 @@ async fn change_of_one_listener_leaves_the_other_untouched() {
     }
 }
 
-/// A failed reload is repeated every few seconds, which must not repeat the warning.
+/// regpass repeats a failed reload every few seconds, which must not repeat the warning.
 #[tokio::test]
 async fn unavailable_optional_listener_is_reported_only_when_the_reload_succeeds() {
     let log = Log::capture();

@@ -26,7 +26,7 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().mode() & 0o777
 }
 
-/// The user of a file.
+/// The uid of a file's owner.
 fn uid(path: &Path) -> u32 {
     fs::metadata(path).unwrap().uid()
 }
@@ -153,7 +153,7 @@ async fn open_connection_is_served_after_the_mode_changed() {
     fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
 }
 
-/// The kernel has accepted these connections already, so closing them would be an error for most clients.
+/// For their clients these connections are already established, so most clients would report a close as an error.
 #[tokio::test]
 async fn connections_in_the_backlog_of_a_closed_socket_are_served() {
     let (_sim, _registry, regpass) = super::start("").await;

@@ -50,7 +50,7 @@ async fn documented_fields_are_the_logged_fields() {
     assert!(COMMON_FIELDS.iter().all(|field| page.contains(&format!("| `{field}` |"))));
 }
 
-/// The fields of lines of all kinds.
+/// The fields of every log line.
 const COMMON_FIELDS: [&str; 4] = ["timestamp", "level", "message", "target"];
 
 fn fields(line: &Value) -> impl Iterator<Item = &str> {

@@ -1,4 +1,4 @@
-//! Log lines of requests and of images, and the trace context in them.
+//! The log line of each request, the log line of each image that was pulled or pushed, and the trace context in both.
 
 mod fields;
 mod images;

@@ -1,4 +1,4 @@
-//! W3C trace context: it is forwarded to the registry only, if it is valid.
+//! W3C trace context: regpass forwards a valid one to the registry, and to no other server.
 
 use http::Method;
 use serde_json::Value;
@@ -25,7 +25,7 @@ async fn trace_context_is_sent_to_the_registry_but_not_to_token_service_or_blob_
     let entries = setup.sim.ledger().take();
     let at =
         |server: &str| entries.iter().filter(|entry| entry.server == server).map(trace_headers).collect::<Vec<_>>();
-    // The first request is regpass's own discovery of the challenge.
+    // The first is the request without authorization, from which regpass learns the challenge.
     assert_eq!(at("registry")[1..], [[Some(PARENT), Some("corp=1,other=t61")]; 2]);
     assert_eq!(at("token"), [[None, None]]);
     assert_eq!(at("blobs"), [[None, None]]);

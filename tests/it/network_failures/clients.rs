@@ -62,7 +62,7 @@ async fn idle_connection_is_closed_after_a_minute() {
         assert!(stream.read(&mut response).await.unwrap() > 100, "the connection is kept alive");
     }
     let started = Instant::now();
-    timeout(Duration::from_secs(61), serving).await.expect("closed").unwrap();
+    timeout(Duration::from_secs(61), serving).await.expect("the idle connection is closed within 61 s").unwrap();
     assert_eq!(started.elapsed().as_secs(), 60);
 }
 

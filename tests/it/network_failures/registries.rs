@@ -84,7 +84,7 @@ async fn silent_registry_is_504_after_its_timeout() {
         assert_outage(&reply, 504, "one.example");
         assert_eq!(started.elapsed().as_secs(), seconds);
     }
-    // A TLS handshake is part of connecting.
+    // A TLS handshake is part of connecting, which has a shorter time limit.
     let sim = Sim::memory();
     let silent = start_registry(&sim, "silent").await;
     silent.api().inject(Fault::hang_on_accept());

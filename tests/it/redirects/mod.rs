@@ -27,12 +27,12 @@ impl BlobDownload {
         format!("registry {method} {} bearer#1 {status}", self.target)
     }
 
-    /// The last request, at a signed URL.
+    /// The last request of a chain of redirects, at the signed URL.
     fn at_signed_url(&self, server: &str, status: u16) -> String {
         format!("{server} GET /signed/{}?expires=…&signature=… anonymous {status}", self.blob.digest)
     }
 
-    /// The request at a redirect between the registry and the signed URL.
+    /// The request to a server that redirects again, between the registry and the signed URL.
     fn at_hop(&self, number: u32, server: &str, status: u16) -> String {
         format!("{server} GET /hop/{number}/signed/{}?expires=…&signature=… anonymous {status}", self.blob.digest)
     }

@@ -69,7 +69,7 @@ struct SecretSetup {
     volume: Volume,
 }
 
-/// The result of a pull, and the users of its token requests.
+/// The result of a pull. `users` has the authorization of each token request: `basic:alice` or `anonymous`.
 #[derive(Debug)]
 struct PullResult {
     status: u16,
@@ -145,7 +145,7 @@ async fn a_replaced_docker_configuration_is_used_and_the_old_credentials_tokens_
     setup.sim.finish();
 }
 
-/// Denials belong to the credential that was denied.
+/// A cached denial applies only to the credential that was denied.
 #[tokio::test(start_paused = true)]
 async fn a_replaced_credential_clears_the_denials_of_the_old_one() {
     let (wrong, right) = (docker_config("alice", "forgotten"), docker_config("alice", "wonderland"));

@@ -34,7 +34,8 @@ async fn first_pull(profile: &str, preset: Preset) {
 
 #[tokio::test(start_paused = true)]
 async fn rule_01_every_form_of_challenge_is_parsed() {
-    // Unquoted values, an empty scope, two challenges in one line and in two, an empty header for a missing repository.
+    // The challenges have unquoted values, an empty scope, two challenges in one line and in two, and an empty
+    // header for a missing repository.
     for (profile, preset) in registries_of(&["google", "zot", "gitea", "ngc", "harbor", "quay"]) {
         if preset.capabilities.auth_kind == AuthKind::Token {
             assert_uses_token(profile, preset).await;
@@ -111,13 +112,13 @@ async fn rule_02_a_403_with_a_basic_challenge_is_a_challenge_at_zot_only() {
             setup.steps(),
             ["GET anonymous 200", "GET anonymous 403", "GET basic:acme 200", "GET basic:acme 200"]
         );
-        // With the credential a 403 is a denial.
+        // A 403 for a request with the credential is a denial.
         setup.registry.api().inject(Fault::answer(Preset::zot_forbidden()));
         assert_eq!(setup.get(&private).await.status_and_code(), "403 DENIED", "{profile}");
         assert_eq!(setup.steps().len(), 1, "{profile}");
         setup.sim.finish();
     }
-    // At other registries a 403 gets no credential.
+    // At other registries regpass sends no credential after a 403.
     let setup = RegistrySetup::with_profile("distribution", Preset::distribution(AuthMode::Htpasswd)).await;
     setup.registry.api().inject(Fault::answer(Preset::zot_forbidden()));
     assert_eq!(setup.get(&setup.private_manifest()).await.status_and_code(), "403 DENIED");
@@ -156,7 +157,7 @@ async fn rule_03_basic_is_used_if_no_token_can_be_fetched() {
     let setup = RegistrySetup::with_table("gitea", Preset::gitea(GiteaChallenge::TwoLines), &wrong).await;
     assert_eq!(setup.get(&setup.private_manifest()).await.status, 403);
     assert!(setup.steps().iter().all(|step| !step.starts_with("GET basic")), "the registry got the password");
-    // Without a Basic challenge Basic is not used.
+    // If the challenge does not offer Basic, regpass does not fall back to it.
     let elsewhere = Preset::gitea(GiteaChallenge::Bearer).realm("http://gitea.corp.test/v2/token");
     let setup = RegistrySetup::with_profile("gitea", elsewhere).await;
     assert_eq!(setup.get(&setup.private_manifest()).await.status_and_code(), "502 DENIED");
@@ -184,7 +185,7 @@ async fn rule_04_token_urls_omit_an_absent_service() {
         assert_eq!(setup.get(&setup.private_manifest()).await.status, 200, "{host}");
         assert_eq!(token_calls(&setup.sim)[0].query, repository, "{host}");
         setup.sim.finish();
-        // With the challenge of `/v2/`, which has no service.
+        // Here only `/v2/` has a challenge, and that of Artifact Registry (`pkg`) names no service.
         let Some(by_v2) = by_v2 else { continue };
         let setup = RegistrySetup::with_profile(profile, preset).await;
         setup.registry.api().inject(Fault::without_header("www-authenticate").path("/manifests/").times(1));

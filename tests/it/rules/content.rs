@@ -119,7 +119,7 @@ fn referrers_path(setup: &RegistrySetup) -> String {
     setup.private_path(&format!("referrers/{}", setup.image.digest()))
 }
 
-/// Asserts the reply after which clients use the referrers tag.
+/// Asserts the 404 after which clients fall back to the referrers tag.
 fn assert_unsupported(reply: &Answer, case: &str) {
     assert_eq!(reply.status_and_code(), "404 UNSUPPORTED", "{case}: {reply:?}");
     assert_eq!(reply.header("location"), None, "{case}");
@@ -139,7 +139,7 @@ async fn rule_32_missing_referrers_are_a_404_and_existing_ones_are_forwarded() {
                     "{host}"
                 );
             }
-            // It redirects to a registry that supports referrers.
+            // registry.k8s.io redirects to a registry that supports referrers.
             Referrers::Missing if profile == "kubernetes" => {
                 assert_eq!(reply.status, 200, "{reply:?}");
                 assert_eq!(setup.steps(), ["GET anonymous 307", "region GET anonymous 200"]);

@@ -78,7 +78,7 @@ fn profile_expressions(path: &Path) -> &'static [&'static str] {
     if is_table { &["profile", "self"] } else { &["profile()", "profile", "row", "uploads"] }
 }
 
-/// Whether the line has `text` up to the end of a word: `profile.delete`, not `profile.deletes`.
+/// Whether the line has `text` up to the end of a word: `profile.delete`, not `profile.deletes` or `profile.delete(`.
 fn reads(line: &str, text: &str) -> bool {
     line.match_indices(text).any(|(at, _)| {
         let after = line[at + text.len()..].chars().next();

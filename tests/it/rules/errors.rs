@@ -31,7 +31,7 @@ async fn timed_pull(setup: &RegistrySetup) -> (u64, u16, usize) {
 #[tokio::test(start_paused = true)]
 async fn rule_38_regpass_waits_as_retry_after_asks_or_backs_off() {
     for (profile, preset) in all_registries() {
-        // Their limits last for hours and minutes: see the next test.
+        // The limits of Docker Hub and GHCR last for hours or minutes: see the next test.
         if matches!(profile, "docker-hub" | "ghcr") {
             continue;
         }
@@ -48,7 +48,7 @@ async fn rule_38_regpass_waits_as_retry_after_asks_or_backs_off() {
                 assert_eq!((status_after, requests), (200, cost + 1), "{host}: {status} {retry_after}");
                 assert!((min..=max).contains(&seconds), "{host}: {retry_after} took {seconds} s");
             }
-            // A longer time is not waited for: the client gets the error at once.
+            // regpass does not wait for 120 s: the client gets the error at once.
             let fault = setup.registry.api().inject(Fault::answer(busy(status, "120")));
             let started = Instant::now();
             let reply = setup.get(&setup.private_manifest()).await;
@@ -158,17 +158,17 @@ async fn rule_38_token_requests_and_renewals_wait_as_retry_after_asks() {
         let started = Instant::now();
         assert_eq!(setup.get(&setup.private_manifest()).await.status, 200, "{host}");
         assert_eq!(started.elapsed().as_secs(), 3, "{host}");
-        // A time longer than a client waits.
+        // A `Retry-After` longer than a client waits.
         let other = RegistrySetup::with_profile(profile, setup.registry.preset().as_ref().clone()).await;
         other.registry.token_service().inject(busy_for("33", 9));
         let reply = other.get(&other.private_manifest()).await;
-        // If the registry offers Basic, too, regpass uses that instead (rule 3).
+        // If the registry offers Basic, too, regpass uses Basic instead of the token (rule 3).
         let expected = if offers_basic { (200, None) } else { (429, Some("33")) };
         assert_eq!((reply.status.as_u16(), reply.header("retry-after")), expected, "{host}");
         let calls = other.steps().iter().filter(|step| step.starts_with("token")).count();
         assert_eq!(calls, 1, "{host}");
         other.sim.finish();
-        // A renewal that is delayed by a tenth of the lifetime comes after that time, and not before.
+        // If the token service asks to wait a tenth of the lifetime, the renewal comes after that time, and not before.
         if !has_known_lifetime {
             continue;
         }
@@ -221,7 +221,7 @@ async fn rule_39_no_client_sees_a_401_or_a_challenge() {
                     assert_eq!(reply.header(header), None, "{case}");
                 }
             }
-            // Also when the challenge comes on a later request.
+            // The client gets no 401 when a later request is challenged, either.
             setup.registry.api().inject(Fault::challenge(&[r#"Bearer realm="http://evil.test/t""#]));
             let reply = setup.get(&setup.private_manifest()).await;
             assert!(reply.status != 401 && reply.header("www-authenticate").is_none(), "{host}: {reply:?}");

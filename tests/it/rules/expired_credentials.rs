@@ -91,7 +91,7 @@ async fn rule_17_and_18_an_expired_ecr_password_is_renewed_from_its_source() {
         let setup = EcrSetup::new().await;
         let regpass = setup.start("", &ENVIRONMENT);
         assert_eq!(regpass.get(APP).await.status, 200);
-        // regpass renews a password only if it is old enough.
+        // After a 403 without a message, as for HEAD, regpass renews a password only if it is old enough.
         sleep(Duration::from_secs(2 * 60 * 60)).await;
         setup.sim.ledger().take();
         setup.registry.users().revoke_temporary();

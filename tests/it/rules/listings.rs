@@ -13,7 +13,7 @@ use crate::harness::{Regpass, request, single_registry_config};
 use crate::registry_setup::{RegistrySetup, password_credential, preset_credential};
 use crate::sim::{AuthMode, Entry, Fault, Image, ImageFormat, LinkForm, Preset, Reply, Sim};
 
-/// The target of the `Link` header, which has to be in regpass's form.
+/// The target of the `Link` header, which has to be in regpass's form; `None` without the header.
 fn next_target(reply: &crate::harness::Reply, path: &str) -> Option<String> {
     let link = reply.header("link")?;
     let target = link.strip_prefix('<').and_then(|rest| rest.strip_suffix(">; rel=\"next\"")).unwrap();
@@ -50,7 +50,7 @@ async fn rule_26_links_lead_through_all_pages_of_tags() {
             expected.push(tag.to_owned());
         }
         let path = format!("/v2/{name}/tags/list");
-        // Docker Hub and gcr.io were not observed to send links: a request for part of a list gets only that.
+        // Docker Hub and gcr.io were not observed to send links: a request with `n` gets one page and no link.
         let has_links = setup.registry.preset().lists.tags.link != LinkForm::None;
         for query in ["?n=2", ""].into_iter().filter(|query| has_links || query.is_empty()) {
             let (mut tags, pages) = read_list(setup, &path, "tags", query).await;
@@ -67,7 +67,7 @@ async fn rule_26_links_lead_through_all_pages_of_tags() {
 async fn rule_26_links_lead_through_all_pages_of_a_catalog() {
     for (profile, mut preset) in registries_of(&["ghcr", "acr", "quay", "artifactory", "distribution"]) {
         let host = preset.host.clone();
-        // Pages of two entries. GHCR adds a page size that the client did not send, Quay has a cursor of its own.
+        // Pages have two entries. GHCR adds a page size that the client did not send, Quay has a cursor of its own.
         if let Some(catalog) = &mut preset.lists.catalog {
             (catalog.default_n, catalog.max_n) = (Some(2), Some(1000));
         }
@@ -132,7 +132,7 @@ async fn rule_27_a_request_whose_page_size_is_rejected_is_repeated_without_it() 
         setup.warm().await;
         setup.registry.api().inject(Fault::answer(rejection).when(|entry| entry.query.contains("n=")));
         let target = setup.private_path("tags/list");
-        // Zot needs `last`, too.
+        // Zot answers a `last` that is no tag with a 404.
         let rest = if profile == "zot" { "" } else { "last=0" };
         let separator = if rest.is_empty() { "" } else { "&" };
         let reply = setup.get(&format!("{target}?n=500{separator}{rest}")).await;

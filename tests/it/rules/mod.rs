@@ -38,8 +38,8 @@ impl RegistrySetup {
         Box::pin(Self::start(preset, image, &format!("profile = \"{profile}\"\n{ALLOW_ALL}\n{more}"))).await
     }
 
-    /// The same registry with its credential and, if it allows anonymous pulls, without. Also says whether it has the
-    /// credential.
+    /// A setup with the credential of the preset and, if the registry allows anonymous pulls, one without. The flag says
+    /// whether the setup has the credential.
     async fn with_and_without_credential(profile: &str, preset: &Preset) -> Vec<(bool, Self)> {
         let mut setups = vec![(true, Self::with_profile(profile, preset.clone()).await)];
         if preset.capabilities.anonymous_pull {
@@ -48,7 +48,7 @@ impl RegistrySetup {
         setups
     }
 
-    /// The requests since the last call, as `GET anonymous 401`; those to a token service as `token GET basic:acme 200`.
+    /// The requests since the last call, as `GET anonymous 401`; those to other servers as `token GET basic:acme 200`.
     fn steps(&self) -> Vec<String> {
         self.sim.ledger().take().iter().map(describe_step).collect()
     }

@@ -214,7 +214,7 @@ async fn rule_10_a_larger_or_unrelated_grant_is_used() {
 #[tokio::test(start_paused = true)]
 async fn rule_10_a_rejection_of_a_new_token_is_a_403_without_a_retry() {
     for_each(token_registries(), async |host, setup| {
-        // The registry answers every token with the challenge that it sends for none.
+        // The registry answers every token with the challenge for an expired one.
         let bearer = |entry: &crate::sim::Entry| entry.headers.contains_key("authorization");
         let rejection = setup.registry.invalid_token_reply();
         setup.registry.api().inject(Fault::answer(rejection).path("/manifests/").when(bearer));

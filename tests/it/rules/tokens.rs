@@ -34,7 +34,7 @@ async fn rule_11_the_token_is_taken_from_the_member_that_has_one() {
     .await;
 }
 
-/// The lifetime of a profile's tokens in seconds, as observed.
+/// The lifetime of a profile's tokens in seconds, as observed; `None` for other profiles.
 fn lifetime(profile: &str) -> Option<u64> {
     Some(match profile {
         "acr" => 75 * 60,
@@ -163,7 +163,7 @@ async fn rule_14_a_denial_is_cached_for_seconds() {
         let target = setup.private_manifest();
         assert_eq!(setup.get(&target).await.status_and_code(), "403 DENIED", "{host}");
         assert!(!setup.steps().is_empty());
-        // Whether the token service or the registry denied it, neither gets another request.
+        // The denial is cached, whether the token service or the registry sent it: regpass requests no token.
         let replies = join_all((0..10).map(|_| setup.get(&target))).await;
         assert!(replies.iter().all(|reply| reply.status_and_code() == "403 DENIED"), "{host}");
         let calls = token_calls(&setup.sim).len();

@@ -31,15 +31,15 @@ fn paged_bytes(length: usize) -> Bytes {
 /// The requests by which a client sends a blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PushSequence {
-    /// POST and one PUT.
+    /// POST, and the whole blob with the PUT.
     Put,
     /// POST, one PATCH of unknown length, an empty PUT: docker and podman.
     Stream,
     /// POST, PATCH requests of this many bytes with a range, an empty PUT.
     Chunks(usize),
-    /// The same, with ranges in HTTP's form.
+    /// As `Chunks`, with ranges in HTTP's form: `bytes 0-9/20`.
     HttpChunks(usize),
-    /// POST with the digest.
+    /// POST with the digest and the whole blob.
     Post,
 }
 

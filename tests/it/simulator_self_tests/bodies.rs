@@ -34,7 +34,7 @@ async fn ledger_records_the_framing_of_request_bodies() {
     assert_eq!((last(&bench).framing, bench.sim.take_violations().len()), (Framing::None, 0));
 }
 
-/// In memory and on real sockets, over a connection that is used twice.
+/// Runs in memory and on real sockets, with three uploads on one connection.
 #[tokio::test]
 async fn ledger_records_whether_the_body_waited_for_the_100() {
     for sim in [Sim::memory(), Sim::loopback()] {
@@ -73,7 +73,7 @@ async fn ledger_records_whether_the_body_waited_for_the_100() {
 trait Stream: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin {}
 impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Stream for T {}
 
-/// Also without a 100, and the connection is closed.
+/// The server sends no 100 either, and closes the connection.
 #[tokio::test(start_paused = true)]
 async fn denial_is_sent_without_reading_the_body() {
     let bench = TestBench::start(Preset::distribution(AuthMode::Token)).await;

@@ -40,7 +40,7 @@ async fn send(
 
 const ACCEPT: &str = "accept: application/vnd.oci.image.manifest.v1+json";
 
-/// The scope as the registry expects it: Artifactory in the path leaves the key out.
+/// The scope as the registry expects it: Artifactory leaves the key `docker-local` in the path out of scopes.
 fn scope(name: &str, actions: &str) -> String {
     format!("repository:{}:{actions}", name.strip_prefix("docker-local/").unwrap_or(name))
 }
@@ -160,14 +160,14 @@ async fn catalog_and_referrers_match_the_capabilities() {
             assert_eq!(listed == 200, is_listable, "{name}: {listed}");
         }
         bench.registry.change_preset(|preset| preset.capabilities.auth_kind = can.auth_kind);
-        // registry.k8s.io redirects.
+        // registry.k8s.io redirects the request with 307 to its region.
         let referrers = format!("/v2/{}/referrers/{}", can.public_repository, image.digest());
         let found = send(&bench, "GET", &referrers, can.credential, &scope(can.public_repository, "pull"), b"").await.0;
         assert_eq!(matches!(found, 200 | 307), can.referrers, "{name}: {found}");
     }
 }
 
-/// The lifetime is one that the test has set.
+/// Every preset, whatever its real lifetime, gets the lifetime of this test.
 #[tokio::test(start_paused = true)]
 async fn reply_to_an_expired_token_matches_the_capabilities() {
     let lifetime = std::time::Duration::from_secs(90);

@@ -18,7 +18,8 @@ fn challenge(reply: &Reply) -> &str {
     reply.header("www-authenticate").unwrap_or("none")
 }
 
-/// Rows of method, target and a header line, and the expected status, code and challenge.
+/// Sends the request of each row and checks the reply. A row is method, target, header line, expected status with error
+/// code, and expected challenge.
 async fn assert_challenges(bench: &TestBench, rows: &[(&str, &str, &str, &str, &str)]) {
     bench.sim.allow(Rule::UnknownBearer);
     for (method, target, line, expected, challenged) in rows {
@@ -33,7 +34,7 @@ async fn assert_challenges(bench: &TestBench, rows: &[(&str, &str, &str, &str, &
 
 const ANONYMOUS: &str = "x-a: b";
 const UNKNOWN_TOKEN: &str = "authorization: Bearer stale";
-/// The credential of `acme`.
+/// The valid credential of the user `acme`.
 const BASIC: &str = "authorization: Basic YWNtZTpwYXNzd29yZA==";
 const WRONG_PASSWORD: &str = "authorization: Basic YWNtZTp3cm9uZw==";
 

@@ -1,4 +1,4 @@
-//! Every form of session URL through a whole upload, and the replies to changed ones.
+//! A whole upload with every form of session URL, and the replies to requests with a changed session URL.
 
 use crate::sim::{Fault, Locations, Preset, Rule, sha256};
 use crate::simulator_self_tests::{NAME, STREAM, TestBench, UPLOADS, resolve, status_and_code, with_digest};

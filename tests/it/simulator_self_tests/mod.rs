@@ -134,7 +134,7 @@ async fn read_reply(stream: &mut (impl AsyncRead + Unpin)) -> Option<Reply> {
     read_reply_to(b"", stream).await
 }
 
-/// Reads the reply to this request; only a HEAD makes a difference.
+/// Reads the reply to `request`, whose method decides whether the reply has a body: not after a HEAD.
 async fn read_reply_to(request: &[u8], stream: &mut (impl AsyncRead + Unpin)) -> Option<Reply> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

@@ -1,4 +1,4 @@
-//! The relay: a slow link.
+//! The relay that simulates a slow link.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::sim::{LinkSpeed, Relay};
 
-/// A server that sends back everything it has read once the client has shut down.
+/// Starts a server that sends back everything it has read once the client has sent all. Returns its address.
 async fn echo() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();

@@ -1,4 +1,4 @@
-//! The contents of tokens.
+//! The claims of the JWTs and the members of the opaque tokens that presets issue.
 
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};

@@ -55,7 +55,7 @@ async fn deletes_get_the_reply_of_the_preset() {
     }
 }
 
-/// The rows on writes in the article on Docker Hub: denied with a token for `pull`, granted to the owner.
+/// The writes in the article on Docker Hub (docs/seed.md): denied with a token for `pull`, granted to the owner.
 #[tokio::test(start_paused = true)]
 async fn docker_hub_replies_to_writes_as_in_the_article() {
     let mut preset = Preset::docker_hub();
@@ -84,7 +84,7 @@ async fn docker_hub_replies_to_writes_as_in_the_article() {
     assert_eq!((deleted.status.as_u16(), deleted.body.len()), (202, 0));
 }
 
-/// The rows on writes in the article on GHCR.
+/// The writes in the article on GHCR (docs/seed.md).
 #[tokio::test(start_paused = true)]
 async fn ghcr_replies_to_writes_as_in_the_article() {
     let bench = TestBench::start(Preset::ghcr()).await;

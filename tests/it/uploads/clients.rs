@@ -119,7 +119,7 @@ impl RawConnection {
         self.0.write_all(bytes.as_ref()).await.unwrap();
     }
 
-    /// Writes the header lines of a request with `Connection: close`, and the blank line behind them.
+    /// Writes these header lines, `Host` and `Connection: close`, and the blank line behind them.
     async fn write_head(&mut self, lines: &[&str]) {
         let lines = lines.join("\r\n");
         self.write(format!("{lines}\r\nHost: localhost:5050\r\nConnection: close\r\n\r\n")).await;

@@ -1,4 +1,5 @@
-//! `Expect: 100-continue` from the client to the registry: a client that waits sends its body when the registry wants it.
+//! `Expect: 100-continue` from the client to the registry: a client that waits gets the 100 when the registry sends
+//! one, or after 2 s.
 
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ async fn open_expecting(setup: &PushSetup, line: &str) -> RawConnection {
     RawConnection::open_with_head(&setup.regpass, &[line, EXPECT, "Content-Length: 17"]).await
 }
 
-/// Writes the blob, and asserts that the registry has it and how it handled `Expect`.
+/// Writes the blob, and asserts that the registry stored the blob and handled `Expect` as expected.
 async fn finish_put(setup: PushSetup, mut connection: RawConnection, expected: ExpectContinue) {
     connection.write(BLOB).await;
     setup.assert_created(&connection.read_response().await, BLOB);

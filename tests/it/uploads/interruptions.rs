@@ -1,4 +1,4 @@
-//! Uploads that client or registry break off: the client never gets a success, and no connection stays open.
+//! Uploads that the client or the registry interrupts: the client never gets a success, and no connection stays open.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ const METHODS: [Method; 2] = [Method::PATCH, Method::PUT];
 /// The data of a blob that no test sends completely.
 const BLOB: &[u8] = b"never complete";
 
-/// An upload, and the target at which a body of this method is sent to it.
+/// Starts an upload, and returns the target to which a client sends its body by this method.
 async fn upload_for(method: &Method) -> (PushSetup, String) {
     let (setup, target) = PushSetup::with_upload().await;
     let target = body_target(method, &target, BLOB);
@@ -161,7 +161,7 @@ async fn a_success_before_the_body_is_complete_is_a_502() {
         assert!(reply.error().1.contains("before it received the whole body"), "{reply:?}");
         setup.sim.finish();
     }
-    // A 201 to `POST ?digest=`, which would say that the registry has the blob.
+    // The registry answers an unfinished `POST ?digest=` with a 201, which would say that it has the blob.
     let setup =
         PushSetup::start(token_registry().with_push_rules(|push| push.monolithic_post = MonolithicPost::Accepted), "")
             .await;

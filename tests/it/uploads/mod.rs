@@ -112,7 +112,7 @@ impl PushSetup {
         self.assert_created(&reply, blob);
     }
 
-    /// Asserts that the registry has the blob, and that the reply says so in regpass's own form.
+    /// Asserts that the registry has the blob in `team/app`, and that the reply is a 201 in regpass's own form.
     #[track_caller]
     pub fn assert_created(&self, reply: &Reply, blob: &[u8]) {
         let digest = sha256(blob);
@@ -139,7 +139,7 @@ impl PushSetup {
         assert_eq!(blobs.unwrap_or(0), 0, "blobs in team/app");
     }
 
-    /// Asserts that exactly these requests have reached the registry since the last call, and that none broke a rule.
+    /// Asserts that exactly these requests have reached the simulated servers since the ledger was emptied, and empties it.
     #[track_caller]
     pub fn expect(&self, lines: &[&str]) {
         self.sim.ledger().expect(lines);

@@ -12,21 +12,21 @@ use crate::sim::{
 };
 
 const BLOB: &[u8] = b"a blob of another repository";
-/// The token call for both repositories, without its status.
+/// The token call for `team/app` and for `team/base`, from which the blob is mounted, without its status.
 const TOKEN_WITH_SOURCE: &str = "token GET /auth/token?service=Docker registry&scope=repository:team/app:pull,push&scope=repository:team/base:pull basic:alice";
-/// The token call for the target repository only.
+/// The token call for `team/app` only, which succeeds.
 const TOKEN_WITHOUT_SOURCE: &str =
     "token GET /auth/token?service=Docker registry&scope=repository:team/app:pull,push basic:alice 200";
 const POST: &str = "registry POST /v2/team/app/blobs/uploads/";
 const CHALLENGE: &str = "registry GET /v2/ anonymous 401";
 
-/// The client's target for a mount of the blob.
+/// The target that a client requests to mount the blob from this repository; with `None` from any.
 fn mount_target(from: Option<&str>) -> String {
     let target = with_query(UPLOADS, &format!("mount={}", sha256(BLOB)));
     from.map_or(target.clone(), |from| with_query(&target, &format!("from={from}")))
 }
 
-/// The ledger's line for a mount of the blob, without authorization and status.
+/// The ledger's line for a mount of the blob from this repository, without authorization and status.
 fn mount_line(from: Option<&str>) -> String {
     let from = from.map(|from| format!("&from={from}")).unwrap_or_default();
     format!("{POST}?mount={}{from}", sha256(BLOB))
@@ -46,8 +46,8 @@ impl PushSetup {
         self.send(Method::POST, &mount_target(from), "").await
     }
 
-    /// Asserts that the reply to a mount started an upload, that this one and the next one work, and that the registry
-    /// rejects no token.
+    /// Asserts that the reply to a mount started an upload, that this upload and a further one can be finished, and that no
+    /// request in the ledger has a 401 or 403.
     async fn assert_upload_instead(&self, reply: &Reply) {
         assert_eq!(reply.status, 202, "{reply:?}");
         assert_eq!((reply.header("range"), reply.body.len()), (Some("0-0"), 0));
@@ -245,7 +245,8 @@ async fn a_source_without_registry_is_at_the_default_registry_or_at_that_of_ns()
         format!("{}{}", PushSetup::config_text("", registry, ""), registry_table("far.test", far, PUSHER))
     };
     let (setup, _far) = PushSetup::start_beside(token_registry(), token_registry().named("far"), config).await;
-    // In a path, names contain the registry, so one without it is at the default registry. With `ns` they do not.
+    // If the path names the registry, a `from` that names none is at the default registry. With `ns`, `from` is at the
+    // registry of `ns`.
     for (target, mounts) in
         [("/v2/far.test/team/app/blobs/uploads/", false), ("/v2/team/app/blobs/uploads/?ns=far.test", true)]
     {
@@ -279,7 +280,7 @@ async fn a_source_that_the_configuration_does_not_allow_to_pull_is_omitted() {
     }
 }
 
-/// A registry may decode parameter names, or use the last of several values.
+/// A registry may decode parameter names, or use the last of several values, and so read a `from` that regpass did not.
 #[tokio::test(start_paused = true)]
 async fn a_source_hidden_by_encoding_or_repetition_is_not_forwarded() {
     let digest = sha256(BLOB);

@@ -46,7 +46,7 @@ async fn push_all(pushes: u64, repository: impl Fn(u64) -> String) -> PushSetup 
     Arc::into_inner(setup).expect("all pushes have ended")
 }
 
-/// The 401s of the registry, and the token requests.
+/// The number of 401s of the registry, and of token requests.
 fn counts(setup: &PushSetup) -> (usize, usize) {
     let entries = setup.sim.ledger().entries();
     let unauthorized =

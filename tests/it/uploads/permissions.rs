@@ -76,7 +76,10 @@ async fn an_operation_outside_repositories_is_a_403_that_names_the_action() {
             let is_denied = reply.status == 403 && reply.error().1.contains("see `repositories` in");
             assert_eq!(is_denied, denied_actions.contains(&action), "{patterns} {method} {target}: {reply:?}");
             if is_denied {
-                assert!(reply.error().1.contains(&format!("`{action}` of team/app on distribution.test")), "{reply:?}");
+                assert!(
+                    reply.error().1.contains(&format!("`{action}` of the repository team/app on distribution.test")),
+                    "{reply:?}"
+                );
                 sim.ledger().expect(&[]);
             }
         }

@@ -140,7 +140,7 @@ async fn a_401_for_a_new_token_is_a_403() {
 
 #[tokio::test(start_paused = true)]
 async fn a_replay_after_a_partly_stored_body_fails_on_the_digest() {
-    // The registry stores what it received before its 401. No known one does, but the digest would reveal it.
+    // The registry stores the part of the body before its 401. No known registry does, but the digest would reveal it.
     let (setup, target) = PushSetup::with_upload().await;
     let rejection = setup.registry.invalid_token_reply();
     setup.registry.api().inject(Fault::answer_mid_upload(50_000, rejection).method(Method::PUT).times(1));

@@ -66,7 +66,7 @@ async fn a_body_that_takes_ten_token_lifetimes_is_sent_once() {
 
 #[tokio::test(start_paused = true)]
 async fn the_time_limit_for_the_response_to_a_put_grows_with_the_blob() {
-    // The limit grows by a second per 16 MiB. regpass takes the size from the registry's `Range`, so the test sends none.
+    // The limit grows by a second per 16 MiB. regpass takes the size from the registry's `Range`, so no test sends 4 GiB.
     const GIB: u64 = 1024 * 1024 * 1024;
     for (received, takes, status) in
         [(0, 29, 201), (0, 31, 504), (4 * GIB, 31, 201), (4 * GIB, 250, 201), (4 * GIB, 300, 504)]

@@ -138,7 +138,7 @@ async fn put_at_age(lifetime: u64, age: Duration, length: Option<u64>) -> Vec<St
 
 #[tokio::test(start_paused = true)]
 async fn a_token_that_would_not_outlast_the_body_is_renewed_first() {
-    // No rate is known yet, so regpass assumes 1 MiB/s. It uses a token of 300 s for 270 s.
+    // No upload rate is known yet, so regpass assumes 1 MiB/s. It uses a token of 300 s for 270 s.
     for (lifetime, age, length, renewed) in [
         (300, 0, Some(500 * MIB), false),
         (300, 40, Some(6), false),

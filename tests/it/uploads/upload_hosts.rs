@@ -46,7 +46,7 @@ async fn a_listed_host_receives_the_body_without_a_credential() {
         "uploads PATCH /v2/team/app/blobs/uploads/upload-1?signature=…&_state=… anonymous 202",
         &format!("uploads PUT /v2/team/app/blobs/uploads/upload-1?signature=…&_state=…&digest={digest} anonymous 201"),
     ]);
-    // The status and the cancellation of an upload go to the host, too.
+    // Requests for the status and the cancellation of an upload go to the listed host, too.
     let target = setup.start_upload("team/app").await;
     setup.clear_ledger();
     assert_eq!(setup.send(Method::GET, &target, "").await.status, 204);

@@ -39,7 +39,7 @@ struct Cloud {
     issuer: Issuer,
     audience: &'static str,
     assertion: Mutex<String>,
-    /// How many seconds the registry's clock is ahead of the simulation's.
+    /// How many seconds the registry's clock is ahead of the simulation's; negative if it is behind.
     clock_ahead: Mutex<i64>,
 }
 
@@ -86,7 +86,7 @@ impl Azure {
         token.clone_into(&mut lock(&self.cloud.assertion));
     }
 
-    /// Sets the registry's clock ahead of the simulation's, or behind it.
+    /// Sets the registry's clock ahead of the simulation's, or behind it if negative.
     pub fn set_clock_ahead(&self, seconds: i64) {
         *lock(&self.cloud.clock_ahead) = seconds;
     }
@@ -210,7 +210,8 @@ impl Cloud {
         }
     }
 
-    /// The client id, the resource and a token, for a request for a managed identity.
+    /// The client id, the resource and a new token for a request of a managed identity; `Err` is the message of the
+    /// error reply.
     fn managed_identity(&self, call: &Call) -> Result<(String, String, String), &'static str> {
         let parameter = |name| query::value(&call.entry.query, name);
         let resource =

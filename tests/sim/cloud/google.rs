@@ -20,7 +20,7 @@ use super::super::{lock, query};
 use super::issuer::{Form, Issuer, handler, head_handler, oauth_error};
 use super::jwt::ServiceKey;
 
-/// A running cloud whose access tokens a registry accepts. The servers have the names of the fields in the ledger.
+/// A running cloud whose access tokens a registry accepts. In the ledger, each server has the name of its field.
 pub struct Google {
     cloud: Arc<Cloud>,
     pub metadata: Arc<Server>,

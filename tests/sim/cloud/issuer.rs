@@ -42,7 +42,7 @@ impl Issuer {
     }
 }
 
-/// A posted form.
+/// The parameters of a request whose body is a form.
 pub(super) struct Form(String);
 
 impl Form {

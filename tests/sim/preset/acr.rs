@@ -36,14 +36,14 @@ impl Preset {
         preset.tokens.host = TokenHost::Registry;
         preset.tokens.path = "/oauth2/token".into();
         preset.tokens.bad_credential_reply = unauthorized(&[]);
-        // Azure/acr#104.
+        // ACR rejects `grant_type=password` (Azure/acr#104).
         preset.tokens.password_grant_rejection = Some(Reply::new(400));
         preset.tokens.lifetime = Duration::from_secs(4500);
         preset.tokens.issuer = "Azure Container Registry".into();
         preset.tokens.reply_with_only("access_token");
         preset.pull.blobs = Delivery::to_blob_store(307, Duration::from_secs(1200));
         preset.pull.head_served_directly = true;
-        // Azure/acr#217.
+        // The reply of Azure's blob store to a signed request with Authorization (Azure/acr#217).
         let malformed =
             "Authentication information is not given in the correct format. Check the value of Authorization header.";
         preset.pull.second_authorization_reply = Some(
@@ -56,12 +56,13 @@ impl Preset {
         preset.lists.referrers = Referrers::Index;
         preset.push.locations = Locations::RelativeWithState;
         preset.push.location_parameters = &[("_nouploadcache", "false")];
-        // goharbor/harbor#23015 and #23016: nginx in front counts megabytes of 1024 × 1024.
+        // The limit: goharbor/harbor#23015 and #23016; nginx in front of the registry counts megabytes of 1024 × 1024
+        // bytes.
         let too_large = Reply::new(413).text("413 Request Entity Too Large - AzureContainerRegistry");
         preset.push.put_limit = Some(Limit::new(20 << 20, too_large));
         // docker's chunked PATCH without a Content-Range is accepted, as far as is known.
         preset.push.patches.content_length = ContentLength::RequiredWithRange;
-        // dotnet/sdk-container-builds#258.
+        // The reply to a malformed Content-Range: dotnet/sdk-container-builds#258.
         preset.push.patches.malformed_range_rejection =
             Reply::error(400, "BLOB_UPLOAD_INVALID", "the Content-Range header format is invalid");
         preset.capabilities = Capabilities {
@@ -81,7 +82,7 @@ impl Preset {
     }
 }
 
-/// Tags need `metadata_read` instead of `pull`.
+/// Listing tags requires `metadata_read` instead of `pull`.
 fn scopes(request: &ApiRequest<'_>) -> Vec<Scope> {
     match request.route {
         Route::Tags { name } => vec![Scope::repository(name, &["metadata_read"])],
@@ -96,7 +97,8 @@ fn accepts_basic_from(user: &str) -> bool {
     user == ADMIN || is_guid && user.contains(|c: char| !matches!(c, '0' | '-'))
 }
 
-/// The scheme of the challenge depends on the request: a wrong password in Basic gets a Basic challenge.
+/// The scheme of the challenge depends on the request: a wrong password in Basic gets a Basic challenge, any other
+/// denial a Bearer challenge.
 fn reject(denial: &Denial<'_>) -> Reply {
     let reply = unauthorized(&denial.required);
     match (denial.reason, denial.scope()) {

@@ -37,7 +37,8 @@ impl Preset {
         preset.tokens.reply_with_only("token");
         preset.tokens.expires_in = Some(3600);
         preset.pull.missing_manifest = Arc::new(forbidden);
-        // Only POST, PATCH and an empty PUT (RTFACT-19344); the reply to anything else is not documented.
+        // An upload may only be a POST, PATCHes and an empty PUT (RTFACT-19344); the reply to anything else is not
+        // documented.
         let monolithic = Reply::error(400, "UNSUPPORTED", "monolithic uploads are not supported");
         preset.push.put_limit = Some(Limit::new(0, monolithic.clone()));
         preset.push.monolithic_post = MonolithicPost::Rejected(monolithic);

@@ -18,12 +18,12 @@ pub struct Capabilities {
     pub anonymous_pull: bool,
     /// How many components (separated by `/`) the name of a repository may have.
     pub name_components: RangeInclusive<usize>,
-    /// A valid name of a public repository, and one of a repository that needs the credential. Both are the same for a
-    /// registry without credentials.
+    /// Names of two sample repositories: a public one, and one that requires the credential. A registry without
+    /// credentials has the same name for both.
     pub public_repository: &'static str,
     pub private_repository: &'static str,
     pub push: bool,
-    /// A push creates the repository, which otherwise has to exist before.
+    /// A push creates a missing repository.
     pub push_creates_repository: bool,
     /// Deletes of manifests by tag.
     pub delete_tags: bool,
@@ -99,7 +99,8 @@ impl Capabilities {
 }
 
 impl Registry {
-    /// Adds the user and the public and private repository of its capabilities, each repository with this image under `tag`.
+    /// Adds what the preset's capabilities name: the public repository and, unless there are no credentials, the user
+    /// and the private repository. Both repositories have this image under `tag`.
     pub fn add_sample_content(&self, tag: &str, image: &Image) {
         let can = self.preset().capabilities.clone();
         self.publish(can.public_repository, tag, image);

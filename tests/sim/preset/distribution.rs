@@ -7,7 +7,7 @@ use super::super::reply::Reply;
 use super::super::route::Route;
 use super::{AcceptMismatch, AuthKind, Capabilities, Catalog, DeleteRules, MonolithicPost, Preset};
 
-/// How a registry authenticates.
+/// How a registry of CNCF Distribution authenticates clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthMode {
     Open,
@@ -54,7 +54,7 @@ impl Preset {
         preset
     }
 
-    /// With `storage.delete.enabled` off, as it is by default.
+    /// Rejects all deletes, as with `storage.delete.enabled` off, the default.
     #[must_use]
     pub fn without_delete(self) -> Self {
         let rejection = Reply::unsupported();

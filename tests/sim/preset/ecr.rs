@@ -23,10 +23,10 @@ impl Preset {
         preset.lists.tags = paging;
         preset.lists.catalog = Some(paging);
         preset.lists.referrers = Referrers::Index;
-        // aws/containers-roadmap#2831 and regclient's comment on the status.
+        // The status of a PATCH and its `Range`: aws/containers-roadmap#2831, and regclient's comment on the status.
         preset.push.patches.status = 201;
         preset.push.patches.range_stays_at_first_chunk = true;
-        // A mount needs an account setting, and a manifest in the source repository.
+        // ECR mounts only with an account setting and a manifest in the source repository; the simulation never does.
         preset.push.mounts.source = MountSource::Never;
         let missing = "The repository does not exist in the registry";
         preset.push.unknown_repository_reply = Some(Reply::error(404, "NAME_UNKNOWN", missing));

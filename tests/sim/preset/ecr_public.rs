@@ -1,4 +1,5 @@
-//! Amazon ECR Public, section 6 of registries.md. Pushes are not documented; they work as at ECR.
+//! Amazon ECR Public, section 6 of registries.md. Its replies to pushes are not documented; the simulation sends those
+//! of ECR.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,7 +60,7 @@ fn invalid() -> Reply {
     Reply::error(400, "DENIED", "Your Authorization Token is invalid.")
 }
 
-/// The 401, with a body of 58 bytes.
+/// ECR Public's 401, whose body has 58 bytes with the newline.
 fn unauthorized(challenge: &str) -> Reply {
     Reply::error(401, "DENIED", "Not Authorized").header("www-authenticate", challenge)
 }

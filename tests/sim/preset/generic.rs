@@ -6,7 +6,7 @@ use super::super::registry::{Denial, DenialReason, Policy};
 use super::super::reply::Reply;
 use super::Preset;
 
-/// How a registry replies to an expired token.
+/// How a registry replies to an expired token or password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExpiryReply {
     /// 401 with the challenge, as specified.
@@ -42,7 +42,7 @@ impl Preset {
         self
     }
 
-    /// Chooses the reply to an expired or unknown token; other denials stay.
+    /// Chooses the reply to an expired or unknown token; other denials keep their reply.
     #[must_use]
     pub fn expiry_reply(mut self, expiry: ExpiryReply) -> Self {
         self.capabilities.expiry = Some(expiry);

@@ -16,7 +16,8 @@ use super::{
 const HEADERS: &[(&str, &str)] =
     &[("docker-distribution-api-version", "registry/2.0"), ("x-github-request-id", "1E51:2DB2E6:17EDE:3D83A:65C06864")];
 
-/// The scope of a challenge that does not name the repository of the request.
+/// The scope that a challenge names instead of the request's repository: if there is none, if it does not exist, or
+/// after Basic.
 const PLACEHOLDER: &str = "repository:user/image:pull";
 
 impl Preset {
@@ -43,7 +44,7 @@ impl Preset {
         preset.lists.catalog = Some(Paging { sorted: true, link: LinkForm::RequestedN, chunked: true, ..paging });
         preset.lists.referrers = Referrers::GitHubPage;
         preset.push.locations = Locations::Singular;
-        // ocx-sh/ocx#237 and oras-project/rust-oci-client#37.
+        // The limit and its reply: ocx-sh/ocx#237 and oras-project/rust-oci-client#37.
         let message = "the request body is too large and exceeds the maximum permissible limit of 4.00MiB";
         preset.push.patches.ranged_limit = Some(Limit::new(4 << 20, Reply::error(416, "SIZE_INVALID", message)));
         preset.push.deletes = DeleteRules::rejected(&unsupported());
@@ -96,7 +97,7 @@ fn reject(denial: &Denial<'_>) -> Reply {
         DenialReason::InsufficientScope => return denied(),
         _ => Reply::error(401, "UNAUTHORIZED", "authentication required"),
     };
-    // Without an `error`, as in all transcripts.
+    // The challenge has no `error`, as in all transcripts.
     reply.header("www-authenticate", denial.bearer_challenge_without_error(Some(&scope)))
 }
 

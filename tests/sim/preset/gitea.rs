@@ -16,7 +16,7 @@ pub enum GiteaChallenge {
     Bearer,
     /// Bearer with the scope `*`, and Basic in a second line.
     TwoLines,
-    /// Both in one line.
+    /// Bearer and Basic in one line.
     OneLine,
 }
 

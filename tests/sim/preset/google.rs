@@ -24,7 +24,7 @@ impl Preset {
         preset.policy = Policy::Users;
         preset.access.accepts_basic = true;
         preset.early_reply = Arc::new(short_name);
-        // Source: kubernetes/registry.k8s.io, handlers.go.
+        // Public content needs no token (kubernetes/registry.k8s.io, handlers.go).
         preset.access.public_reads_open = true;
         preset.access.required_scopes = Arc::new(scopes);
         // An OAuth access token is accepted as a bearer token.
@@ -48,7 +48,7 @@ impl Preset {
         preset.pull.signed_url = SignedUrl::InPath;
         preset.lists.referrers = Referrers::Index;
         preset.push.locations = Locations::OutsideApi;
-        // Only one PATCH (clowdhaus/ocync:blob.rs); the reply to a second one is not documented.
+        // An upload may have only one PATCH (clowdhaus/ocync:blob.rs); the reply to a second one is not documented.
         let chunked = Reply::error(400, "BLOB_UPLOAD_INVALID", "chunked uploads are not supported");
         preset.push.patches.per_session_limit = Some(Limit::new(1, chunked));
         preset.push.mounts.source = MountSource::Never;
@@ -96,7 +96,7 @@ fn opaque(number: usize, _expires: u64) -> String {
     BASE64_STANDARD.encode(document.to_string())
 }
 
-/// Rejects a name of one component before anything else.
+/// Replies 400 to a repository name of one component, before the request is authorized.
 fn short_name(request: &ApiRequest<'_>) -> Option<Reply> {
     let is_short = !request.route.repository()?.contains('/');
     is_short.then(|| Reply::error(400, "NAME_INVALID", "invalid number of path components: 1"))
@@ -137,7 +137,7 @@ fn reject(denial: &Denial<'_>, quote: &str) -> Reply {
     let (realm, service) = (&denial.realm, &denial.service);
     let challenge = match denial.required.first() {
         Some(scope) => {
-            // A name without an image gets `/pkg` as one.
+            // In the challenge, a name of two components, which lacks the image, gets `/pkg` as its image.
             let image = if scope.name.split('/').count() == 2 && quote == "\"" { "/pkg" } else { "" };
             let scope = Scope { name: format!("{}{image}", scope.name), ..scope.clone() };
             format!(r#"Bearer realm="{realm}",service={quote}{service}{quote},scope="{scope}""#)
@@ -164,14 +164,14 @@ fn forbidden(denial: &Denial<'_>) -> Reply {
     Reply::error(403, "DENIED", &message)
 }
 
-/// The message of a 403 for an anonymous caller. Its text after `permission` is not documented.
+/// The message of a 403 for an anonymous caller. The quoted source ends after `permission`; the rest is invented.
 fn unauthenticated() -> String {
     "Unauthenticated request. Unauthenticated requests do not have permission \"artifactregistry.repositories.downloadArtifacts\""
         .to_owned()
 }
 
-/// Grants one scope at most (containerd/containerd#4379), not an empty one (heroku/docker-registry-client#28; the status is
-/// not documented), and all of it or nothing. Everyone gets the scope of the catalog.
+/// Rejects several scopes (containerd/containerd#4379) and an empty one (heroku/docker-registry-client#28; the status
+/// is not documented). Grants all actions of a scope or rejects the request. Everyone gets the scope of the catalog.
 fn grant(request: &TokenRequest<'_>) -> Result<Vec<Scope>, Reply> {
     if request.scopes.len() > 1 {
         return Err(Reply::error(400, "UNSUPPORTED", "more than one scope"));

@@ -9,10 +9,10 @@ use super::super::reply::Reply;
 use super::super::route::Route;
 use super::{Capabilities, Catalog, ExpiryReply, Locations, Paging, Preset, Referrers, TokenField, TokenHost};
 
-/// Everything a member may do, which is granted whatever was requested.
+/// The actions of a project member. A token grants all of them, whatever was requested.
 const MEMBER: [&str; 4] = ["pull", "push", "delete", "scanner-pull"];
 const SERVICE: &str = "harbor-registry";
-/// The system administrator.
+/// The user name of the system administrator.
 const ADMIN: &str = "admin";
 const HEADERS: &[(&str, &str)] =
     &[("docker-distribution-api-version", "registry/2.0"), ("set-cookie", "sid=4f1c1e0b9d6a; Path=/; HttpOnly")];
@@ -100,7 +100,8 @@ fn reject(denial: &Denial<'_>) -> Reply {
     reply.header("www-authenticate", challenge)
 }
 
-/// Grants everything the user may do in the project, not what was requested.
+/// Grants everything the user may do in the project, not what was requested. Rejects another service, and an anonymous
+/// request without a scope.
 fn grant(request: &TokenRequest<'_>) -> Result<Vec<Scope>, Reply> {
     let service = query::value(&request.entry.query, "service").unwrap_or_default();
     if service != SERVICE {
@@ -123,7 +124,7 @@ fn grant(request: &TokenRequest<'_>) -> Result<Vec<Scope>, Reply> {
     Ok(granted.collect())
 }
 
-/// The reply to a missing manifest. Its code is not `MANIFEST_UNKNOWN`, as the specification wants.
+/// The reply to a missing manifest. Its code is `NOT_FOUND`, where the specification requires `MANIFEST_UNKNOWN`.
 fn not_found(request: &ApiRequest<'_>) -> Reply {
     let name = request.route.repository().unwrap_or_default();
     let reference = request.entry.path.rsplit('/').next().unwrap_or_default();

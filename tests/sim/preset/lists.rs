@@ -1,4 +1,4 @@
-//! How a registry replies to lists: pages, links and referrers.
+//! How a registry replies to requests for lists: pages, links to the next page, and referrers.
 
 use super::super::reply::Reply;
 use super::RequestHook;
@@ -11,7 +11,7 @@ pub struct ListRules {
     pub unknown_repository: RequestHook<Reply>,
     /// JSON members after `tags`, each with a leading comma.
     pub extra_tag_members: Option<RequestHook<String>>,
-    /// `None` if there is no catalog.
+    /// The pages of the catalog; `None` if the registry has no catalog.
     pub catalog: Option<Paging>,
     pub referrers: Referrers,
 }
@@ -68,6 +68,6 @@ pub enum Referrers {
     /// 404.
     Missing,
     Index,
-    /// A redirect to an HTML page.
+    /// GHCR's redirect to an HTML page on github.com.
     GitHubPage,
 }

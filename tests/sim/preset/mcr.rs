@@ -8,7 +8,7 @@ use super::{Capabilities, Catalog, Delivery, Preset};
 
 impl Preset {
     pub fn mcr() -> Self {
-        // The reply to writes is not documented.
+        // MCR's reply to writes is not documented; the simulation sends 405.
         let mut preset = Self::open("mcr.test");
         preset.title_case_headers = true;
         preset.pull.blobs = Delivery::to_blob_store(307, Duration::from_secs(1200));
@@ -23,7 +23,7 @@ impl Preset {
         preset
     }
 
-    /// The 429 of the registry.
+    /// The 429 of the registry itself, the same as ACR's.
     pub fn mcr_throttled() -> Reply {
         Self::acr_throttled()
     }

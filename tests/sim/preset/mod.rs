@@ -1,4 +1,5 @@
-//! Registries as data, with hooks where data is not enough.
+//! The simulated kinds of registry. A [`Preset`] describes one by values, and by closures (hooks) where a reply depends
+//! on the request.
 
 mod acr;
 mod all;
@@ -43,7 +44,8 @@ pub use self::push::{
 use super::registry::{ApiRequest, Denial, FOREVER, Policy, Scope, TokenRequest};
 use super::reply::Reply;
 
-/// Hooks decide on one request. They are closures, so that a test can replace them.
+/// A hook computes the reply to one request, or a decision about it. Hooks are closures, so that a test can replace
+/// them.
 type RequestHook<R> = Arc<dyn Fn(&ApiRequest<'_>) -> R + Send + Sync>;
 type DenialHook = Arc<dyn Fn(&Denial<'_>) -> Reply + Send + Sync>;
 type GrantHook = Arc<dyn Fn(&TokenRequest<'_>) -> Result<Vec<Scope>, Reply> + Send + Sync>;
@@ -55,13 +57,14 @@ pub struct Preset {
     /// The in-memory host name of the API. The token service, the blob store and the upload host have `auth.`, `blobs.` and
     /// `uploads.` before it.
     pub host: String,
-    /// Precedes the role in the ledger.
+    /// Precedes a server's role in ledger lines: `two.` makes `registry` `two.registry`. Empty unless the preset is
+    /// [`named`](Self::named).
     pub ledger_prefix: String,
-    /// Header names as `Content-Type` instead of `content-type`, where the transcripts show it.
+    /// Sends header names as `Content-Type` instead of `content-type`, for registries whose transcripts show them so.
     pub title_case_headers: bool,
     /// Headers of every reply of the API.
     pub headers: &'static [(&'static str, &'static str)],
-    /// A reply that is sent before the request is authorized; `None` for the regular one.
+    /// A reply to send instead of authorizing and serving the request; `None` to serve it as usual.
     pub early_reply: RequestHook<Option<Reply>>,
     /// The reply of `/v2/` to an authorized request.
     pub base_reply: RequestHook<Reply>,
@@ -82,7 +85,7 @@ pub struct AccessControl {
     pub open_to_all: bool,
     /// Reads of public repositories are allowed without a credential.
     pub public_reads_open: bool,
-    /// Basic is accepted; otherwise Basic breaks a rule.
+    /// The API accepts Basic. If not, a request with Basic is denied and breaks `Rule::BasicAtRegistry`.
     pub accepts_basic: bool,
     /// Whether Basic is accepted from this user.
     pub accepts_basic_from: fn(&str) -> bool,
@@ -115,15 +118,15 @@ pub struct TokenRules {
     /// The reply to `grant_type=password`; `None` if it is supported.
     pub password_grant_rejection: Option<Reply>,
     pub format: TokenFormat,
-    /// Makes an opaque token of its number and the Unix time at which it expires.
+    /// Builds an opaque token from its number and the Unix time at which it expires.
     pub opaque_token: fn(usize, u64) -> String,
-    /// A token request with `push` creates the repository.
+    /// Granting `push` in a token request creates the repository.
     pub push_creates_repository: bool,
     /// How long a token is valid.
     pub lifetime: Duration,
-    /// `expires_in` of the reply; `None` if it has no such field.
+    /// `expires_in` of the reply, in seconds; `None` if the reply has no such field.
     pub expires_in: Option<i64>,
-    /// `exp - iat` of a JWT; `None` for `lifetime`.
+    /// The lifetime that a JWT states (`exp - iat`); `None` if it states the real `lifetime`.
     pub jwt_lifetime: Option<Duration>,
     pub issuer: String,
     pub access_parameters: &'static [(&'static str, &'static str)],
@@ -161,7 +164,7 @@ pub enum TokenFormat {
 /// A field of the token reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenField {
-    /// With the token.
+    /// Present, with the token as its value.
     Full(&'static str),
     /// Present, but `""`.
     Empty(&'static str),
@@ -176,7 +179,8 @@ pub struct PullRules {
     pub head_served_directly: bool,
     /// How the URL of the last redirect is written.
     pub signed_url: SignedUrl,
-    /// The blob store's reply to a signed request that also has an Authorization header; `None` if it accepts that.
+    /// The blob store's reply to a signed request that also has an Authorization header; `None` if it serves such a
+    /// request.
     pub second_authorization_reply: Option<Reply>,
     /// The tag `sha256-HEX` is read as the digest `sha256:HEX`.
     pub digest_tags: bool,
@@ -209,7 +213,7 @@ pub struct Hop {
 /// The target of a redirect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HopTarget {
-    /// The same origin, with a relative Location.
+    /// The origin of the redirected request; the Location is only a path.
     SameOrigin,
     Registry,
     BlobStore,
@@ -229,14 +233,16 @@ pub enum SignedUrl {
 pub enum AcceptMismatch {
     /// The manifest as stored.
     ServeStored,
-    /// The manifest converted to `schemaVersion` 1.
+    /// The manifest converted to `schemaVersion` 1 if `Accept` names no manifest type of OCI or docker; otherwise the
+    /// manifest as stored.
     ServeSchema1,
-    /// 404 for OCI types; for a tag of a docker manifest list, the list's amd64 manifest.
+    /// 404 if the stored manifest is of an OCI type; for a tag of a docker manifest list, the list's amd64 manifest;
+    /// anything else as stored.
     NotFound,
 }
 
-/// A limit on the manifest pulls of all clients together. `window` is only reported: the count restarts with
-/// [`Registry::reset_rate_limit`](super::Registry::reset_rate_limit) alone.
+/// A limit on the manifest pulls of all clients together. `window` only appears in headers: no time resets the count,
+/// only [`Registry::reset_rate_limit`](super::Registry::reset_rate_limit) does.
 #[derive(Clone, Debug)]
 pub struct RateLimit {
     pub limit: usize,
@@ -254,8 +260,8 @@ impl Preset {
         self
     }
 
-    /// Sets the lifetime of tokens, and of passwords if they expire. `exp` and `expires_in` state the same lifetime,
-    /// where the registry sends them.
+    /// Sets the lifetime of tokens, and of passwords if they expire. `exp` and `expires_in`, where the registry sends
+    /// them, state this lifetime.
     #[must_use]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.tokens.lifetime = lifetime;
@@ -306,7 +312,7 @@ impl Delivery {
         self
     }
 
-    /// These redirects; the signed URL never expires.
+    /// Delivery through these redirects, to a signed URL that never expires.
     pub fn redirect(hops: &[Hop]) -> Self {
         Self::Redirect { hops: hops.to_vec(), valid_for: FOREVER, head_allowed: true }
     }

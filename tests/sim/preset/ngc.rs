@@ -26,7 +26,7 @@ impl Preset {
         preset.tokens.service = Some(String::new());
         preset.tokens.grant = Arc::new(grant);
         preset.tokens.bad_credential_reply = Reply::nginx(401, "401 Authorization Required");
-        // The status is not documented.
+        // NGC's status for a POST is not documented.
         preset.tokens.post_rejection = Some(Reply::nginx(401, "401 Authorization Required"));
         preset.tokens.lifetime = Duration::from_secs(600);
         preset.tokens.issuer = "authn.nvidia.com".into();
@@ -56,7 +56,7 @@ impl Preset {
     }
 }
 
-/// The other token service, which rejects anonymous requests.
+/// NGC's second token service, which rejects anonymous requests.
 fn authn(preset: &Preset) -> Preset {
     let mut preset = preset.clone();
     preset.tokens.path = "/token".into();

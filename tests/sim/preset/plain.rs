@@ -128,8 +128,8 @@ fn invalid_n(n: &str) -> Reply {
     Reply::error_detail(400, "PAGINATION_NUMBER_INVALID", "invalid number of results requested", &detail)
 }
 
-/// `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":{"Tag":"…"}}]}`, for a digest with
-/// `Revision` instead of `Tag`.
+/// The reply to a missing manifest: `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest
+/// unknown","detail":{"Tag":"…"}}]}`, for a digest with `Revision` instead of `Tag`.
 fn manifest_unknown(request: &ApiRequest<'_>) -> Reply {
     let reference = request.entry.path.rsplit('/').next().unwrap_or_default();
     let key = if reference.contains(':') { "Revision" } else { "Tag" };

@@ -1,9 +1,9 @@
-//! How a registry takes uploads, mounts and deletes.
+//! How a registry handles uploads, mounts and deletes.
 
 use super::super::reply::Reply;
 use super::Preset;
 
-/// How a registry takes writes.
+/// How a registry handles writes.
 #[derive(Clone)]
 pub struct PushRules {
     pub locations: Locations,
@@ -45,7 +45,8 @@ pub enum Locations {
     OtherHost,
 }
 
-/// The largest accepted number, and the reply to a larger one. A declared length is checked before the body is read.
+/// A maximum, in bytes or in requests, and the reply when it is exceeded. A declared body length is checked before the
+/// body is read.
 #[derive(Clone, Debug)]
 pub struct Limit {
     pub max: u64,
@@ -55,7 +56,7 @@ pub struct Limit {
 /// The reply to `POST …/uploads/?digest=…`.
 #[derive(Clone, Debug)]
 pub enum MonolithicPost {
-    /// 201
+    /// 201: the body is the blob.
     Accepted,
     /// 202 with a session; the body is not read.
     Ignored,
@@ -64,7 +65,7 @@ pub enum MonolithicPost {
     Rejected(Reply),
 }
 
-/// How a registry takes the PATCH requests of an upload.
+/// How a registry handles the PATCH requests of an upload.
 #[derive(Clone)]
 pub struct PatchRules {
     pub status: u16,
@@ -74,7 +75,8 @@ pub struct PatchRules {
     pub ranged_limit: Option<Limit>,
     /// The most PATCH requests of one session.
     pub per_session_limit: Option<Limit>,
-    /// The reply to a PATCH without a Content-Range that is not the first; `None` if it appends.
+    /// The reply to a PATCH without a Content-Range that is not the first of its session; `None` if such a PATCH
+    /// appends.
     pub second_stream_rejection: Option<Reply>,
     /// Each PATCH replaces what was received before it.
     pub replaces_previous: bool,
@@ -92,21 +94,22 @@ pub enum ContentLength {
     Required,
 }
 
-/// How a registry takes mounts.
+/// How a registry handles mounts.
 #[derive(Clone, Debug)]
 pub struct MountRules {
     pub source: MountSource,
     pub without_from: MountWithoutFrom,
 }
 
-/// What a mount requires of the repository to mount from.
+/// What a mount requires of the source repository (`from=`). If the source lacks the blob, a session opens instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MountSource {
-    /// The token has to cover it. If the repository does not exist, a session opens instead.
+    /// The token has to grant `pull` of the source, otherwise the reply is a 401. If the source does not exist, a
+    /// session opens instead.
     ScopeRequired,
-    /// The token has to cover it. If the repository does not exist, the reply is a 401 too.
+    /// As `ScopeRequired`, but the reply is a 401 too if the source does not exist.
     ScopeAndSourceRequired,
-    /// Nothing. If it does not exist or the caller may not read it, a session opens instead.
+    /// No scope. If the source does not exist or the caller may not read it, a session opens instead.
     Optional,
     /// Mounts never succeed: a session always opens.
     Never,
@@ -122,7 +125,7 @@ pub enum MountWithoutFrom {
     Rejected(Reply),
 }
 
-/// The replies to deletes; `None` if they are supported.
+/// The replies that reject deletes; `None` for what can be deleted.
 #[derive(Clone, Debug, Default)]
 pub struct DeleteRules {
     pub tags: Option<Reply>,
@@ -145,7 +148,7 @@ impl DeleteRules {
 }
 
 impl PushRules {
-    /// Those of CNCF Distribution (registry/handlers/blobupload.go).
+    /// The rules of CNCF Distribution (registry/handlers/blobupload.go).
     pub(super) fn plain() -> Self {
         Self {
             locations: Locations::AbsoluteWithState,
@@ -173,7 +176,7 @@ impl PushRules {
 }
 
 impl Preset {
-    /// Changes how the registry takes pushes.
+    /// Changes how the registry handles pushes.
     #[must_use]
     pub fn with_push_rules(mut self, change: impl FnOnce(&mut PushRules)) -> Self {
         change(&mut self.push);

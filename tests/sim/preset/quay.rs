@@ -43,7 +43,7 @@ impl Preset {
         preset.lists.catalog = Some(Paging { link: LinkForm::OpaqueCursor, ..paging });
         preset.lists.referrers = Referrers::Missing;
         preset.push.status_range_prefix = "bytes=";
-        // The message is not documented.
+        // Quay's message for this error is not documented.
         let sourceless = Reply::error_detail(400, "INVALID_REQUEST", "the source of the mount is missing", "{}");
         preset.push.mounts.without_from = MountWithoutFrom::Rejected(sourceless);
         preset.push.deletes.blobs = Some(Reply::unsupported());
@@ -83,7 +83,8 @@ fn scopes(request: &ApiRequest<'_>) -> Vec<Scope> {
     }
 }
 
-/// The challenge for a repository asks for `pull,push` for every request, and never has an `error`.
+/// The challenge of a denied request to a repository asks for `pull,push` even if the request is a read, and never has
+/// an `error`.
 fn reject(denial: &Denial<'_>) -> Reply {
     let mut challenge = format!(r#"Bearer realm="{}",service="{}""#, denial.realm, denial.service);
     let reply = match denial.request.route.repository() {
@@ -96,8 +97,8 @@ fn reject(denial: &Denial<'_>) -> Reply {
     reply.header("www-authenticate", challenge)
 }
 
-/// Accepts only `pull`, `push` and `*` of repositories. Grants only what the user may do; the reply does not say what is
-/// missing.
+/// Rejects scopes other than `pull`, `push` and `*` of repositories, and an anonymous request without a scope. Grants
+/// only what the user may do; the reply does not say which actions are missing.
 fn grant(request: &TokenRequest<'_>) -> Result<Vec<Scope>, Reply> {
     let readable = |text: &String| {
         let scope = Scope::parse(text);

@@ -15,7 +15,7 @@ use super::{
 const PASSWORDS: &str = r#"Basic realm="Authorization Required""#;
 
 impl Preset {
-    /// With tokens of a service at another host.
+    /// Zot that accepts only tokens, which a service at another host issues.
     pub fn zot() -> Self {
         let mut preset = Self::zot_of("zot.test");
         preset.policy = Policy::Users;
@@ -40,8 +40,8 @@ impl Preset {
         preset
     }
 
-    /// With a password file and an anonymous policy for public repositories: a request without a credential to another
-    /// repository gets a 403 (pkg/api/authz.go).
+    /// Zot with a password file and an anonymous policy for public repositories: a request without a credential for
+    /// anything else gets a 403 (pkg/api/authz.go).
     pub fn zot_open_in_part() -> Self {
         let mut preset = Self::zot_basic();
         preset.host = "zot-mixed.test".into();
@@ -54,7 +54,7 @@ impl Preset {
         preset
     }
 
-    /// The 403, which has a challenge (`pkg/common/http_server.go`).
+    /// Zot's 403, which has a Basic challenge (`pkg/common/http_server.go`).
     pub fn zot_forbidden() -> Reply {
         let reply = Reply::error(403, "DENIED", "requested access to the resource is denied");
         reply.header("www-authenticate", PASSWORDS)
@@ -85,8 +85,8 @@ fn ping(challenge: &str) -> Reply {
     Reply::new(200).body("application/json", "").header("www-authenticate", challenge)
 }
 
-/// The required scope of a request, with one action, so `push` without `pull`. The scope of the catalog is a repository
-/// without a name.
+/// The scope that a request requires. It has one action: a push requires `push` without `pull`. The scope of the
+/// catalog is that of a repository with an empty name.
 fn one_action(request: &ApiRequest<'_>) -> Vec<Scope> {
     let action = match request.entry.method {
         Method::POST | Method::PUT | Method::PATCH => "push",

@@ -15,7 +15,8 @@ const SIGNED: &str = "/signed/";
 const DOWNLOADS: &str = "/artifacts-downloads/";
 const HOP: &str = "/hop/";
 
-/// Whether a path lies outside the API: the signature in its URL authorizes a request.
+/// Whether a path is a signed location or a redirect to one. The signature in the URL replaces authorization by the
+/// API.
 pub(super) fn is_presigned(path: &str) -> bool {
     path.starts_with(SIGNED) || path.starts_with(DOWNLOADS) || path.starts_with(HOP)
 }
@@ -73,7 +74,7 @@ impl Engine {
         if expires <= self.world.clock.unix() {
             return access_denied("AccessDenied");
         }
-        // A signature of S3 is for one method.
+        // An S3 signature is valid for one method only.
         if entry.method == http::Method::HEAD && !head_allowed {
             return access_denied("SignatureDoesNotMatch");
         }
@@ -84,7 +85,7 @@ impl Engine {
     }
 }
 
-/// The digest and the signed query of a signed location, whichever way it is written.
+/// The digest and the signed query of a signed location, in either form of `SignedUrl`.
 fn signed_parts(entry: &Entry) -> (String, String) {
     let encoded = entry.path.strip_prefix(DOWNLOADS).and_then(|path| path.rsplit('/').next());
     let decoded = encoded.and_then(|encoded| String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(encoded).ok()?).ok());
@@ -108,7 +109,7 @@ fn access_denied(code: &str) -> Reply {
     Reply::new(403).xml(&format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code></Error>"))
 }
 
-/// The reply to a request for a blob, with a range and conditions.
+/// The reply with a blob's content, which obeys `Range`, `If-Range` and `If-None-Match`.
 pub(super) fn content_reply(entry: &Entry, blob: &Blob) -> Reply {
     let etag = format!(r#""{}""#, blob.digest);
     if entry.headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes()) {

@@ -8,7 +8,7 @@ use super::scope::Scope;
 use super::{ApiRequest, Engine};
 
 impl Engine {
-    /// The reply to a mount; `None` if the registry opens an upload session instead.
+    /// The reply to a mount; `None` if the request is not a mount, or if the registry opens an upload session instead.
     pub(super) fn mount(&self, request: &ApiRequest<'_>, name: &str) -> Option<Reply> {
         let digest = request.entry.query_value("mount")?;
         let mounts = &request.preset.push.mounts;

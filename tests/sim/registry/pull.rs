@@ -31,7 +31,7 @@ impl Engine {
         rate.into_iter().fold(reply, |reply, (name, value)| reply.header(name, value))
     }
 
-    /// The manifest to send, given the client's `Accept`.
+    /// The manifest to send, given the client's `Accept`; `Err` is the reply if the registry sends none.
     fn negotiate(
         &self,
         request: &ApiRequest<'_>,
@@ -104,7 +104,8 @@ impl Engine {
         }
     }
 
-    /// The rate limit headers of a manifest reply; `Err` is the reply when the limit is used up. Only GET counts.
+    /// The rate limit headers of a manifest reply; `Err` is the reply when the limit is used up. A HEAD does not count,
+    /// but is rejected too.
     fn rate_headers(&self, request: &ApiRequest<'_>) -> Result<Vec<(&'static str, String)>, Reply> {
         let Some(rate) = &request.preset.pull.rate_limit else { return Ok(Vec::new()) };
         let used = self.count_manifest_pull(request.entry.method == Method::GET);

@@ -73,7 +73,7 @@ impl Engine {
         subject.map_or(reply.clone(), |subject| reply.header("oci-subject", subject))
     }
 
-    /// The first blob that the manifest names and the repository lacks.
+    /// The digest of the first layer or configuration that the manifest names and the repository lacks.
     fn missing_content(&self, name: &str, document: &serde_json::Value) -> Option<String> {
         let layers = document["layers"].as_array().into_iter().flatten();
         let named = layers.chain([&document["config"]]).filter_map(|part| part["digest"].as_str());

@@ -186,7 +186,7 @@ impl Engine {
             TokenFormat::Ghcr => {
                 BASE64_STANDARD.encode(match request.user.as_deref().and_then(|user| self.users.password(user)) {
                     Some(password) => password,
-                    // 52 characters for toddysm/python, as in the transcript.
+                    // The token has 52 characters for toddysm/python, as in the transcript.
                     None => format!("v1:{}:{}", granted[0].name, self.world.clock.since_1970().as_nanos()),
                 })
             }

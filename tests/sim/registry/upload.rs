@@ -187,7 +187,7 @@ impl Engine {
         Reply::new(201).header("location", location).header("docker-content-digest", digest)
     }
 
-    /// The Location of stored content: absolute if the Locations of sessions start with `http://`.
+    /// The Location of stored content: an absolute URL if the preset's upload sessions have absolute URLs, else a path.
     pub(super) fn content_location(&self, preset: &Preset, path: String) -> String {
         match preset.push.locations {
             Locations::AbsoluteWithState | Locations::OtherHost => format!("{}{path}", self.origins().registry),

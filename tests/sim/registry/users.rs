@@ -27,7 +27,7 @@ impl Users {
         lock(&self.passwords).insert(user.to_owned(), (password.to_owned(), Instant::now()));
     }
 
-    /// How long ago the user's password was set.
+    /// How long ago the user's password was set; `None` if the user has only temporary passwords.
     pub fn password_age(&self, user: &str) -> Option<Duration> {
         lock(&self.passwords).get(user).map(|(_, since)| since.elapsed())
     }
@@ -37,7 +37,7 @@ impl Users {
         lock(&self.temporary).push((user.to_owned(), password.to_owned(), end));
     }
 
-    /// Invalidates all temporary passwords and identity tokens.
+    /// Invalidates everything that [`add_temporary`](Self::add_temporary) has added.
     pub fn revoke_temporary(&self) {
         lock(&self.temporary).clear();
     }
@@ -58,7 +58,7 @@ impl Users {
             || lock(&self.temporary).iter().any(is_valid)
     }
 
-    /// The user that has this password.
+    /// The user with this password. Temporary passwords do not count.
     pub fn with_password(&self, password: &str) -> Option<String> {
         lock(&self.passwords).iter().find(|(_, (right, _))| *right == password).map(|(user, _)| user.clone())
     }
@@ -75,7 +75,7 @@ impl Users {
     }
 }
 
-/// What an authenticated caller may do.
+/// What a caller may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
     /// Everyone may pull public repositories; the user `alice` may do everything in `alice/…`, and a repository's

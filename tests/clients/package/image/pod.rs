@@ -38,11 +38,11 @@ pub(super) async fn assert_serves_its_client(home: &Path) {
     in_client(home, &["skopeo", "copy", "--all", "--dest-tls-verify=false", "dir:/tmp/app", target]).await;
     assert_eq!(registry.digest("team/copy:1").await, image.digest);
 
-    // The command of the manifests' probes.
+    // The probes in the Kubernetes manifests run this command.
     let health = stdout(docker(home).args(["exec", "sidecar", "/regpass", "health"])).await;
     assert!(health.starts_with("ready: http://127.0.0.1:5051/"), "{health}");
 
-    // Not reachable from the bridge.
+    // Neither listener is reachable from docker's bridge.
     let address = stdout(docker(home).args(["inspect", "--format={{.NetworkSettings.IPAddress}}", "client"])).await;
     for port in [5050, 5051] {
         let mut curl = program("curl", home);

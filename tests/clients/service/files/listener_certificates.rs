@@ -62,7 +62,8 @@ async fn broken_certificate_files_leave_the_listener_unchanged() {
         assert_survives(&listener.regpass, &listener.file(file), "listener.tls", breakages, assert_active).await;
     }
 
-    // The report of another certificate names the key: which of the two files is wrong is unknown.
+    // A certificate of another key is reported as a problem of the key file: regpass cannot know which of the two is
+    // wrong.
     let certificate = fs::read_to_string(listener.file("tls.pem")).unwrap();
     let skip = listener.regpass.daemon.log_length();
     listener.write("tls.pem", &other_certificate);

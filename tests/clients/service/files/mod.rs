@@ -15,7 +15,8 @@ use super::problem_reports;
 use super::testbed::RunningRegpass;
 use crate::certificates::{CertificateAuthority, write_file};
 
-/// A way to break a file: its name, the file's content (`None`: the file is removed), and words of the report.
+/// A way to break a file: the name of the case, the invalid content (`None`: the file is removed), and words that the
+/// report must contain.
 type Breakage<'a> = (&'a str, Option<&'a [u8]>, &'a [&'a str]);
 
 const NO_CERTIFICATE: Breakage<'static> = ("not a certificate", Some(b"not a certificate"), &[]);

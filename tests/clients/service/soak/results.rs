@@ -15,7 +15,7 @@ pub(super) enum Operation {
     Push,
 }
 
-/// What one client did, or all of them.
+/// The numbers of one client's operations, or of all clients'.
 #[derive(Clone, Copy, Debug, Default)]
 struct Totals {
     succeeded: usize,

@@ -82,7 +82,7 @@ impl SoakRun {
         command
     }
 
-    /// The configuration tables of both registries. `password` is a file.
+    /// The configuration tables of both registries. `password` is the path of the password file.
     pub(super) fn registry_tables(&self, password: &str) -> String {
         let alias = "alias = \"reg\"";
         self.basic.table("docker.io", password, "") + &self.token.table(SECOND_REGISTRY, password, alias)

@@ -7,7 +7,7 @@ use crate::registry::{PASSWORD, Registry, USER};
 
 pub(super) struct TargetRegistry {
     pub(super) registry: Registry,
-    /// The start of its repositories' names for clients of regpass.
+    /// Precedes the registry's repository names when clients use them through regpass.
     prefix: &'static str,
     /// The port of regpass.
     port: u16,
@@ -33,7 +33,8 @@ impl TargetRegistry {
         format!("http://localhost:{}{location}", self.port)
     }
 
-    /// Its configuration table with this name and these additional keys. `password` is a file.
+    /// The registry's table in the configuration of regpass, with this name and these additional keys. `password` is
+    /// the path of the password file.
     pub(super) fn table(&self, name: &str, password: &str, more: &str) -> String {
         let realms: Vec<String> = self.registry.tokens.iter().map(|tokens| tokens.address.to_string()).collect();
         format!(

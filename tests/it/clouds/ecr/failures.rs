@@ -1,4 +1,4 @@
-//! Failing AWS: a password is used until it expires, then the error names the failing step.
+//! Failures of AWS: regpass uses a password until it expires; then its error names the failing step.
 
 use std::time::Duration;
 
@@ -112,7 +112,7 @@ async fn malformed_key_responses_are_reported() {
     setup.sim.finish();
 }
 
-/// A rejection is cached for five seconds; a key that has been corrected meanwhile works after them.
+/// regpass caches the rejection of an access key for five seconds; then a corrected key works.
 #[tokio::test(start_paused = true)]
 async fn rejected_key_is_reported_and_retried_only_after_seconds() {
     let setup = EcrSetup::new().await;

@@ -17,7 +17,7 @@ async fn cold_pull_requests(setup: &EcrSetup, keys: &str, variables: &[(&str, &s
     lines
 }
 
-/// [`COLD`], with these requests for a key before the one for a password.
+/// [`COLD`], with these requests for an access key before the request for the password.
 fn cold_with(requests: &[&str]) -> Vec<String> {
     [&COLD[..1], requests, &COLD[1..]].concat().into_iter().map(ToOwned::to_owned).collect()
 }

@@ -1,4 +1,4 @@
-//! The credential source `ecr` in front of a private registry and of ECR Public, with AWS simulated.
+//! The credential source `ecr` for a private registry and for ECR Public, with AWS simulated.
 
 mod failures;
 mod key_sources;
@@ -44,7 +44,7 @@ pub struct EcrSetup {
 }
 
 impl EcrSetup {
-    /// The registry has `team/app`, and the account the key of [`ENVIRONMENT`].
+    /// The registry has `team/app`, and the account has the access key of [`ENVIRONMENT`].
     pub async fn new() -> Self {
         let sim = Sim::memory();
         let registry = sim.start(Preset::ecr()).await;
@@ -55,12 +55,13 @@ impl EcrSetup {
         Self { sim, aws, registry, home: tempfile::tempdir().unwrap() }
     }
 
-    /// regpass with these keys beside `source`, and these environment variables.
+    /// regpass with these further configuration keys in `credential`, and these environment variables.
     pub fn start(&self, keys: &str, variables: &[(&str, &str)]) -> Regpass {
         self.start_with_clock_ahead(keys, variables, 0)
     }
 
-    /// As [`start`](Self::start), with a clock that is so many seconds ahead of the simulation's.
+    /// As [`start`](Self::start), with a clock that is `ahead` seconds ahead of the simulation's, or behind it if
+    /// negative.
     fn start_with_clock_ahead(&self, keys: &str, variables: &[(&str, &str)], ahead: i64) -> Regpass {
         let clock = WallClock::tokio(Duration::from_secs(self.sim.clock().unix().saturating_add_signed(ahead)));
         let credential = format!("credential = {{ source = \"ecr\"{keys} }}");
@@ -74,7 +75,7 @@ impl EcrSetup {
         Regpass::start_with_environment(&self.sim, &text, self.environment(variables))
     }
 
-    /// regpass with the key in the environment, after a first pull, with an empty ledger.
+    /// regpass with the access key in the environment, after a first pull, with an empty ledger.
     async fn start_warm(&self) -> Regpass {
         let regpass = self.start("", &ENVIRONMENT);
         assert_eq!(regpass.get(APP).await.status, 200);
@@ -82,7 +83,7 @@ impl EcrSetup {
         regpass
     }
 
-    /// Starts regpass with these keys and variables, and returns the message of a pull that fails.
+    /// Starts regpass with these configuration keys and environment variables, and returns the message of a pull that fails.
     async fn failed_pull_message(&self, keys: &str, variables: &[(&str, &str)]) -> String {
         error_message(&self.start(keys, variables).get(APP).await)
     }
@@ -92,7 +93,7 @@ impl EcrSetup {
         self.aws.add_session_key(id, secret, token);
     }
 
-    /// These variables, `HOME` and the endpoints of the simulated AWS.
+    /// An environment with these variables, `HOME` and the endpoints of the simulated AWS.
     pub fn environment(&self, variables: &[(&str, &str)]) -> Environment {
         let endpoints = self.aws.endpoint_variables();
         let endpoints = endpoints.iter().map(|(name, value)| (*name, OsString::from(value)));

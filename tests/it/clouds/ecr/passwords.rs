@@ -54,7 +54,7 @@ async fn configured_region_precedes_that_of_the_host_name() {
     setup.sim.finish();
 }
 
-/// A password is valid for the whole account.
+/// An ECR password gives access to all registries of the AWS account.
 #[tokio::test(start_paused = true)]
 async fn ecr_credential_is_not_sent_to_other_registries() {
     let setup = EcrSetup::new().await;

@@ -12,7 +12,8 @@ use crate::sim::{Aws, Fault, Reply};
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Pulls every minute, and asserts that every request succeeds at the registry. Returns the number of password requests.
+/// Pulls every minute during `span`, and asserts that every request after the first pull succeeds at every server. Returns the
+/// number of password requests.
 async fn pull_every_minute(setup: &EcrSetup, variables: &[(&str, &str)], span: Duration) -> usize {
     let regpass = setup.start("", variables);
     assert_eq!(regpass.get(APP).await.status, 200);
@@ -30,7 +31,8 @@ async fn pull_every_minute(setup: &EcrSetup, variables: &[(&str, &str)], span: D
     password_requests
 }
 
-/// Asserts that after a revocation a pull fetches one new password, and ends with this status at the registry.
+/// Asserts that a request whose password the registry rejects with 403 makes regpass fetch one new password, and that the
+/// retry gets this status.
 async fn assert_password_is_replaced(setup: &EcrSetup, regpass: &Regpass, method: Method, status: u16) {
     assert_eq!(regpass.send(request(method.clone(), APP)).await.status, status);
     setup.sim.ledger().expect(&[
@@ -115,7 +117,7 @@ async fn head_denial_renews_only_an_old_password() {
     assert_eq!(regpass.head(APP).await.status, 200, "the password stays in use");
     setup.sim.ledger().take();
 
-    // Hours later.
+    // Three hours later the password may have expired.
     sleep(3 * 60 * MINUTE).await;
     setup.registry.users().revoke_temporary();
     assert_password_is_replaced(&setup, &regpass, Method::HEAD, 200).await;
@@ -126,7 +128,7 @@ async fn head_denial_renews_only_an_old_password() {
     setup.sim.finish();
 }
 
-/// AWS rejects a signature that is more than 15 minutes off, with its own time in the response.
+/// AWS rejects a signature whose time is more than 15 minutes off its own, and sends its own time in the response.
 #[tokio::test(start_paused = true)]
 async fn clock_skew_costs_a_second_signed_request() {
     for ahead in [-7 * 24 * 3600, -3600, 3600, 30 * 24 * 3600] {

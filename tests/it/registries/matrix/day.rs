@@ -44,7 +44,7 @@ struct DaySetup {
 type EveryMinute = Box<dyn Fn(u64, &Registry)>;
 
 impl DaySetup {
-    /// A setup whose regpass gets its credential from the environment or a cloud, and in which nothing changes.
+    /// A setup in which nothing changes during the day. `resources` exist as long as the setup.
     fn unchanging(parts: (Sim, Registry, Regpass), manifest: String, blob: String, resources: impl Any) -> Self {
         let (sim, registry, regpass) = parts;
         let every_minute = Box::new(|_, _: &Registry| ());
@@ -58,7 +58,7 @@ pub struct Report {
     failures: usize,
     tokens: usize,
     credentials: usize,
-    /// The 401s, and other rejections of a credential or token, of registry and token service, without the challenge.
+    /// The responses 400, 401 and 403 of registry and token service, except the first, which is the challenge.
     rejected: usize,
 }
 
@@ -120,7 +120,8 @@ impl Day {
         report
     }
 
-    /// The number of token calls if each token is used for at least two thirds of its stated lifetime.
+    /// The most token calls that the day may take if each token is used for at least two thirds of its lifetime, stated or
+    /// assumed. Zero for registries that issue no tokens.
     fn max_tokens(&self) -> usize {
         let tokens = &self.preset.tokens;
         match self.preset.capabilities.auth_kind {

@@ -8,7 +8,7 @@ use super::row::{Credential, Row};
 use crate::proxied_registry::{assert_no_upstream_headers, assert_rejected};
 use crate::registry_setup::RegistrySetup;
 
-/// A tag is also deleted by deleting its manifest.
+/// A registry that deletes manifests only also counts: without its manifest the tag is gone.
 pub async fn tag(row: &Row) -> Outcome {
     let capabilities = &row.preset.capabilities;
     let exists = |setup: &RegistrySetup| has(setup, "1");
@@ -44,7 +44,7 @@ fn has(setup: &RegistrySetup, reference: &str) -> bool {
 
 async fn delete(
     row: &Row,
-    capabilities: bool,
+    is_supported: bool,
     target: impl Fn(&RegistrySetup) -> String,
     exists: impl Fn(&RegistrySetup) -> bool,
 ) -> Outcome {
@@ -52,14 +52,14 @@ async fn delete(
     setup.warm().await;
     let reply = setup.send(Method::DELETE, &setup.private_path(&target(&setup))).await;
     let requests = setup.take_requests();
-    if !capabilities {
+    if !is_supported {
         assert_rejected(&reply, "405 UNSUPPORTED", &[]);
-        assert!(exists(&setup), "it was deleted all the same");
+        assert!(exists(&setup), "the delete was rejected, but the registry lacks the content");
         return Outcome::rejected_after(requests.count());
     }
     assert_eq!(reply.status, 202, "{reply:?}");
     assert_no_upstream_headers(&reply);
-    assert!(!exists(&setup), "it still exists");
+    assert!(!exists(&setup), "the delete succeeded, but the registry still has the content");
     let registry_requests = requests.count() - requests.token_calls();
     assert!(requests.token_calls() <= 1 && registry_requests <= 2, "{requests:?}");
     Outcome::works(if registry_requests == 1 { String::new() } else { describe_count(registry_requests) })

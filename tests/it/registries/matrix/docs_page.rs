@@ -5,7 +5,7 @@ use std::fs;
 use crate::source_files::crate_folder;
 
 const PAGE: &str = "docs/registries.md";
-/// The variable with which the tests write the page instead of failing on a difference.
+/// The environment variable; with the value `1` the tests write the page instead of failing on a difference.
 const WRITE: &str = "REGPASS_WRITE_DOCS";
 
 /// Prints the results, and fails if there are failures or the page differs between the marks of `part`.

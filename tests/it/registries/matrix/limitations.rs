@@ -175,7 +175,7 @@ impl Rejection {
 #[derive(Default)]
 pub struct Notes {
     used: Vec<usize>,
-    /// Outcomes without a limitation, or with another rejection than it says.
+    /// Failure messages for outcomes that no limitation explains, or whose rejection is not that of the limitation.
     unexplained: Vec<String>,
 }
 
@@ -207,7 +207,7 @@ impl Notes {
         format!("can't [{}]", number + 1)
     }
 
-    /// Outcomes without evidence, and evidence without an outcome.
+    /// Failure messages for outcomes that no limitation explains, and for limitations that no outcome has.
     pub fn faults(&self) -> Vec<String> {
         let unused = LIMITATIONS.iter().enumerate().filter(|(number, _)| !self.used.contains(number));
         let unused = unused.map(|(_, reason)| format!("no registry has this limitation: {}", reason.reason));

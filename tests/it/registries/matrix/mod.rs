@@ -27,7 +27,7 @@ use outcome::Outcome;
 use row::Row;
 use table::Table;
 
-/// What a client does, and the test of it.
+/// A column of the matrix: what a client does, and the test of it against one registry.
 struct Check {
     name: &'static str,
     run: for<'a> fn(&'a Row) -> LocalBoxFuture<'a, Outcome>,
@@ -39,7 +39,7 @@ macro_rules! checks {
     };
 }
 
-/// The checks in groups, each of which is a table on the page.
+/// The checks in groups, each of which is a table in `docs/registries.md`.
 const GROUPS: [(&str, &[Check]); 3] = [
     (
         "Reading",

@@ -3,7 +3,7 @@
 /// A cell of the matrix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It works. The detail may be empty.
+    /// The operation works. The detail for the table, such as a number of requests, may be empty.
     Works(String),
     /// The registry does not support it.
     Unsupported(Rejection),
@@ -16,9 +16,9 @@ pub enum Rejection {
     ByRegpass,
     /// The registry's error, in regpass's form.
     ByRegistry,
-    /// Another success with which clients continue.
+    /// A success of another kind, with which clients continue: an upload instead of a mount.
     Replaced,
-    /// Nothing: there is nothing to reject.
+    /// No rejection: the check does not apply, for example that of an expired token where no token expires.
     NotApplicable,
 }
 

@@ -34,8 +34,8 @@ pub async fn with_credential(row: &Row) -> Outcome {
     pull(&setup, setup.private_repository(), auth_kind).await
 }
 
-/// Pulls a manifest by tag without a token, then one by digest and a blob with it. The outcome has the number of requests
-/// of each.
+/// Pulls a manifest by tag before regpass knows the challenge, then the same manifest by digest, and a blob. The outcome has
+/// the number of upstream requests of each pull.
 async fn pull(setup: &RegistrySetup, name: &str, auth_kind: AuthKind) -> Outcome {
     let manifest = setup.get(&format!("/v2/{name}/manifests/1")).await;
     assert_manifest(setup, &manifest);

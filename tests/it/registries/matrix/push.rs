@@ -41,7 +41,7 @@ pub async fn push(row: &Row) -> Outcome {
     let image = Image::single("pushed", ImageFormat::Oci);
     push_image(&setup, name, "2", &image).await;
     let rejected = setup.sim.ledger().repeated_401s();
-    assert!(rejected.is_empty(), "rejected more than once: {rejected:?}");
+    assert!(rejected.is_empty(), "more than one 401 for the same kind of access: {rejected:?}");
     let requests = setup.take_requests();
     // Only the repository's challenge, not that of `/v2/`, shows that scopes omit the first component of the path.
     let omits_component = setup.registry.preset().lists.tags.link == LinkForm::WithoutFirstComponent;

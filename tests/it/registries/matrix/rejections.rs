@@ -8,7 +8,8 @@ use crate::harness::Reply;
 use crate::proxied_registry::{assert_no_upstream_headers, assert_rejected};
 use crate::registry_setup::RegistrySetup;
 
-/// With a wrong password public content is pulled anonymously, which `Server-Timing` shows. All else is a 403.
+/// With a wrong password regpass pulls public content anonymously, which `Server-Timing` shows if the password was rejected.
+/// Other requests are a 403. Registries without a credential never get the password.
 pub async fn wrong_password(row: &Row) -> Outcome {
     let setup = row.start(Credential::Wrong).await;
     let public = setup.get(&setup.public_manifest()).await;
@@ -45,14 +46,14 @@ pub async fn wrong_password(row: &Row) -> Outcome {
     Outcome::works(if setup.capabilities.anonymous_pull { "public only" } else { "rejected" })
 }
 
-/// Asserts a 403 that names the registry and the place of the credential.
+/// Asserts a 403 that names the registry, and the configuration as the source of the credential.
 #[track_caller]
 fn assert_denied(setup: &RegistrySetup, reply: &Reply) {
     assert_rejected(reply, "403 DENIED", &["in the configuration"]);
     assert_eq!(reply.json()["errors"][0]["detail"]["registry"], setup.registry.authority(), "{reply:?}");
 }
 
-/// A missing repository is an error that clients understand, with and without a credential.
+/// A missing repository is a 404 or a 403 with a code that clients understand, with and without a credential.
 pub async fn missing(row: &Row) -> Outcome {
     let mut statuses = Vec::new();
     for credential in [Credential::None, Credential::Valid] {

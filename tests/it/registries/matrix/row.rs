@@ -8,7 +8,7 @@ use crate::sim::{Entry, Image, ImageFormat, Preset, Role};
 /// One variant of a registry.
 pub struct Row {
     pub profile: &'static str,
-    /// What distinguishes it from other variants of its profile; empty for the usual one.
+    /// What distinguishes this variant from the others with its profile; empty for the usual variant.
     variant: &'static str,
     pub preset: Preset,
 }
@@ -17,11 +17,11 @@ pub struct Row {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Credential {
     None,
-    /// The one of the preset, if there is one.
+    /// The credential of the preset, or none if the preset has none.
     Valid,
-    /// The same user with another password.
+    /// The preset's user, or `nobody` if the preset has none, with a password that the registry does not know.
     Wrong,
-    /// That of an administrator with this name.
+    /// The credential of an administrator with this name.
     Admin(&'static str),
 }
 
@@ -77,8 +77,8 @@ pub fn registry_table(profile: &str, credential: &str) -> String {
 }
 
 impl RegistrySetup {
-    /// The requests that reached the registry and its servers since the last call. Fails if one broke a rule of the
-    /// simulation.
+    /// The requests that reached the registry, its token service and its blob store since the last call. Fails if one
+    /// broke a rule of the simulation.
     #[track_caller]
     pub fn take_requests(&self) -> Requests {
         let violations = self.sim.take_violations();
@@ -101,7 +101,7 @@ impl Requests {
         self.0.iter().filter(|entry| entry.status.is_some_and(|status| status.is_redirection())).count()
     }
 
-    /// The number of requests to a token service.
+    /// How many of these requests went to a token service.
     pub fn token_calls(&self) -> usize {
         self.0.iter().filter(|entry| is_token_call(entry)).count()
     }

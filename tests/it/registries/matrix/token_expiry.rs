@@ -38,7 +38,7 @@ async fn nothing_expires(row: &Row) -> Outcome {
     Outcome::Unsupported(Rejection::NotApplicable)
 }
 
-/// Asserts that a pull with an expired token takes one rejection, one new token, and the request with it.
+/// Asserts that a pull with an expired token takes one rejection, one new token, and the request with the new token.
 async fn assert_replaced(profile: &str, mut preset: Preset, expiry: ExpiryReply) {
     // The lifetime that the registry states stays the same.
     preset.tokens.jwt_lifetime = preset.tokens.jwt_lifetime.or(Some(preset.tokens.lifetime));
@@ -64,7 +64,7 @@ async fn assert_replaced(profile: &str, mut preset: Preset, expiry: ExpiryReply)
     }
 }
 
-/// A password that AWS issued for 12 h and revokes earlier.
+/// Asserts that regpass replaces a password that AWS issued for 12 h and revokes earlier.
 async fn assert_password_replaced() {
     let setup = Box::pin(ecr::EcrSetup::new()).await;
     let regpass = setup.start("", &ecr::ENVIRONMENT);
@@ -103,7 +103,8 @@ fn response_to_expired(expiry: ExpiryReply) -> &'static str {
     }
 }
 
-/// Every form of response at the generic registry, as other registries may use them, too.
+/// The simulated generic registry with every form of response to an expired token. 400 and 403 mean one only with the
+/// profiles of ECR.
 #[tokio::test(start_paused = true)]
 async fn every_response_to_an_expired_token_takes_one_token_and_one_replay() {
     for (profile, expiry) in [

@@ -40,7 +40,7 @@ async fn a_first_head_of_a_manifest_works() {
     }
 }
 
-/// If the repository's key is in the path, scopes and links omit it.
+/// If the repository's key is in the path, the registry's scopes and links omit the key.
 #[tokio::test(start_paused = true)]
 async fn with_the_key_in_the_path_clients_see_names_with_it_everywhere() {
     let preset = Preset::artifactory_by_path();

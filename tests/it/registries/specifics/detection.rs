@@ -95,7 +95,7 @@ async fn the_configured_profile_overrides_the_challenge() {
     assert_eq!(rejected.status_and_code(), "400 UNSUPPORTED", "{rejected:?}");
     setup.sim.finish();
 
-    // With the profile `docker-hub` it has no catalog.
+    // With the profile `docker-hub` regpass rejects requests for the catalog, which Harbor has.
     let admin = password_credential("admin", "Harbor12345");
     let setup =
         RegistrySetup::without_credential(Preset::harbor(), &format!("profile = \"docker-hub\"\n{admin}")).await;

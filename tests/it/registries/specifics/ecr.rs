@@ -20,7 +20,7 @@ async fn the_password_is_sent_after_the_first_challenge_and_then_with_every_requ
         "registry GET /v2/acme/private/manifests/1 anonymous 401",
         "registry GET /v2/acme/private/manifests/1 basic:AWS 200",
     ]);
-    // The URL in the challenge gets no request, for other repositories neither.
+    // regpass sends no request to the URL in the challenge, not for another repository either.
     for _ in 0..3 {
         assert_eq!(setup.get("/v2/acme/public/tags/list").await.status, 200);
         setup.expect(&["registry GET /v2/acme/public/tags/list basic:AWS 200"]);
@@ -66,7 +66,7 @@ async fn a_403_for_a_head_is_repeated_with_a_newer_password_only() {
     setup.sim.finish();
 }
 
-/// Only the message distinguishes an expired password from a missing permission.
+/// Only the message of a 403 distinguishes an expired password from a missing permission.
 #[tokio::test(start_paused = true)]
 async fn a_403_for_a_missing_permission_is_the_response() {
     let setup = RegistrySetup::with_credential(Preset::ecr(), "profile = \"ecr\"").await;

@@ -39,7 +39,7 @@ async fn a_400_for_the_token_fetches_one_new_token() {
         "token GET /token/?service=public.ecr.aws&scope=repository:acme/public:pull anonymous 200",
         "registry GET /v2/acme/public/manifests/1 bearer#2 200",
     ]);
-    // Only one: a second 400 is the response.
+    // regpass fetches one new token per request: a 400 for the new token is an error for the client.
     setup
         .registry
         .api()
@@ -54,7 +54,7 @@ async fn a_400_for_the_token_fetches_one_new_token() {
     setup.sim.finish();
 }
 
-/// The registry API answers Basic with a 400.
+/// The registry API of ECR Public answers Basic with a 400.
 #[tokio::test(start_paused = true)]
 async fn a_credential_is_sent_to_the_token_service_only() {
     let setup = RegistrySetup::with_credential(Preset::ecr_public(), "profile = \"ecr-public\"").await;

@@ -73,7 +73,7 @@ async fn without_a_token_service_basic_is_used_if_the_registry_offers_it() {
     }
 }
 
-/// The registry itself answers public requests with a wrong password with a 401.
+/// Gitea answers a request for public content with a 401 if the request has a wrong password.
 #[tokio::test(start_paused = true)]
 async fn public_pulls_are_anonymous_if_the_credential_is_wrong() {
     for challenge in CHALLENGES {

@@ -6,7 +6,7 @@ use crate::registry_setup::{RegistrySetup, password_credential};
 use crate::sim::Preset;
 use http::Method;
 
-/// Harbor makes the realm of the request's `Host`: with the client's it would be at regpass.
+/// Harbor builds the realm from the request's `Host`: with the client's `Host` the realm would be at regpass.
 #[tokio::test(start_paused = true)]
 async fn the_realm_is_at_harbor_for_every_host_name_the_client_uses() {
     for host in ["localhost:5050", "127.0.0.1:5050", "harbor.corp.example"] {

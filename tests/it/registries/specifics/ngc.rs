@@ -3,8 +3,8 @@
 use crate::registry_setup::{RegistrySetup, manifest_path, preset_credential};
 use crate::sim::{Image, ImageFormat, Preset};
 
-/// With an expired token the challenge names another token service. It issues no anonymous token, and its host is not
-/// listed for the credential.
+/// With an expired token the challenge names another token service, which issues no anonymous token and whose host is
+/// not listed for the credential.
 #[tokio::test(start_paused = true)]
 async fn the_realm_of_the_first_challenge_is_kept() {
     for (has_credential, target, authorization) in

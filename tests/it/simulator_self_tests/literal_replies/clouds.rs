@@ -209,7 +209,7 @@ async fn gcr() {
     assert_replies(&bench(Preset::gcr()).await, &rows).await;
 }
 
-/// What a client gets that follows the redirect with its Authorization header.
+/// The reply to a client that follows the redirect to the blob store with its Authorization header.
 #[tokio::test(start_paused = true)]
 async fn blob_stores_reject_a_signed_request_with_authorization() {
     let s3 = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter";

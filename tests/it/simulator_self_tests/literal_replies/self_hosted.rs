@@ -121,7 +121,7 @@ async fn harbor() {
         ),
     ];
     assert_replies(&bench, &rows).await;
-    // The header is there with an empty value.
+    // The challenge header is present, with an empty value.
     let unknown = bench.send("GET", "/v2/none/app/manifests/1", &[], b"").await;
     assert_eq!((unknown.status.as_u16(), unknown.header(CHALLENGE)), (401, Some("")));
 }

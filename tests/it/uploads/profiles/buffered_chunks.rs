@@ -1,4 +1,5 @@
-//! Chunks for Artifact Registry, which accepts none: regpass buffers them until the PUT.
+//! Chunks with a `Content-Range` for Artifact Registry, which accepts a blob in one body only: regpass buffers the chunks
+//! until the PUT.
 
 use http::Method;
 

@@ -74,7 +74,7 @@ async fn a_post_with_the_whole_blob_is_sent_as_post_and_put() {
     setup.expect_steps(&["POST /v2/project/images/app/blobs/uploads/ 202", &format!("{put} 6 201")]);
 }
 
-/// The registry accepts one chunk. regpass buffers later ones until the PUT.
+/// Artifact Registry accepts one PATCH per upload. regpass buffers later chunks until the PUT.
 #[tokio::test(start_paused = true)]
 async fn ranged_chunks_after_the_first_are_sent_with_the_put() {
     let (setup, location) = with_upload().await;

@@ -20,7 +20,7 @@ pub(super) fn private(account: &Account, call: &Call, body: &[u8]) -> Reply {
     })
 }
 
-/// The reply has an object instead of a list; there is only one region.
+/// The operation of ECR Public: its reply has an object instead of a list, and there is only one region.
 pub(super) fn public(account: &Account, call: &Call, body: &[u8]) -> Reply {
     let target = "SpencerFrontendService.GetAuthorizationToken";
     answer(account, call, body, ("us-east-1", "ecr-public", target), |data| data)

@@ -7,13 +7,13 @@ use std::time::Duration;
 use super::super::super::clock::Clock;
 use super::super::super::lock;
 
-/// The secret part of an access key.
+/// An access key without its id: the secret, and what the key is valid for.
 #[derive(Clone, Debug)]
 pub struct Key {
     pub secret: String,
-    /// The session token that has to be sent with it.
+    /// The session token that has to be sent with the key; `None` for the key of a user.
     pub token: Option<String>,
-    /// The Unix time at which it expires.
+    /// The Unix time at which the key expires; `None` if it does not.
     pub expires: Option<Duration>,
     /// Whether it may request a registry's password.
     pub may_get_password: bool,
@@ -31,7 +31,7 @@ pub(super) struct Keys {
 pub(super) struct Session {
     pub(super) id: String,
     pub(super) key: Key,
-    /// The expiry in the form of the replies.
+    /// The expiry as replies state it: `2024-01-30T03:35:39Z`.
     pub(super) expiration: String,
 }
 
@@ -59,7 +59,7 @@ impl Keys {
         lock(&self.keys).get(id).cloned()
     }
 
-    /// Issues a key of the role that may request a registry's password.
+    /// Issues a key of the role [`Aws::ROLE`](super::Aws::ROLE), which may request a registry's password.
     pub(super) fn session(&self, clock: Clock, lifetime: Duration) -> Session {
         let number = lock(&self.keys).len();
         let expires = Duration::from_secs(clock.unix()) + lifetime;

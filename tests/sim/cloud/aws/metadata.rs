@@ -49,7 +49,7 @@ pub(super) fn instance(account: &Account, call: &Call, _body: &[u8]) -> Reply {
     }
 }
 
-/// ECS: the path is secret.
+/// ECS: a task gets its key at a secret path, without further authentication.
 pub(super) fn task(account: &Account, call: &Call, _body: &[u8]) -> Reply {
     if call.entry.method == Method::GET && call.entry.path == Aws::TASK_PATH {
         role_key_reply(account)

@@ -15,7 +15,7 @@ use super::keys::Key;
 #[derive(Debug)]
 pub(super) struct SigningError {
     pub(super) code: &'static str,
-    /// The code at services of the query protocol, which differs for some errors.
+    /// The error code that STS sends, which for some errors is not the `code` of the other services.
     pub(super) query_code: &'static str,
     pub(super) message: String,
 }

@@ -11,7 +11,7 @@ use super::{Account, Aws};
 
 const VERSION: &str = "2011-06-15";
 
-/// Puts the action of a form into the ledger entry; the rest of the form may be secret.
+/// Records the form's `Action` in the ledger entry. The other parameters may be secret.
 pub(super) fn note_action(call: &mut Call, body: &[u8]) {
     let form = String::from_utf8_lossy(body);
     if let Some(action) = query::value(&form, "Action") {
