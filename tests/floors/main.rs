@@ -6,6 +6,8 @@
 mod circles;
 mod pages;
 mod source;
+#[path = "../it/source_files.rs"]
+mod source_files;
 
 use source::{Crate, Module};
 

@@ -2,9 +2,10 @@
 //! short.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::FLOORS;
+use crate::source_files::crate_folder;
 
 #[test]
 fn the_architecture_page_lists_every_floor_and_reads_in_ten_minutes() {
@@ -46,13 +47,10 @@ fn file_names(page: &str) -> Vec<String> {
 
 /// Whether a path exists relative to the crate's root, to `src`, or to the page's own folder.
 fn exists(name: &str, page: &str) -> bool {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let own = root.join(page).parent().map(Path::to_path_buf);
-    let bases: [Option<PathBuf>; 3] = [Some(root.to_path_buf()), Some(root.join("src")), own];
-    bases.iter().flatten().any(|base| base.join(name).exists())
+    let page_folder = Path::new(page).parent().and_then(Path::to_str).unwrap_or_default();
+    ["", "src", page_folder].iter().any(|base| crate_folder(base).join(name).exists())
 }
 
 fn read(page: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page))
-        .unwrap_or_else(|error| panic!("{page}: {error}"))
+    fs::read_to_string(crate_folder(page)).unwrap_or_else(|error| panic!("{page}: {error}"))
 }

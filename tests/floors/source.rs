@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::source_files::{crate_folder, rust_files};
+
 /// A module's path below the crate: `["proxy", "upload", "session"]`.
 pub(crate) type ModulePath = Vec<String>;
 
@@ -34,13 +36,12 @@ pub(crate) struct Crate(pub(crate) BTreeMap<ModulePath, Module>);
 
 impl Crate {
     pub(crate) fn read() -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let texts: BTreeMap<ModulePath, (PathBuf, String)> = source_files(&root)
+        let root = crate_folder("src");
+        let texts: BTreeMap<ModulePath, (PathBuf, String)> = rust_files(&root)
             .into_iter()
-            .map(|path| {
-                let file = path.strip_prefix(&root).unwrap().to_owned();
-                (module_path(&file), (file, without_comments(&fs::read_to_string(&path).unwrap())))
-            })
+            .map(|path| (path.strip_prefix(&root).unwrap().to_owned(), path))
+            .filter(|(file, _)| !file.with_extension("").iter().any(|part| part == "tests"))
+            .map(|(file, path)| (module_path(&file), (file, without_comments(&fs::read_to_string(&path).unwrap()))))
             .collect();
         assert!(texts.len() > 30, "only {} source files were found", texts.len());
         let paths: BTreeSet<ModulePath> = texts.keys().cloned().collect();
@@ -166,12 +167,4 @@ fn module_path(file: &Path) -> ModulePath {
 fn without_comments(text: &str) -> String {
     let lines = text.lines().take_while(|line| *line != "#[cfg(test)]");
     lines.map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
-}
-
-fn source_files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let entries = entries.filter(|path| path.file_stem().is_none_or(|stem| stem != "tests"));
-    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
-    let own = files.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
-    own.chain(folders.iter().flat_map(|folder| source_files(folder))).collect()
 }

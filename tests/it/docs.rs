@@ -5,7 +5,8 @@ mod registries;
 use std::collections::BTreeSet;
 use std::fs;
 
-use crate::source_files::{crate_folder, rust_files, test_names};
+use crate::source_files::{crate_folder, rust_files};
+use crate::test_names::test_names;
 
 /// The modules whose tests `docs/seed.md` has to name without exception.
 const COMPLETE_MODULES: [&str; 2] = ["docker_hub", "ghcr"];

@@ -38,6 +38,7 @@ mod redirects;
 mod registries;
 mod registry_setup;
 mod source_files;
+mod test_names;
 mod rejected_credentials;
 mod reload;
 mod routing;

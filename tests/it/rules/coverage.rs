@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use crate::source_files::{crate_folder, rust_files, test_names};
+use crate::source_files::{crate_folder, rust_files};
+use crate::test_names::test_names;
 
 #[test]
 fn every_rule_is_described_and_has_a_test_with_its_number() {

@@ -17,7 +17,8 @@ const OLD_KEY: &str = "what was the key before the other one";
 const NAME: &str = "reg/team/app";
 const REPOSITORY: &str = "team/app";
 
-/// A stack whose regpass seals with the key in the file `key` and also accepts the key in the file `old`.
+/// A stack whose regpass encrypts upload locations with the key in the file `key`, and also accepts the key in the file
+/// `old`.
 struct KeyedStack {
     stack: Stack,
     keys: TempDir,
