@@ -18,8 +18,10 @@ use crate::observe::blame::{Blame, Step};
 use crate::oci::error::ErrorCode;
 use crate::proxy::Proxy;
 use crate::proxy::error_response::ErrorResponse;
+use crate::proxy::foreign_page;
 use crate::proxy::host_check::check_host;
 use crate::proxy::listener::{ListenerContext, authenticate, check_uid};
+use crate::proxy::response_headers::CROSS_ORIGIN_RESOURCE_POLICY;
 
 /// Answers one request to the admin listener. `Host`, `Origin` and client authentication are checked as on every
 /// listener, except that `/livez` and `/readyz` need no client credential, because probes have none.
@@ -72,7 +74,11 @@ async fn answer(
 }
 
 async fn check_access(listener: &ListenerContext, head: &request::Parts) -> Result<(), ErrorResponse> {
-    check_host(listener, head, |_| false)?;
+    let host = check_host(listener, head, |_| false)?;
+    // People open the status page from links in chats and dashboards. It cannot be framed, and changes nothing.
+    if !(head.uri.path() == "/" && foreign_page::is_navigation(head)) {
+        foreign_page::check(head, host.as_ref())?;
+    }
     match head.uri.path() {
         "/livez" | "/readyz" => check_uid(listener, head),
         _ => authenticate(listener, head).await.map(drop),
@@ -94,10 +100,11 @@ fn respond(status: StatusCode, content_type: &'static str, content: String) -> R
 
 const ENDPOINTS: [&str; 5] = ["/", "/livez", "/metrics", "/readyz", "/status.json"];
 
-/// Headers of every response: it must not be cached, sniffed or framed, and the page loads only its own script and
-/// style.
-const HEADERS: [(HeaderName, &str); 5] = [
+/// Headers of every response: it must not be cached, sniffed, framed or embedded, and the page loads only its own script
+/// and style.
+const HEADERS: [(HeaderName, &str); 6] = [
     (CACHE_CONTROL, "no-store"),
+    (CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
     (
         CONTENT_SECURITY_POLICY,
         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; \

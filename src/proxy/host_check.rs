@@ -1,11 +1,9 @@
-//! Checks of `Host` and `Origin`, which keep web pages from using regpass.
-//!
-//! regpass uses its credentials for every client that reaches it. A page in a browser must not be one of them, neither
-//! by a cross-site request (foreign `Origin`) nor by DNS rebinding (a foreign `Host` that resolves to this machine).
+//! Check of `Host`, which keeps web pages from using regpass by DNS rebinding: by a foreign host name that resolves to
+//! this machine. [`foreign_page`](super::foreign_page) checks the other ways of a page.
 
 use std::net::IpAddr;
 
-use http::header::{HOST, ORIGIN};
+use http::header::HOST;
 use http::{HeaderMap, Method, StatusCode, Uri, Version, request};
 
 use super::error_response::ErrorResponse;
@@ -19,16 +17,15 @@ pub struct RequestHost {
     /// Lower case, without port and trailing dot, with the brackets of an IPv6 literal.
     pub name: Box<str>,
     /// Name and port as the client sent them, to compare with `Origin`.
-    authority: Box<str>,
+    pub authority: Box<str>,
 }
 
-/// Checks `Host` and `Origin` and returns the requested host, or `None` if the request names none. `is_virtual_host`
-/// recognizes the host names of configured registries.
+/// Checks `Host` and returns the requested host, or `None` if the request names none. `is_virtual_host` recognizes the
+/// host names of configured registries.
 ///
 /// # Errors
 ///
-/// 400 for a missing or malformed `Host`, 403 for a foreign host (if the listener checks it) or a foreign `Origin`, 405
-/// for CONNECT.
+/// 400 for a missing or malformed `Host`, 403 for a foreign host (if the listener checks it), 405 for CONNECT.
 pub fn check_host(
     listener: &ListenerContext,
     head: &request::Parts,
@@ -53,20 +50,6 @@ pub fn check_host(
             host.name.escape_debug()
         );
         return Err(client_error(StatusCode::FORBIDDEN, ErrorCode::Denied, message));
-    }
-    for origin in head.headers.get_all(ORIGIN) {
-        let is_same = host.as_ref().is_some_and(|host| {
-            let origin = origin.to_str().unwrap_or_default();
-            let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-            authority.is_some_and(|authority| authority.eq_ignore_ascii_case(&host.authority))
-        });
-        if !is_same {
-            return Err(client_error(
-                StatusCode::FORBIDDEN,
-                ErrorCode::Denied,
-                "regpass rejects requests of web pages from another origin (header `Origin`)",
-            ));
-        }
     }
     Ok(host)
 }
@@ -173,20 +156,5 @@ mod tests {
         assert_eq!(checked(&[], "/v2/", Version::HTTP_11), Err(400));
         assert_eq!(checked(&[], "/v2/", Version::HTTP_10), Ok(None));
         assert_eq!(checked(&[("host", "localhost"), ("host", "evil")], "/v2/", Version::HTTP_11), Err(400));
-    }
-
-    #[test]
-    fn foreign_origins_are_rejected() {
-        for (origin, is_rejected) in [
-            ("http://localhost:5050", false),
-            ("http://evil.example", true),
-            ("http://localhost:8080", true),
-            ("https://localhost:5050.evil.example", true),
-            ("null", true),
-            ("", true),
-        ] {
-            let got = checked(&[("host", "localhost:5050"), ("origin", origin)], "/v2/", Version::HTTP_11);
-            assert_eq!(got.is_err(), is_rejected, "{origin}");
-        }
     }
 }

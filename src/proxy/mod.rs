@@ -1,9 +1,9 @@
 //! The path of a client request: to a registry, and back as a response.
 //!
 //! ```text
-//! host_check ─▶ listener ─▶ routing ─▶ classify ─▶ upstream_request ─▶ exchange ─▶ redirect ─▶ response
-//!  Host,         client      which      Call:       what the            auth,       blob        one form for
-//!  Origin        auth        registry   operation   registry gets       retries     store       all registries
+//! host_check,  ─▶ listener ─▶ routing ─▶ classify ─▶ upstream_request ─▶ exchange ─▶ redirect ─▶ response
+//! foreign_page     client      which      Call:       what the            auth,       blob        one form for
+//!                  auth        registry   operation   registry gets       retries     store       all registries
 //! ```
 //!
 //! [`pipeline`] calls these stages in this order; [`fetch`] is exchange and redirect together. Errors become an
@@ -15,6 +15,7 @@ pub mod content_encoding;
 pub mod error_response;
 pub mod exchange;
 pub mod fetch;
+pub mod foreign_page;
 pub mod host_check;
 pub mod listener;
 pub mod local_response;

@@ -13,6 +13,7 @@ use super::Proxy;
 use super::classify::{Call, classify};
 use super::error_response::ErrorResponse;
 use super::fetch::fetch;
+use super::foreign_page;
 use super::host_check::check_host;
 use super::listener::{ListenerContext, authenticate};
 use super::local_response;
@@ -83,6 +84,7 @@ async fn serve(
 ) -> Result<ClientResponse, ErrorResponse> {
     let routes = proxy.routes.load_full();
     let host = check_host(listener, head, |name| routes.is_virtual_host(name))?;
+    foreign_page::check(head, host.as_ref())?;
     let client = authenticate(listener, head).await?;
     record.client = client.as_ref().map(|client| client.to_string().into());
     if head.uri.path() == "/" {

@@ -1,8 +1,9 @@
 //! The headers of responses to the client. Only headers on an allow-list are forwarded.
 
 use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, EXPIRES,
-    HeaderName, LAST_MODIFIED, RANGE, RETRY_AFTER, VARY, VIA, WARNING,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, DATE, ETAG, EXPIRES, HeaderName, LAST_MODIFIED, RANGE, RETRY_AFTER, VARY, VIA, WARNING,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 
@@ -11,6 +12,9 @@ use crate::oci::reference::Digest;
 pub const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
 pub const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
+
+/// `Cross-Origin-Resource-Policy` (Fetch standard, section 3.7): which pages may embed a response.
+pub const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 pub const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
@@ -45,8 +49,12 @@ pub fn of_error(upstream: &HeaderMap, status: StatusCode) -> impl Iterator<Item 
     forwarded.map(|(name, value)| (name.clone(), value.clone()))
 }
 
-/// Adds the headers that every response of regpass has.
+/// Adds the headers that every response of regpass has. Three of them keep registry content from running in a browser as
+/// a page of regpass: no guess at the type, no script and no embedding elsewhere.
 pub fn add_own(headers: &mut HeaderMap) {
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
+    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
     headers.insert(VIA, HeaderValue::from_static("1.1 regpass"));
 }

@@ -51,9 +51,27 @@ async fn replies_forbid_caching_sniffing_and_cross_origin_use() {
         let reply = setup.regpass.get_admin(path).await;
         assert_eq!(reply.header("cache-control"), Some("no-store"), "{path}");
         assert_eq!(reply.header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert_eq!(reply.header("cross-origin-resource-policy"), Some("same-origin"), "{path}");
+        assert_eq!(reply.header("x-frame-options"), Some("DENY"), "{path}");
         let policy = reply.header("content-security-policy").unwrap();
         assert!(policy.starts_with("default-src 'none';") && !policy.contains("unsafe"), "{path}: {policy}");
         assert!(reply.headers.keys().all(|name| !name.as_str().starts_with("access-control")), "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_of_another_site_opens_only_the_status_page() {
+    let setup = TwoRegistries::start("", "").await;
+    let fetched = async |path: &str, mode: &str, dest: &str| {
+        let request = with_header(request(Method::GET, path), "sec-fetch-site", "cross-site");
+        let request = with_header(with_header(request, "sec-fetch-mode", mode), "sec-fetch-dest", dest);
+        setup.regpass.send_to_admin(request).await.status.as_u16()
+    };
+    for (path, _) in ENDPOINTS {
+        assert_eq!(fetched(path, "navigate", "document").await, if path == "/" { 200 } else { 403 }, "{path}");
+        for (mode, dest) in [("navigate", "iframe"), ("no-cors", "script"), ("no-cors", "image"), ("cors", "empty")] {
+            assert_eq!(fetched(path, mode, dest).await, 403, "{path} {mode} {dest}");
+        }
     }
 }
 

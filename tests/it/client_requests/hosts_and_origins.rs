@@ -1,4 +1,4 @@
-//! The check of `Host` and `Origin`, and unusual request targets.
+//! The check of `Host`, of the headers by which browsers mark requests of pages, and unusual request targets.
 
 use super::{TAGS, TAGS_REQUEST, assert_error_document, assert_own_headers, start};
 use crate::wire::send_raw;
@@ -124,6 +124,37 @@ async fn foreign_origins_are_rejected() {
     let own = [TAGS, "Host: localhost:5050", "Origin: http://localhost:5050"];
     assert_own_headers(&send_raw(&regpass, &own).await, "own origin");
     sim.ledger().expect(&[TAGS_REQUEST]);
+}
+
+/// What a browser sends for requests that a page of another site makes without `Origin`.
+const FOREIGN_FETCHES: [[&str; 3]; 6] = [
+    ["cross-site", "no-cors", "image"],
+    ["cross-site", "no-cors", "script"],
+    ["cross-site", "navigate", "iframe"],
+    ["cross-site", "navigate", "document"],
+    ["same-site", "no-cors", "style"],
+    ["same-site", "navigate", "document"],
+];
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_a_browser_marks_as_foreign_are_rejected() {
+    let (sim, _, regpass) = start("").await;
+    let sent = async |line: &str, [site, mode, dest]: [&str; 3]| {
+        let (site, mode) = (format!("Sec-Fetch-Site: {site}"), format!("Sec-Fetch-Mode: {mode}"));
+        send_raw(&regpass, &[line, "Host: localhost:5050", &site, &mode, &format!("Sec-Fetch-Dest: {dest}")]).await
+    };
+    for fetch in FOREIGN_FETCHES {
+        for line in [TAGS, "GET /v2/ HTTP/1.1", "GET / HTTP/1.1", "GET /nothing HTTP/1.1"] {
+            let reply = sent(line, fetch).await;
+            assert_eq!(reply.status_and_code(), "403 DENIED", "{fetch:?} {line}");
+            assert_error_document(&reply, line);
+        }
+    }
+    sim.ledger().expect(&[]);
+    for fetch in [["none", "navigate", "document"], ["same-origin", "cors", "empty"]] {
+        assert_eq!(sent(TAGS, fetch).await.status, 200, "{fetch:?}");
+        sim.ledger().expect(&[TAGS_REQUEST]);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -45,6 +45,9 @@ fn assert_error_document(reply: &Reply, what: &str) {
 fn assert_own_headers(reply: &Reply, what: &str) {
     assert_eq!(reply.header("via"), Some("1.1 regpass"), "{what}");
     assert_eq!(reply.header("docker-distribution-api-version"), Some("registry/2.0"), "{what}");
+    assert_eq!(reply.header("x-content-type-options"), Some("nosniff"), "{what}");
+    assert_eq!(reply.header("content-security-policy"), Some("sandbox; default-src 'none'"), "{what}");
+    assert_eq!(reply.header("cross-origin-resource-policy"), Some("same-origin"), "{what}");
     let timing = reply.header("server-timing").unwrap_or_default();
     assert!(timing.starts_with("auth;desc=") && timing.contains("upstream;dur="), "{what}: {timing}");
     for name in reply.headers.keys().map(http::HeaderName::as_str) {
