@@ -75,7 +75,7 @@ mod tests {
     use crate::net::dial::Network;
     use crate::profile;
     use crate::upstream::UpstreamId;
-    use crate::upstream::connector::Connector;
+    use crate::upstream::connector::{Connector, Location};
     use crate::upstream::profile_choice::ProfileChoice;
     use crate::upstream::upload_rate::UploadRate;
     use tokio::sync::Semaphore;
@@ -96,7 +96,7 @@ mod tests {
             timeouts: Timeouts::default(),
             upload_rate: UploadRate::default(),
             chunking_slots: Semaphore::new(1),
-            connector: Connector::new(Network::Tcp, Arc::default(), false),
+            connector: Connector::new(Network::Tcp, Arc::default(), Location::Anywhere),
         }
     }
 

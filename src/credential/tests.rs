@@ -11,7 +11,7 @@ use super::*;
 use crate::base::clock::WallClock;
 use crate::base::secret::Secret;
 use crate::config::model::{CredentialSource, SecretSource, ValueSource};
-use crate::net::address_policy::{AddressPolicy, ReachedAddresses};
+use crate::net::address_policy::{AddressPolicy, RegistryAddress};
 use crate::net::client::RequestTimeouts;
 use crate::net::dial::Network;
 use crate::net::tls::TlsFiles;
@@ -54,7 +54,7 @@ impl RequestContext {
         static CLIENT: LazyLock<Arc<HttpClient>> = LazyLock::new(|| {
             let tls = TlsFiles::default().client_config(false).unwrap();
             let limits = RequestTimeouts { connect: Duration::from_secs(1), response_head: Duration::from_secs(1) };
-            Arc::new(HttpClient::new(Network::Tcp, AddressPolicy::Registry(ReachedAddresses::default()), tls, limits))
+            Arc::new(HttpClient::new(Network::Tcp, AddressPolicy::Registry(RegistryAddress::default()), tls, limits))
         });
         CredentialRequest {
             registry: &self.registry,

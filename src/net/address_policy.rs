@@ -10,32 +10,33 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::address_class::AddressClass;
 
-/// The address classes over which regpass has reached one registry's own origin. Clones share the set.
+/// The class of the address at which a registry's own origin last answered: what "the registry is there itself" means.
+/// Only the last answer counts, because a name can lead to another address for a moment. Clones share the value.
 #[derive(Clone, Debug, Default)]
-pub struct ReachedAddresses(Arc<AtomicU8>);
+pub struct RegistryAddress(Arc<AtomicU8>);
 
-impl ReachedAddresses {
-    fn contains(&self, class: AddressClass) -> bool {
-        self.0.load(Ordering::Relaxed) & class.bit() != 0
+impl RegistryAddress {
+    fn is_of(&self, class: AddressClass) -> bool {
+        self.0.load(Ordering::Relaxed) == class.bit()
     }
 
-    fn insert(&self, class: AddressClass) {
-        self.0.fetch_or(class.bit(), Ordering::Relaxed);
+    fn set(&self, class: AddressClass) {
+        self.0.store(class.bit(), Ordering::Relaxed);
     }
 }
 
 /// The rule that decides which addresses one HTTP client may dial, checked for each connection.
 #[derive(Clone, Debug)]
 pub enum AddressPolicy {
-    /// For the origin of a registry that is configured by host or domain or well known, and for cloud services over
-    /// HTTPS: any address. Records the class of the address reached.
-    Registry(ReachedAddresses),
-    /// For the origin of a registry that only `*` in the configuration matches: public addresses. Records the class as
-    /// well.
-    WildcardRegistry(ReachedAddresses),
-    /// For token services, blob stores and other origins that a registry refers to: public addresses, and the classes
-    /// over which the registry itself was reached. Never link-local or reserved addresses.
-    OtherOrigin(ReachedAddresses),
+    /// For the origin of a registry that the configuration names, and for cloud services over HTTPS: any address. Records
+    /// the class of the address that answers.
+    Registry(RegistryAddress),
+    /// For the origin of a registry that is on the public network: public addresses. `rule` says to users what else they
+    /// have to configure.
+    PublicRegistry { rule: &'static str },
+    /// For token services, blob stores and other origins that a registry refers to: public addresses, and those of the
+    /// class at which the registry itself answered. Never link-local or reserved addresses.
+    OtherOrigin(RegistryAddress),
     /// For plain HTTP to credential services on this machine or its link: only loopback addresses, link-local addresses
     /// and metadata services.
     LocalOnly,
@@ -48,26 +49,23 @@ impl AddressPolicy {
         let is_permitted = match (self, class) {
             (Self::LocalOnly, class) => matches!(class, AddressClass::LinkLocal | AddressClass::Loopback),
             (Self::Registry(_), _) | (_, AddressClass::Public) => true,
-            (Self::WildcardRegistry(_), _)
+            (Self::PublicRegistry { .. }, _)
             | (Self::OtherOrigin(_), AddressClass::LinkLocal | AddressClass::Reserved) => false,
-            (Self::OtherOrigin(reached), class) => reached.contains(class),
+            (Self::OtherOrigin(registry), class) => registry.is_of(class),
         };
         let rule = match self {
             Self::LocalOnly => "but without TLS regpass connects only to this machine and metadata services",
-            Self::WildcardRegistry(_) => {
-                "which is not allowed for a registry that only `*` in the configuration matches; add an entry for it"
-            }
+            Self::PublicRegistry { rule } => rule,
             _ => "but a host that a registry refers to needs a public address or one of the registry's own class",
         };
         if is_permitted { Ok(()) } else { Err(AddressRejected { class, rule }) }
     }
 
-    /// Records the class of an `address` that accepted a connection, if this is the policy of a registry; otherwise does
-    /// nothing.
-    pub fn record_reached(&self, address: IpAddr) {
-        match self {
-            Self::Registry(reached) | Self::WildcardRegistry(reached) => reached.insert(AddressClass::of(address)),
-            Self::OtherOrigin(_) | Self::LocalOnly => {}
+    /// Records that an HTTP answer came from `address`, if this is the policy of a registry. Over TLS that proves the
+    /// certificate, too; a TCP connection alone proves nothing.
+    pub fn record_answer(&self, address: IpAddr) {
+        if let Self::Registry(registry) = self {
+            registry.set(AddressClass::of(address));
         }
     }
 }
@@ -89,22 +87,28 @@ mod tests {
     }
 
     #[test]
-    fn other_origins_are_limited_to_public_addresses_and_the_classes_of_the_registry() {
-        let reached = ReachedAddresses::default();
-        let policy = AddressPolicy::OtherOrigin(reached.clone());
+    fn other_origins_are_limited_to_public_addresses_and_the_class_of_the_registry() {
+        let registry = RegistryAddress::default();
+        let policy = AddressPolicy::OtherOrigin(registry.clone());
         assert!(policy.check(ip("93.184.216.34")).is_ok());
         assert!(policy.check(ip("127.0.0.1")).is_err() && policy.check(ip("10.0.0.1")).is_err());
-        AddressPolicy::Registry(reached).record_reached(ip("127.0.0.1"));
+        let own = AddressPolicy::Registry(registry);
+        own.record_answer(ip("127.0.0.1"));
         assert!(policy.check(ip("127.0.0.2")).is_ok());
         assert!(policy.check(ip("10.0.0.1")).is_err() && policy.check(ip("169.254.169.254")).is_err());
+        own.record_answer(ip("93.184.216.34"));
+        assert!(policy.check(ip("127.0.0.2")).is_err(), "the registry has moved away");
+        own.record_answer(ip("169.254.169.254"));
+        assert!(policy.check(ip("169.254.169.254")).is_err());
     }
 
     #[test]
-    fn wildcard_registries_are_limited_to_public_addresses() {
-        let policy = AddressPolicy::WildcardRegistry(ReachedAddresses::default());
+    fn public_registries_are_limited_to_public_addresses() {
+        let policy = AddressPolicy::PublicRegistry { rule: "add an entry" };
         assert!(policy.check(ip("93.184.216.34")).is_ok());
-        assert!(policy.check(ip("10.0.0.1")).is_err() && policy.check(ip("127.0.0.1")).is_err());
-        assert!(AddressPolicy::Registry(ReachedAddresses::default()).check(ip("10.0.0.1")).is_ok());
+        assert!(policy.check(ip("10.0.0.1")).is_err());
+        assert!(policy.check(ip("127.0.0.1")).unwrap_err().to_string().contains("add an entry"));
+        assert!(AddressPolicy::Registry(RegistryAddress::default()).check(ip("10.0.0.1")).is_ok());
     }
 
     #[test]

@@ -22,7 +22,7 @@ use super::address_policy::AddressPolicy;
 use super::body::{self, BUFFER, StreamBody};
 use super::cause::{BoxError, ConnectTimedOut};
 use super::circuit::{Circuits, Outage};
-use super::dial::{Dialer, Network};
+use super::dial::{Dialer, Network, PeerAddress};
 use super::error::{TransportError, is_stale_connection};
 use super::spool::{Payload, Spool};
 use super::uri::{port_of, scheme_of};
@@ -32,6 +32,7 @@ use crate::base::origin::Origin;
 /// twice the processor time for blobs.
 pub struct HttpClient {
     inner: legacy::Client<ConnectTimeout<HttpsConnector<Dialer>>, StreamBody>,
+    policy: AddressPolicy,
     circuits: Circuits,
     timeouts: RequestTimeouts,
 }
@@ -52,14 +53,14 @@ impl HttpClient {
             .with_tls_config(tls)
             .https_or_http()
             .enable_http1()
-            .wrap_connector(Dialer::new(network, policy, timeouts.connect));
+            .wrap_connector(Dialer::new(network, policy.clone(), timeouts.connect));
         let inner = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
             .pool_max_idle_per_host(POOL_SIZE)
             .http1_max_buf_size(BUFFER)
             .build(ConnectTimeout { connector, limit: timeouts.connect });
-        Self { inner, circuits: Circuits::default(), timeouts }
+        Self { inner, policy, circuits: Circuits::default(), timeouts }
     }
 
     /// Sends a request and waits for the response's head. The timeout restarts with every sent piece of a streamed
@@ -89,6 +90,9 @@ impl HttpClient {
             Payload::Buffered(body) => self.send_buffered(request, body, limit).await,
             Payload::Streamed(spool) => self.send_streamed(request, spool).await,
         };
+        if let Some(PeerAddress(address)) = outcome.as_ref().ok().and_then(|response| response.extensions().get()) {
+            self.policy.record_answer(*address);
+        }
         if let Some(origin) = &origin {
             match &outcome {
                 Ok(_) => self.circuits.record_response(origin),
@@ -205,3 +209,36 @@ const POOL_SIZE: usize = 64;
 const MAX_STALE_RETRIES: u32 = 2;
 /// How long to wait for `100 Continue` before sending the body anyway (RFC 9110, section 10.1.1, requires a limit).
 const CONTINUE_TIMEOUT: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::net::address_policy::RegistryAddress;
+    use crate::net::tls::TlsFiles;
+
+    #[tokio::test]
+    async fn only_an_answer_shows_where_a_registry_is() {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let here = server.local_addr().unwrap();
+        tokio::spawn(async move {
+            // Answers plain HTTP. A TLS handshake gets bytes that are none.
+            while let Ok((mut stream, _)) = server.accept().await {
+                _ = stream.read(&mut [0; 1024]).await;
+                _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+            }
+        });
+        let address = RegistryAddress::default();
+        let limits = RequestTimeouts { connect: Duration::from_secs(5), response_head: Duration::from_secs(5) };
+        let tls = TlsFiles::default().client_config(false).unwrap();
+        let client = HttpClient::new(Network::Tcp, AddressPolicy::Registry(address.clone()), tls, limits);
+        let others = AddressPolicy::OtherOrigin(address);
+        let get = |scheme| Request::get(format!("{scheme}://{here}/")).body(Payload::Buffered(Bytes::new())).unwrap();
+        assert!(client.send(&get("https")).await.is_err());
+        assert!(others.check(here.ip()).is_err(), "a TCP connection proves nothing");
+        assert!(client.send(&get("http")).await.is_ok());
+        assert!(others.check(here.ip()).is_ok());
+    }
+}

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -89,11 +90,8 @@ impl Service<Uri> for Dialer {
             // The tunnel's timeout starts just before the connect timeout around it, which is as long. So it expires
             // first, and its error names the proxy.
             let tunnel = tunnel::open(proxies.clone(), proxy, uri, self.proxy_timeout);
-            let policy = self.policy.clone();
             return Box::pin(async move {
-                let stream = tunnel.await?;
-                literal.inspect(|address| policy.record_reached(*address));
-                Ok(with_write_timeout(Stream::Tunnel(stream)))
+                Ok(with_write_timeout(Stream::Tunnel { stream: tunnel.await?, target: literal }))
             });
         }
         let connecting = DirectConnector::with_policy(self.policy.clone()).call(uri);
@@ -107,9 +105,16 @@ fn with_write_timeout(stream: Stream) -> TokioIo<WriteTimeout<Stream>> {
 
 impl Connection for WriteTimeout<Stream> {
     fn connected(&self) -> Connected {
-        Connected::new()
+        match self.stream().peer_address() {
+            Some(address) => Connected::new().extra(PeerAddress(address)),
+            None => Connected::new(),
+        }
     }
 }
+
+/// The IP address from which a response came, as far as it is known: an extension of the response.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PeerAddress(pub(super) IpAddr);
 
 /// How long an upstream may leave sent data unread.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);

@@ -33,9 +33,6 @@ impl DirectConnector {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "cannot set TCP_NODELAY");
         }
-        if let (Some(policy), Ok(peer)) = (&self.policy, stream.peer_addr()) {
-            policy.record_reached(peer.ip());
-        }
         Ok(stream)
     }
 

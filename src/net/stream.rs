@@ -1,6 +1,7 @@
 //! Byte streams of the connections that regpass accepts and opens.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -12,7 +13,11 @@ pub(crate) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
     /// Through a proxy. The type depends on the proxy's protocol, HTTP or SOCKS.
-    Tunnel(Box<dyn ByteStream>),
+    Tunnel {
+        stream: Box<dyn ByteStream>,
+        /// The address at the other end, if the request names one. Otherwise only the proxy knows it.
+        target: Option<IpAddr>,
+    },
     /// In memory, for tests.
     Memory(DuplexStream),
 }
@@ -22,12 +27,21 @@ pub(crate) trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 
 impl Stream {
+    /// The IP address at the other end, as far as it is known.
+    pub(crate) fn peer_address(&self) -> Option<IpAddr> {
+        match self {
+            Self::Tcp(stream) => stream.peer_addr().ok().map(|address| address.ip()),
+            Self::Tunnel { target, .. } => *target,
+            Self::Unix(_) | Self::Memory(_) => None,
+        }
+    }
+
     /// The stream of the current variant.
     fn inner(self: Pin<&mut Self>) -> Pin<&mut dyn ByteStream> {
         Pin::new(match self.get_mut() {
             Self::Tcp(stream) => stream as &mut dyn ByteStream,
             Self::Unix(stream) => stream,
-            Self::Tunnel(stream) => &mut **stream,
+            Self::Tunnel { stream, .. } => &mut **stream,
             Self::Memory(stream) => stream,
         })
     }
@@ -56,7 +70,7 @@ impl AsyncWrite for Stream {
         match self {
             Self::Tcp(stream) => stream.is_write_vectored(),
             Self::Unix(stream) => stream.is_write_vectored(),
-            Self::Tunnel(stream) => stream.is_write_vectored(),
+            Self::Tunnel { stream, .. } => stream.is_write_vectored(),
             Self::Memory(stream) => stream.is_write_vectored(),
         }
     }

@@ -24,6 +24,10 @@ impl<S> WriteTimeout<S> {
         Self { stream, limit, timer: None }
     }
 
+    pub(crate) fn stream(&self) -> &S {
+        &self.stream
+    }
+
     fn apply_timeout<T>(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if outcome.is_ready() {
             self.timer = None;

@@ -20,7 +20,7 @@ use crate::profile;
 use crate::proxy::routes::{ConfiguredRegistry, Routes};
 use crate::proxy::upload::Uploads;
 use crate::proxy::upload::encrypted_session::{SessionError, SessionKeys};
-use crate::upstream::connector::Connector;
+use crate::upstream::connector::{Connector, Location};
 use crate::upstream::policy::RegistryPolicy;
 use crate::upstream::profile_choice::ProfileChoice;
 use crate::upstream::upload_rate::UploadRate;
@@ -126,6 +126,11 @@ impl Registries {
             Some(origin) => origin,
             None => Origin::https(api_host).ok()?,
         };
+        let location = match (&entry.pattern, &entry.url) {
+            (HostPattern::Any, _) => Location::WildcardMatch,
+            (_, None) if profile::is_well_known(host) => Location::WellKnown,
+            _ => Location::Anywhere,
+        };
         let files = tls.get(&entry.pattern).cloned().unwrap_or_default();
         Some(Upstream {
             id: UpstreamId::next(),
@@ -139,7 +144,7 @@ impl Registries {
             timeouts: config.timeouts,
             upload_rate: UploadRate::default(),
             chunking_slots: Semaphore::new(MAX_CHUNKED_BODIES),
-            connector: Connector::new(self.network.clone(), files, entry.pattern == HostPattern::Any),
+            connector: Connector::new(self.network.clone(), files, location),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crate::net::address_policy::{AddressPolicy, ReachedAddresses};
+use crate::net::address_policy::{AddressPolicy, RegistryAddress};
 use crate::net::client::{HttpClient, RequestTimeouts};
 use crate::net::dial::Network;
 use crate::net::tls::TlsFiles;
@@ -13,8 +13,19 @@ use crate::net::tls::TlsFiles;
 pub struct Connector {
     network: Network,
     tls: Arc<TlsFiles>,
-    is_wildcard_match: bool,
+    location: Location,
     clients: OnceLock<Result<Clients, String>>,
+}
+
+/// Where a registry may be, by what the configuration says about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// At any address: the configuration names it.
+    Anywhere,
+    /// At a public address: a well-known registry without a `url` of its own.
+    WellKnown,
+    /// At a public address: only `*` of the configuration matches it, so a client chose the name.
+    WildcardMatch,
 }
 
 #[derive(Debug)]
@@ -30,15 +41,13 @@ pub(super) struct Clients {
 pub struct TlsFilesError(String);
 
 impl Connector {
-    /// `is_wildcard_match`: whether only a wildcard of the configuration matches this registry. Then its own origin
-    /// may be dialled at public addresses only.
-    pub fn new(network: Network, tls: Arc<TlsFiles>, is_wildcard_match: bool) -> Self {
-        Self { network, tls, is_wildcard_match, clients: OnceLock::new() }
+    pub fn new(network: Network, tls: Arc<TlsFiles>, location: Location) -> Self {
+        Self { network, tls, location, clients: OnceLock::new() }
     }
 
     /// Whether `other` connects with the same TLS files and under the same rule for addresses.
     pub(super) fn is_equivalent_to(&self, other: &Self) -> bool {
-        (&self.tls, self.is_wildcard_match) == (&other.tls, other.is_wildcard_match)
+        (&self.tls, self.location) == (&other.tls, other.location)
     }
 
     pub(super) fn clients(&self, timeouts: RequestTimeouts) -> Result<&Clients, TlsFilesError> {
@@ -53,17 +62,22 @@ impl Connector {
 
     fn build(&self, timeouts: RequestTimeouts) -> Result<Clients, rustls::Error> {
         let Self { network, tls, .. } = self;
-        let reached = ReachedAddresses::default();
-        let policy = if self.is_wildcard_match {
-            AddressPolicy::WildcardRegistry(reached.clone())
-        } else {
-            AddressPolicy::Registry(reached.clone())
+        let address = RegistryAddress::default();
+        let policy = match self.location {
+            Location::Anywhere => AddressPolicy::Registry(address.clone()),
+            Location::WellKnown => AddressPolicy::PublicRegistry {
+                rule: "which is not allowed for a well-known public registry; if it is a mirror of yours, set `url` in its \
+                       [registry] table",
+            },
+            Location::WildcardMatch => AddressPolicy::PublicRegistry {
+                rule: "which is not allowed for a registry that only `*` in the configuration matches; add an entry for it",
+            },
         };
         Ok(Clients {
             registry: Arc::new(HttpClient::new(network.clone(), policy, tls.client_config(true)?, timeouts)),
             other_origins: HttpClient::new(
                 network.clone(),
-                AddressPolicy::OtherOrigin(reached),
+                AddressPolicy::OtherOrigin(address),
                 tls.client_config(false)?,
                 timeouts,
             ),

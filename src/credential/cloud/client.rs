@@ -17,7 +17,7 @@ use super::failure::{Failure, Step};
 use crate::base::origin::{BadUrl, Scheme, Url};
 use crate::base::redaction::Redaction;
 use crate::base::secret::Secret;
-use crate::net::address_policy::{AddressPolicy, ReachedAddresses};
+use crate::net::address_policy::{AddressPolicy, RegistryAddress};
 use crate::net::body::{BodyReadError, read_limited};
 use crate::net::client::{HttpClient, RequestTimeouts};
 use crate::net::dial::Network;
@@ -105,7 +105,7 @@ impl CloudClient {
             HttpClient::new(self.network.clone(), policy, tls.clone(), timeouts)
         };
         Ok(Clients {
-            https: client(AddressPolicy::Registry(ReachedAddresses::default()), CONNECT_TIMEOUT),
+            https: client(AddressPolicy::Registry(RegistryAddress::default()), CONNECT_TIMEOUT),
             local_http: client(AddressPolicy::LocalOnly, LOCAL_CONNECT_TIMEOUT),
         })
     }

@@ -79,6 +79,22 @@ async fn registry_and_listener_work_at_an_ipv6_address() {
     }
 }
 
+#[tokio::test]
+async fn well_known_registry_is_not_dialled_at_a_private_address() {
+    if !sandbox::is_inside() {
+        return sandbox::run_test("network::addresses::well_known_registry_is_not_dialled_at_a_private_address").await;
+    }
+    let home = tempfile::tempdir().expect("a directory");
+    fs::write("/etc/hosts", "127.0.0.1 localhost ghcr.io\n").expect("the hosts file is written");
+    for (settings, expected) in [("", "well-known"), ("url = \"https://ghcr.io\"", "refused")] {
+        let table = format!("[[listener]]\naddress = \"127.0.0.1:0\"\n[registry.\"ghcr.io\"]\n{settings}\n");
+        let regpass = Regpass::start(&table).await;
+        let reply = fetch(curl(home.path()).arg(regpass.url("/v2/ghcr.io/team/app/manifests/1"))).await;
+        assert_eq!(reply.status, 502, "{settings}");
+        assert!(reply.text().contains(expected), "{settings}: {}", reply.text());
+    }
+}
+
 /// Without a configuration file regpass listens on both loopback addresses, or only on 127.0.0.1 if there is no IPv6.
 #[tokio::test]
 async fn default_listeners_are_on_every_available_loopback_address() {
