@@ -9,6 +9,7 @@ use http::HeaderValue;
 
 use crate::base::lease::Lease;
 use crate::base::origin::Url;
+use crate::base::redaction::Redaction;
 use crate::base::secret::Secret;
 use crate::credential::{Credential, CredentialId, ResolvedCredential};
 use crate::oci::scope::ScopeSet;
@@ -44,6 +45,8 @@ pub(super) enum Authorization {
 #[derive(Debug)]
 pub struct Token {
     pub header: HeaderValue,
+    /// Built once, because each response is searched for it.
+    redaction: Arc<Redaction>,
     /// The scopes that the token grants; `None` unless it is a JWT that names them.
     pub granted: Option<ScopeSet>,
     /// The [`ResolvedCredential::identity`] that the token was issued to.
@@ -94,6 +97,15 @@ impl Grant {
         }
     }
 
+    /// What a response must not repeat: the authorization in any encoding.
+    pub fn redaction(&self) -> Arc<Redaction> {
+        match &self.authorization {
+            Authorization::None => Arc::default(),
+            Authorization::Direct(header) => Arc::new(Redaction::of_header(header)),
+            Authorization::Token { lease, .. } => lease.value.redaction.clone(),
+        }
+    }
+
     /// How the request was authorized, in the words of the `Server-Timing` header and the log.
     pub fn describe(&self) -> &'static str {
         match (&self.authorization, &self.fell_back_from) {
@@ -135,7 +147,8 @@ impl Grant {
 impl Token {
     pub fn new(header: HeaderValue, granted: Option<ScopeSet>, identity: &str) -> Self {
         let (uses, is_fetch_claimed) = (AtomicU64::new(0), AtomicBool::new(false));
-        Self { header, granted, identity: identity.into(), uses, is_fetch_claimed }
+        let redaction = Arc::new(Redaction::of_header(&header));
+        Self { header, redaction, granted, identity: identity.into(), uses, is_fetch_claimed }
     }
 
     pub(super) fn count_use(&self) {

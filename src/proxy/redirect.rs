@@ -1,6 +1,7 @@
 //! Follows redirects of a registry without sending the credential: a redirect URL carries its own authorization, if it
 //! needs one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use super::send;
 use super::upstream_request::UpstreamRequest;
 use super::{referrers, registry_error, trace_context};
 use crate::base::origin::{Scheme, Url};
+use crate::base::redaction::Redaction;
 use crate::config::model::Redirects;
 use crate::net::body::drain;
 use crate::net::request;
@@ -70,6 +72,10 @@ pub async fn follow(
             && matches!(call.operation, Operation::ReadBlob(..))
             && !call.is_head();
         if passes_to_client {
+            let secrets = response.extensions().get::<Arc<Redaction>>();
+            if secrets.is_some_and(|secrets| secrets.leaks_in(hop.url.target())) {
+                return Err(hop.failure(call, "its Location repeats the credential that regpass sent").into());
+            }
             return Ok(FetchOutcome::PassedToClient(hop.url));
         }
         drain(response.into_body()).await;
@@ -153,8 +159,15 @@ impl Hop {
         let hop_request = request::to(&self.url, method, headers, Bytes::new());
         let hop_request = hop_request.map_err(|why| self.failure(call, &why.to_string()))?;
         let peer = format!("the redirect target {} of {}", self.url.origin, call.registry());
-        let response =
-            send::send(call, &hop_request, (&self.url, Duration::ZERO), (Step::Redirect, &peer), record).await?;
+        let response = send::send(
+            call,
+            &hop_request,
+            (&self.url, Duration::ZERO),
+            (Step::Redirect, &peer),
+            Arc::default(),
+            record,
+        )
+        .await?;
         Ok(if is_get_for_head { as_head(response) } else { response })
     }
 

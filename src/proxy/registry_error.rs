@@ -1,9 +1,10 @@
 //! Turns error responses of registries and redirect targets into the form that clients understand.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::CONTENT_ENCODING;
-use http::{HeaderValue, Response, StatusCode, response};
+use http::{Response, StatusCode, response};
 use hyper::body::Incoming;
 use serde_json::Value;
 use tokio::time::timeout;
@@ -13,7 +14,6 @@ use super::content_encoding::decode;
 use super::error_response::ErrorResponse;
 use super::response_headers;
 use crate::auth::grant::Grant;
-use crate::base::origin::Url;
 use crate::base::redaction::Redaction;
 use crate::net::body::read_limited;
 use crate::observe::blame::{Blame, Step};
@@ -107,15 +107,6 @@ fn has_known_challenge(head: &response::Parts) -> bool {
     challenges.iter().any(|one| one.scheme == "basic" || (one.scheme == "bearer" && one.param("realm").is_some()))
 }
 
-/// Notes on an error response the secrets of its request, so that content of the response that repeats one can be
-/// dropped.
-pub fn note_redactions<B>(response: &mut Response<B>, authorization: Option<&HeaderValue>, url: &Url) {
-    if response.status().is_client_error() || response.status().is_server_error() {
-        let header = authorization.map(Redaction::of_header).unwrap_or_default();
-        response.extensions_mut().insert(header.with(Redaction::of_url(url)));
-    }
-}
-
 /// The content of an error body. A code, message or detail that repeats a secret of the request is dropped.
 struct ErrorContent {
     code: Option<String>,
@@ -133,15 +124,14 @@ impl ErrorContent {
             reading.await.ok().and_then(Result::ok).unwrap_or_default()
         };
         let body = decode(body, head.headers.get(CONTENT_ENCODING), MAX_ERROR_SIZE).unwrap_or_default();
-        let none = Redaction::default();
-        let redaction = head.extensions.get::<Redaction>().unwrap_or(&none);
+        let redaction = head.extensions.get::<Arc<Redaction>>().cloned().unwrap_or_default();
         // Checked before the text is shortened, because part of a secret is still secret.
         let is_clean = |text: &String| !text.is_empty() && !redaction.leaks_in(text);
         if let Some(ErrorEntry { code, message, detail }) = ErrorEntry::parse_all(&body).into_iter().next() {
             return Self {
                 code: Some(code).filter(is_clean).map(|code| one_line(&code)),
                 message: Some(message).filter(is_clean).map(|message| one_line(&message)),
-                detail: if redaction.leaks_in(&detail.to_string()) { Value::Null } else { detail },
+                detail: if redaction.leaks_in(detail.to_string()) { Value::Null } else { detail },
             };
         }
         let whole = String::from_utf8_lossy(&body).into_owned();

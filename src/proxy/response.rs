@@ -112,7 +112,7 @@ pub async fn normalize(
         return Ok(ClientResponse::Ready(Response::from_parts(head, body::empty())));
     }
     if head.status.is_success() && response_body::must_be_read(&call, &head.headers) {
-        let bytes = response_body::read(&call, &mut head.headers, body).await?;
+        let bytes = response_body::read(&call, &mut head, body).await?;
         return Ok(ClientResponse::Ready(Response::from_parts(head, body::full(bytes))));
     }
     Ok(ClientResponse::Stream { head, body, proxy: proxy.clone(), call: Box::new(call), request: Box::new(request) })
@@ -188,8 +188,8 @@ async fn headers_from_get(
 ) -> Result<HeaderMap, ErrorResponse> {
     let call = Call { method: Method::GET, ..call.clone() };
     let request = request.as_get();
-    let (head, body) = fetch::fetch_manifest(proxy, &call, &request, record).await?;
-    let mut headers = response_headers::forwarded(&head.headers);
-    response_body::read(&call, &mut headers, body).await?;
-    Ok(headers)
+    let (mut head, body) = fetch::fetch_manifest(proxy, &call, &request, record).await?;
+    head.headers = response_headers::forwarded(&head.headers);
+    response_body::read(&call, &mut head, body).await?;
+    Ok(head.headers)
 }

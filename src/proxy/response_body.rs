@@ -1,8 +1,10 @@
 //! Response bodies that regpass reads whole before it forwards them: manifests, and listings to filter or decode.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, response};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
@@ -10,6 +12,7 @@ use super::classify::Call;
 use super::content_encoding::{decode, is_encoded};
 use super::error_response::ErrorResponse;
 use super::response_headers::DOCKER_CONTENT_DIGEST;
+use crate::base::redaction::Redaction;
 use crate::net::body::read_limited;
 use crate::oci::name::RepositoryName;
 use crate::oci::operation::{Access, Operation};
@@ -28,7 +31,8 @@ pub fn must_be_read(call: &Call, headers: &HeaderMap) -> bool {
 }
 
 /// Reads a body, decodes and checks it, and completes its headers.
-pub async fn read(call: &Call, headers: &mut HeaderMap, body: Incoming) -> Result<Bytes, ErrorResponse> {
+pub async fn read(call: &Call, head: &mut response::Parts, body: Incoming) -> Result<Bytes, ErrorResponse> {
+    let headers = &mut head.headers;
     let limit =
         if matches!(call.operation, Operation::ReadManifest(..)) { MAX_MANIFEST_SIZE } else { MAX_LISTING_SIZE };
     let unusable = |why: &str| call.unusable_response(why);
@@ -36,6 +40,9 @@ pub async fn read(call: &Call, headers: &mut HeaderMap, body: Incoming) -> Resul
         .await
         .map_err(|error| unusable(&error.to_string()))?;
     let mut bytes = decode(bytes, headers.get(CONTENT_ENCODING), limit).map_err(unusable)?;
+    if head.extensions.get::<Arc<Redaction>>().is_some_and(|secrets| secrets.leaks_in(&bytes)) {
+        return Err(unusable("it repeats the credential that regpass sent"));
+    }
     headers.remove(CONTENT_ENCODING);
     match &call.operation {
         Operation::ReadManifest(_, reference) => {

@@ -1,26 +1,30 @@
 //! Sends one HTTP request to the registry, its upload host or a redirect target, and records its time and status.
 
-use http::header::AUTHORIZATION;
-use http::{Request, Response};
-use hyper::body::Incoming;
+use std::sync::Arc;
 use std::time::Duration;
+
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, Request, Response};
+use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::classify::Call;
 use super::error_response::ErrorResponse;
-use super::registry_error;
 use crate::base::origin::Url;
+use crate::base::redaction::Redaction;
 use crate::net::spool::Payload;
 use crate::observe::blame::Step;
 use crate::observe::record::Record;
 
 /// Sends `request` to `url` and waits `allowance` longer than usual for the response. `peer` names the server in the
-/// message of an error.
+/// message of an error. The response has no header that repeats one of `secrets`, the authorization in `request`; its
+/// extension `Arc<Redaction>` detects them, and the signature in `url`, in its body.
 pub async fn send(
     call: &Call,
     request: &Request<Payload>,
     (url, allowance): (&Url, Duration),
     (step, peer): (Step, &str),
+    secrets: Arc<Redaction>,
     record: &mut Record,
 ) -> Result<Response<Incoming>, ErrorResponse> {
     let upstream = &call.routed.upstream;
@@ -32,6 +36,24 @@ pub async fn send(
     let status = outcome.as_ref().map_or(0, |response| response.status().as_u16());
     record.metrics().upstream_request(&upstream.label, step.as_str(), status);
     let mut response = outcome.map_err(|error| ErrorResponse::from_transport(&error, peer, step))?;
-    registry_error::note_redactions(&mut response, request.headers().get(AUTHORIZATION), url);
+    remove_echoes(response.headers_mut(), &secrets);
+    let is_error = response.status().is_client_error() || response.status().is_server_error();
+    // Only errors of blob stores are read and shown.
+    let secrets = if is_error { Arc::new((*secrets).clone().with(Redaction::of_url(url))) } else { secrets };
+    response.extensions_mut().insert(secrets);
     Ok(response)
+}
+
+/// Removes the headers that repeat a secret. Those stay that regpass itself reads and forwards to no client.
+fn remove_echoes(headers: &mut HeaderMap, secrets: &Redaction) {
+    let is_echo = |name: &HeaderName, value: &[u8]| match *name {
+        LOCATION | WWW_AUTHENTICATE => false,
+        CONTENT_TYPE | CONTENT_LENGTH => secrets.leaks_whole_in(value),
+        _ => secrets.leaks_in(value),
+    };
+    let echoes: Vec<HeaderName> =
+        headers.iter().filter(|(name, value)| is_echo(name, value.as_bytes())).map(|(name, _)| name.clone()).collect();
+    for name in echoes {
+        headers.remove(name);
+    }
 }

@@ -3,8 +3,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::harness::{Regpass, Reply, single_registry_config};
-use crate::sim::{AuthMode, Blob, Fault, Hop, HopTarget, Image, ImageFormat, Preset, Registry, Reply as Answer, Sim};
+use http::Method;
+
+use crate::harness::{Regpass, Reply, request, single_registry_config};
+use crate::sim::{
+    AuthMode, Blob, Entry, Fault, Hop, HopTarget, Image, ImageFormat, Preset, Registry, Reply as Answer, Sim,
+};
 
 const APP: &str = "/v2/team/app/manifests/1";
 const CREDENTIAL: &str = r#"credential = { source = "password", username = "alice", password = "wonderland" }"#;
@@ -75,4 +79,83 @@ async fn signature_in_a_blob_store_error_is_redacted() {
     let reply = regpass.get(&format!("/v2/team/app/blobs/{}", blob.digest)).await;
     assert_eq!(reply.status_and_code(), "502 UNAVAILABLE");
     assert!(!reply.error().1.contains("signature="), "{reply:?}");
+}
+
+/// A registry that repeats the token of each request in the headers of its successful responses, in several encodings.
+fn repeat_token_in_headers() -> Fault {
+    Fault::alter(|entry, reply| {
+        let Some(token) = token_of(entry) else { return reply };
+        reply
+            .header("etag", format!("\"{token}\""))
+            .header("warning", format!("299 - \"you sent {}\"", STANDARD.encode(format!("it's {token}"))))
+            .header("oci-subject", &token)
+            .header("docker-echo", hex(&token))
+            .header("link", format!("</v2/team/app/tags/list?last={token}>; rel=\"next\""))
+            .header("docker-kept", "harmless")
+    })
+}
+
+fn token_of(entry: &Entry) -> Option<String> {
+    let sent = entry.headers.get("authorization")?.to_str().unwrap();
+    Some(sent.split_once(' ').unwrap().1.to_owned())
+}
+
+fn hex(text: &str) -> String {
+    text.bytes().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn token_in_the_headers_of_a_success_is_dropped() {
+    let (_sim, registry, regpass) = start(Preset::generic()).await;
+    let blob = Blob::random(1, 100);
+    registry.publish_blob("team/app", &blob);
+    registry.api().inject(repeat_token_in_headers());
+    for path in [APP, &format!("/v2/team/app/blobs/{}", blob.digest), "/v2/team/app/tags/list"] {
+        for method in [Method::GET, Method::HEAD] {
+            if method == Method::HEAD && path.ends_with("list") {
+                continue;
+            }
+            let reply = regpass.send(request(method.clone(), path)).await;
+            assert_eq!(reply.status, 200, "{method} {path}: {reply:?}");
+            for name in ["etag", "warning", "oci-subject", "docker-echo", "link"] {
+                assert_eq!(reply.header(name), None, "{method} {path}");
+            }
+            assert_eq!(reply.header("docker-kept"), Some("harmless"), "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn manifest_or_passed_redirect_that_repeats_the_token_is_502() {
+    let (_sim, registry, regpass) = start(Preset::generic()).await;
+    let fault = registry.api().inject(
+        Fault::alter(|entry, reply| match token_of(entry) {
+            Some(token) => {
+                Answer::new(200).json(serde_json::json!({ "schemaVersion": 2, "annotations": { "you": token } }))
+            }
+            None => reply,
+        })
+        .path("/manifests/"),
+    );
+    let reply = regpass.get(APP).await;
+    assert_eq!(reply.status_and_code(), "502 UNAVAILABLE");
+    assert!(reply.error().1.contains("repeats the credential") && !reply.error().1.contains("eyJ"), "{reply:?}");
+    fault.remove();
+    assert_eq!(regpass.get(APP).await.status, 200);
+
+    let (sim, registry, _) = start(Preset::generic()).await;
+    let blob = Blob::random(1, 100);
+    registry.publish_blob("team/app", &blob);
+    let settings = format!("redirects = \"pass\"\n{CREDENTIAL}");
+    let regpass = Regpass::start(&sim, &single_registry_config(&registry, &settings));
+    let store = registry.blob_store().origin();
+    registry.api().inject(
+        Fault::alter(move |entry, reply| match token_of(entry) {
+            Some(token) => Answer::new(307).header("location", format!("{store}/blob?token={token}")),
+            None => reply,
+        })
+        .path("/blobs/"),
+    );
+    let reply = regpass.get(&format!("/v2/team/app/blobs/{}", blob.digest)).await;
+    assert_eq!((reply.status_and_code().as_str(), reply.header("location")), ("502 UNAVAILABLE", None));
 }

@@ -100,7 +100,7 @@ pub(super) fn date(headers: &HeaderMap) -> Option<Duration> {
 /// The message of an error response, on one line. `None` without one, or if the response repeats a secret of the
 /// request.
 fn error_text(body: &Bytes, redaction: &Redaction) -> Option<String> {
-    let body = Some(body).filter(|body| !redaction.leaks_in(&String::from_utf8_lossy(body)))?;
+    let body = Some(body).filter(|body| !redaction.leaks_in(body))?;
     let message = ErrorEntry::parse_all(body).first().map(|entry| entry.message.clone());
     let message = message.or_else(|| oauth_error(body)).or_else(|| readable_message(body))?;
     Some(message).filter(|message| !redaction.leaks_in(message)).map(|message| one_line(&message))
@@ -121,7 +121,7 @@ fn oauth_error(body: &Bytes) -> Option<String> {
 /// request.
 pub(super) fn aws_error_text(body: &Bytes, redaction: &Redaction) -> String {
     let text = String::from_utf8_lossy(body);
-    if redaction.leaks_in(&text) {
+    if redaction.leaks_in(&*text) {
         return String::new();
     }
     let (code, message) = aws_json_error(body).unwrap_or_else(|| {

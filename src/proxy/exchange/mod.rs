@@ -1,5 +1,7 @@
 //! Sends a request to the registry with authorization, and sends it again after a challenge or a busy response.
 
+use std::sync::Arc;
+
 use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use hyper::body::Incoming;
@@ -18,6 +20,7 @@ use super::send;
 use super::upstream_request::UpstreamRequest;
 use crate::auth::authorizer::AuthAttempt;
 use crate::auth::error::AuthError;
+use crate::base::redaction::Redaction;
 use crate::net::body::drain;
 use crate::net::spool::Payload;
 use crate::observe::blame::Step;
@@ -53,7 +56,8 @@ impl Exchange<'_> {
         for tries_left in (0..MAX_TRIES).rev() {
             record.grant = attempt.grant.describe();
             record.token_fetches += u32::from(attempt.grant.claim_fetch());
-            let mut response = self.send(&self.request.authorized(&attempt.grant), record).await?;
+            let mut response =
+                self.send(&self.request.authorized(&attempt.grant), attempt.grant.redaction(), record).await?;
             rate_limit::record(self.proxy, call, &attempt.grant, response.headers());
             if tries_left > 0
                 && let Some(wait) = retry_budget.next_wait(call, self.request, &response, self.proxy.clock)
@@ -153,7 +157,7 @@ impl Exchange<'_> {
     /// in the challenge to a GET, and not in that to a HEAD.
     async fn probe_with_get(&self, record: &mut Record) -> Result<Parts, ErrorResponse> {
         let probe = self.request.as_get();
-        let (head, body) = self.send(probe.without_authorization(), record).await?.into_parts();
+        let (head, body) = self.send(probe.without_authorization(), Arc::default(), record).await?.into_parts();
         drain(body).await;
         Ok(head)
     }
@@ -161,10 +165,11 @@ impl Exchange<'_> {
     async fn send(
         &self,
         request: &http::Request<Payload>,
+        secrets: Arc<Redaction>,
         record: &mut Record,
     ) -> Result<Response<Incoming>, ErrorResponse> {
         let to = (&self.request.url, self.request.allowance);
-        send::send(self.call, request, to, (Step::Registry, &self.registry), record).await
+        send::send(self.call, request, to, (Step::Registry, &self.registry), secrets, record).await
     }
 
     fn auth_error(&self, error: &AuthError) -> ErrorResponse {

@@ -1,5 +1,6 @@
 //! Sends one request of an upload to the registry and checks the response.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{LOCATION, RANGE};
@@ -101,7 +102,15 @@ impl Upload<'_> {
         }
         let peer = format!("the upload host {} of {}", request.url.origin, self.call.registry());
         let to = (&request.url, request.allowance);
-        send::send(&self.call, request.without_authorization(), to, (Step::Registry, &peer), self.record).await
+        send::send(
+            &self.call,
+            request.without_authorization(),
+            to,
+            (Step::Registry, &peer),
+            Arc::default(),
+            self.record,
+        )
+        .await
     }
 
     /// The session after a successful response, with `received` bytes at the registry. The response to the start of an

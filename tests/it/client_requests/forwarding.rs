@@ -75,7 +75,9 @@ async fn only_listed_response_headers_are_forwarded() {
     names.sort_unstable();
     let expected = [
         "content-length",
+        "content-security-policy",
         "content-type",
+        "cross-origin-resource-policy",
         "date",
         "docker-content-digest",
         "docker-distribution-api-version",
@@ -84,6 +86,7 @@ async fn only_listed_response_headers_are_forwarded() {
         "ratelimit-remaining",
         "server-timing",
         "via",
+        "x-content-type-options",
     ];
     assert_eq!(names, expected);
     assert_eq!(reply.header("via"), Some("1.1 regpass"));
