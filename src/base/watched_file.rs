@@ -22,8 +22,8 @@ use self::read::{Outcome, Stamp, read_if_changed};
 /// stops waiting interrupts nothing.
 pub struct WatchedFile<T>(Arc<Shared<T>>);
 
-/// Parses a file's content. The path is for the message of the error.
-pub type Parse<T> = fn(&Path, &[u8]) -> Result<T, FileError>;
+/// Parses a file's text. The path is for the message of the error.
+pub type Parse<T> = fn(&Path, &str) -> Result<T, FileError>;
 
 /// Why a file has no usable content. Messages name the file and what to do, and never quote the content.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

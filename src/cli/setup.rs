@@ -6,20 +6,21 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::args::Setup;
-use super::{client_file, report};
+use super::client_file::{self, ClientFile};
+use super::report;
 use crate::config::model::Config;
 use crate::config::problem::Problem;
 use crate::observe::log::LogFormat;
 use crate::setup::mirrors::MirrorSet;
 use crate::setup::{Client, ConfigPath, SetupError};
 
-/// The change of one client file: its text before and after.
+/// The change of one client file: its content before and after.
 struct Change {
     path: PathBuf,
     /// `None` if the file does not exist.
-    old: Option<String>,
+    old: Option<ClientFile>,
     /// Empty to remove the file.
-    new: String,
+    new: ClientFile,
 }
 
 pub(super) fn run(
@@ -83,16 +84,16 @@ fn change(setup: &Setup, mirrors: &mut MirrorSet, out: &mut dyn Write) -> Result
         });
     }
     for path in if setup.write { files_read_together(&client_path(setup)) } else { Vec::new() } {
-        let text = read(&path)?.unwrap_or_default();
+        let text = read(&path)?.unwrap_or_default().text;
         mirrors
             .configured_elsewhere
             .extend(setup.client.configured_registries(&text).map_err(|refusal| problem(refusal, Some(&path)))?);
     }
     let changes = changes(setup, mirrors)?;
     for Change { path, old, new } in &changes {
-        let action = if old.as_ref() == Some(new) || (old.is_none() && new.is_empty()) {
+        let action = if old.as_ref() == Some(new) || (old.is_none() && new.text.is_empty()) {
             "unchanged"
-        } else if new.is_empty() {
+        } else if new.text.is_empty() {
             remove(setup.client, path).map_err(|error| io_problem("cannot remove the file", path, &error))?;
             "removed"
         } else {
@@ -112,9 +113,10 @@ fn changes(setup: &Setup, mirrors: &MirrorSet) -> Result<Vec<Change>, Problem> {
     for (relative, part) in &files {
         let path = join(&base, relative);
         let old = read(&path)?;
-        let text = old.as_deref().unwrap_or_default();
+        let content = old.clone().unwrap_or_default();
+        let text = &content.text;
         let new = if setup.undo { setup.client.undo(part, text) } else { setup.client.merge(part, text) };
-        let new = new.map_err(|refusal| problem(refusal, Some(&path)))?;
+        let new = content.with_text(new.map_err(|refusal| problem(refusal, Some(&path)))?);
         // With --undo, a file that does not exist has nothing to remove.
         if !(setup.undo && old.is_none()) {
             changes.push(Change { path, old, new });
@@ -123,9 +125,10 @@ fn changes(setup: &Setup, mirrors: &MirrorSet) -> Result<Vec<Change>, Problem> {
     // Files that an earlier call wrote for registries that are not among those of this call.
     for path in registry_files(setup.client, &base)? {
         if changes.iter().all(|change| change.path != path)
-            && let Some(old) = read(&path)?.filter(|text| Client::is_marked(text))
+            && let Some(old) = read(&path)?.filter(|old| Client::is_marked(&old.text))
         {
-            let new = setup.client.undo(mirrors, &old).map_err(|refusal| problem(refusal, Some(&path)))?;
+            let new = setup.client.undo(mirrors, &old.text).map_err(|refusal| problem(refusal, Some(&path)))?;
+            let new = old.with_text(new);
             changes.push(Change { path, old: Some(old), new });
         }
     }
@@ -186,7 +189,7 @@ fn remove(client: Client, path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn read(path: &Path) -> Result<Option<String>, Problem> {
+fn read(path: &Path) -> Result<Option<ClientFile>, Problem> {
     client_file::read(path).map_err(|error| io_problem("cannot read the file", path, &error))
 }
 
@@ -198,7 +201,7 @@ fn problem(refusal: SetupError, file: Option<&Path>) -> Problem {
 fn io_problem(what: &str, path: &Path, error: &io::Error) -> Problem {
     let hint = match error.kind() {
         ErrorKind::PermissionDenied => "run regpass as the file's owner, for example with sudo",
-        ErrorKind::InvalidData => "the file is not UTF-8 text; name another with --file",
+        ErrorKind::InvalidData => "save it as UTF-8 (UTF-16: iconv -f UTF-16 -t UTF-8), or name another with --file",
         _ => "check the path, or name another with --file",
     };
     Problem {
@@ -287,6 +290,39 @@ mod tests {
         setup(&root, "docker --write");
         assert!(folder.join("daemon.json").is_symlink());
         assert!(fs::read_to_string(folder.join("real.json")).unwrap().contains("registry-mirrors"));
+    }
+
+    #[test]
+    fn files_of_windows_editors_keep_their_form() {
+        for (client, file, text) in [
+            ("docker", "etc/docker/daemon.json", "{\r\n  \"debug\": true\r\n}\r\n"),
+            ("containerd ghcr.io", "etc/containerd/certs.d/ghcr.io/hosts.toml", "server = 'https://ghcr.io'\r\n"),
+            ("podman ghcr.io", "etc/containers/registries.conf.d/regpass.conf", "short-name-mode = 'enforcing'\r\n"),
+            ("buildkit ghcr.io", "etc/buildkit/buildkitd.toml", "debug = true\r\n"),
+            ("k3s ghcr.io", "etc/rancher/k3s/registries.yaml", "configs:\r\n  a.example:\r\n    tls: {}\r\n"),
+        ] {
+            let root = empty_root();
+            let path = root.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let before = format!("\u{feff}{text}");
+            fs::write(&path, &before).unwrap();
+            let (code, out, err) = setup(&root, &format!("{client} --write"));
+            assert_eq!(code, ExitCode::SUCCESS, "{client}: {err}");
+            assert!(out.contains(&format!("wrote {}", path.display())), "{client}: {out}");
+            let after = fs::read_to_string(&path).unwrap();
+            assert!(after.starts_with('\u{feff}') && after.len() > before.len(), "{client}: {after:?}");
+            assert_eq!(after.matches('\n').count(), after.matches("\r\n").count(), "{client}: {after:?}");
+            let name = client.split(' ').next().unwrap();
+            assert_eq!(setup(&root, &format!("{name} --undo")).0, ExitCode::SUCCESS, "{client}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), before, "{client}");
+
+            let utf16: Vec<u8> = before.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            fs::write(&path, &utf16).unwrap();
+            let (code, _, err) = setup(&root, &format!("{client} --write"));
+            assert_eq!(code, ExitCode::FAILURE, "{client}");
+            assert!(err.contains("UTF-16") && err.contains("iconv") && err.contains(file), "{client}: {err}");
+            assert_eq!(fs::read(&path).unwrap(), utf16, "{client}: the file is unchanged");
+        }
     }
 
     #[test]

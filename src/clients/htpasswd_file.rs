@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fs;
 use std::path::Path;
 use std::str::FromStr;
 
 use bcrypt::HashParts;
 
+use crate::base::file_text;
 use crate::base::watched_file::FileError;
 
 /// The users of one htpasswd file; a parsed file has at least one.
@@ -37,13 +37,12 @@ impl fmt::Debug for Users {
 
 /// Reads and validates a file once, without watching it for changes.
 pub fn read(file: &Path) -> Result<Users, FileError> {
-    let bytes = fs::read(file).map_err(|error| wrong(file, format!("cannot be read: {error}")))?;
-    parse(file, &bytes)
+    let text = file_text::read(file, MAX_BYTES).map_err(|error| wrong(file, error))?;
+    parse(file, &text)
 }
 
 /// Parses the file. An invalid line is an error, because skipping it would silently lock out its user.
-pub(super) fn parse(file: &Path, bytes: &[u8]) -> Result<Users, FileError> {
-    let text = str::from_utf8(bytes).map_err(|_| wrong(file, "is not UTF-8 text"))?;
+pub(super) fn parse(file: &Path, text: &str) -> Result<Users, FileError> {
     let mut users = Users::default();
     let mut highest_cost = 0;
     for (number, line) in (1..).zip(text.lines()) {
@@ -103,6 +102,8 @@ fn wrong(file: &Path, what: impl fmt::Display) -> FileError {
 /// A hash of this cost takes seconds to check, and each further step doubles the time.
 const MAX_COST: u32 = 15;
 const MAX_SHOWN: usize = 64;
+/// The largest file, in bytes.
+const MAX_BYTES: u64 = 1024 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -113,7 +114,7 @@ mod tests {
     #[test]
     fn users_are_parsed_with_their_hashes() {
         let text = format!("# comment\n\nalice:{ALICE}\r\n bob:{}:more\n", ALICE.replace("$05$", "$06$"));
-        let users = parse(Path::new("/f"), text.as_bytes()).unwrap();
+        let users = parse(Path::new("/f"), &text).unwrap();
         assert_eq!(users.hash("alice"), Some(ALICE));
         assert!(users.hash("bob").unwrap().starts_with("$2y$06$") && users.slowest().starts_with("$2y$06$"));
         assert_eq!(users.hash("carol"), None);
@@ -134,7 +135,7 @@ mod tests {
             ("$2y$05$hunter2:alice", "the password of a user"),
             ("alice:", "not hashed with bcrypt"),
         ] {
-            let error = parse(Path::new("/f"), text.as_bytes()).unwrap_err().to_string();
+            let error = parse(Path::new("/f"), text).unwrap_err().to_string();
             assert!(error.contains(part) && error.contains("/f"), "{text}: {error}");
             assert!(!error.contains("hunter2"), "{error}");
         }
@@ -143,9 +144,8 @@ mod tests {
             (format!(":{ALICE}"), "no name"),
             (format!("a:{}", ALICE.replace("$05$", "$31$")), "cost 31"),
         ] {
-            let error = parse(Path::new("/f"), text.as_bytes()).unwrap_err().to_string();
+            let error = parse(Path::new("/f"), &text).unwrap_err().to_string();
             assert!(error.contains(part) && !error.contains("GDYAz"), "{error}");
         }
-        assert!(parse(Path::new("/f"), b"\xff").unwrap_err().to_string().contains("UTF-8"));
     }
 }

@@ -106,7 +106,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn verified_password_does_not_wait_and_any_other_waits_for_a_bounded_time() {
         let hash = bcrypt::hash_with_salt("one", 4, [7; 16]).unwrap().to_string();
-        let users = parse(std::path::Path::new("/f"), format!("alice:{hash}").as_bytes()).unwrap();
+        let users = parse(std::path::Path::new("/f"), &format!("alice:{hash}")).unwrap();
         let (verifier, alice) = (PasswordVerifier::default(), Secret::new("alice"));
         assert!(verifier.verify(&users, &alice, &Secret::new("one")).await.unwrap());
         let all = u32::try_from(verifier.checks.available_permits()).unwrap();
@@ -125,7 +125,7 @@ mod tests {
     #[tokio::test]
     async fn number_of_remembered_passwords_is_bounded() {
         let hash = bcrypt::hash_with_salt("one", 4, [7; 16]).unwrap().to_string();
-        let users = parse(std::path::Path::new("/f"), format!("alice:{hash}").as_bytes()).unwrap();
+        let users = parse(std::path::Path::new("/f"), &format!("alice:{hash}")).unwrap();
         let verifier = PasswordVerifier::default();
         for number in 0..MAX_VERIFIED {
             let mut known = [0; 32];

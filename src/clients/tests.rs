@@ -55,7 +55,7 @@ async fn bearer_secret_is_accepted_as_token_or_as_password() {
 #[tokio::test]
 async fn htpasswd_password_is_remembered_until_its_hash_changes() {
     let hash = |password: &str| bcrypt::hash_with_salt(password, 4, [7; 16]).unwrap().to_string();
-    let users = |text: String| htpasswd_file::parse(std::path::Path::new("/f"), text.as_bytes()).unwrap();
+    let users = |text: String| htpasswd_file::parse(std::path::Path::new("/f"), &text).unwrap();
     let file = users(format!("alice:{}\nbob:{}", hash("one"), hash("two")));
     let verifier = PasswordVerifier::default();
     let (alice, one) = (Secret::new("alice"), Secret::new("one"));

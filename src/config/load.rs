@@ -1,14 +1,14 @@
 //! Finds and reads the configuration file, and decodes it together with flags and environment variables.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::decode;
 use super::model::Config;
 use super::overrides::Overrides;
-use super::problem::{Fault, LineIndex, Location, Problem, Problems};
+use super::problem::{Fault, Location, Problem, Problems};
 use super::variables::Variables;
+use crate::base::file_text::{self, FileTextError};
 
 /// Loads the configuration, or returns every problem of the file, the flags and the variables.
 pub fn load(overrides: &Overrides, variables: Variables<'_>) -> Result<Config, Problems> {
@@ -89,27 +89,23 @@ fn read(path: &Path) -> Result<Option<String>, Box<Problem>> {
     let problem = |fault: Fault, position| {
         Box::new(Location { file: Some(path.to_owned()), position, key: String::new() }.problem(fault))
     };
-    let unreadable = |error: std::io::Error| match error.kind() {
-        ErrorKind::IsADirectory => problem(Fault::new("the path is a directory, not a file"), None),
-        kind => problem(Fault::new(format!("cannot read the file: {kind}")), None),
-    };
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
-        Err(error) => return Err(unreadable(error)),
-    };
-    let mut bytes = Vec::new();
-    file.take(MAX_SIZE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_SIZE {
-        return Err(problem(Fault::new("the file is larger than 1 MiB, the most that is allowed"), None));
+    match file_text::read(path, MAX_SIZE) {
+        Ok(text) => Ok(Some(text.to_string())),
+        Err(error) if error.is_missing() => Ok(None),
+        Err(FileTextError::Io(error)) if error.kind() == ErrorKind::IsADirectory => {
+            Err(problem(Fault::new("the path is a directory, not a file"), None))
+        }
+        Err(FileTextError::Io(error)) => {
+            Err(problem(Fault::new(format!("cannot read the file: {}", error.kind())), None))
+        }
+        Err(FileTextError::TooLarge(_)) => {
+            Err(problem(Fault::new("the file is larger than 1 MiB, the most that is allowed"), None))
+        }
+        Err(FileTextError::NotText(error)) => {
+            let fault = Fault::new(format!("the file is not text that regpass can read: {} here", error.reason));
+            Err(problem(fault.hint("save it as UTF-8"), Some((error.line, error.column))))
+        }
     }
-    String::from_utf8(bytes).map(Some).map_err(|error| {
-        let valid = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]).into_owned();
-        problem(
-            Fault::new("the file is not UTF-8 text from here on"),
-            Some(LineIndex::new(&valid).position(valid.len())),
-        )
-    })
 }
 
 /// Largest configuration file, in bytes.
@@ -193,9 +189,11 @@ mod tests {
     fn a_file_that_is_no_utf_8_text_is_reported() {
         let environment = Environment::new();
         let large = vec![b'#'; 1024 * 1024 + 1];
-        for (bytes, what, line) in
-            [(&b"a = 1\nb = '\xff'"[..], "not UTF-8", Some(2)), (large.as_slice(), "larger than 1 MiB", None)]
-        {
+        for (bytes, what, line) in [
+            (&b"a = 1\nb = '\xff'"[..], "not UTF-8", Some(2)),
+            (b"a\0 \0=\0", "UTF-16 without a byte order mark", Some(1)),
+            (large.as_slice(), "larger than 1 MiB", None),
+        ] {
             let file = environment.write("bad.toml", bytes);
             let problem = environment.load(&with_file(&file)).unwrap_err().0.remove(0);
             assert!(problem.what.contains(what), "{problem}");
@@ -203,6 +201,20 @@ mod tests {
         }
         let problem = environment.load(&with_file(environment.home.path())).unwrap_err().0.remove(0);
         assert!(problem.what.contains("directory"), "{problem}");
+    }
+
+    #[test]
+    fn a_file_that_a_windows_tool_wrote_is_loaded() {
+        let environment = Environment::new();
+        let text = "# ü\r\ndefault_registry = 'quay.io'\r\n";
+        let utf16: Vec<u8> = format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for bytes in [format!("\u{feff}{text}").as_bytes(), &utf16, format!("{text}\u{1a}").as_bytes()] {
+            let file = environment.write("windows.toml", bytes);
+            assert_eq!(default_registry(&environment.load(&with_file(&file)).unwrap()), "quay.io");
+        }
+        let file = environment.write("windows.toml", "\u{feff}allow = ['pull']\r\nallow_ = 1\r\n".as_bytes());
+        let problem = environment.load(&with_file(&file)).unwrap_err().0.remove(0);
+        assert_eq!((problem.line, problem.column), (Some(2), Some(1)), "{problem}");
     }
 
     #[test]

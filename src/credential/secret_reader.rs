@@ -58,19 +58,15 @@ impl SecretReader {
 
 /// The whole file without the line end that editors and `echo` add. It may have several lines: some registries accept a
 /// JSON key file as the password.
-fn parse(path: &Path, bytes: &[u8]) -> Result<Secret, FileError> {
-    let error = |problem| Err(FileError::new(format!("{} {problem}", path.display())));
-    let Ok(text) = str::from_utf8(bytes) else {
-        return error("is not UTF-8 text; write only the secret into it");
-    };
+fn parse(path: &Path, text: &str) -> Result<Secret, FileError> {
     match text.trim_end_matches(['\r', '\n']) {
-        "" => error("is empty; write the secret into it"),
+        "" => Err(FileError::new(format!("{} is empty; write the secret into it", path.display()))),
         secret => Ok(Secret::new(secret)),
     }
 }
 
-fn parse_upload_key(path: &Path, bytes: &[u8]) -> Result<Secret, FileError> {
-    let key = parse(path, bytes)?;
+fn parse_upload_key(path: &Path, text: &str) -> Result<Secret, FileError> {
+    let key = parse(path, text)?;
     if key.len() < MIN_UPLOAD_KEY_LENGTH {
         return Err(FileError::new(format!(
             "{} contains a key shorter than {MIN_UPLOAD_KEY_LENGTH} bytes, which could be guessed; generate one with: openssl rand -base64 32",

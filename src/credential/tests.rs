@@ -168,6 +168,6 @@ async fn no_debug_output_or_error_contains_a_secret() {
     assert!(printed.contains("[redacted]") && printed.contains("exit status: 3"), "{printed}");
     assert!(!printed.contains(SECRET), "{printed}");
     assert!(!printed.contains("dTpodW50ZXIy"), "{printed}");
-    let file = DockerFile::parse(&config, &std::fs::read(&config).unwrap());
+    let file = DockerFile::parse(&config, &std::fs::read_to_string(&config).unwrap());
     assert!(!format!("{file:?}").contains(SECRET), "{file:?}");
 }

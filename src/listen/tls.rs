@@ -50,9 +50,10 @@ impl ServerTls {
     /// Reads the certificate chain, its key and, if clients need a certificate, the authorities that may issue it.
     pub fn read(certificate: &Path, key: &Path, authorities: Option<&Path>) -> Result<Self, BadTlsFile> {
         let authorities = authorities.map(|file| Ok((file, certificates(file)?))).transpose()?;
+        let (chain, secret) = pem::identity(certificate, key, &provider())?;
         let files = FileContents {
-            chain: certificates(certificate)?,
-            key: pem::key(key)?,
+            chain,
+            key: secret,
             authorities: authorities.as_ref().map(|(_, authorities)| authorities.clone()),
         };
         let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();

@@ -5,21 +5,20 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::sign::CertifiedKey;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::pem::{self, BadTlsFile};
+use super::pem::{self, BadTlsFile, Identity};
 use super::server_verifier::ServerVerifier;
 
 /// The authorities and the client certificate of one registry, read from its files and checked.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct TlsFiles {
     authorities: Vec<CertificateDer<'static>>,
-    identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+    identity: Option<Identity>,
 }
 
 impl TlsFiles {
@@ -33,11 +32,7 @@ impl TlsFiles {
 
     /// Sets the client certificate and its key, after checking that they belong together.
     pub fn with_identity(mut self, certificate: &Path, key: &Path) -> Result<Self, BadTlsFile> {
-        let chain = pem::certificates(certificate)?;
-        let secret = pem::key(key)?;
-        CertifiedKey::from_der(chain.clone(), secret.clone_key(), &provider())
-            .map_err(|error| pem::key_error(key, &error))?;
-        self.identity = Some((chain, secret));
+        self.identity = Some(pem::identity(certificate, key, &provider())?);
         Ok(self)
     }
 

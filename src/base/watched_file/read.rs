@@ -1,16 +1,16 @@
 //! One check of a watched file: whether it exists, whether it changed, and what it contains.
 
-use std::fs::{self, File, Metadata};
-use std::io::{self, ErrorKind, Read};
+use std::fs::{self, Metadata};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use zeroize::Zeroizing;
 
 use super::{Failure, FileError, Parse};
 use crate::base::clock::WallClock;
+use crate::base::file_text::{FileTextError, decode, read_bytes};
 
 /// Identifies one version of a file without reading it.
 #[derive(Clone, Debug)]
@@ -57,12 +57,13 @@ pub(super) fn read_if_changed<T>(path: &Path, parse: Parse<T>, known: Option<&St
     let failed = |error, stamp| Outcome::Failed(Failure { error, stamp });
     let stamp = match fs::canonicalize(path).and_then(|resolved| {
         let metadata = fs::metadata(&resolved)?;
-        Ok((metadata.is_file(), Stamp::new(resolved, &metadata)))
+        Ok((metadata.file_type(), Stamp::new(resolved, &metadata)))
     }) {
-        Ok((true, stamp)) => stamp,
+        Ok((kind, stamp)) if kind.is_file() => stamp,
         // Opening a named pipe would block until it has a writer.
-        Ok((false, stamp)) => {
-            return failed(FileError::new(format!("{} is not a regular file", path.display())), Some(stamp));
+        Ok((kind, stamp)) => {
+            let what = if kind.is_dir() { "is a folder; name the file in it" } else { "is not a regular file" };
+            return failed(FileError::new(format!("{} {what}", path.display())), Some(stamp));
         }
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return failed(FileError::Missing(path.to_owned()), None);
@@ -72,26 +73,16 @@ pub(super) fn read_if_changed<T>(path: &Path, parse: Parse<T>, known: Option<&St
     if known.is_some_and(|known| known.is_same_version(&stamp)) {
         return Outcome::Unchanged;
     }
-    match read(&stamp.resolved) {
-        Ok(bytes) if bytes.len() as u64 > MAX_BYTES => {
-            failed(FileError::new(format!("{} is larger than {MAX_BYTES} bytes", path.display())), Some(stamp))
-        }
-        Ok(bytes) => match parse(path, &bytes) {
-            Ok(value) => Outcome::Read { value, stamp, digest: Sha256::digest(&*bytes).into() },
-            Err(error) => failed(error, Some(stamp)),
-        },
-        Err(error) => failed(unreadable(path, &error), Some(stamp)),
+    let bytes = match read_bytes(&stamp.resolved, MAX_BYTES) {
+        Ok(bytes) => bytes,
+        Err(FileTextError::Io(error)) => return failed(unreadable(path, &error), Some(stamp)),
+        Err(error) => return failed(FileError::new(format!("{} {error}", path.display())), Some(stamp)),
+    };
+    let parsed = decode(&bytes).map_err(|error| FileError::new(format!("{} {error}", path.display())));
+    match parsed.and_then(|text| parse(path, &text)) {
+        Ok(value) => Outcome::Read { value, stamp, digest: Sha256::digest(&*bytes).into() },
+        Err(error) => failed(error, Some(stamp)),
     }
-}
-
-/// Reads at most one byte more than allowed, so that the caller can tell that the file is too large. The buffer is
-/// allocated once: growing it would leave copies of a secret in memory that are not wiped.
-fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    let file = File::open(path)?;
-    let expected = file.metadata()?.len().min(MAX_BYTES) + 1;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(expected).unwrap_or_default()));
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> FileError {

@@ -11,8 +11,7 @@ use super::read::MAX_BYTES;
 use super::*;
 use crate::base::tests::{CapturedLog, replace_file};
 
-fn parse_number(path: &Path, bytes: &[u8]) -> Result<u32, FileError> {
-    let text = String::from_utf8_lossy(bytes);
+fn parse_number(path: &Path, text: &str) -> Result<u32, FileError> {
     text.trim().parse().map_err(|_| FileError::new(format!("{} is not a number", path.display())))
 }
 
@@ -141,7 +140,7 @@ async fn folders_devices_and_large_files_are_errors() {
     let large = folder.path().join("large");
     fs::write(&large, vec![b'1'; usize::try_from(MAX_BYTES).unwrap() + 1]).unwrap();
     for (path, why) in [
-        (folder.path().to_owned(), "is not a regular file"),
+        (folder.path().to_owned(), "is a folder; name the file in it"),
         (PathBuf::from("/dev/zero"), "is not a regular file"),
         (large, "is larger than 1048576 bytes"),
         (folder.path().join("x").join("n".repeat(300)), "does not exist"),
@@ -154,11 +153,28 @@ async fn folders_devices_and_large_files_are_errors() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn text_of_other_encodings_is_decoded_and_bytes_that_are_no_text_are_an_error() {
+    let (_folder, path) = number_file();
+    let file = WatchedFile::new(path.clone(), parse_number);
+    for (bytes, number) in
+        [(&b"\xef\xbb\xbf12\r\n"[..], 12), (b"\xff\xfe2\x003\0", 23), (b"\xfe\xff\x003\x004", 34), (b"45\0\x1a", 45)]
+    {
+        fs::write(&path, bytes).unwrap();
+        assert_eq!(read_later(&file).await.unwrap(), number);
+    }
+    let file = WatchedFile::new(path.clone(), parse_number);
+    fs::write(&path, b"1\n2\xff").unwrap();
+    let error = read_later(&file).await.unwrap_err().to_string();
+    let expected = "is not text that regpass can read: it is not UTF-8 in line 2, column 2; save it as UTF-8";
+    assert_eq!(error, format!("{} {expected}", path.display()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn concurrent_readers_cause_one_check_a_second() {
     static READ: AtomicUsize = AtomicUsize::new(0);
-    fn counting(path: &Path, bytes: &[u8]) -> Result<u32, FileError> {
+    fn counting(path: &Path, text: &str) -> Result<u32, FileError> {
         READ.fetch_add(1, Ordering::Relaxed);
-        parse_number(path, bytes)
+        parse_number(path, text)
     }
     let (_folder, path) = number_file();
     let file = Arc::new(WatchedFile::new(path.clone(), counting));
@@ -196,9 +212,9 @@ async fn a_reader_that_stops_waiting_does_not_stop_the_check() {
 #[tokio::test(start_paused = true)]
 async fn after_a_parser_panics_the_next_check_runs() {
     static PANICS: AtomicUsize = AtomicUsize::new(0);
-    fn panicking(path: &Path, bytes: &[u8]) -> Result<u32, FileError> {
+    fn panicking(path: &Path, text: &str) -> Result<u32, FileError> {
         assert!(PANICS.fetch_add(1, Ordering::Relaxed) > 0, "the first time");
-        parse_number(path, bytes)
+        parse_number(path, text)
     }
     let (_folder, path) = number_file();
     let file = WatchedFile::new(path, panicking);

@@ -52,10 +52,10 @@ pub struct HelperEntry<'a> {
 
 impl DockerFile {
     /// Parses a file. Error messages contain line and column and never quote the file.
-    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, FileError> {
-        let raw: Raw = serde_json::from_slice(bytes).map_err(|error| {
+    pub fn parse(path: &Path, text: &str) -> Result<Self, FileError> {
+        let raw: Raw = serde_json::from_str(text).map_err(|error| {
             let problem = match error.classify() {
-                _ if bytes.is_empty() => "the file is empty",
+                _ if text.is_empty() => "the file is empty",
                 serde_json::error::Category::Data => "a value has the wrong type",
                 _ => "the file is not well-formed JSON",
             };

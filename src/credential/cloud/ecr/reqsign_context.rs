@@ -2,7 +2,7 @@
 //! none of the process's directly.
 
 use std::collections::HashMap;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use super::super::CloudContext;
 use super::super::answer::{aws_error_text, is_denial};
 use super::super::failure::{Failure, Step};
+use crate::base::file_text::decode;
 use crate::base::origin::{Origin, Url};
 use crate::base::redaction::Redaction;
 use crate::base::secret::Secret;
@@ -79,7 +80,7 @@ impl ReqsignContext {
         })
     }
 
-    /// Reads at most 1 MiB of a file. `~/` stands for the home folder.
+    /// Reads the text of a file of at most 1 MiB, as UTF-8. `~/` stands for the home folder.
     pub(super) async fn read(&self, path: &str) -> io::Result<Vec<u8>> {
         let path = match (path.strip_prefix("~/"), self.cloud.environment.home()) {
             (Some(below), Some(home)) => home.join(below),
@@ -87,7 +88,8 @@ impl ReqsignContext {
         };
         let mut content = Vec::new();
         File::open(path).await?.take(MAX_BYTES).read_to_end(&mut content).await?;
-        Ok(content)
+        let text = decode(&content).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
+        Ok(text.as_bytes().to_vec())
     }
 
     /// The failure of the latest operation as the failure of `step`.

@@ -22,8 +22,8 @@ pub(super) enum KeyFile {
 }
 
 impl KeyFile {
-    pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, FileError> {
-        let Ok(Value::Object(members)) = serde_json::from_slice(bytes) else {
+    pub(super) fn parse(path: &Path, text: &str) -> Result<Self, FileError> {
+        let Ok(Value::Object(members)) = serde_json::from_str(text) else {
             return Err(FileError::new(format!(
                 "{} is not a JSON object; download the key again, or let gcloud write the file again",
                 path.display()
