@@ -60,7 +60,8 @@ pub(super) fn parse(file: &Path, text: &str) -> Result<Users, FileError> {
         let is_bcrypt = ["$2a$", "$2b$", "$2y$"].iter().any(|kind| hash.starts_with(kind));
         let Some(parts) = HashParts::from_str(hash).ok().filter(|_| is_bcrypt) else {
             return Err(bad(format!(
-                "the password of {name} is not hashed with bcrypt; set it again with: htpasswd -B {} USER",
+                "the password of {name} is not hashed with bcrypt{}; set it again with: htpasswd -B {} USER",
+                other_hash(hash),
                 file.display()
             )));
         };
@@ -84,6 +85,18 @@ pub(super) fn parse(file: &Path, text: &str) -> Result<Users, FileError> {
         return Err(wrong(file, format!("contains no user; add one with: htpasswd -B {} USER", file.display())));
     }
     Ok(users)
+}
+
+/// The kind of a hash that regpass does not check, for a message; empty for crypt's and for plain text.
+fn other_hash(hash: &str) -> &'static str {
+    match hash {
+        sha if sha.starts_with("{SHA}") => " but with SHA-1",
+        md5 if md5.starts_with("$apr1$") || md5.starts_with("$1$") => " but with MD5",
+        sha2 if sha2.starts_with("$5$") || sha2.starts_with("$6$") => " but with SHA-2",
+        argon2 if argon2.starts_with("$argon2") => " but with Argon2",
+        bcrypt if bcrypt.starts_with("$2") => ", or its hash is incomplete",
+        _ => "",
+    }
 }
 
 /// The user name for messages; not repeated when it looks like a hash or is longer than 64 bytes.
@@ -128,9 +141,14 @@ mod tests {
             ("# only this", "contains no user"),
             ("alice", "line 1: there is no colon"),
             ("# x\nalice:$apr1$hunter2$hunter2", "line 2: the password of 'alice' is not hashed with bcrypt"),
-            ("alice:{SHA}hunter2hunter2", "htpasswd -B /f USER"),
+            (
+                "alice:{SHA}hunter2hunter2",
+                "is not hashed with bcrypt but with SHA-1; set it again with: htpasswd -B /f USER",
+            ),
+            ("alice:$6$hunter2", "but with SHA-2"),
+            ("alice:$argon2id$hunter2", "but with Argon2"),
             ("alice:hunter2", "not hashed with bcrypt"),
-            ("alice:$2y$05$hunter2", "not hashed with bcrypt"),
+            ("alice:$2y$05$hunter2", "not hashed with bcrypt, or its hash is incomplete"),
             ("alice:$5$rounds=5$hunter2", "not hashed with bcrypt"),
             ("$2y$05$hunter2:alice", "the password of a user"),
             ("alice:", "not hashed with bcrypt"),

@@ -176,6 +176,31 @@ async fn private_authority_is_trusted_only_if_configured() {
 }
 
 #[tokio::test]
+async fn authorities_and_client_certificates_of_windows_tools_are_read() {
+    let utf16 = |text: &str| format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let (issuer, files) = (authority(), Files::new());
+    let client = signed(&issuer, &params_for("regpass"));
+    let certificate = signed(&issuer, &params_for("127.0.0.1"));
+    let server = Server::start_with(&certificate, ClientCertificates::Required(issuer.der()), ok()).await;
+    let crlf = |text: &str| text.replace('\n', "\r\n");
+    let bundle = format!("# Root\r\n{}\r\n# Own\r\n{}", crlf(&authority().pem()), crlf(issuer.pem().trim_end()));
+    let keys = crlf(&format!("{}{}", KeyPair::generate().unwrap().serialize_pem(), client.key.serialize_pem()));
+    let certificate = crlf(&client.pem);
+    let marked = |text: &str| format!("\u{feff}{text}").into_bytes();
+    for encode in [&marked as &dyn Fn(&str) -> Vec<u8>, &utf16] {
+        let write = |name: &str, text: &str| {
+            std::fs::write(files.0.path().join(name), encode(text)).unwrap();
+            files.0.path().join(name).display().to_string()
+        };
+        let (ca, certificate, key) =
+            (write("ca.pem", &bundle), write("client.pem", &certificate), write("key.pem", &keys));
+        let identity = format!("client_certificate = {{ certificate = \"{certificate}\", key = \"{key}\" }}");
+        assert_eq!(get(&server.url(), &format!("ca = \"{ca}\"\n{identity}"), TAGS).await.status, 200);
+        assert_eq!(server.take_requests(), [true]);
+    }
+}
+
+#[tokio::test]
 async fn certificate_of_a_configured_authority_must_match_host_and_date() {
     let (issuer, files) = (authority(), Files::new());
     let mut expired = params_for("127.0.0.1");

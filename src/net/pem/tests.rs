@@ -30,7 +30,7 @@ fn certificates_are_read_whatever_is_around_them() {
     let (one, key) = pair();
     let (two, _) = pair();
     let crlf = |text: &str| text.replace('\n', "\r\n");
-    let indented = one.lines().map(|line| format!("    {line}  \n")).collect::<String>();
+    let indented = format!("    {}  \n", one.trim_end().replace('\n', "  \n    "));
     for (what, bytes, count) in [
         ("as it is", one.clone().into_bytes(), 1),
         ("without a final newline", one.trim_end().as_bytes().to_vec(), 1),

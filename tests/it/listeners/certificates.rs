@@ -294,6 +294,28 @@ async fn handshake_and_http2_preface_have_timeouts() {
     assert!((50..=90).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
 }
 
+#[tokio::test]
+async fn tls_files_of_windows_tools_are_read() {
+    let utf16 = |text: &str| format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let (files, issuer) = (Files::new(), authority());
+    let (tls, clients) = (tls(&files, &issuer), mtls(&files, &issuer));
+    let read = |name: &str| std::fs::read_to_string(files.path(name)).unwrap().replace('\n', "\r\n");
+    let other_key = KeyPair::generate().unwrap().serialize_pem();
+    let certificate = format!("\u{feff}Bag Attributes\r\n{}", read("tls.pem").trim_end());
+    let keys = utf16(&format!("{other_key}{}", read("tls-key.pem")));
+    let authorities = utf16(&format!("{}\u{1a}", read("clients.pem")));
+    std::fs::write(files.path("tls.pem"), certificate).unwrap();
+    std::fs::write(files.path("tls-key.pem"), keys).unwrap();
+    std::fs::write(files.path("clients.pem"), authorities).unwrap();
+    let served = Served::start(&listener(&[&tls, &clients])).await;
+    let (certificate, key) = client(&issuer, Some("alice"), &["alice.example"], |_| {});
+    let accepted = TlsClient::trusting(issuer.der()).with_certificate(&certificate, &key);
+    assert_eq!(accepted.send(served.tcp().await, get(TAGS, None)).await.unwrap().status, 200);
+    served.sim.ledger().expect(&[TAGS_REQUEST]);
+    let stranger = TlsClient::trusting(issuer.der());
+    assert!(stranger.send(served.tcp().await, get(TAGS, None)).await.is_err(), "without a client certificate");
+}
+
 #[test]
 fn invalid_tls_files_are_reported_by_name() {
     let (files, issuer) = (Files::new(), authority());

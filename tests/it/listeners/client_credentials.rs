@@ -133,6 +133,35 @@ async fn host_and_origin_are_checked_before_the_client_credential() {
     sim.ledger().expect(&[]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn htpasswd_and_bearer_files_of_windows_tools_are_read() {
+    let utf16 = |text: &str| format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let users = format!("# users\r\n\r\nalice:{}\r\nbob:{}", hashed(PASSWORD), hashed("bobs password"));
+    let marked = |text: &str| format!("\u{feff}{text}\r\n").into_bytes();
+    for bytes in [marked(&users), utf16(&users), format!("{users}\r\n\u{1a}").into_bytes()] {
+        let files = Files::new();
+        std::fs::write(files.path("htpasswd"), bytes).unwrap();
+        let listener = format!("clients = {{ htpasswd = \"{}\" }}", files.path("htpasswd").display());
+        let (sim, _, regpass) = start(&listener).await;
+        for (user, password) in [("alice", PASSWORD), ("bob", "bobs password")] {
+            assert_eq!(regpass.send(get(TAGS, Some(&basic(user, password)))).await.status, 200, "{user}");
+            sim.ledger().expect(&[TAGS_REQUEST]);
+        }
+        assert_challenged(&regpass.send(get(TAGS, Some(&basic("alice", "wrong")))).await, "a wrong password");
+        sim.finish();
+    }
+    for bytes in [marked(PASSWORD), utf16(&format!("{PASSWORD}\r\n"))] {
+        let files = Files::new();
+        std::fs::write(files.path("bearer"), bytes).unwrap();
+        let listener = format!("clients = {{ bearer = {{ file = \"{}\" }} }}", files.path("bearer").display());
+        let (sim, _, regpass) = start(&listener).await;
+        let bearer = format!("Bearer {PASSWORD}");
+        assert_eq!(regpass.send(get(TAGS, Some(&bearer))).await.status, 200);
+        sim.ledger().expect(&[TAGS_REQUEST]);
+        sim.finish();
+    }
+}
+
 #[tokio::test]
 async fn changed_htpasswd_file_is_used_and_an_invalid_one_is_not() {
     let (files, log) = (Files::new(), Log::capture());
