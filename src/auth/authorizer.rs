@@ -61,8 +61,12 @@ impl Authorizer {
     /// discovers it: a read is sent without authorization, for any other request regpass sends `GET /v2/` first. The
     /// others wait for the result, at most 2 s.
     pub async fn authorize(&self, ask: &Ask) -> Result<AuthAttempt, AuthError> {
-        if ask.credential_use != CredentialUse::Optional && ask.credential().await?.is_anonymous() {
-            return Err(AuthError::NoCredential { registry: ask.upstream.host.clone() });
+        if ask.credential_use != CredentialUse::Optional {
+            let resolved = ask.credential().await?;
+            if resolved.is_anonymous() {
+                let absence = resolved.absence().map(Into::into);
+                return Err(AuthError::NoCredential { registry: ask.upstream.host.clone(), absence });
+            }
         }
         let registry = self.registry(ask.upstream.id);
         if registry.scheme().is_none() {
@@ -124,7 +128,12 @@ impl Authorizer {
                 let Some(scheme) = learned else { return Ok(None) };
                 refused.discovery = None;
                 let next = self.selector.grant_for(ask, &registry, &scheme).await?;
-                (!next.is_none()).then_some(next)
+                if next.is_none() {
+                    // Nothing else can be tried, but now it is known why there is no credential.
+                    refused.grant = next;
+                    return Ok(None);
+                }
+                Some(next)
             }
             Authorization::Direct(_) => self.selector.grant_after_rejection(ask, &registry, grant).await?,
             Authorization::Token { lease, group, requested, is_fresh } => {

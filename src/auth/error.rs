@@ -22,8 +22,11 @@ pub enum AuthError {
     FetchAborted,
     #[error("cannot get the credential: {error}")]
     Credential { error: CredentialError },
-    #[error("this operation needs a credential and none is configured; add `credential` to [registry.\"{registry}\"]")]
-    NoCredential { registry: RegistryHost },
+    #[error(
+        "this operation needs a credential, and {}; add `credential` to [registry.\"{registry}\"]",
+        .absence.as_deref().unwrap_or("none is configured")
+    )]
+    NoCredential { registry: RegistryHost, absence: Option<Box<str>> },
     #[error("{0}")]
     Realm(#[from] RealmRejected),
     #[error(

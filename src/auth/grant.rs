@@ -139,6 +139,11 @@ impl Grant {
         self.resolved.identity()
     }
 
+    /// As [`ResolvedCredential::absence`].
+    pub fn absence(&self) -> Option<&str> {
+        self.resolved.absence()
+    }
+
     pub fn credential_id(&self) -> CredentialId {
         self.resolved.id
     }

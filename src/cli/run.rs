@@ -187,6 +187,31 @@ mod tests {
     }
 
     #[test]
+    fn check_reports_what_has_no_effect_in_a_docker_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let docker = folder.path().join("config.json");
+        let config = folder.path().join("regpass.toml");
+        let source = format!("credential = {{ source = 'docker', file = '{}' }}\n", docker.display());
+        std::fs::write(&config, source).unwrap();
+        let check = |text: &str| {
+            std::fs::write(&docker, text).unwrap();
+            run_line(&format!("regpass check --config {}", config.display()), &[])
+        };
+        let (code, _, err) = check("\u{feff}{\"*.example\": {\"auth\": \"dTpw\"}}\r\n");
+        assert_eq!((code, err.as_str()), (Some(ExitCode::SUCCESS), ""), "an old file that Windows wrote is no mistake");
+        let odd =
+            r#"{"auths": {"a.example/team*": {"auth": "dTpw"}, "b.example": {}, "c.example": {"auth": "hunter2"}}}"#;
+        let (code, _, err) = check(odd);
+        assert_eq!((code, err.matches("warning: ").count()), (Some(ExitCode::SUCCESS), 3), "{err}");
+        for line in
+            ["auths.\"a.example/team*\": the key matches", "auths.\"b.example\": the entry", "auths.\"c.example\""]
+        {
+            assert!(err.contains(&format!("{}: {line}", docker.display())), "{line}: {err}");
+        }
+        assert!(err.contains("leave out the wildcard") && !err.contains("hunter2"), "{err}");
+    }
+
+    #[test]
     fn check_redacts_upload_keys_and_says_when_there_is_none() {
         let check = |text: &str| {
             let mut file = tempfile::NamedTempFile::new().unwrap();

@@ -55,7 +55,8 @@ impl Environment {
         Self { uid, ..Self::new(variables) }
     }
 
-    /// The files in which docker and podman keep credentials, in order of precedence.
+    /// The files in which docker and podman keep credentials, in order of precedence. The last one is the file of docker
+    /// before version 1.7, which podman still reads (containers/image, `pkg/docker/config`, August 2025).
     ///
     /// If `REGISTRY_AUTH_FILE` or `DOCKER_CONFIG` is set, only the files it names are used: a user who points docker to
     /// another file does not want the credentials in the home folder.
@@ -72,6 +73,7 @@ impl Environment {
             under(self.home.clone(), ".docker/config.json"),
             under(self.runtime_dir.clone(), "containers/auth.json").or_else(without_runtime_dir),
             under(config_home, "containers/auth.json"),
+            under(self.home.clone(), ".dockercfg"),
         ]
         .into_iter()
         .flatten()
@@ -94,6 +96,10 @@ impl Environment {
     }
 }
 
+/// The variable that contains the JSON of a docker file itself: docker (since version 28) and GitLab's runner read it
+/// before their files.
+pub const AUTH_VARIABLE: &str = "DOCKER_AUTH_CONFIG";
+
 /// Used without `PATH`.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -110,10 +116,10 @@ mod tests {
         for (variables, files) in [
             (vec![], vec![]),
             (vec![("HOME", "")], vec![]),
-            (vec![("HOME", "/h")], vec!["/h/.docker/config.json", "/h/.config/containers/auth.json"]),
+            (vec![("HOME", "/h")], vec!["/h/.docker/config.json", "/h/.config/containers/auth.json", "/h/.dockercfg"]),
             (
                 vec![("HOME", "/h"), ("XDG_RUNTIME_DIR", "/r"), ("XDG_CONFIG_HOME", "/c")],
-                vec!["/h/.docker/config.json", "/r/containers/auth.json", "/c/containers/auth.json"],
+                vec!["/h/.docker/config.json", "/r/containers/auth.json", "/c/containers/auth.json", "/h/.dockercfg"],
             ),
             (vec![("HOME", "/h"), ("DOCKER_CONFIG", "/d")], vec!["/d/config.json"]),
             (

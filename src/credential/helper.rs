@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::answer_cache::AnswerCache;
+use super::absence::Absences;
 use super::environment::Environment;
 use super::{
     CredentialError, CredentialFuture, CredentialId, CredentialProvider, CredentialRequest, ResolvedCredential,
@@ -20,13 +21,14 @@ pub struct HelperProvider {
     name: Box<str>,
     timeout: Duration,
     helpers: Arc<Helpers>,
+    absences: Absences,
 }
 
 impl HelperProvider {
     /// `name` is the program's name with or without `docker-credential-`. `timeout` is for one call.
     pub fn new(name: &str, timeout: Duration, helpers: Arc<Helpers>) -> Self {
         let name = name.strip_prefix("docker-credential-").unwrap_or(name);
-        Self { name: name.into(), timeout, helpers }
+        Self { name: name.into(), timeout, helpers, absences: Absences::default() }
     }
 }
 
@@ -34,7 +36,13 @@ impl CredentialProvider for HelperProvider {
     fn fetch<'a>(&'a self, request: &'a CredentialRequest<'a>) -> CredentialFuture<'a> {
         Box::pin(async {
             let query = HelperQuery { helper: &self.name, key: None, timeout: self.timeout };
-            self.helpers.query(&query, request).await
+            let answer = self.helpers.query(&query, request).await?;
+            if answer.is_anonymous() {
+                let why = format!("docker-credential-{} has no credential for {}", self.name, request.registry);
+                return Ok(self.absences.report(request.registry, &why));
+            }
+            self.absences.forget(request.registry);
+            Ok(answer)
         })
     }
 

@@ -6,6 +6,7 @@
 //! in use, helpers and clouds are called only for requests. If a source fails, its last good credential is used until
 //! it expires.
 
+mod absence;
 pub mod cloud;
 pub mod configured;
 pub mod docker;
@@ -17,6 +18,7 @@ pub mod sources;
 
 use std::fmt;
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 
@@ -85,7 +87,18 @@ impl ResolvedCredential {
     }
 
     pub fn anonymous() -> Self {
-        Self::new(Credential::Anonymous, "no credential")
+        Self::new(Credential::Anonymous, NO_CREDENTIAL)
+    }
+
+    /// The anonymous credential of a source that has none for a registry. `why` completes messages to the client.
+    pub fn absent(why: &str) -> Self {
+        Self::new(Credential::Anonymous, format!("{NO_CREDENTIAL} ({why})"))
+    }
+
+    /// Why the source has no credential for the registry, if it has none.
+    pub fn absence(&self) -> Option<&str> {
+        let why = self.source.strip_prefix(NO_CREDENTIAL)?.strip_prefix(" (")?.strip_suffix(')');
+        why.filter(|_| self.is_anonymous())
     }
 
     /// The identity of requests with this credential, for logs and the status: its source, or `anonymous`.
@@ -131,6 +144,9 @@ impl fmt::Debug for CredentialId {
     }
 }
 
+/// The source of the anonymous credential.
+const NO_CREDENTIAL: &str = "no credential";
+
 /// What a credential is needed for.
 #[derive(Clone, Debug)]
 pub struct CredentialRequest<'a> {
@@ -172,6 +188,19 @@ pub type CredentialFuture<'a> = Pin<Box<dyn Future<Output = Result<ResolvedCrede
 /// The future of [`CredentialProvider::file_problems`].
 pub type FileProblems<'a> = BoxFuture<'a, Vec<FileProblem>>;
 
+/// The future of [`CredentialProvider::file_oddities`].
+pub type FileOddities<'a> = BoxFuture<'a, Vec<FileOddity>>;
+
+/// What in a file has no effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileOddity {
+    pub file: PathBuf,
+    /// Where in the file.
+    pub key: String,
+    pub what: String,
+    pub hint: String,
+}
+
 /// A source of credentials.
 pub trait CredentialProvider: fmt::Debug + Send + Sync {
     /// The current credential; [`Credential::Anonymous`] if the source has none for this registry.
@@ -190,6 +219,11 @@ pub trait CredentialProvider: fmt::Debug + Send + Sync {
     /// credentials ignores the report for new ones.
     fn note_suspect(&self, id: CredentialId) {
         self.note_rejected(id);
+    }
+
+    /// What in the source's files has no effect and is probably a mistake. For `regpass check`.
+    fn file_oddities(&self) -> FileOddities<'_> {
+        Box::pin(std::future::ready(Vec::new()))
     }
 
     /// Checks the source's files and returns what is wrong with them. This also loads them, so that a file that breaks

@@ -38,11 +38,8 @@ pub async fn from_response(call: &Call, head: &response::Parts, body: Incoming, 
         .filter(|code| head.status != StatusCode::UNAUTHORIZED && is_understood_code(code, status))
         .unwrap_or_else(|| code_for(&call.operation, status).as_str().to_owned());
     let mut message = content.message.unwrap_or_else(|| format!("{}: {server} answered {status}", call.registry()));
-    if let Some(RejectedCredential(source)) = head.extensions.get().filter(|_| status == StatusCode::FORBIDDEN) {
-        message = format!(
-            "{} denies anonymous access, after it rejected the credential from {source}: {message}",
-            call.registry()
-        );
+    if let Some(Anonymity(why)) = head.extensions.get().filter(|_| status == StatusCode::FORBIDDEN) {
+        message = format!("{} denies anonymous access, {why}: {message}", call.registry());
     }
     let mut error = ErrorResponse::new(status, ErrorCode::Unknown, blame, step, message);
     error.code = code.into();
@@ -60,10 +57,11 @@ pub async fn access_denied(call: &Call, grant: &Grant, head: &response::Parts, b
         Some(name) => format!("{} of {name}", call.operation.access().as_str()),
         None => call.operation.as_str().to_owned(),
     };
-    let how = match (&grant.fell_back_from, grant.header()) {
-        (Some(source), _) => format!("without a credential, after rejecting the credential from {source}"),
-        (None, None) => "without a credential".to_owned(),
-        (None, Some(_)) => format!("with {}", grant.source()),
+    let how = match (&grant.fell_back_from, grant.absence(), grant.header()) {
+        (Some(source), ..) => format!("without a credential, after rejecting the credential from {source}"),
+        (None, Some(why), _) => format!("without a credential ({why})"),
+        (None, None, None) => "without a credential".to_owned(),
+        (None, None, Some(_)) => format!("with {}", grant.source()),
     };
     let reason = content.message.map(|message| format!(" (registry message: {message})")).unwrap_or_default();
     if grant.header().is_none() && grant.fell_back_from.is_none() && !has_known_challenge(head) {
@@ -90,14 +88,20 @@ pub fn credential_rejected(call: &Call, grant: &Grant, message: &str) -> String 
     )
 }
 
-/// The source of a credential that the registry rejected, so that the request was sent without it.
+/// Why a request was anonymous although a source of credentials is configured.
 #[derive(Clone, Debug)]
-struct RejectedCredential(Box<str>);
+struct Anonymity(String);
 
-/// Notes on a response that its request was sent without the configured credential, because the registry rejected it.
-pub fn note_rejected_credential<B>(response: &mut Response<B>, grant: &Grant) {
-    if let Some(source) = &grant.fell_back_from {
-        response.extensions_mut().insert(RejectedCredential(source.clone()));
+/// Notes on a refusal why its request was anonymous: the registry rejected the configured credential before, or the
+/// configured source has none for the registry.
+pub fn note_anonymity<B>(response: &mut Response<B>, grant: &Grant) {
+    let why = match (&grant.fell_back_from, grant.absence()) {
+        _ if !response.status().is_client_error() => None,
+        (Some(source), _) => Some(format!("after it rejected the credential from {source}")),
+        (None, absence) => absence.map(|why| format!("and {why}")),
+    };
+    if let Some(why) = why {
+        response.extensions_mut().insert(Anonymity(why));
     }
 }
 

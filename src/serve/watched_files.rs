@@ -16,12 +16,12 @@ use super::build::upload_keys;
 use crate::base::clock::WallClock;
 use crate::base::watched_file::FileProblem;
 use crate::clients::AuthMethod;
-use crate::config::model::{ClientRule, Config};
+use crate::config::model::{ClientRule, Config, CredentialSource};
 use crate::config::problem::Problem;
-use crate::credential::CredentialProvider;
-use crate::credential::environment::Environment;
+use crate::credential::environment::{AUTH_VARIABLE, Environment};
 use crate::credential::secret_reader::SecretReader;
 use crate::credential::sources::Sources;
+use crate::credential::{CredentialProvider, FileOddity};
 use crate::net::dial::Network;
 use crate::observe::reloads::UnusableFile;
 use crate::proxy::Proxy;
@@ -82,6 +82,14 @@ impl WatchedFiles {
     }
 }
 
+/// What in the files of a configuration has no effect and is probably a mistake; each with the file that has it.
+async fn oddities(files: &WatchedFiles) -> Vec<Problem> {
+    let found = join_all(files.credentials.iter().map(|(_, provider)| provider.file_oddities())).await;
+    let problem =
+        |FileOddity { file, key, what, hint }| Problem { file: Some(file), key, what, hint, ..Problem::default() };
+    found.into_iter().flatten().map(problem).collect()
+}
+
 fn unusable(key: &str, problems: impl IntoIterator<Item = FileProblem>) -> Vec<UnusableFile> {
     let unusable = |FileProblem { message, has_last_good }| UnusableFile {
         key: key.into(),
@@ -91,15 +99,19 @@ fn unusable(key: &str, problems: impl IntoIterator<Item = FileProblem>) -> Vec<U
     problems.into_iter().map(unusable).collect()
 }
 
-/// The current problems of the secrets, docker configurations and htpasswd files that a configuration names; blocking.
+/// The current problems of the secrets, docker configurations and htpasswd files that a configuration names, and what in
+/// them has no effect; blocking.
 pub fn problems(config: &Config) -> Vec<Problem> {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return Vec::new() };
-    let sources = Sources::new(Environment::process(), Network::Tcp, WallClock::System);
+    let environment = Environment::process();
+    let unused = unused_variable(config, &environment);
+    let sources = Sources::new(environment, Network::Tcp, WallClock::System);
     let auth_methods = config.all_listeners().enumerate().filter_map(|(index, listener)| {
         let auth_method = listener.clients.as_ref()?;
         Some((auth_method_key(auth_method, index >= config.listeners.len())?, Arc::new(AuthMethod::new(auth_method))))
     });
-    let unusable = runtime.block_on(WatchedFiles::new(config, &sources, auth_methods).check());
+    let files = WatchedFiles::new(config, &sources, auth_methods);
+    let unusable = runtime.block_on(files.check());
     let mut problems: Vec<Problem> = Vec::new();
     for UnusableFile { key, message, .. } in unusable {
         let problem =
@@ -109,7 +121,30 @@ pub fn problems(config: &Config) -> Vec<Problem> {
             problems.push(problem);
         }
     }
+    for oddity in runtime.block_on(oddities(&files)).into_iter().chain(unused) {
+        // Two sources may use the same file.
+        if !problems.contains(&oddity) {
+            problems.push(oddity);
+        }
+    }
     problems
+}
+
+/// The problem that the variable with a docker file is set, but no credential of the configuration uses it.
+fn unused_variable(config: &Config, environment: &Environment) -> Option<Problem> {
+    environment.variable(AUTH_VARIABLE)?;
+    let of_registries = config.registries.iter().flat_map(|registry| {
+        std::iter::once(&registry.credential).chain(registry.identities.iter().map(|identity| &identity.credential))
+    });
+    let is_used = std::iter::once(&config.defaults.credential)
+        .chain(of_registries)
+        .any(|source| matches!(source, CredentialSource::Docker { file: None }));
+    (!is_used).then(|| Problem {
+        key: AUTH_VARIABLE.to_owned(),
+        what: "the variable has no effect: no credential has the source docker without a `file`".to_owned(),
+        hint: "use --docker-credentials, or credential = { source = \"docker\" }".to_owned(),
+        ..Problem::default()
+    })
 }
 
 /// The configuration key of an authentication method that reads files while it is in use; `None` for certificates,
@@ -145,3 +180,30 @@ pub(super) async fn watch(mut active: watch::Receiver<Arc<WatchedFiles>>, proxy:
 
 /// Time between two checks: the code that uses a file reads it at most this often as well.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Variables, load, overrides::Overrides};
+
+    #[test]
+    fn variable_with_a_docker_file_that_nothing_uses_is_a_problem() {
+        let set = Environment::new([(AUTH_VARIABLE, r#"{"auths": {}}"#)]);
+        let problem = |more: &[&str], environment: &Environment| {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            std::io::Write::write_all(&mut file, more.join("\n").as_bytes()).unwrap();
+            let overrides = Overrides { config: Some(file.path().to_owned()), ..Overrides::default() };
+            unused_variable(&load(&overrides, Variables::new(&|_| None)).unwrap(), environment)
+        };
+        let docker = "credential = { source = 'docker' }";
+        for more in [&[][..], &["credential = { source = 'docker', file = '/x' }"]] {
+            let problem = problem(more, &set).unwrap();
+            assert_eq!(problem.key, AUTH_VARIABLE);
+        }
+        assert_eq!(problem(&[], &Environment::default()), None);
+        assert_eq!(problem(&[docker], &set), None);
+        assert_eq!(problem(&["[registry.'a.io']", docker], &set), None);
+        let identity = ["[[registry.'a.io'.identity]]", "repositories = ['x/**']", docker];
+        assert_eq!(problem(&identity, &set), None);
+    }
+}

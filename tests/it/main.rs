@@ -21,6 +21,7 @@ mod challenges;
 mod client_requests;
 mod clouds;
 mod credential_safety;
+mod credential_files;
 mod credentials;
 mod discovery;
 mod docker_hub;

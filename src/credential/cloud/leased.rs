@@ -17,6 +17,7 @@ use tracing::{info, warn};
 use super::failure::Failure;
 use crate::base::lease::Lease;
 use crate::base::lease_cache::{Covers, LeaseCache, Obtained};
+use crate::credential::absence::Absences;
 use crate::credential::{
     Credential, CredentialError, CredentialFuture, CredentialId, CredentialProvider, CredentialRequest, FileProblems,
     ResolvedCredential,
@@ -62,6 +63,7 @@ pub(super) struct LeasedProvider<I: CredentialIssuer> {
     rejections: Mutex<Rejections<I::Key>>,
     /// Held while a rejected credential is renewed, so that concurrent requests wait for the new one.
     renewal: tokio::sync::Mutex<()>,
+    absences: Absences,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -86,12 +88,18 @@ impl<I: CredentialIssuer> LeasedProvider<I> {
             reported: Arc::default(),
             rejections: Mutex::new(Rejections { rejected: HashSet::new(), renewed: HashMap::new() }),
             renewal: tokio::sync::Mutex::default(),
+            absences: Absences::default(),
         }
     }
 
     async fn resolve(&self, request: &CredentialRequest<'_>) -> Result<ResolvedCredential, CredentialError> {
         if !self.profiles.contains(&request.profile) {
-            return Ok(ResolvedCredential::anonymous());
+            let (registry, profiles) = (request.registry, self.profiles.join(", "));
+            let why = format!(
+                "the cloud's credentials are for registries with the profile {profiles}, and {registry} has the profile {}",
+                request.profile
+            );
+            return Ok(self.absences.report(registry, &why));
         }
         let key = CacheKey(self.issuer.key(request).await?);
         let obtained = self.cached_or_issued(&key).await?;

@@ -44,7 +44,7 @@ async fn a_named_file_that_is_missing_or_broken_is_an_error() {
     let error = fetch(&docker, "ghcr.io").await.unwrap_err();
     assert_eq!(
         error.message,
-        format!("{}:1:1: the file is not well-formed JSON; repair the file or log in again", path.display())
+        format!("{}:1:1: it is not well-formed JSON; repair the file or log in again", path.display())
     );
     fs::remove_file(&path).unwrap();
     advance(Duration::from_secs(1)).await;
@@ -68,6 +68,7 @@ async fn of_the_default_files_the_first_with_a_credential_is_used() {
         fs::write(path, text).unwrap();
     };
     for (place, text, user) in [
+        (".dockercfg", r#"{"ghcr.io": {"auth": "b2xkOnA="}}"#.to_owned(), "old"),
         (".config/containers/auth.json", login("ghcr.io", "config"), "config"),
         ("run/containers/auth.json", login("ghcr.io", "run"), "run"),
         (".docker/config.json", login("quay.io", "docker"), "run"),
@@ -103,8 +104,11 @@ async fn the_store_is_queried_with_every_key_of_the_registry() {
     ] {
         let resolved = fetch(&docker, image).await.unwrap();
         assert_eq!(resolved.credential, credential, "{image}");
-        let source = if resolved.is_anonymous() { "no credential" } else { "docker-credential-all" };
-        assert_eq!(&*resolved.source, source);
+        let absence = resolved.absence().map(|why| why.contains("docker-credential-all, which the docker file "));
+        assert_eq!(
+            (absence == Some(true), &*resolved.source == "docker-credential-all"),
+            (resolved.is_anonymous(), !resolved.is_anonymous())
+        );
     }
     assert_eq!(queries(folder.path()), ["https://index.docker.io/v1/", "quay.io", "https://quay.io", "ghcr.io"]);
 }

@@ -70,7 +70,7 @@ impl Exchange<'_> {
             let is_challenge = challenge::is_challenge(call, &attempt.grant, &response);
             if !is_challenge && expired_pattern.is_none() {
                 authorizer.note_accepted(&call.ask, &mut attempt, response.status());
-                registry_error::note_rejected_credential(&mut response, &attempt.grant);
+                registry_error::note_anonymity(&mut response, &attempt.grant);
                 return Ok(response);
             }
             let (head, body) = response.into_parts();

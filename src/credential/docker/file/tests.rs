@@ -19,6 +19,7 @@ fn look_up(file: &DockerFile, image: &str) -> String {
         },
         Lookup::Invalid(error) => error.message.clone(),
         Lookup::Helper(entry) => format!("helper {} {}", entry.helper, entry.key.unwrap_or("-")),
+        Lookup::EmptyEntry(key) => format!("empty {key}"),
         Lookup::None => "nothing".into(),
     }
 }
@@ -37,10 +38,19 @@ fn entries_contain_every_kind_of_credential() {
         (r#"{"auth": "dTo=", "identitytoken": "t"}"#, "identity Some(\"u\") t"),
         (r#"{"identitytoken": "t"}"#, "identity None t"),
         (r#"{"auth": "dTpw", "identitytoken": "t", "registrytoken": "r"}"#, "bearer r"),
-        ("{}", "nothing"),
-        ("null", "nothing"),
-        (r#"{"auth": "", "identitytoken": null}"#, "nothing"),
-        (r#"{"auth": "Og=="}"#, "nothing"),
+        ("{}", "empty a.io"),
+        ("null", "empty a.io"),
+        (r#"{"auth": "", "identitytoken": null}"#, "empty a.io"),
+        (r#"{"auth": "Og=="}"#, "empty a.io"),
+        (r#"{"auth": "dTpw\n"}"#, "password u p"),
+        (r#"{"auth": " dT\r\npw\u0000"}"#, "password u p"),
+        (r#"{"auth": "dTpwCg=="}"#, "password u p"),
+        (r#"{"auth": "dTpwDQoAAA=="}"#, "password u p"),
+        (r#"{"auth": "dTrDv8O-"}"#, "password u ÿþ"),
+        (r#"{"auth": "dTrDv8O+"}"#, "password u ÿþ"),
+        (r#"{"Auth": "dTpw", "Email": null}"#, "password u p"),
+        (r#"{"identityToken": "t", "username": "u"}"#, "identity Some(\"u\") t"),
+        (r#"{"auth": "\n", "username": "x", "password": "y"}"#, "password x y"),
     ] {
         assert_eq!(look_up(&parse(&format!(r#"{{"auths": {{"a.io": {entry}}}}}"#)), "a.io"), expected, "{entry}");
     }
@@ -101,17 +111,95 @@ fn cred_helpers_precede_auths_and_auths_precede_the_store() {
         ("b.io", "password u p"),
         ("c.io", "helper all https://c.io"),
         ("d.io", "helper all -"),
-        ("e.io", "nothing"),
+        ("e.io", "empty e.io"),
         ("f.io", "nothing"),
         ("g.io", "helper all -"),
         ("g.io/team/app", "helper team g.io/team"),
+        ("g.io/teams/app", "helper all -"),
     ] {
         assert_eq!(look_up(&file, image), answer, "{image}");
     }
     let empty = parse(r#"{"auths": {"a.io": {}}, "credsStore": ""}"#);
-    assert_eq!(look_up(&empty, "a.io"), "nothing");
+    assert_eq!(look_up(&empty, "a.io"), "empty a.io");
     for nothing in ["{}", r#"{"auths": null, "credHelpers": null, "credsStore": null, "HttpHeaders": {"X": "y"}}"#] {
         assert_eq!(look_up(&parse(nothing), "a.io"), "nothing");
+    }
+}
+
+#[test]
+fn patterns_count_where_no_other_key_matches() {
+    let file = parse(
+        r#"{"auths": {
+            "*.jfrog.io": {"username": "any", "password": "p"},
+            "*.jfrog.io/docker": {"username": "docker", "password": "p"},
+            "acme*.jfrog.io": {"username": "acme", "password": "p"},
+            "own.jfrog.io": {"username": "own", "password": "p"},
+            "https://*.reg.example:8443/v2/": {"username": "port", "password": "p"},
+            "a.example/team": {"username": "team", "password": "p"},
+            "*.example": {"username": "example", "password": "p"}
+        }, "credHelpers": {"*.help.example": "h"}}"#,
+    );
+    for (image, found) in [
+        ("x.jfrog.io", "password any p"),
+        ("x.jfrog.io/other/app", "password any p"),
+        ("x.jfrog.io/docker/app", "password docker p"),
+        ("x.jfrog.io/dockerhub/app", "password docker p"),
+        ("acme.jfrog.io/docker/app", "password acme p"),
+        ("own.jfrog.io/docker/app", "password own p"),
+        ("a.b.jfrog.io", "nothing"),
+        ("jfrog.io", "nothing"),
+        ("x.jfrog.io:8443", "nothing"),
+        ("x.jfrog.io.evil.com", "nothing"),
+        ("a.reg.example:8443/team/app", "password port p"),
+        ("a.reg.example", "nothing"),
+        ("a.example/team/app", "password team p"),
+        ("a.example/teamwork/app", "password team p"),
+        ("a.example/tea", "password example p"),
+        ("a.example", "password example p"),
+        ("a.help.example", "nothing"),
+    ] {
+        assert_eq!(look_up(&file, image), found, "{image}");
+    }
+}
+
+#[test]
+fn old_file_has_the_entries_that_auths_has_in_a_new_one() {
+    let file = parse(r#"{"https://index.docker.io/v1/": {"auth": "dTpw", "email": "e"}, "quay.io": {"auth": "djpx"}}"#);
+    for (image, found) in
+        [("docker.io/library/python", "password u p"), ("quay.io/a/b", "password v q"), ("ghcr.io", "nothing")]
+    {
+        assert_eq!(look_up(&file, image), found, "{image}");
+    }
+    assert!(file.oddities().is_empty());
+}
+
+#[test]
+fn what_has_no_effect_is_reported_and_secrets_are_not_repeated() {
+    let oddities = |text: &str| {
+        let lines =
+            parse(text).oddities().into_iter().map(|Oddity { key, what, hint }| format!("{key}: {what}; {hint}"));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    for (text, key, what) in [
+        ("{}", "auths: ", "no credential and names no credential helper"),
+        (r#"{"auths": {"a.io": {}}}"#, r#"auths."a.io": "#, "the entry is empty"),
+        (r#"{"auths": {"a.io": {"auth": "hunter2"}}}"#, r#"auths."a.io": "#, "not user:password in base64"),
+        (r#"{"auths": {"a.io/x*": {"auth": "dTpw"}}}"#, r#"auths."a.io/x*": "#, "matches no repository"),
+        (r#"{"auths": {"*.a.io/*": {"auth": "dTpw"}}}"#, r#"auths."*.a.io/*": "#, "matches no repository"),
+        (r#"{"auths": {"https://u:hunter2@a.io": {"auth": "dTpw"}}}"#, "auths: entry 1", "not the host of a registry"),
+        (r#"{"credHelpers": {"*.gcr.io": "gcloud"}}"#, r#"credHelpers."*.gcr.io": "#, "no wildcards in `credHelpers`"),
+        (r#"{"auths": {"a.io": {"auth": "dTpw"}}, "b.io": {"auth": "dTpw"}}"#, "auths: ", "beside `auths`"),
+    ] {
+        let found = oddities(text);
+        assert!(found.lines().count() == 1 && found.starts_with(key) && found.contains(what), "{text}: {found}");
+        assert!(!found.contains("hunter2"), "{found}");
+    }
+    for text in [
+        r#"{"auths": {"a.io": {}}, "credsStore": "x"}"#,
+        r#"{"auths": {"a.io": {}}, "credHelpers": {"a.io": "x"}}"#,
+        r#"{"auths": {"*.a.io/team": {"auth": "dTpw"}, "https://b.io/v1/": {"auth": "dTpw"}}}"#,
+    ] {
+        assert_eq!(oddities(text), "", "{text}");
     }
 }
 
@@ -119,9 +207,9 @@ fn cred_helpers_precede_auths_and_auths_precede_the_store() {
 fn parse_errors_name_line_and_column_and_quote_nothing() {
     for (text, error) in [
         ("", "1:0: the file is empty"),
-        ("hunter2", "1:1: the file is not well-formed JSON"),
-        ("{\"auths\": {\n  \"a.io\": {\"auth\": hunter2}}}", "2:20: the file is not well-formed JSON"),
-        ("{\"auths\": {\"a.io\": {\"auth\": \"hunter2", "1:36: the file is not well-formed JSON"),
+        ("hunter2", "1:1: it is not well-formed JSON"),
+        ("{\"auths\": {\n  \"a.io\": {\"auth\": hunter2}}}", "2:20: it is not well-formed JSON"),
+        ("{\"auths\": {\"a.io\": {\"auth\": \"hunter2", "1:36: it is not well-formed JSON"),
         ("{\n\"credsStore\": {\"hunter2\": 1}}", "2:14: a value has the wrong type"),
         ("[\"hunter2\"]", "a value has the wrong type"),
     ] {
