@@ -9,6 +9,7 @@ pub mod lease_cache;
 pub mod origin;
 pub mod redaction;
 pub mod secret;
+pub mod url_escape;
 pub mod watched_file;
 
 #[cfg(test)]

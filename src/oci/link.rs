@@ -4,41 +4,90 @@ use http::HeaderMap;
 use http::header::LINK;
 
 use super::query::Query;
+use crate::base::url_escape::escape_reference;
 
 /// The query of the `rel="next"` link. Its host and path are ignored: registries get them wrong, and they must not
 /// decide where a client sends its next request.
 pub fn next_query(headers: &HeaderMap) -> Option<Query> {
-    headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok()).find_map(|value| {
-        links(value).find(|(_, params)| is_next(params)).map(|(target, _)| {
-            let query = target.split_once('?').map(|(_, query)| query.split('#').next().unwrap_or(query));
-            Query::parse(query)
-        })
+    headers.get_all(LINK).iter().find_map(|value| {
+        let next = Links(value.as_bytes()).find(Link::is_next)?;
+        let target = escape_reference(next.target);
+        let query = target.split_once('?').map(|(_, query)| query.split('#').next().unwrap_or(query));
+        Some(Query::parse(query))
     })
 }
 
-/// The `<target>; params` entries of one header value.
-fn links(value: &str) -> impl Iterator<Item = (&str, &str)> {
-    let mut rest = value;
-    std::iter::from_fn(move || {
-        let (_, after) = rest.split_once('<')?;
-        let (target, after) = after.split_once('>')?;
-        let end = after.find('<').unwrap_or(after.len());
-        let (params, next) = after.split_at(end);
-        rest = next;
-        Some((target, params))
-    })
+/// One link: `<target>; rel="next"; title="…"`.
+#[derive(Debug, Default)]
+struct Link<'a> {
+    target: &'a [u8],
+    /// The value of the first `rel`; later ones do not count (RFC 8288, section 3.3).
+    rel: Option<&'a [u8]>,
 }
 
-fn is_next(params: &str) -> bool {
-    params.split([';', ',']).any(|param| {
-        let (key, value) = param.split_once('=').unwrap_or((param, ""));
-        let mut relations = value.trim().trim_matches('"').split_ascii_whitespace();
-        key.trim().eq_ignore_ascii_case("rel") && relations.any(|relation| relation.eq_ignore_ascii_case("next"))
-    })
+impl Link<'_> {
+    fn is_next(&self) -> bool {
+        let mut relations = self.rel.unwrap_or_default().split(u8::is_ascii_whitespace);
+        relations.any(|relation| relation.eq_ignore_ascii_case(b"next"))
+    }
+}
+
+/// The links of the rest of a header value (RFC 8288, appendix B.2). It ends at the first one without a target in angle
+/// brackets.
+struct Links<'a>(&'a [u8]);
+
+impl<'a> Iterator for Links<'a> {
+    type Item = Link<'a>;
+
+    fn next(&mut self) -> Option<Link<'a>> {
+        let rest = skip(self.0, b" \t,").strip_prefix(b"<")?;
+        let end = rest.iter().position(|byte| *byte == b'>')?;
+        let mut link = Link { target: &rest[..end], rel: None };
+        self.0 = &rest[end + 1..];
+        loop {
+            // Anything before the next delimiter is not part of a parameter.
+            let at = self.0.iter().position(|byte| matches!(byte, b';' | b',')).unwrap_or(self.0.len());
+            self.0 = &self.0[at..];
+            let Some(parameter) = self.0.strip_prefix(b";") else { return Some(link) };
+            let (name, value, rest) = split_parameter(parameter);
+            self.0 = rest;
+            if name.eq_ignore_ascii_case(b"rel") {
+                link.rel = link.rel.or(value);
+            }
+        }
+    }
+}
+
+/// The name of the first parameter, its value without quotes, and the bytes after it. Escapes in a quoted value stay:
+/// relation types have none.
+fn split_parameter(text: &[u8]) -> (&[u8], Option<&[u8]>, &[u8]) {
+    let end = text.iter().position(|byte| matches!(byte, b'=' | b';' | b',')).unwrap_or(text.len());
+    let (name, rest) = (text[..end].trim_ascii(), &text[end..]);
+    let Some(value) = rest.strip_prefix(b"=") else { return (name, None, rest) };
+    let Some(quoted) = skip(value, b" \t").strip_prefix(b"\"") else {
+        let end = value.iter().position(|byte| matches!(byte, b';' | b',')).unwrap_or(value.len());
+        return (name, Some(value[..end].trim_ascii()), &value[end..]);
+    };
+    let mut is_escaped = false;
+    let end = quoted.iter().position(|byte| {
+        let is_end = *byte == b'"' && !is_escaped;
+        is_escaped = *byte == b'\\' && !is_escaped;
+        is_end
+    });
+    let end = end.unwrap_or(quoted.len());
+    (name, Some(&quoted[..end]), quoted.get(end + 1..).unwrap_or_default())
+}
+
+/// `text` without the bytes of `unwanted` at its start.
+fn skip<'a>(text: &'a [u8], unwanted: &[u8]) -> &'a [u8] {
+    let start = text.iter().position(|byte| !unwanted.contains(byte)).unwrap_or(text.len());
+    &text[start..]
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     #[test]
@@ -50,12 +99,32 @@ mod tests {
             (r#"<?next_page=gAAA,x>; title="a"; rel="prev next""#, Some("next_page=gAAA,x")),
             (r#"</a?x=1>; rel="prev", </a?x=2>; rel="next""#, Some("x=2")),
             (r#"</a?x=1>; rel="prev""#, None),
+            (r#"</a?x=1>; title="a<b>, c; rel=prev"; rel="next""#, Some("x=1")),
+            (r#"</a?x=1>; title="a \"b\", </c?x=9>; rel=\"next\""; rel=prev, </a?x=2>; rel=next"#, Some("x=2")),
+            (r#"</a?x=1>; title="ends with a backslash \\"; rel=next"#, Some("x=1")),
+            (r#"</a?x=1>;rel=next;title=a;;foo , </a?x=2>;rel=prev"#, Some("x=1")),
+            (r#"</a?x=1> ; REL = "NEXT" ; rel="prev""#, Some("x=1")),
+            (r#"</a?x=1>; rel="prev"; rel="next""#, None),
+            (r#"</a?x=1>; title*=UTF-8''a%22; rel=nextpage"#, None),
+            (r#", ,</a?x=1>; rel="next"#, Some("x=1")),
+            (r#"</a?last=my tag>; rel=next"#, Some("last=my%20tag")),
             ("garbage", None),
             ("<unterminated", None),
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(LINK, value.parse().unwrap());
             assert_eq!(next_query(&headers).map(|query| query.to_string()).as_deref(), query, "{value}");
+        }
+    }
+
+    #[test]
+    fn next_query_is_found_beside_text_that_is_not_ascii() {
+        for (value, query) in [
+            (&b"</a?x=1>; title=\"caf\xe9\"; rel=next"[..], "x=1"),
+            ("</a?last=caf\u{e9}>; rel=next".as_bytes(), "last=caf%C3%A9"),
+        ] {
+            let headers = HeaderMap::from_iter([(LINK, HeaderValue::from_bytes(value).unwrap())]);
+            assert_eq!(next_query(&headers).unwrap().to_string(), query);
         }
     }
 }

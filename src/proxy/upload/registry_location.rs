@@ -5,6 +5,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::super::error_response::ErrorResponse;
 use crate::base::origin::{Origin, Scheme, Url};
+use crate::base::url_escape::escape_reference;
 use crate::observe::blame::{Blame, Step};
 use crate::oci::error::ErrorCode;
 use crate::upstream::Upstream;
@@ -17,9 +18,8 @@ pub(super) fn next(upstream: &Upstream, base: &Url, headers: &HeaderMap) -> Resu
     if location.len() > MAX_LOCATION_SIZE {
         return Err(unusable(upstream, &format!("its Location is longer than {MAX_LOCATION_SIZE} bytes")));
     }
-    let location = str::from_utf8(location).map_err(|_| unusable(upstream, "its Location is not UTF-8"))?;
-    let url =
-        base.join(location).map_err(|why| unusable(upstream, &format!("its Location is not a valid URL: {why}")))?;
+    let url = base.join(&escape_reference(location));
+    let url = url.map_err(|why| unusable(upstream, &format!("its Location is not a valid URL: {why}")))?;
     check_upload_host(upstream, url).map(Some)
 }
 
