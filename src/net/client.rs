@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::EXPECT;
-use http::{Method, Request, Response, Uri};
+use http::{Request, Response, Uri};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::client::legacy::connect::capture_connection;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use tower_service::Service;
@@ -22,8 +23,11 @@ use super::address_policy::AddressPolicy;
 use super::body::{self, BUFFER, StreamBody};
 use super::cause::{BoxError, ConnectTimedOut};
 use super::circuit::{Circuits, Outage};
+use super::content_length;
 use super::dial::{Dialer, Network, PeerAddress};
-use super::error::{TransportError, is_stale_connection};
+use super::error::TransportError;
+use super::received::Counted;
+use super::repetition::Repetitions;
 use super::spool::{Payload, Spool};
 use super::uri::{port_of, scheme_of};
 use crate::base::origin::Origin;
@@ -31,11 +35,15 @@ use crate::base::origin::Origin;
 /// An HTTP/1.1 client that connects to the addresses that its [`AddressPolicy`] permits. It has no HTTP/2, which needs
 /// twice the processor time for blobs.
 pub struct HttpClient {
-    inner: legacy::Client<ConnectTimeout<HttpsConnector<Dialer>>, StreamBody>,
+    pooled: Connections,
+    /// Opens a new connection for each request.
+    unpooled: Connections,
     policy: AddressPolicy,
     circuits: Circuits,
     timeouts: RequestTimeouts,
 }
+
+type Connections = legacy::Client<ConnectTimeout<HttpsConnector<Dialer>>, StreamBody>;
 
 /// The timeouts of an [`HttpClient`].
 #[derive(Clone, Copy, Debug)]
@@ -54,13 +62,12 @@ impl HttpClient {
             .https_or_http()
             .enable_http1()
             .wrap_connector(Dialer::new(network, policy.clone(), timeouts.connect));
-        let inner = legacy::Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(POOL_IDLE)
-            .pool_max_idle_per_host(POOL_SIZE)
-            .http1_max_buf_size(BUFFER)
-            .build(ConnectTimeout { connector, limit: timeouts.connect });
-        Self { inner, policy, circuits: Circuits::default(), timeouts }
+        let connector = ConnectTimeout { connector, limit: timeouts.connect };
+        let mut builder = legacy::Client::builder(TokioExecutor::new());
+        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(POOL_IDLE).http1_max_buf_size(BUFFER);
+        let pooled = builder.pool_max_idle_per_host(POOL_SIZE).build(connector.clone());
+        let unpooled = builder.pool_max_idle_per_host(0).build(connector);
+        Self { pooled, unpooled, policy, circuits: Circuits::default(), timeouts }
     }
 
     /// Sends a request and waits for the response's head. The timeout restarts with every sent piece of a streamed
@@ -100,23 +107,27 @@ impl HttpClient {
                 Err(_) => {}
             }
         }
-        outcome
+        let mut response = outcome?;
+        content_length::normalize(response.headers_mut())
+            .map_err(|why| TransportError::InvalidResponse(why.to_string()))?;
+        Ok(response)
     }
 
-    /// Sends a request whose body is in memory. Repeats a GET or HEAD without body if the server had closed the pooled
-    /// connection; each attempt may take `limit`.
+    /// Sends a request whose body is in memory; each attempt may take `limit`.
     async fn send_buffered(
         &self,
         request: &Request<Payload>,
         body: &Bytes,
         limit: Duration,
     ) -> Result<Response<Incoming>, TransportError> {
-        let is_repeatable = matches!(*request.method(), Method::GET | Method::HEAD) && body.is_empty();
-        let mut retries = if is_repeatable { MAX_STALE_RETRIES } else { 0 };
+        let mut repetitions = Repetitions::of(request);
+        let mut connections = &self.pooled;
         loop {
-            match timeout(limit, self.inner.request(with_body(request, body_of(body.clone())))).await {
+            let mut outgoing = with_body(request, body_of(body.clone()));
+            let connection = capture_connection(&mut outgoing);
+            match timeout(limit, connections.request(outgoing)).await {
                 Ok(Ok(response)) => return Ok(response),
-                Ok(Err(error)) if retries > 0 && is_stale_connection(&error) => retries -= 1,
+                Ok(Err(error)) if repetitions.allow(request, &error, &connection) => connections = &self.unpooled,
                 Ok(Err(error)) => return Err(TransportError::from_hyper(error, self.timeouts.connect)),
                 Err(_) => return Err(TransportError::HeadTimeout(limit)),
             }
@@ -128,27 +139,27 @@ impl HttpClient {
         request: &Request<Payload>,
         spool: &Spool,
     ) -> Result<Response<Incoming>, TransportError> {
-        let mut body = spool.attempt().await?;
-        let continued = Arc::new(Notify::new());
-        let expects_continue = request.headers().contains_key(EXPECT);
-        if expects_continue {
-            let continued = continued.clone();
-            body = body::delayed(async move { drop(timeout(CONTINUE_TIMEOUT, continued.notified()).await) }, body);
-        }
-        let mut outgoing = with_body(request, body);
-        if expects_continue {
-            hyper::ext::on_informational(&mut outgoing, move |_| continued.notify_one());
-        }
-        let outcome = tokio::select! {
-            outcome = self.inner.request(outgoing) => outcome,
-            () = spool.progress().stalled(self.timeouts.response_head) => {
-                return Err(TransportError::HeadTimeout(self.timeouts.response_head));
+        let mut repetitions = Repetitions::of(request);
+        let mut connections = &self.pooled;
+        loop {
+            let mut outgoing = with_expectation(request, spool.attempt().await?);
+            let connection = capture_connection(&mut outgoing);
+            let outcome = tokio::select! {
+                outcome = connections.request(outgoing) => outcome,
+                () = spool.progress().stalled(self.timeouts.response_head) => {
+                    return Err(TransportError::HeadTimeout(self.timeouts.response_head));
+                }
+            };
+            let error = match (outcome, spool.client_fault()) {
+                (Ok(response), _) => return Ok(response),
+                (Err(_), Some(fault)) => return Err(fault.into()),
+                (Err(error), None) => error,
+            };
+            if !repetitions.allow(request, &error, &connection) || spool.rewind().await.is_err() {
+                return Err(TransportError::from_hyper(error, self.timeouts.connect));
             }
-        };
-        outcome.map_err(|error| match spool.client_fault() {
-            Some(fault) => fault.into(),
-            None => TransportError::from_hyper(error, self.timeouts.connect),
-        })
+            connections = &self.unpooled;
+        }
     }
 }
 
@@ -156,6 +167,19 @@ impl fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpClient").field("timeouts", &self.timeouts).finish_non_exhaustive()
     }
+}
+
+/// The request with this streamed body, which waits for `100 Continue` if the request expects it.
+fn with_expectation(request: &Request<Payload>, body: StreamBody) -> Request<StreamBody> {
+    if !request.headers().contains_key(EXPECT) {
+        return with_body(request, body);
+    }
+    let continued = Arc::new(Notify::new());
+    let waiting = continued.clone();
+    let start = async move { drop(timeout(CONTINUE_TIMEOUT, waiting.notified()).await) };
+    let mut outgoing = with_body(request, body::delayed(start, body));
+    hyper::ext::on_informational(&mut outgoing, move |_| continued.notify_one());
+    outgoing
 }
 
 fn with_body(request: &Request<Payload>, body: StreamBody) -> Request<StreamBody> {
@@ -188,9 +212,9 @@ where
     C::Response: Send,
     C::Future: Send + 'static,
 {
-    type Response = C::Response;
+    type Response = TokioIo<Counted<C::Response>>;
     type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<C::Response, BoxError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.connector.poll_ready(cx)
@@ -198,7 +222,7 @@ where
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         let connecting = timeout(self.limit, self.connector.call(uri));
-        Box::pin(async move { connecting.await.map_err(|_| ConnectTimedOut)? })
+        Box::pin(async move { connecting.await.map_err(|_| ConnectTimedOut)?.map(Counted::wrap) })
     }
 }
 
@@ -206,7 +230,6 @@ where
 const POOL_IDLE: Duration = Duration::from_secs(60);
 /// Unused connections kept per host.
 const POOL_SIZE: usize = 64;
-const MAX_STALE_RETRIES: u32 = 2;
 /// How long to wait for `100 Continue` before sending the body anyway (RFC 9110, section 10.1.1, requires a limit).
 const CONTINUE_TIMEOUT: Duration = Duration::from_secs(2);
 

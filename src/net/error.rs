@@ -28,6 +28,8 @@ pub enum TransportError {
     ClientFault(#[from] ClientFault),
     #[error("no response within {} s", .0.as_secs())]
     HeadTimeout(Duration),
+    #[error("its response is not valid HTTP: {0}")]
+    InvalidResponse(String),
     #[error("its host name cannot be resolved")]
     NameLookup,
     #[error("{0}")]
@@ -61,6 +63,9 @@ impl TransportError {
             let kind = cause::<io::Error>(&error).map(|io| io.kind().to_string());
             return Self::Connect(kind.unwrap_or_else(|| "the connection failed".to_owned()));
         }
+        if let Some(http) = cause::<hyper::Error>(&error).filter(|error| error.is_parse()) {
+            return Self::InvalidResponse(http.to_string());
+        }
         Self::ConnectionLost(error.into())
     }
 
@@ -93,9 +98,8 @@ impl TransportError {
     }
 }
 
-/// Whether the server had closed a pooled connection before it responded. A request without a body can then be sent
-/// again (hyperium/hyper#3553).
-pub(super) fn is_stale_connection(error: &hyper_util::client::legacy::Error) -> bool {
+/// Whether the connection closed before the response's head was complete (hyperium/hyper#3553).
+pub(super) fn is_closed_connection(error: &hyper_util::client::legacy::Error) -> bool {
     if error.is_connect() {
         return false;
     }
@@ -104,7 +108,11 @@ pub(super) fn is_stale_connection(error: &hyper_util::client::legacy::Error) -> 
     let reset = cause::<io::Error>(error).is_some_and(|error| {
         matches!(
             error.kind(),
-            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+            io::ErrorKind::BrokenPipe
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::ConnectionReset
+                // TLS without its closing alert.
+                | io::ErrorKind::UnexpectedEof
         )
     });
     closed || reset

@@ -1,6 +1,7 @@
 //! Silent, slow, vanished and misbehaving registries and clients: every wait ends.
 
 mod clients;
+mod closed_connections;
 mod registries;
 
 use crate::harness::{Regpass, Reply, registry_table};
