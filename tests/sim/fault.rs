@@ -30,6 +30,7 @@ pub(super) enum Effect {
     CloseOnAccept,
     Delay(Duration),
     HangBeforeHead,
+    CloseBeforeHead,
     Answer(Box<Reply>),
     Alter(Alteration),
     End(Ending),
@@ -118,14 +119,20 @@ impl Fault {
         Self::alter(move |_, reply| reply.header(name, &value))
     }
 
-    /// Cuts the reply's body to `len` bytes (at least 1), correctly framed: the document is broken, the transfer is
-    /// not.
+    /// Cuts the reply's body to `len` bytes, correctly framed: the document is broken, the transfer is not.
     pub fn truncated(len: u64) -> Self {
         Self::alter(move |_, mut reply| {
-            let last = reply.body.len().min(len).saturating_sub(1);
-            reply.body = reply.body.part(0, last);
+            reply.body = match reply.body.len().min(len).checked_sub(1) {
+                Some(last) => reply.body.part(0, last),
+                None => Slice::empty(),
+            };
             reply.without_header("content-length")
         })
+    }
+
+    /// Sends the reply without `Content-Length`; its body is chunked.
+    pub fn without_length() -> Self {
+        Self::alter(|_, reply| reply.without_header("content-length").chunked())
     }
 
     /// Replaces the body by a document of `len` bytes that is a valid token reply and a valid error; the status stays.
@@ -164,6 +171,12 @@ impl Fault {
     /// Reads the request and never replies.
     pub fn hang_before_head() -> Self {
         Self::new(Effect::HangBeforeHead)
+    }
+
+    /// Reads the head of the request and closes the connection without a reply, as a load balancer whose idle timeout has
+    /// just expired.
+    pub fn close_before_head() -> Self {
+        Self::new(Effect::CloseBeforeHead)
     }
 
     /// Sends the head of the reply and then nothing more.

@@ -111,6 +111,8 @@ pub struct Entry {
     pub body_complete: bool,
     pub framing: Framing,
     pub expect: ExpectContinue,
+    /// Bytes of the reply's body, whether or not all of them were sent.
+    pub reply_len: u64,
     /// `None` until the server replies.
     pub status: Option<StatusCode>,
 }

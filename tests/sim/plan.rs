@@ -45,6 +45,8 @@ struct ActiveFault {
 pub(super) struct RequestPlan {
     pub(super) delay: Duration,
     pub(super) hang: bool,
+    /// The connection closes as soon as the head of the request has arrived.
+    pub(super) close_at_once: bool,
     /// Sent instead of the handler's reply.
     pub(super) reply: Option<Reply>,
     pub(super) ending: Ending,
@@ -91,6 +93,7 @@ impl ServerFaults {
         let mut plan = RequestPlan {
             delay: Duration::ZERO,
             hang: false,
+            close_at_once: false,
             reply: None,
             ending: Ending::Whole,
             close_after: false,
@@ -101,6 +104,7 @@ impl ServerFaults {
             match effect {
                 Effect::Delay(duration) => plan.delay += duration,
                 Effect::HangBeforeHead => plan.hang = true,
+                Effect::CloseBeforeHead => plan.close_at_once = true,
                 Effect::Answer(reply) => plan.reply = Some(*reply),
                 Effect::Alter(alteration) => plan.alterations.push(alteration),
                 Effect::End(ending) => plan.ending = ending,

@@ -38,8 +38,6 @@ pub enum Rule {
     NamespaceQuery,
     /// A header that a proxy must not forward.
     ForwardedHeader,
-    /// A request for several ranges: stores reply with `multipart/byteranges`, which clients of registries cannot parse.
-    MultiRange,
     /// A token request for another `service` than the challenge names.
     ForeignService,
     /// A request with a string that the test named with [`Sim::forbid_secret`](super::Sim::forbid_secret).
@@ -115,7 +113,6 @@ impl Rules {
         for name in NOT_TO_FORWARD.iter().filter(|name| headers.contains_key(**name)) {
             self.record(Rule::ForwardedHeader, &format!("{name} in {entry}"));
         }
-        check(Rule::MultiRange, text(headers, header::RANGE).is_some_and(|range| range.contains(',')));
         check(Rule::NamespaceQuery, entry.query_value("ns").is_some());
         check(Rule::EmptyTokenParameter, has_empty_parameter(entry));
         check(Rule::ForbiddenSecretSent, self.has_forbidden_secret(entry, basic));

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::request::Parts;
-use http::{HeaderMap, Request, Response, header};
+use http::{HeaderMap, Method, Request, Response, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -163,7 +163,10 @@ impl Server {
         let basic = basic_auth::credential(&head.headers).map(|(user, password)| format!("{user}:{password}"));
         self.world.rules.inspect(&entry, &self.authority, basic.as_deref());
         let plan = self.faults.plan(&entry);
-        if plan.hang {
+        if plan.close_at_once {
+            close_now.notify_one();
+        }
+        if plan.hang || plan.close_at_once {
             std::future::pending::<()>().await;
         }
         if !plan.delay.is_zero() {
@@ -188,8 +191,10 @@ impl Server {
         }
         let status = reply.status;
         let mut unread = false;
+        let reply_len = if entry.method == Method::HEAD { 0 } else { reply.body.len() };
         self.world.ledger.amend(number, |entry| {
             entry.status = Some(status);
+            entry.reply_len = reply_len;
             unread = !entry.body_complete;
         });
         // Go's server closes in the same way when the handler did not read the whole body.
@@ -229,6 +234,7 @@ impl Server {
             authorization: self.authorization(head),
             headers: head.headers.clone(),
             body_len: 0,
+            reply_len: 0,
             body_complete: matches!(framing, Framing::None | Framing::Length(0)),
             framing,
             expect: if expects_continue(&head.headers) { ExpectContinue::NoContinue } else { ExpectContinue::NotSent },

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use http::Method;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
-use crate::sim::{AuthMode, Fault, Preset, Reply, sha256};
+use crate::sim::{AuthMode, Fault, Preset, Reply, Sim, sha256};
 use crate::simulator_self_tests::{CHUNKED, TestBench, basic, head, read_reply, resolve, status_and_code, with_digest};
 
 const SIZE: usize = 300_000;
@@ -81,6 +81,32 @@ async fn stalled_upload_blocks_the_client_and_gets_no_reply() {
     assert!(timeout(Duration::from_secs(60), endless).await.is_err(), "the client is blocked");
     assert!(timeout(Duration::from_secs(60), read_reply(&mut stream)).await.is_err(), "the server does not reply");
     assert_eq!(bench.registry.open_upload_sizes(), [5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn truncated_reply_has_exactly_the_given_length() {
+    let bench = TestBench::open(Preset::generic()).await;
+    let whole = bench.send("GET", "/v2/none/tags/list", &[], b"").await.body.len();
+    for (length, expected) in [(0, 0), (1, 1), (5, 5), (1_000_000, whole)] {
+        let fault = bench.registry.api().inject(Fault::truncated(length));
+        let reply = bench.send("GET", "/v2/none/tags/list", &[], b"").await;
+        let declared = reply.header("content-length").map(str::to_owned);
+        assert_eq!((reply.body.len(), declared), (expected, Some(expected.to_string())), "{length}");
+        fault.remove();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn connection_that_closes_under_a_request_sends_no_byte() {
+    let sim = Sim::memory();
+    let registry = sim.start(Preset::generic()).await;
+    registry.api().inject(Fault::close_before_head().times(1));
+    let mut stream = sim.network().connect(registry.authority(), 80).unwrap();
+    stream.write_all(b"GET /v2/ HTTP/1.1\r\nhost: generic.test\r\nuser-agent: x\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.is_empty());
+    sim.ledger().expect(&["registry GET /v2/ anonymous unanswered"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -32,6 +32,7 @@ async fn deletes_get_the_reply_of_the_preset() {
         (Preset::generic(), ["202", "202", "202"]),
         (Preset::distribution(AuthMode::Open), ["202", "202", "202"]),
         (Preset::distribution(AuthMode::Open).without_delete(), ["405 UNSUPPORTED"; 3]),
+        (Preset::distribution(AuthMode::Open).version_2(), ["400 DIGEST_INVALID", "202", "202"]),
         (Preset::ghcr(), ["405 UNSUPPORTED"; 3]),
         (Preset::harbor(), ["400 UNSUPPORTED", "202", "202"]),
         (Preset::generic().with_push_rules(|push| push.deletes = quay), ["202", "202", "405 UNSUPPORTED"]),

@@ -32,6 +32,7 @@ impl Preset {
             ("artifactory", "in a path", Self::artifactory_by_path()),
             ("distribution", "open", Self::distribution(AuthMode::Open)),
             ("distribution", "htpasswd", Self::distribution(AuthMode::Htpasswd)),
+            ("distribution", "version 2", Self::distribution(AuthMode::Token).version_2()),
             ("distribution", "no deletes", Self::distribution(AuthMode::Token).without_delete()),
             ("gitea", "bare challenge", Self::gitea(GiteaChallenge::Bare)),
             ("gitea", "two challenges", Self::gitea(GiteaChallenge::TwoLines)),

@@ -54,6 +54,19 @@ impl Preset {
         preset
     }
 
+    /// Version 2, as docker-registry 2.8.2 was observed on 2026-11-29: it deletes manifests by digest only, and appends
+    /// every chunk of an upload, whatever its Content-Range says.
+    #[must_use]
+    pub fn version_2(self) -> Self {
+        let rejection = Reply::error(400, "DIGEST_INVALID", "provided digest did not match uploaded content");
+        let mut preset = self.with_push_rules(|push| {
+            push.deletes.tags = Some(rejection);
+            push.patches.ignores_range = true;
+        });
+        preset.capabilities.delete_tags = false;
+        preset
+    }
+
     /// Rejects all deletes, as with `storage.delete.enabled` off, the default.
     #[must_use]
     pub fn without_delete(self) -> Self {

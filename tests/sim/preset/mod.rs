@@ -182,6 +182,8 @@ pub struct PullRules {
     /// The blob store's reply to a signed request that also has an Authorization header; `None` if it serves such a
     /// request.
     pub second_authorization_reply: Option<Reply>,
+    /// How the blob store answers a request for several ranges. The API itself answers as Go's `http.ServeContent`.
+    pub store_ranges: SeveralRanges,
     /// The tag `sha256-HEX` is read as the digest `sha256:HEX`.
     pub digest_tags: bool,
     pub accept_mismatch: AcceptMismatch,
@@ -189,6 +191,16 @@ pub struct PullRules {
     pub digest_header: bool,
     pub etag: bool,
     pub rate_limit: Option<RateLimit>,
+}
+
+/// The answer to a `Range` with several ranges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeveralRanges {
+    /// 206 `multipart/byteranges`, as Go's `http.ServeContent`, nginx and CloudFront (docker-registry 2.8.2, observed
+    /// 2026-11-29). The whole content if the ranges have more bytes than that.
+    Multipart,
+    /// 200 with the whole content: S3 and Cloud Storage support one range for each request (their API references, GET).
+    Whole,
 }
 
 /// How the API serves a blob.

@@ -10,7 +10,7 @@ use super::super::registry::{ApiRequest, Policy, distribution_scopes};
 use super::super::reply::Reply;
 use super::{
     AcceptMismatch, AccessControl, Capabilities, Delivery, LinkForm, ListRules, NTooLarge, Paging, Preset, PullRules,
-    PushRules, Referrers, SignedUrl, TokenField, TokenFormat, TokenHost, TokenRules, distribution, ecr,
+    PushRules, Referrers, SeveralRanges, SignedUrl, TokenField, TokenFormat, TokenHost, TokenRules, distribution, ecr,
 };
 
 impl Preset {
@@ -63,6 +63,7 @@ impl Preset {
                 head_served_directly: false,
                 signed_url: SignedUrl::InQuery,
                 second_authorization_reply: Some(ecr::one_mechanism()),
+                store_ranges: SeveralRanges::Whole,
                 digest_tags: false,
                 accept_mismatch: AcceptMismatch::ServeStored,
                 missing_manifest: Arc::new(manifest_unknown),

@@ -80,6 +80,8 @@ pub struct PatchRules {
     pub second_stream_rejection: Option<Reply>,
     /// Each PATCH replaces what was received before it.
     pub replaces_previous: bool,
+    /// Content-Range is ignored: every PATCH appends, wherever it says that it begins.
+    pub ignores_range: bool,
     pub content_length: ContentLength,
     pub missing_length_rejection: Reply,
     /// The reply to a Content-Range that is not `start-end`, for example with `bytes ` before it or `/total` after it.
@@ -161,6 +163,7 @@ impl PushRules {
                 per_session_limit: None,
                 second_stream_rejection: None,
                 replaces_previous: false,
+                ignores_range: false,
                 content_length: ContentLength::Optional,
                 missing_length_rejection: Reply::error(400, "CONTENT_LENGTH_INVALID", "content length is required"),
                 malformed_range_rejection: Reply::error(416, "RANGE_INVALID", "invalid content range"),

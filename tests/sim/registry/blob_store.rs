@@ -1,14 +1,15 @@
-//! Blob delivery: redirects, signed URLs and ranges.
+//! Blob delivery: redirects and signed URLs.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http::header;
 
-use super::super::content::{Blob, sha256};
+use super::super::content::sha256;
 use super::super::ledger::Entry;
 use super::super::preset::{Delivery, Hop, HopTarget, SignedUrl};
 use super::super::query;
 use super::super::reply::Reply;
+use super::ranges::content_reply;
 use super::{Engine, Preset};
 
 const SIGNED: &str = "/signed/";
@@ -79,7 +80,7 @@ impl Engine {
             return access_denied("SignatureDoesNotMatch");
         }
         match self.store.find_blob(&digest) {
-            Some(blob) => content_reply(entry, &blob),
+            Some(blob) => content_reply(entry, &blob, preset.pull.store_ranges),
             None => Reply::new(404).xml("<Error><Code>NoSuchKey</Code></Error>"),
         }
     }
@@ -107,43 +108,4 @@ fn signature(digest: &str, expires: u64) -> String {
 
 fn access_denied(code: &str) -> Reply {
     Reply::new(403).xml(&format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code></Error>"))
-}
-
-/// The reply with a blob's content, which obeys `Range`, `If-Range` and `If-None-Match`.
-pub(super) fn content_reply(entry: &Entry, blob: &Blob) -> Reply {
-    let etag = format!(r#""{}""#, blob.digest);
-    if entry.headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
-        return Reply::new(304).header("etag", etag);
-    }
-    let range = entry.headers.get(header::RANGE).and_then(|value| value.to_str().ok());
-    // RFC 9110, 13.1.5: when If-Range does not match, the whole content is sent.
-    let same = entry.headers.get(header::IF_RANGE).is_none_or(|known| known.as_bytes() == etag.as_bytes());
-    let reply = match range.filter(|_| same).map(|range| parse_range(range, blob.len())) {
-        None | Some(Range::Ignored) => Reply::new(200).slice("application/octet-stream", blob.slice()),
-        Some(Range::Part(first, last)) => Reply::new(206)
-            .slice("application/octet-stream", blob.slice().part(first, last))
-            .header("content-range", format!("bytes {first}-{last}/{}", blob.len())),
-        Some(Range::Unsatisfiable) => Reply::new(416).header("content-range", format!("bytes */{}", blob.len())),
-    };
-    reply.header("etag", etag).header("accept-ranges", "bytes")
-}
-
-enum Range {
-    Part(u64, u64),
-    /// Malformed, or several ranges: RFC 9110, 14.2 lets a server send the whole content.
-    Ignored,
-    Unsatisfiable,
-}
-
-fn parse_range(text: &str, len: u64) -> Range {
-    let Some((first, last)) = text.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
-        return Range::Ignored;
-    };
-    let (first, last) = match (first.parse::<u64>(), last.parse::<u64>()) {
-        (Ok(first), Ok(last)) if first <= last => (first, last.min(len.saturating_sub(1))),
-        (Ok(first), Err(_)) if last.is_empty() => (first, len.saturating_sub(1)),
-        (Err(_), Ok(suffix)) if first.is_empty() && suffix > 0 => (len.saturating_sub(suffix), len.saturating_sub(1)),
-        _ => return Range::Ignored,
-    };
-    if first < len { Range::Part(first, last) } else { Range::Unsatisfiable }
 }

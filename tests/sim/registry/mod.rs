@@ -7,6 +7,7 @@ mod lists;
 mod mount;
 mod pull;
 mod push;
+mod ranges;
 mod scope;
 mod session;
 mod token;

@@ -3,10 +3,10 @@
 use http::{Method, header};
 
 use super::super::content::{Manifest, media, sha256};
-use super::super::preset::{AcceptMismatch, Delivery};
+use super::super::preset::{AcceptMismatch, Delivery, SeveralRanges};
 use super::super::reply::Reply;
 use super::super::route::Route;
-use super::{ApiRequest, Engine, blob_store};
+use super::{ApiRequest, Engine, ranges};
 
 const OCI: [&str; 2] = [media::OCI_INDEX, media::OCI_MANIFEST];
 const DOCKER: [&str; 2] = [media::DOCKER_LIST, media::DOCKER_MANIFEST];
@@ -86,13 +86,14 @@ impl Engine {
         };
         match &request.preset.pull.blobs {
             Delivery::Direct => {
-                let reply = blob_store::content_reply(request.entry, &blob);
+                let reply = ranges::content_reply(request.entry, &blob, SeveralRanges::Multipart);
                 if request.preset.pull.digest_header { reply.header("docker-content-digest", digest) } else { reply }
             }
             Delivery::Redirect { .. }
                 if request.preset.pull.head_served_directly && request.entry.method == Method::HEAD =>
             {
-                blob_store::content_reply(request.entry, &blob).header("docker-content-digest", digest)
+                ranges::content_reply(request.entry, &blob, SeveralRanges::Multipart)
+                    .header("docker-content-digest", digest)
             }
             Delivery::Redirect { hops, .. } => {
                 // The name in the request's path, with the prefix that this host expects.

@@ -109,7 +109,7 @@ impl Engine {
         if requires_length && declared.is_none() {
             return Err(patches.missing_length_rejection.clone());
         }
-        let Some(header) = header else { return Ok(None) };
+        let Some(header) = header.filter(|_| !patches.ignores_range) else { return Ok(None) };
         let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u64>().ok())?;
         // Unlike RFC 9110: no `bytes ` before the range and no total after it.
         let parsed = header.split_once('-').and_then(|(start, end)| Some(number(start)?..=number(end)?));
