@@ -76,6 +76,7 @@ mod tests {
     use crate::profile;
     use crate::upstream::UpstreamId;
     use crate::upstream::connector::{Connector, Location};
+    use crate::upstream::content_sizes::ContentSizes;
     use crate::upstream::profile_choice::ProfileChoice;
     use crate::upstream::upload_rate::UploadRate;
     use tokio::sync::Semaphore;
@@ -95,6 +96,7 @@ mod tests {
             upload_hosts: Vec::new(),
             timeouts: Timeouts::default(),
             upload_rate: UploadRate::default(),
+            content_sizes: ContentSizes::default(),
             chunking_slots: Semaphore::new(1),
             connector: Connector::new(Network::Tcp, Arc::default(), Location::Anywhere),
         }

@@ -12,6 +12,7 @@
 
 pub mod classify;
 pub mod content_encoding;
+pub mod content_size;
 pub mod error_response;
 pub mod exchange;
 pub mod fetch;
@@ -33,7 +34,7 @@ pub mod resumable_body;
 pub mod routes;
 pub mod routing;
 pub mod send;
-pub mod tag_lookup;
+pub mod tag_deletion;
 pub mod trace_context;
 pub mod upload;
 pub mod upstream_request;

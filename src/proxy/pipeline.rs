@@ -24,7 +24,7 @@ use super::resumable_body::{self, Resumption};
 use super::routing::RoutedRequest;
 use super::trace_context::TraceContext;
 use super::upstream_request::UpstreamRequest;
-use super::{tag_lookup, upload, via};
+use super::{tag_deletion, upload, via};
 use crate::net::body::StreamBody;
 use crate::net::progress::Progress;
 use crate::observe::blame::{Blame, Step};
@@ -115,7 +115,7 @@ async fn serve(
     if matches!(call.operation, Operation::StartUpload(..) | Operation::ContinueUpload(..)) {
         return upload::serve(proxy, call, head, body, progress, record).await.map(ClientResponse::Ready);
     }
-    let mut call = tag_lookup::resolve(proxy, call, head, record).await?;
+    let mut call = tag_deletion::resolve(proxy, call, head, record).await?;
     let mut request = UpstreamRequest::from_client(proxy, &call, head, body).await?;
     let mut outcome = fetch(proxy, &call, &request, record).await?;
     record.sent = request.payload().length().unwrap_or(0);

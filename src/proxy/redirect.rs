@@ -11,11 +11,14 @@ use hyper::body::Incoming;
 
 use super::classify::Call;
 use super::error_response::ErrorResponse;
+use super::registry_error::ErrorContent;
+use super::request_headers::has_several_ranges;
 use super::send;
 use super::upstream_request::UpstreamRequest;
-use super::{referrers, registry_error, trace_context};
+use super::{referrers, trace_context};
 use crate::base::origin::{Scheme, Url};
 use crate::base::redaction::Redaction;
+use crate::base::url_escape::escape_reference;
 use crate::config::model::Redirects;
 use crate::net::body::drain;
 use crate::net::request;
@@ -90,10 +93,19 @@ pub async fn follow(
         // S3, GCS and Azure answer 403 or 400 to an expired signature.
         StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST | StatusCode::GONE => {
             let (head, body) = response.into_parts();
-            let error = registry_error::from_response(call, &head, body, Step::Redirect).await;
-            let why = format!("it answered {}: {}", head.status, error.message);
-            let is_denied = head.status == StatusCode::FORBIDDEN && !reads_blob;
-            Err(RedirectError::Expired(if is_denied { hop.denied(call, &why) } else { hop.failure(call, &why) }))
+            let content = ErrorContent::read(call, &head, body).await;
+            let why = match &content.message {
+                Some(message) => format!("it answered {}: {message}", head.status),
+                None => format!("it answered {}", head.status),
+            };
+            Err(RedirectError::Expired(match head.status {
+                // After too many ranges. Clients then request fewer (containers/storage, pkg/chunked).
+                StatusCode::BAD_REQUEST if has_several_ranges(request.headers()) => {
+                    content.into_error(call, &head, Step::Redirect)
+                }
+                StatusCode::FORBIDDEN if !reads_blob => hop.denied(call, &why),
+                _ => hop.failure(call, &why),
+            }))
         }
         StatusCode::UNAUTHORIZED => {
             let why = "it requires authorization, and regpass sends no credential to redirect targets";
@@ -119,7 +131,7 @@ struct Hop {
 impl Hop {
     /// The hop to `Location`. `has_left_origin` stays set even if the chain comes back to the registry's origin.
     fn next(self, call: &Call, headers: &HeaderMap) -> Result<Self, ErrorResponse> {
-        let location = headers.get(LOCATION).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        let location = headers.get(LOCATION).map(|value| escape_reference(value.as_bytes()));
         let Some(location) = location else { return Err(self.failure(call, "its redirect has no Location")) };
         let url = match self.url.join(&location) {
             Ok(url) => url,

@@ -24,28 +24,7 @@ use crate::oci::operation::Operation;
 /// The client's error for a 4xx or 5xx response: the same status, with code, message and detail of the response body if
 /// it has usable ones. A 401 becomes a 403, because a client has no credential for the registry.
 pub async fn from_response(call: &Call, head: &response::Parts, body: Incoming, step: Step) -> ErrorResponse {
-    let content = ErrorContent::read(call, head, body).await;
-    let status = if head.status == StatusCode::UNAUTHORIZED { StatusCode::FORBIDDEN } else { head.status };
-    let server = if step == Step::Redirect { "the blob store" } else { "the registry" };
-    let blame = match (step, status) {
-        (Step::Redirect, _) => Blame::Storage,
-        (_, status) if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => Blame::Registry,
-        (_, StatusCode::FORBIDDEN) => Blame::Credential,
-        _ => Blame::Client,
-    };
-    let code = content
-        .code
-        .filter(|code| head.status != StatusCode::UNAUTHORIZED && is_understood_code(code, status))
-        .unwrap_or_else(|| code_for(&call.operation, status).as_str().to_owned());
-    let mut message = content.message.unwrap_or_else(|| format!("{}: {server} answered {status}", call.registry()));
-    if let Some(Anonymity(why)) = head.extensions.get().filter(|_| status == StatusCode::FORBIDDEN) {
-        message = format!("{} denies anonymous access, {why}: {message}", call.registry());
-    }
-    let mut error = ErrorResponse::new(status, ErrorCode::Unknown, blame, step, message);
-    error.code = code.into();
-    error.upstream_detail = content.detail;
-    error.headers = response_headers::of_error(&head.headers, status).collect();
-    error
+    ErrorContent::read(call, head, body).await.into_error(call, head, step)
 }
 
 /// The client's error for a challenge (a 401, or the 403 of some registries) if no other authorization helps. It is a
@@ -112,14 +91,15 @@ fn has_known_challenge(head: &response::Parts) -> bool {
 }
 
 /// The content of an error body. A code, message or detail that repeats a secret of the request is dropped.
-struct ErrorContent {
+#[derive(Debug)]
+pub struct ErrorContent {
     code: Option<String>,
-    message: Option<String>,
+    pub message: Option<String>,
     detail: Value,
 }
 
 impl ErrorContent {
-    async fn read(call: &Call, head: &response::Parts, body: Incoming) -> Self {
+    pub async fn read(call: &Call, head: &response::Parts, body: Incoming) -> Self {
         let idle = call.routed.upstream.timeouts.body_idle;
         let body = if call.is_head() {
             bytes::Bytes::new()
@@ -141,6 +121,31 @@ impl ErrorContent {
         let whole = String::from_utf8_lossy(&body).into_owned();
         let message = Some(whole).filter(is_clean).and_then(|_| readable_message(&body)).filter(is_clean);
         Self { code: None, message, detail: Value::Null }
+    }
+
+    /// See [`from_response`].
+    pub fn into_error(self, call: &Call, head: &response::Parts, step: Step) -> ErrorResponse {
+        let status = if head.status == StatusCode::UNAUTHORIZED { StatusCode::FORBIDDEN } else { head.status };
+        let server = if step == Step::Redirect { "the blob store" } else { "the registry" };
+        let blame = match (step, status) {
+            (Step::Redirect, _) => Blame::Storage,
+            (_, status) if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => Blame::Registry,
+            (_, StatusCode::FORBIDDEN) => Blame::Credential,
+            _ => Blame::Client,
+        };
+        let code = self
+            .code
+            .filter(|code| head.status != StatusCode::UNAUTHORIZED && is_understood_code(code, status))
+            .unwrap_or_else(|| code_for(&call.operation, status).as_str().to_owned());
+        let mut message = self.message.unwrap_or_else(|| format!("{}: {server} answered {status}", call.registry()));
+        if let Some(Anonymity(why)) = head.extensions.get().filter(|_| status == StatusCode::FORBIDDEN) {
+            message = format!("{} denies anonymous access, {why}: {message}", call.registry());
+        }
+        let mut error = ErrorResponse::new(status, ErrorCode::Unknown, blame, step, message);
+        error.code = code.into();
+        error.upstream_detail = self.detail;
+        error.headers = response_headers::of_error(&head.headers, status).collect();
+        error
     }
 }
 

@@ -35,7 +35,7 @@ pub fn forwarded(call: &Call, client: &HeaderMap) -> HeaderMap {
         headers.insert(ACCEPT, HeaderValue::from_static(ALL_MANIFEST_TYPES));
     }
     // Ranges are for blobs only: manifests and listings are small, and the response to a HEAD has no body.
-    if !matches!(call.operation, Operation::ReadBlob(..)) || call.is_head() || !is_single_range(&headers) {
+    if !matches!(call.operation, Operation::ReadBlob(..)) || call.is_head() || !is_byte_range(&headers) {
         headers.remove(RANGE);
         headers.remove(IF_RANGE);
     }
@@ -70,11 +70,15 @@ fn names_a_type(headers: &HeaderMap) -> bool {
     headers.get_all(ACCEPT).iter().any(|accept| accept.to_str().is_ok_and(|accept| !accepts_anything(accept)))
 }
 
-/// Whether `Range` is a single byte range. CDNs answer requests for several ranges in different forms, so regpass does
-/// not forward several.
-fn is_single_range(headers: &HeaderMap) -> bool {
+/// Whether `Range` is in bytes: the other units mean nothing to a registry.
+fn is_byte_range(headers: &HeaderMap) -> bool {
     let range = headers.get(RANGE).and_then(|range| range.to_str().ok());
-    range.is_some_and(|range| range.trim().starts_with("bytes=") && !range.contains(','))
+    range.is_some_and(|range| range.trim().starts_with("bytes="))
+}
+
+/// Whether the request is for several byte ranges at once.
+pub fn has_several_ranges(headers: &HeaderMap) -> bool {
+    headers.get(RANGE).is_some_and(|range| range.as_bytes().contains(&b','))
 }
 
 static FORWARDED: [HeaderName; 9] = [

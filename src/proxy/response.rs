@@ -16,7 +16,7 @@ use super::registry_error;
 use super::response_body;
 use super::response_headers::{self, DOCKER_CONTENT_DIGEST};
 use super::upstream_request::UpstreamRequest;
-use super::{content_encoding, fetch};
+use super::{content_encoding, content_size, fetch, tag_deletion};
 use crate::base::origin::Url;
 use crate::net::body::{self, StreamBody, drain};
 use crate::net::spool::Payload;
@@ -83,7 +83,8 @@ pub async fn normalize(
         return Err(referrers::no_tag_error(&call));
     }
     if head.status.is_client_error() || head.status.is_server_error() {
-        return Err(registry_error::from_response(&call, &head, body, step).await);
+        let error = registry_error::from_response(&call, &head, body, step).await;
+        return Err(tag_deletion::explain_rejection(&call, error));
     }
     if !matches!(call.operation, Operation::ReadBlob(..)) && response_body::is_web_page(&head.headers) {
         return Err(call.unusable_response("it is a web page instead of the requested content"));
@@ -91,15 +92,12 @@ pub async fn normalize(
     let mut headers = response_headers::forwarded(&head.headers);
     paging::rewrite_link(&call, &head.headers, &mut headers);
     head.headers = headers;
-    add_known_digest(&call, &mut head.headers);
+    set_requested_digest(&call, &mut head.headers);
     if matches!(call.operation, Operation::WriteManifest(..)) && head.status.is_success() {
         set_manifest_location(&call, &request, &mut head.headers);
     }
     if call.is_head() || head.status == StatusCode::NOT_MODIFIED {
         drain(body).await;
-        if lacks_digest(&call, &head) {
-            head.headers = headers_from_get(proxy, &call, &request, record).await?;
-        }
         let get_is_decoded =
             response_body::must_be_read(&call, &head.headers) && content_encoding::is_encoded(&head.headers);
         // The headers of a HEAD are those of a GET, and regpass would decode the body of that GET.
@@ -108,6 +106,9 @@ pub async fn normalize(
         }
         if get_is_decoded || head.status == StatusCode::NOT_MODIFIED {
             head.headers.remove(CONTENT_LENGTH);
+        }
+        if call.is_head() && head.status == StatusCode::OK {
+            complete_head(proxy, &call, (&request, step), &mut head.headers, record).await?;
         }
         return Ok(ClientResponse::Ready(Response::from_parts(head, body::empty())));
     }
@@ -126,7 +127,7 @@ fn redirect_response(call: &Call, url: &Url) -> Result<Response<StreamBody>, Err
     let mut response = Response::new(body::empty());
     *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
     response.headers_mut().insert(LOCATION, location);
-    add_known_digest(call, response.headers_mut());
+    set_requested_digest(call, response.headers_mut());
     Ok(response)
 }
 
@@ -144,10 +145,13 @@ fn check_status(call: &Call, request: &UpstreamRequest, head: &response::Parts) 
     if is_expected { Ok(()) } else { Err(call.unusable_response(&format!("unexpected status {status}"))) }
 }
 
-/// Adds the digest that the client requested, if the registry omits it.
-fn add_known_digest(call: &Call, headers: &mut HeaderMap) {
+/// Sets the digest that the client requested, if the registry omits it or names the content by another algorithm
+/// (distribution: always SHA-256). Clients compare the two.
+fn set_requested_digest(call: &Call, headers: &mut HeaderMap) {
+    let algorithm = |digest: &str| digest.split_once(':').map(|(algorithm, _)| algorithm.to_owned());
+    let reported = headers.get(DOCKER_CONTENT_DIGEST).and_then(|value| algorithm(value.to_str().ok()?));
     if let Some(digest) = call.operation.digest()
-        && !headers.contains_key(DOCKER_CONTENT_DIGEST)
+        && reported != algorithm(digest.as_str())
         && let Ok(value) = HeaderValue::from_str(digest.as_str())
     {
         headers.insert(DOCKER_CONTENT_DIGEST, value);
@@ -171,12 +175,27 @@ fn set_manifest_location(call: &Call, request: &UpstreamRequest, headers: &mut H
     }
 }
 
-/// Whether the successful response to a HEAD of a manifest has no digest.
-fn lacks_digest(call: &Call, head: &response::Parts) -> bool {
-    call.is_head()
-        && head.status == StatusCode::OK
-        && matches!(call.operation, Operation::ReadManifest(..))
-        && !head.headers.contains_key(DOCKER_CONTENT_DIGEST)
+/// Adds size and digest to the headers of the successful response to a HEAD of a blob or manifest, if the registry omits
+/// them. A redirect target was asked for the first byte already, which would have told the size.
+async fn complete_head(
+    proxy: &Proxy,
+    call: &Call,
+    (request, step): (&UpstreamRequest, Step),
+    headers: &mut HeaderMap,
+    record: &mut Record,
+) -> Result<(), ErrorResponse> {
+    let has_length = headers.contains_key(CONTENT_LENGTH) || content_size::add_known(call, headers);
+    match call.operation {
+        Operation::ReadBlob(..) if !has_length && step == Step::Registry => {
+            content_size::add_blob_size(proxy, call, request, headers, record).await;
+        }
+        Operation::ReadManifest(..) if !has_length || !headers.contains_key(DOCKER_CONTENT_DIGEST) => {
+            *headers = headers_from_get(proxy, call, request, record).await?;
+            content_size::remember(call, headers);
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 /// Fetches the manifest by GET and returns its headers. If they have no digest either, it is computed from the content.
@@ -187,9 +206,10 @@ async fn headers_from_get(
     record: &mut Record,
 ) -> Result<HeaderMap, ErrorResponse> {
     let call = Call { method: Method::GET, ..call.clone() };
-    let request = request.as_get();
+    let request = request.as_get().without_conditions();
     let (mut head, body) = fetch::fetch_manifest(proxy, &call, &request, record).await?;
     head.headers = response_headers::forwarded(&head.headers);
+    set_requested_digest(&call, &mut head.headers);
     response_body::read(&call, &mut head, body).await?;
     Ok(head.headers)
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::unfold;
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG};
-use http::{HeaderMap, Response, StatusCode};
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody as FrameStream};
 use hyper::body::Incoming;
@@ -76,11 +76,13 @@ struct Transfer {
     failed_resumptions: u32,
 }
 
-/// The byte range of the blob that the client receives.
+/// The part of the blob that the client receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Span {
-    first: u64,
-    /// `None` without a `Content-Length`, and for a 206 without a valid `Content-Range`.
+    /// The first byte. `None` if the body is not a single range of the blob with a valid `Content-Range`, but several
+    /// (`multipart/byteranges`): its missing bytes cannot be requested.
+    first: Option<u64>,
+    /// Bytes of the body. `None` without a `Content-Length`.
     length: Option<u64>,
     /// Size of the whole blob, if known.
     blob_size: Option<u64>,
@@ -90,12 +92,10 @@ impl Span {
     fn of(status: StatusCode, headers: &HeaderMap) -> Self {
         let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         if status != StatusCode::PARTIAL_CONTENT {
-            return Self { first: 0, length, blob_size: length };
+            return Self { first: Some(0), length, blob_size: length };
         }
-        match Part::of(headers) {
-            Some(part) => Self { first: part.first, length, blob_size: part.blob_size },
-            None => Self { first: 0, length: None, blob_size: None },
-        }
+        let part = Part::of(headers);
+        Self { first: part.as_ref().map(|part| part.first), length, blob_size: part.and_then(|part| part.blob_size) }
     }
 }
 
@@ -143,9 +143,9 @@ impl Transfer {
     /// ends at the last one or before.
     async fn resume(&mut self) -> Option<Incoming> {
         let resumption = self.resumption.as_ref()?;
-        let total = self.span.length?;
+        let (first, total) = (self.span.first?, self.span.length?);
         let received = self.record.bytes;
-        let (from, to) = (self.span.first + received, (self.span.first + total).checked_sub(1)?);
+        let (from, to) = (first + received, (first + total).checked_sub(1)?);
         let request = resumption.request.for_range(&format!("bytes={from}-{to}"))?;
         while received < total
             && self.failed_resumptions < MAX_FAILED_RESUMPTIONS
@@ -198,7 +198,12 @@ struct Part {
 }
 
 impl Part {
+    /// `None` also for several ranges, whatever `Content-Range` says.
     fn of(headers: &HeaderMap) -> Option<Self> {
+        let media_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+        if media_type.to_ascii_lowercase().starts_with(b"multipart/byteranges") {
+            return None;
+        }
         let range = headers.get(CONTENT_RANGE)?.to_str().ok()?.trim().strip_prefix("bytes")?.trim_start();
         let (part, blob_size) = range.split_once('/')?;
         let (first, last) = part.split_once('-')?;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
-    AUTHORIZATION, CONTENT_LENGTH, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
-    VIA,
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
+    IF_UNMODIFIED_SINCE, RANGE, VIA,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
@@ -84,6 +84,7 @@ impl UpstreamRequest {
         // These requests have neither a body nor a `Content-Length`.
         if matches!(method, Method::GET | Method::DELETE) {
             headers.remove(CONTENT_LENGTH);
+            headers.remove(CONTENT_TYPE);
         }
         Self::build(proxy, client, (method, url.clone()), headers, payload)
     }
@@ -111,16 +112,27 @@ impl UpstreamRequest {
         request
     }
 
-    /// The same request for another byte range. The client's conditional headers are removed: the registry evaluated
-    /// them for the first response. `None` if `range` is not a valid header value.
-    pub fn for_range(&self, range: &str) -> Option<Self> {
-        let mut other = self.clone();
-        let headers = other.request.headers_mut();
+    /// The same request without the client's conditional headers, for content that regpass itself needs, or whose
+    /// conditions the registry has evaluated before.
+    pub fn without_conditions(mut self) -> Self {
+        let headers = self.request.headers_mut();
         for condition in [IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE] {
             headers.remove(condition);
         }
-        headers.insert(RANGE, HeaderValue::from_str(range).ok()?);
+        self
+    }
+
+    /// The same request for another byte range, without conditions. `None` if `range` is not a valid header value.
+    pub fn for_range(&self, range: &str) -> Option<Self> {
+        let mut other = self.clone().without_conditions();
+        other.request.headers_mut().insert(RANGE, HeaderValue::from_str(range).ok()?);
         Some(other)
+    }
+
+    /// In place of a HEAD, the GET of the first byte, whose answer has the size. `None` if this already is that GET.
+    pub fn for_size(&self) -> Option<Self> {
+        let first_byte = self.for_range("bytes=0-0").filter(|_| !self.is_get_for_head)?;
+        Some(Self { is_get_for_head: true, ..first_byte.as_get() })
     }
 
     /// The same request with the method GET.

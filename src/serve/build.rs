@@ -21,6 +21,7 @@ use crate::proxy::routes::{ConfiguredRegistry, Routes};
 use crate::proxy::upload::Uploads;
 use crate::proxy::upload::encrypted_session::{SessionError, SessionKeys};
 use crate::upstream::connector::{Connector, Location};
+use crate::upstream::content_sizes::ContentSizes;
 use crate::upstream::policy::RegistryPolicy;
 use crate::upstream::profile_choice::ProfileChoice;
 use crate::upstream::upload_rate::UploadRate;
@@ -143,6 +144,7 @@ impl Registries {
             hub_remotes: entry.hub_remotes.clone(),
             timeouts: config.timeouts,
             upload_rate: UploadRate::default(),
+            content_sizes: ContentSizes::default(),
             chunking_slots: Semaphore::new(MAX_CHUNKED_BODIES),
             connector: Connector::new(self.network.clone(), files, location),
         })

@@ -2,6 +2,7 @@
 //! in [`policy`].
 
 pub mod connector;
+pub mod content_sizes;
 pub mod policy;
 pub mod profile_choice;
 pub mod upload_rate;
@@ -12,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Semaphore;
 
 use self::connector::{Clients, Connector, TlsFilesError};
+use self::content_sizes::ContentSizes;
 use self::profile_choice::ProfileChoice;
 use self::upload_rate::UploadRate;
 use crate::base::host::RegistryHost;
@@ -57,6 +59,7 @@ pub struct Upstream {
     pub timeouts: Timeouts,
     pub connector: Connector,
     pub upload_rate: UploadRate,
+    pub content_sizes: ContentSizes,
     /// One permit for each request body that may be cut into chunks at once, because each holds a chunk in memory.
     pub chunking_slots: Semaphore,
 }

@@ -1,7 +1,9 @@
 //! Transfer of blobs: regpass resumes an interrupted transfer; if it cannot, the response to the client is cut off.
 
 mod broken_transfers;
+mod ranges;
 mod resumption;
+mod sizes;
 mod streaming;
 
 use crate::blob_download::BlobDownload;

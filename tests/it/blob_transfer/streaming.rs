@@ -100,9 +100,6 @@ async fn ranges_and_conditions_are_forwarded() {
     assert_eq!(setup.regpass.send(same).await.status, 206);
     let changed = with_header(with_header(setup.get(), "range", "bytes=10-19"), "if-range", "\"other\"");
     assert_eq!(setup.regpass.send(changed).await.status, 200);
-    setup.sim.ledger().take();
-    setup.regpass.send(with_header(setup.get(), "range", "bytes=0-1,5-6")).await;
-    assert_eq!(setup.requests(), ["registry 200 whole"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -23,7 +23,6 @@ async fn invalid_location_is_502() {
         Some("http://blobs.distribution.test:0/x"),
         Some("http://[::1/x"),
         Some("http://a b/"),
-        Some("with space"),
     ] {
         let redirect = match location {
             Some(location) => Reply::redirect(307, location),
@@ -38,6 +37,43 @@ async fn invalid_location_is_502() {
         }
         assert_eq!(setup.sim.ledger().take().len(), 2, "{location:?}");
         fault.remove();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn characters_that_a_location_should_have_escaped_are_escaped() {
+    for (location, target) in [
+        (&b"http://blobs.distribution.test/my layer?file=my layer.tgz"[..], "/my%20layer?file=my%20layer.tgz"),
+        (
+            b"/\"layer\"?disposition=attachment; filename=\"x\"",
+            "/%22layer%22?disposition=attachment;%20filename=%22x%22",
+        ),
+        (b"/a[1]|b\\c?sig=[1]|b\\c%2F%2b==", "/a[1]%7Cb%5Cc?sig=[1]|b\\c%2F%2b=="),
+        ("/caf\u{e9}?x=caf\u{e9}".as_bytes(), "/caf%C3%A9?x=caf%C3%A9"),
+        (b"/caf\xe9?x=caf\xe9", "/caf%E9?x=caf%E9"),
+        (b"/a%20b/%E9?sig=%20", "/a%20b/%E9?sig=%20"),
+        (b"with space", "/v2/acme/app/blobs/with%20space"),
+    ] {
+        let setup = start(&[TO_BLOBS], "").await;
+        let mut redirect = Reply::new(307);
+        redirect.headers.insert("location", http::HeaderValue::from_bytes(location).unwrap());
+        setup.registry.api().inject(Fault::answer(redirect).times(1));
+        setup.regpass.get(&setup.target).await;
+        let entry = setup.sim.ledger().take().pop().unwrap();
+        let query = if entry.query.is_empty() { String::new() } else { format!("?{}", entry.query) };
+        assert_eq!(format!("{}{query}", entry.path), target);
+        setup.sim.take_violations();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn error_of_a_store_without_a_body_is_named_once() {
+    for (body, message) in [("", "it answered 403 Forbidden"), ("go away", "it answered 403 Forbidden: go away")] {
+        let setup = start(&[TO_BLOBS], "").await;
+        setup.registry.blob_store().inject(Fault::text(403, body));
+        let reply = setup.regpass.get(&setup.target).await;
+        assert_eq!(reply.status, 502);
+        assert!(reply.error().1.ends_with(message), "{reply:?}");
     }
 }
 
@@ -161,7 +197,7 @@ async fn head_works_if_the_target_ignores_ranges() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn single_range_is_forwarded_and_several_are_dropped() {
+async fn range_in_bytes_is_forwarded_and_any_other_is_dropped() {
     let setup = start(&[TO_BLOBS], "").await;
     for (range, from, to) in [("bytes=5-9", 5, 10), ("bytes=99990-", 99_990, 100_000), ("bytes=-10", 99_990, 100_000)] {
         let reply = setup.regpass.send(with_header(request(Method::GET, &setup.target), "range", range)).await;
@@ -173,11 +209,9 @@ async fn single_range_is_forwarded_and_several_are_dropped() {
         assert_eq!(reply.header("content-range"), Some(&*format!("bytes {from}-{}/100000", to - 1)));
         assert_eq!(setup.sim.ledger().take()[1].headers["range"], range);
     }
-    for several in ["bytes=0-0,5-5", "bytes=0-1, -1", "items=0-1"] {
-        let reply = setup.regpass.send(with_header(request(Method::GET, &setup.target), "range", several)).await;
-        assert_eq!((reply.status.as_u16(), reply.body.len()), (200, 100_000), "{several}");
-        assert!(setup.sim.ledger().take().iter().all(|entry| !entry.headers.contains_key("range")));
-    }
+    let reply = setup.regpass.send(with_header(request(Method::GET, &setup.target), "range", "items=0-1")).await;
+    assert_eq!((reply.status.as_u16(), reply.body.len()), (200, 100_000));
+    assert!(setup.sim.ledger().take().iter().all(|entry| !entry.headers.contains_key("range")));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,7 @@
 //! Deletes of tags, manifests and blobs.
 
 use http::Method;
+use regpass::profile::{self, Delete};
 
 use super::outcome::Outcome;
 use super::pull::describe_count;
@@ -8,11 +9,12 @@ use super::row::{Credential, Row};
 use crate::proxied_registry::{assert_no_upstream_headers, assert_rejected};
 use crate::registry_setup::RegistrySetup;
 
-/// A registry that deletes manifests only also counts: without its manifest the tag is gone.
+/// A registry at which regpass deletes the tag's manifest also counts: without its manifest the tag is gone.
 pub async fn tag(row: &Row) -> Outcome {
-    let capabilities = &row.preset.capabilities;
+    let looks_up_digest = matches!(profile::by_name(row.profile).unwrap().delete, Delete::ByDigest(_));
     let exists = |setup: &RegistrySetup| has(setup, "1");
-    delete(row, capabilities.delete_tags || capabilities.delete_manifests, |_| "manifests/1".to_owned(), exists).await
+    let is_supported = row.preset.capabilities.delete_tags || looks_up_digest;
+    delete(row, is_supported, |_| "manifests/1".to_owned(), exists).await
 }
 
 pub async fn manifest(row: &Row) -> Outcome {

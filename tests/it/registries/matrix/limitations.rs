@@ -153,6 +153,13 @@ const LIMITATIONS: &[Limitation] = &[
         source: "distribution/distribution docs, configuration",
     },
     Limitation {
+        rows: &["distribution, version 2"],
+        checks: &["delete tag"],
+        rejection: Rejection::ByRegistry,
+        reason: "a 400 for the deletion of a tag, which the client gets as a 405: version 2 deletes manifests by digest only, and with them all their tags",
+        source: "docker-registry 2.8.2, observed 2026-11-29; distribution/distribution registry/handlers/manifests.go",
+    },
+    Limitation {
         rows: &["quay"],
         checks: &["delete blob"],
         rejection: Rejection::ByRegistry,

@@ -92,7 +92,8 @@ async fn the_configured_profile_overrides_the_challenge() {
     )
     .await;
     let rejected = setup.send(Method::DELETE, &setup.private_manifest()).await;
-    assert_eq!(rejected.status_and_code(), "400 UNSUPPORTED", "{rejected:?}");
+    assert_eq!(rejected.status_and_code(), "405 UNSUPPORTED", "{rejected:?}");
+    assert!(rejected.error().1.contains("registry message: the reference must be a digest"), "{rejected:?}");
     setup.sim.finish();
 
     // With the profile `docker-hub` regpass rejects requests for the catalog, which Harbor has.

@@ -3,6 +3,7 @@
 mod acr;
 mod artifactory;
 mod detection;
+mod distribution;
 mod ecr;
 mod ecr_public;
 mod gitea;

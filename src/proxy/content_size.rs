@@ -1,0 +1,70 @@
+//! `Content-Length` for responses to HEAD. containerd and oras need the size of a blob or manifest, but some registries,
+//! and proxies in front of them, send none with a HEAD.
+
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use super::Proxy;
+use super::classify::Call;
+use super::fetch::fetch;
+use super::redirect::FetchOutcome;
+use super::response_headers::DOCKER_CONTENT_DIGEST;
+use super::upstream_request::UpstreamRequest;
+use crate::net::body::drain;
+use crate::observe::record::Record;
+use crate::oci::reference::Digest;
+
+/// Adds the size of a blob to the headers of the response to its HEAD, and remembers it: the size that a GET of the first
+/// byte tells. If it tells none, the headers stay as they are.
+pub async fn add_blob_size(
+    proxy: &Proxy,
+    call: &Call,
+    request: &UpstreamRequest,
+    headers: &mut HeaderMap,
+    record: &mut Record,
+) {
+    let size = match request.for_size() {
+        Some(request) => fetch_size(proxy, call, &request, record).await,
+        None => None,
+    };
+    if let Some(size) = size {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(size));
+        remember(call, headers);
+    }
+}
+
+/// Adds the remembered size, and returns whether the headers have one now.
+pub fn add_known(call: &Call, headers: &mut HeaderMap) -> bool {
+    let size = digest(headers).and_then(|digest| call.routed.upstream.content_sizes.get(&digest));
+    if let Some(size) = size {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(size));
+    }
+    headers.contains_key(CONTENT_LENGTH)
+}
+
+/// Remembers the size that the headers have.
+pub fn remember(call: &Call, headers: &HeaderMap) {
+    if let (Some(digest), Some(size)) = (digest(headers), length(headers)) {
+        call.routed.upstream.content_sizes.remember(&digest, size);
+    }
+}
+
+async fn fetch_size(proxy: &Proxy, call: &Call, request: &UpstreamRequest, record: &mut Record) -> Option<u64> {
+    let (FetchOutcome::Registry(response) | FetchOutcome::RedirectTarget(response)) =
+        fetch(proxy, call, request, record).await.ok()?
+    else {
+        return None;
+    };
+    let (head, body) = response.into_parts();
+    // A server that ignores `Range` sends the whole blob; regpass reads little of it and closes the connection.
+    drain(body).await;
+    length(&head.headers).filter(|_| head.status == StatusCode::OK)
+}
+
+fn digest(headers: &HeaderMap) -> Option<Digest> {
+    Digest::parse(headers.get(DOCKER_CONTENT_DIGEST)?.to_str().ok()?).ok()
+}
+
+fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
