@@ -154,15 +154,6 @@ impl Upload<'_> {
         self.put(session, digest, query, Payload::Streamed(spool)).await
     }
 
-    async fn out_of_order_error(&self, session: &UploadSession) -> ErrorResponse {
-        let message =
-            format!("chunk out of order: it must begin at byte {}, where the last one ended", session.received);
-        let (status, code) = (StatusCode::RANGE_NOT_SATISFIABLE, ErrorCode::RangeInvalid);
-        let mut error = ErrorResponse::new(status, code, Blame::Client, Step::Classify, message);
-        self.add_session_location(session, &mut error).await;
-        error
-    }
-
     fn too_large_error(&self, limit: u64) -> ErrorResponse {
         let message = format!(
             "{} accepts no chunks, and regpass buffers at most {limit} bytes of an upload to send them in one request; send the blob in one request, or raise `upload_spool`",

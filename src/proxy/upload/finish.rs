@@ -1,6 +1,7 @@
 //! The PUT that completes an upload.
 
 use http::{Method, Response};
+use http_body::Body as _;
 use hyper::body::Incoming;
 
 use super::super::error_response::ErrorResponse;
@@ -22,6 +23,10 @@ impl Upload<'_> {
         body: Incoming,
     ) -> Result<Response<StreamBody>, ErrorResponse> {
         let query = self.call.query.clone();
+        let is_empty = body.size_hint().exact() == Some(0);
+        // A malformed Content-Range is ignored, because registries do not read that of a PUT.
+        let range = self.content_range().ok().flatten().filter(|_| !is_empty);
+        let session = self.check_order(session, range).await?;
         if let Some(id) = session.buffer {
             return self.finish_buffered((session, id), digest, &query, body).await;
         }

@@ -12,8 +12,7 @@ use crate::net::body::StreamBody;
 use crate::net::spool::Payload;
 
 impl Upload<'_> {
-    /// Handles a status request. Some registries report fewer bytes than they have received (ECR), so the session's own
-    /// count is the minimum.
+    /// Handles a status request.
     pub(super) async fn status(&mut self, session: UploadSession) -> Result<Response<StreamBody>, ErrorResponse> {
         if let Some(id) = session.buffer {
             let received = self.proxy.uploads.buffered.length(id).ok_or_else(|| unknown_upload(BUFFER_GONE))?;
@@ -21,13 +20,23 @@ impl Upload<'_> {
                 .in_progress(StatusCode::NO_CONTENT, &HeaderMap::new(), &UploadSession { received, ..session })
                 .await;
         }
+        let (headers, session) = self.registry_status(session).await?;
+        self.in_progress(StatusCode::NO_CONTENT, &headers, &session).await
+    }
+
+    /// Requests the status of an upload. Returns the headers of the response and the session to continue with. Some
+    /// registries report fewer bytes than they have received (ECR), so the session's own count is the minimum.
+    pub(super) async fn registry_status(
+        &mut self,
+        session: UploadSession,
+    ) -> Result<(HeaderMap, UploadSession), ErrorResponse> {
         let target = session.with_query(&self.call.query);
         let head = self.send(Method::GET, &target, Payload::empty(), None, EarlyResponse::Accepted).await?;
         let received = received_bytes(&head.headers).unwrap_or(0).max(session.received);
         // Most registries report `0-0` for an empty upload.
         let received = if session.received == 0 && received == 1 { 0 } else { received };
         let session = self.next_session(&head, &session, received)?;
-        self.in_progress(StatusCode::NO_CONTENT, &head.headers, &session).await
+        Ok((head.headers, session))
     }
 
     /// Handles a cancellation: discards buffered chunks and cancels the upload at the registry.

@@ -1,7 +1,8 @@
 //! Pushes of blobs and manifests: every way clients send them, to every way registries accept them.
 
 mod body_lengths;
-mod clients;
+mod chunk_order;
+pub mod clients;
 mod expect_continue;
 mod interruptions;
 mod location_encryption;
