@@ -58,7 +58,9 @@ mod tests {
             (&["99999999999999999999"], None),
         ] {
             let mut headers = HeaderMap::new();
-            lines.iter().for_each(|line| drop(headers.append(CONTENT_LENGTH, line.parse().unwrap())));
+            for line in lines {
+                headers.append(CONTENT_LENGTH, line.parse().unwrap());
+            }
             let is_valid = normalize(&mut headers).is_ok();
             let value = headers.get(CONTENT_LENGTH).map(|value| value.to_str().unwrap());
             assert_eq!(is_valid.then_some(value), length, "{lines:?}");

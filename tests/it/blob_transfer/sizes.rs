@@ -4,21 +4,17 @@ use http::Method;
 
 use super::{SIZE, start, start_with};
 use crate::blob_download::BlobDownload;
-use crate::harness::{request, with_header};
+use crate::harness::{Reply as Answer, request, with_header};
 use crate::sim::{AuthMode, Blob, Fault, Hop, HopTarget, Preset, Reply, Sim};
 
-impl BlobDownload {
-    /// HEAD of a target; asserts the status 200 and this `Content-Length`.
-    #[track_caller]
-    fn assert_size(&self, reply: &crate::harness::Reply, size: Option<&str>) {
-        assert_eq!(
-            (reply.status.as_u16(), reply.header("content-length"), reply.body.len()),
-            (200, size, 0),
-            "{reply:?}"
-        );
-        assert_eq!((reply.header("content-range"), reply.header("transfer-encoding")), (None, None));
-    }
+/// Asserts the reply to a HEAD: the status 200 and this `Content-Length`.
+#[track_caller]
+fn assert_size(reply: &Answer, size: Option<&str>) {
+    assert_eq!((reply.status.as_u16(), reply.header("content-length"), reply.body.len()), (200, size, 0), "{reply:?}");
+    assert_eq!((reply.header("content-range"), reply.header("transfer-encoding")), (None, None));
+}
 
+impl BlobDownload {
     /// Makes the registry omit the length in its replies to HEAD.
     fn omit_length(&self) {
         self.registry.api().inject(Fault::without_length().method(Method::HEAD));
@@ -29,11 +25,11 @@ impl BlobDownload {
 async fn size_that_a_head_omits_is_requested_once_and_remembered() {
     let setup = start().await;
     setup.omit_length();
-    setup.assert_size(&setup.regpass.head(&setup.target).await, Some("200000"));
+    assert_size(&setup.regpass.head(&setup.target).await, Some("200000"));
     assert_eq!(setup.requests(), ["registry 200 whole", "registry 206 bytes=0-0"]);
     for _ in 0..2 {
         let reply = setup.regpass.head(&setup.target).await;
-        setup.assert_size(&reply, Some("200000"));
+        assert_size(&reply, Some("200000"));
         assert_eq!(reply.header("docker-content-digest"), Some(&*setup.blob.digest));
         assert_eq!(setup.requests(), ["registry 200 whole"]);
     }
@@ -46,7 +42,7 @@ async fn size_that_a_head_omits_is_requested_once_and_remembered() {
 #[tokio::test(start_paused = true)]
 async fn size_is_not_requested_where_the_registry_sends_it() {
     let setup = start().await;
-    setup.assert_size(&setup.regpass.head(&setup.target).await, Some("200000"));
+    assert_size(&setup.regpass.head(&setup.target).await, Some("200000"));
     assert_eq!(setup.requests(), ["registry 200 whole"]);
     setup.omit_length();
     let known =
@@ -72,7 +68,7 @@ async fn every_answer_to_the_get_of_the_first_byte_is_used() {
         if let Some(answer) = answer {
             setup.registry.api().inject(Fault::answer(answer).method(Method::GET));
         }
-        setup.assert_size(&setup.regpass.head(&setup.target).await, size);
+        assert_size(&setup.regpass.head(&setup.target).await, size);
         assert_eq!(setup.requests().len(), 2, "{case}");
     }
 }
@@ -85,9 +81,9 @@ async fn size_is_requested_over_the_redirect_of_the_get() {
     assert_eq!(setup.regpass.get("/v2/acme/app/manifests/1").await.status, 200);
     setup.omit_length();
     setup.sim.ledger().take();
-    setup.assert_size(&setup.regpass.head(&setup.target).await, Some("200000"));
+    assert_size(&setup.regpass.head(&setup.target).await, Some("200000"));
     assert_eq!(setup.requests(), ["registry 200 whole", "registry 307 bytes=0-0", "blobs 206 bytes=0-0"]);
-    setup.assert_size(&setup.regpass.head(&setup.target).await, Some("200000"));
+    assert_size(&setup.regpass.head(&setup.target).await, Some("200000"));
     assert_eq!(setup.requests(), ["registry 200 whole"]);
     setup.sim.finish();
 }
@@ -101,10 +97,10 @@ async fn redirected_head_has_the_size_of_the_redirect_target() {
         .registry
         .blob_store()
         .inject(Fault::answer(Reply::new(200).slice("application/octet-stream", setup.blob.slice()).chunked()));
-    setup.assert_size(&setup.regpass.head(&setup.target).await, None);
+    assert_size(&setup.regpass.head(&setup.target).await, None);
     assert_eq!(setup.requests(), ["registry 307 whole", "blobs 200 bytes=0-0"], "nothing more is there to ask");
     setup.registry.blob_store().clear_faults();
-    setup.assert_size(&setup.regpass.head(&setup.target).await, Some("200000"));
+    assert_size(&setup.regpass.head(&setup.target).await, Some("200000"));
     assert_eq!(setup.requests(), ["registry 307 whole", "blobs 206 bytes=0-0"]);
 }
 
@@ -117,7 +113,7 @@ async fn size_of_a_manifest_is_requested_once_for_each_digest() {
     setup.sim.ledger().take();
     for (target, requests) in [("1", 2), ("1", 1), (digest, 1)] {
         let reply = setup.regpass.head(&format!("/v2/acme/app/manifests/{target}")).await;
-        setup.assert_size(&reply, Some(&size));
+        assert_size(&reply, Some(&size));
         assert_eq!(reply.header("docker-content-digest"), Some(digest));
         assert_eq!(setup.requests().len(), requests, "{target}");
     }

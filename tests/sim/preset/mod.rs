@@ -196,7 +196,7 @@ pub struct PullRules {
 /// The answer to a `Range` with several ranges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SeveralRanges {
-    /// 206 `multipart/byteranges`, as Go's `http.ServeContent`, nginx and CloudFront (docker-registry 2.8.2, observed
+    /// 206 `multipart/byteranges`, as Go's `http.ServeContent`, nginx and some CDNs (docker-registry 2.8.2, observed
     /// 2026-11-29). The whole content if the ranges have more bytes than that.
     Multipart,
     /// 200 with the whole content: S3 and Cloud Storage support one range for each request (their API references, GET).

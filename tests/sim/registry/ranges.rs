@@ -23,13 +23,12 @@ pub(super) fn content_reply(entry: &Entry, blob: &Blob, several: SeveralRanges) 
     let range = entry.headers.get(header::RANGE).and_then(|value| value.to_str().ok());
     // RFC 9110, 13.1.5: when If-Range does not match, the whole content is sent.
     let same = entry.headers.get(header::IF_RANGE).is_none_or(|known| known.as_bytes() == etag.as_bytes());
-    let requested = match range.filter(|_| same).map(|range| parse_ranges(range, blob.len())) {
-        // RFC 9110, 14.2 lets a server send the whole content for a malformed range.
-        None | Some(None) => return whole(blob).header("etag", etag),
-        Some(Some(requested)) => requested,
+    // RFC 9110, 14.2 lets a server send the whole content for a malformed range.
+    let Some(requested) = range.filter(|_| same).and_then(|range| parse_ranges(range, blob.len())) else {
+        return whole(blob).header("etag", etag);
     };
     let is_several = requested.len() > 1;
-    let ranges: Vec<_> = requested.into_iter().flatten().collect();
+    let ranges: Vec<_> = requested.into_iter().filter(|range| *range.start() < blob.len()).collect();
     let reply = match &*ranges {
         _ if is_several && several == SeveralRanges::Whole => whole(blob),
         [] => Reply::new(416).header("content-range", format!("bytes */{}", blob.len())),
@@ -69,21 +68,20 @@ fn length(range: &RangeInclusive<u64>) -> u64 {
     range.end() + 1 - range.start()
 }
 
-/// The requested ranges of a blob with `len` bytes; `None` in the list for one that begins after its end. `None` if the
-/// header is malformed.
-fn parse_ranges(text: &str, len: u64) -> Option<Vec<Option<RangeInclusive<u64>>>> {
+/// The requested ranges of a blob with `len` bytes. One that begins after its end is empty. `None` if the header is
+/// malformed.
+fn parse_ranges(text: &str, len: u64) -> Option<Vec<RangeInclusive<u64>>> {
     let ranges = text.strip_prefix("bytes=")?.split(',').map(str::trim).filter(|range| !range.is_empty());
     ranges.map(|range| parse_range(range, len)).collect()
 }
 
-fn parse_range(text: &str, len: u64) -> Option<Option<RangeInclusive<u64>>> {
+fn parse_range(text: &str, len: u64) -> Option<RangeInclusive<u64>> {
     let (first, last) = text.split_once('-')?;
     let end = len.saturating_sub(1);
-    let range = match (first.parse::<u64>(), last.parse::<u64>()) {
+    Some(match (first.parse::<u64>(), last.parse::<u64>()) {
         (Ok(first), Ok(last)) if first <= last => first..=last.min(end),
         (Ok(first), Err(_)) if last.is_empty() => first..=end,
         (Err(_), Ok(suffix)) if first.is_empty() && suffix > 0 => len.saturating_sub(suffix)..=end,
         _ => return None,
-    };
-    Some((*range.start() < len).then_some(range))
+    })
 }
