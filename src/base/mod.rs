@@ -1,4 +1,5 @@
-//! Basic types without dependencies on other modules: secrets, origins, clocks, leases and their cache.
+//! Basic types without dependencies on other modules: secrets, origins, clocks, the text of files, leases and
+//! their cache.
 
 pub mod client_name;
 pub mod clock;

@@ -209,6 +209,9 @@ mod tests {
             assert!(err.contains(&format!("{}: {line}", docker.display())), "{line}: {err}");
         }
         assert!(err.contains("leave out the wildcard") && !err.contains("hunter2"), "{err}");
+        let (code, _, err) = check("{}");
+        assert_eq!((code, err.matches("warning: ").count()), (Some(ExitCode::SUCCESS), 1), "{err}");
+        assert!(err.contains("the file has no credential and names no credential helper"), "{err}");
     }
 
     #[test]

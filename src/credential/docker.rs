@@ -81,7 +81,7 @@ impl DockerProvider {
     pub fn default_files(environment: &Environment, helpers: Arc<Helpers>) -> Self {
         let variable = environment.variable(AUTH_VARIABLE).map(|text| {
             let hint = "correct the variable: it contains the JSON itself, not the path of a file";
-            DockerFile::parse_named(AUTH_VARIABLE, text.expose().trim(), hint)
+            DockerFile::parse_named(AUTH_VARIABLE, text.expose().trim_start_matches('\u{feff}').trim(), hint)
         });
         Self::new(variable, environment.docker_files(), false, helpers)
     }
@@ -246,6 +246,14 @@ impl CredentialProvider for DockerProvider {
             for config_file in &self.files {
                 if let Ok(file) = config_file.file.current().await {
                     oddities.extend(of_file(config_file.path.clone(), &file));
+                    if self.is_required && file.has_nothing() {
+                        oddities.push(FileOddity {
+                            file: config_file.path.clone(),
+                            key: "auths".to_owned(),
+                            what: "the file has no credential and names no credential helper".to_owned(),
+                            hint: "log in with docker or podman, or name the file that has the credential".to_owned(),
+                        });
+                    }
                 }
             }
             oddities

@@ -153,7 +153,7 @@ fn unreachable(error: &(dyn Error + 'static)) -> ProxyFailure {
         return ProxyFailure::Unreachable(lookup.to_string());
     }
     if let Some(error) = cause::<rustls::Error>(error) {
-        return ProxyFailure::Failed(tls_error::describe(error));
+        return ProxyFailure::Failed(tls_error::describe_of_proxy(error));
     }
     match cause::<io::Error>(error) {
         Some(error) if error.kind() == io::ErrorKind::UnexpectedEof => ProxyFailure::Closed,

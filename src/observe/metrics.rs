@@ -143,7 +143,7 @@ impl Default for Metrics {
         let durations = register_seconds(
             &mut registry,
             "request_duration",
-            "Time from the first byte of a request to the last byte of its response",
+            "Time from the end of a request's head to the last byte of its response",
             || Histogram::new(REQUEST_BUCKETS),
         );
         let auth_durations = register_seconds(

@@ -1,5 +1,6 @@
 //! Checks of the architecture: imports point down the floors, files do not import each other in a circle, vendors' names
-//! stay in their own files, files stay short, and the pages about the code name only files that exist.
+//! stay in their own files, text files are decoded in one place, files stay short, and the pages about the code name only
+//! files that exist.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -108,6 +109,19 @@ fn vendor_words_stay_in_the_profiles() {
         }
     }
     assert!(found.is_empty(), "vendor words outside profile/ and the cloud credentials:\n{}", found.join("\n"));
+}
+
+/// A reader that decodes a file by itself does not accept what other tools write, such as a byte order mark.
+#[test]
+fn text_files_are_decoded_in_one_place() {
+    let readers = ["read_to_string(", "pem_file_iter(", "from_pem_file("];
+    let mut found = Vec::new();
+    for module in Crate::read().0.values() {
+        let lines =
+            (1..).zip(module.code.lines()).filter(|(_, line)| readers.iter().any(|reader| line.contains(reader)));
+        found.extend(lines.map(|(number, line)| format!("{}:{number}: {}", module.file.display(), line.trim())));
+    }
+    assert!(found.is_empty(), "text that src/base/file_text.rs does not decode:\n{}", found.join("\n"));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::credentials::password;
 use crate::harness::Regpass;
 use crate::sim::{Fault, Image, ImageFormat, Preset, Registry, Rule, Sim};
+use crate::upstream_tls::start_untrusted_server;
 
 /// The header of the proxy credential `me:open sesame`.
 const PROXY_CREDENTIAL: &str = "proxy-authorization: Basic bWU6b3BlbiBzZXNhbWU=";
@@ -315,6 +316,31 @@ async fn failing_proxy_is_named_and_blamed() {
                 assert!(!message.contains(secret) && !body.contains(secret), "{page}: {body}");
             }
         }
+    }
+}
+
+/// The keys of a registry do not apply to a proxy, so no advice names them.
+#[tokio::test]
+async fn tls_failure_of_a_proxy_has_advice_for_proxies() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let plain = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            drop(stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await);
+        }
+    });
+    for (address, problem) in [
+        (start_untrusted_server(false).await, "signed by an unknown authority; add the authority to the system's"),
+        (start_untrusted_server(true).await, "give the proxy one that an authority has signed"),
+        (plain, "it does not speak TLS on this port; for a proxy without TLS write http:// before its host"),
+    ] {
+        let regpass = start_regpass(&[("ALL_PROXY", format!("https://{address}"))]);
+        let reply = regpass.get(APP).await;
+        assert_eq!(reply.status_and_code(), "502 UNAVAILABLE");
+        let message = reply.error().1;
+        assert!(message.contains(&format!("the proxy {address} failed: ")) && message.contains(problem), "{message}");
+        assert!(!message.contains("`ca`") && !message.contains("`url`"), "{message}");
+        assert_eq!(reply.json()["errors"][0]["detail"]["blame"], "configuration");
     }
 }
 

@@ -112,6 +112,13 @@ impl Server {
     }
 }
 
+/// Starts a TLS server whose certificate is self-signed (`is_authority`) or signed by an unknown authority.
+pub async fn start_untrusted_server(is_authority: bool) -> SocketAddr {
+    let certificate =
+        if is_authority { self_signed("127.0.0.1", |_| {}) } else { signed(&authority(), &params_for("127.0.0.1")) };
+    Server::start(&certificate, ok()).await.address
+}
+
 /// How a server treats client certificates. The authority in the variant must have issued them.
 #[derive(Clone, Copy)]
 enum ClientCertificates<'a> {

@@ -1,5 +1,7 @@
 //! The sections of the status page with the last requests and the last errors.
 
+use std::net::SocketAddr;
+
 use maud::{Markup, html};
 
 use super::super::status::{Request, Status};
@@ -64,7 +66,7 @@ pub(super) fn section(status: &Status) -> Markup {
         section #requests aria-labelledby="requests-title" {
             h2 #requests-title { "Requests" }
             @if status.requests.is_empty() {
-                p.none { "None yet. Pull something: " code { "docker pull " (address(status)) "/python" } }
+                p.none { "None yet. Pull something: " code { (example(status)) } }
             } @else {
                 ul.legend aria-label="Colours of the bars" {
                     li.auth { "authorization" }
@@ -130,11 +132,17 @@ fn operation(request: &Request) -> String {
     if request.operation == "other" { request.method.clone() } else { request.operation.replace('-', " ") }
 }
 
-/// The address at which a client on this machine reaches the first listener that is not the admin listener.
-fn address(status: &Status) -> String {
-    let listener = status.listeners.iter().find(|listener| !listener.admin);
-    let port = listener.and_then(|listener| listener.address.rsplit_once(':')).map_or("5050", |(_, port)| port);
-    format!("localhost:{port}")
+/// A command that sends a request to a listener that is not the admin listener. docker cannot pull through a Unix socket,
+/// so a TCP listener is preferred.
+fn example(status: &Status) -> String {
+    let addresses = || status.listeners.iter().filter(|listener| !listener.admin).map(|listener| &*listener.address);
+    let tcp = addresses().find_map(|address| address.parse::<SocketAddr>().ok());
+    let unix = addresses().find_map(|address| address.strip_prefix("unix:"));
+    match (tcp, unix) {
+        (None, Some(path)) => format!("curl --unix-socket {path} http://localhost/v2/python/tags/list"),
+        (Some(tcp), _) if !tcp.ip().is_loopback() && !tcp.ip().is_unspecified() => format!("docker pull {tcp}/python"),
+        (tcp, _) => format!("docker pull localhost:{}/python", tcp.map_or(5050, |tcp| tcp.port())),
+    }
 }
 
 const COLUMNS: &[(&str, &str)] = &[

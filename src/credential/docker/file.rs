@@ -139,10 +139,13 @@ impl DockerFile {
             oddity.map(|oddity| (key_name("credHelpers", index, key), oddity))
         });
         let ignored = (self.ignored_entries > 0).then(|| ("auths".to_owned(), IGNORED_ENTRIES));
-        let is_empty = self.auths.is_empty() && self.helpers.is_empty() && self.store.is_none();
-        let empty = is_empty.then(|| ("auths".to_owned(), NOTHING));
-        let all = auths.chain(helpers).chain(ignored).chain(empty);
+        let all = auths.chain(helpers).chain(ignored);
         all.map(|(key, (what, hint))| Oddity { key, what, hint }).collect()
+    }
+
+    /// Whether the file has neither an entry nor a helper.
+    pub fn has_nothing(&self) -> bool {
+        self.auths.is_empty() && self.helpers.is_empty() && self.store.is_none()
     }
 
     /// Every helper named in the file.
@@ -246,8 +249,6 @@ const PATTERN_OF_HELPER: (&str, &str) = (
 );
 const IGNORED_ENTRIES: (&str, &str) =
     ("the file has entries beside `auths`, in the form of a .dockercfg; they have no effect", "move them into `auths`");
-const NOTHING: (&str, &str) =
-    ("the file has no credential and names no credential helper", "log in with docker or podman");
 
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,11 @@
 //! The output of `docker-credential-* get`.
 
+use std::fmt;
 use std::process::ExitStatus;
 
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
+use crate::base::file_text::decode;
 use crate::base::secret::Secret;
 use crate::credential::Credential;
 
@@ -19,9 +21,15 @@ pub enum OutputError {
 /// Parses the output of a helper that exited with `status`. [`Credential::Anonymous`] if the helper has no credential.
 pub fn parse_output(status: ExitStatus, stdout: &[u8], stderr: &[u8]) -> Result<Credential, OutputError> {
     if status.success()
-        && let Ok(answer) = serde_json::from_slice::<Answer>(stdout)
+        && let Ok(text) = decode(stdout)
+        && let Ok(Answer { username, secret: Some(secret) }) = serde_json::from_str(&text)
     {
-        return Ok(answer.into_credential());
+        let is_absent = secret.is_empty();
+        return Ok(if is_absent {
+            Credential::Anonymous
+        } else {
+            Credential::from_username_and_secret(username, secret)
+        });
     }
     if [stdout, stderr].into_iter().any(says_not_found) {
         return Ok(Credential::Anonymous);
@@ -29,22 +37,38 @@ pub fn parse_output(status: ExitStatus, stdout: &[u8], stderr: &[u8]) -> Result<
     Err(if status.success() { OutputError::Malformed } else { OutputError::Failed(status) })
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+/// What a helper prints. docker's decoder takes the names of members in any case.
+#[derive(Default)]
 struct Answer {
-    #[serde(default)]
     username: String,
-    secret: String,
+    secret: Option<Secret>,
 }
 
-impl Answer {
-    fn into_credential(self) -> Credential {
-        let secret = Secret::new(self.secret);
-        if secret.is_empty() {
-            Credential::Anonymous
-        } else {
-            Credential::from_username_and_secret(self.username, secret)
+impl<'de> Deserialize<'de> for Answer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> Visitor<'de> for Members {
+            type Value = Answer;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Answer, A::Error> {
+                let mut answer = Answer::default();
+                while let Some(name) = members.next_key::<String>()? {
+                    match name.to_ascii_lowercase().as_str() {
+                        "username" => answer.username = members.next_value()?,
+                        "secret" => answer.secret = Some(Secret::new(members.next_value::<String>()?)),
+                        _ => drop(members.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(answer)
+            }
         }
+
+        deserializer.deserialize_map(Members)
     }
 }
 
@@ -74,6 +98,7 @@ mod tests {
             (0, r#"{"ServerURL":"ghcr.io","Username":"u","Secret":"hunter2"}"#, "", password("u")),
             (0, r#"{"Username":"u","Secret":"hunter2","More":1}"#, "warning: old", password("u")),
             (0, r#"{"Secret":"hunter2"}"#, "", password("")),
+            (0, "\u{feff}{\"username\":\"u\",\"SECRET\":\"hunter2\"}\r\n", "", password("u")),
             (
                 0,
                 r#"{"ServerURL":"x","Username":"<token>","Secret":"hunter2"}"#,

@@ -1,5 +1,7 @@
 //! The status page as the server sends it: it is complete without scripts and obeys its own content security policy.
 
+use regpass::observe::process::OpenListener;
+
 use super::{APP, TwoRegistries, text_of};
 use crate::sim::Fault;
 
@@ -18,6 +20,25 @@ async fn headline_and_title_name_the_state_of_the_registries() {
     let page = setup.page().await;
     assert!(page.contains(">2 of 2 registries need attention</h1>"));
     assert!(page.contains("<title>regpass: 2 of 2 registries need attention</title>"), "in the title, too");
+}
+
+#[tokio::test(start_paused = true)]
+async fn first_command_fits_the_address_of_the_listener() {
+    let setup = TwoRegistries::start("", "").await;
+    for (addresses, command) in [
+        (&["unix:/run/r.sock"][..], "curl --unix-socket /run/r.sock http://localhost/v2/python/tags/list"),
+        (&["unix:/run/r.sock", "127.0.0.1:5055"], "docker pull localhost:5055/python"),
+        (&["[::1]:5056"], "docker pull localhost:5056/python"),
+        (&["0.0.0.0:5057"], "docker pull localhost:5057/python"),
+        (&["10.0.0.7:5058"], "docker pull 10.0.0.7:5058/python"),
+    ] {
+        let open = |address: &&str| OpenListener { address: (*address).into(), admin: false, registry: None };
+        let admin = OpenListener { address: "127.0.0.1:5051".into(), admin: true, registry: None };
+        let listeners = [admin].into_iter().chain(addresses.iter().map(open)).collect();
+        setup.regpass.proxy.process.set_listeners(listeners);
+        let text = text_of(&setup.page().await);
+        assert!(text.contains(command) && !text.contains("localhost:/"), "{addresses:?}: {text}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

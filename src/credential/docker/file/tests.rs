@@ -181,7 +181,6 @@ fn what_has_no_effect_is_reported_and_secrets_are_not_repeated() {
         lines.collect::<Vec<_>>().join("\n")
     };
     for (text, key, what) in [
-        ("{}", "auths: ", "no credential and names no credential helper"),
         (r#"{"auths": {"a.io": {}}}"#, r#"auths."a.io": "#, "the entry is empty"),
         (r#"{"auths": {"a.io": {"auth": "hunter2"}}}"#, r#"auths."a.io": "#, "not user:password in base64"),
         (r#"{"auths": {"a.io/x*": {"auth": "dTpw"}}}"#, r#"auths."a.io/x*": "#, "matches no repository"),
@@ -194,7 +193,9 @@ fn what_has_no_effect_is_reported_and_secrets_are_not_repeated() {
         assert!(found.lines().count() == 1 && found.starts_with(key) && found.contains(what), "{text}: {found}");
         assert!(!found.contains("hunter2"), "{found}");
     }
+    assert!(parse("{}").has_nothing() && !parse(r#"{"credsStore": "x"}"#).has_nothing());
     for text in [
+        "{}",
         r#"{"auths": {"a.io": {}}, "credsStore": "x"}"#,
         r#"{"auths": {"a.io": {}}, "credHelpers": {"a.io": "x"}}"#,
         r#"{"auths": {"*.a.io/team": {"auth": "dTpw"}, "https://b.io/v1/": {"auth": "dTpw"}}}"#,
