@@ -24,6 +24,7 @@ use regpass::listen::socket::Socket;
 use regpass::listen::{
     accept,
     connection::RequestHandler,
+    connections::Connections,
     shutdown::{ShutdownSignal, ShutdownTrigger},
 };
 use regpass::net::dial::Network;
@@ -157,7 +158,7 @@ fn serve(
     let listener = Arc::new(ListenerContext::new(&config.listeners[0], ClientAuth::default()));
     let handle: RequestHandler =
         Arc::new(move |request| Box::pin(proxy::handle(proxy.clone(), listener.clone(), request)));
-    Ok(accept::serve(Arc::new(socket), handle, closing))
+    Ok(accept::serve(Arc::new(socket), handle, Connections::new(64), closing))
 }
 
 async fn send(address: SocketAddr, method: &str, path: &str) -> Result<Response<Bytes>, Box<dyn Error>> {

@@ -72,10 +72,15 @@ pub struct Listener {
     pub hosts: BTreeSet<Box<str>>,
     /// Whether other machines may use the listener without authentication.
     pub insecure_open: bool,
+    /// Connections at a time; above it, idle ones are closed for new ones.
+    pub max_connections: usize,
     /// Whether regpass runs without this listener when its address cannot be bound. True for the IPv6 address of
     /// `localhost` and for the admin listener that exists without any configuration.
     pub optional: bool,
 }
+
+/// See [`Listener::max_connections`].
+const DEFAULT_MAX_CONNECTIONS: usize = 4096;
 
 impl Listener {
     /// A listener with default settings.
@@ -89,6 +94,7 @@ impl Listener {
             registry: None,
             hosts: BTreeSet::new(),
             insecure_open: false,
+            max_connections: DEFAULT_MAX_CONNECTIONS,
             optional: false,
         }
     }

@@ -92,7 +92,8 @@ fn write_listener(out: &mut String, listener: &Listener) -> fmt::Result {
         writeln!(out, "registry = {}", quoted(registry.as_str()))?;
     }
     write_hosts(out, &listener.hosts)?;
-    writeln!(out, "insecure_open = {}", listener.insecure_open)
+    writeln!(out, "insecure_open = {}", listener.insecure_open)?;
+    writeln!(out, "max_connections = {}", listener.max_connections)
 }
 
 fn write_registry(out: &mut String, registry: &Registry) -> fmt::Result {

@@ -4,45 +4,61 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use futures_util::FutureExt;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::{debug, warn};
 
 use super::connection::ListenerService;
+use super::connections::Connections;
 use super::log_throttle::LogThrottle;
+use super::peer::Peer;
 use super::shutdown::ShutdownSignal;
 use super::socket::Socket;
+use crate::net::stream::Stream;
 
-/// Accepts and serves connections until `shutdown`, and returns when the last connection has ended.
-pub async fn serve(mut socket: Arc<Socket>, service: impl Into<ListenerService>, shutdown: ShutdownSignal) {
+/// Accepts and serves connections until `shutdown`, and returns when the last connection has ended. `open` has the
+/// connections of the listener, which may have several sockets.
+pub async fn serve(
+    mut socket: Arc<Socket>,
+    service: impl Into<ListenerService>,
+    open: Arc<Connections>,
+    shutdown: ShutdownSignal,
+) {
     let service = service.into();
-    let serve_connection = |permit, (stream, peer)| {
-        let connection = service.clone().serve_connection(stream, peer, shutdown.clone());
+    let serve_connection = |(stream, peer), place| {
+        let connection = service.clone().serve_accepted(stream, peer, place, shutdown.clone());
         async move {
             if let Err(error) = connection.await {
                 debug!(%error, "a client connection ended with an error");
             }
-            drop::<OwnedSemaphorePermit>(permit);
         }
     };
-    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
     let mut stopped = shutdown.clone();
     let accept_errors = LogThrottle::per_minute(1);
+    // Kept across turns of the loop, which may end the wait for a place.
+    let mut waiting: Option<(Stream, Peer)> = None;
     loop {
-        // Wait for the permit first: connections above the limit stay in the kernel's backlog.
         let accepting = async {
-            let permit = permits.clone().acquire_owned().await.map_err(io::Error::other)?;
-            Ok::<_, io::Error>((permit, socket.accept().await?))
+            if waiting.is_none() {
+                waiting = Some(socket.accept().await?);
+            }
+            // While it waits, further connections stay in the kernel's backlog.
+            let (_, peer) = waiting.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+            Ok::<_, io::Error>(open.admit(peer).await)
         };
-        let accepted = tokio::select! {
+        let place = tokio::select! {
             () = stopped.wait() => break,
             Some(_) = connections.join_next() => continue,
-            accepted = accepting => accepted,
+            place = accepting => place,
         };
-        match accepted {
-            Ok((permit, accepted)) => drop(connections.spawn(serve_connection(permit, accepted))),
+        match place.map(|place| (place, waiting.take())) {
+            Ok((Some(place), Some(accepted))) => drop(connections.spawn(serve_connection(accepted, place))),
+            Ok((_, refused)) => {
+                let peer = refused.and_then(|(_, peer)| peer.address);
+                debug!(?peer, "closed a connection: the listener is full, mostly of this client's connections");
+            }
             Err(error) => {
                 if error.kind() == io::ErrorKind::ConnectionAborted {
                     debug!(%error, "a client closed its connection before it was accepted");
@@ -55,17 +71,21 @@ pub async fn serve(mut socket: Arc<Socket>, service: impl Into<ListenerService>,
             }
         }
     }
+    if let Some(accepted) = waiting
+        && let Some(place) = open.admit(&accepted.1).now_or_never().flatten()
+    {
+        connections.spawn(serve_connection(accepted, place));
+    }
     // If no other accept loop uses this socket, closing it would reset the connections in its backlog: serve them
     // first.
     while let Some(socket) = Arc::get_mut(&mut socket)
-        && let Ok(permit) = permits.clone().try_acquire_owned()
         && let Ok(accepted) = socket.try_accept()
+        && let Some(place) = open.admit(&accepted.1).now_or_never().flatten()
     {
-        connections.spawn(serve_connection(permit, accepted));
+        connections.spawn(serve_connection(accepted, place));
     }
     drop(socket);
     while connections.join_next().await.is_some() {}
 }
 
-const MAX_CONNECTIONS: usize = 4096;
 const RETRY_DELAY: Duration = Duration::from_millis(50);

@@ -15,10 +15,13 @@ use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{sleep, timeout};
+use tracing::debug;
 
+use super::connections::OpenConnection;
 use super::peer::Peer;
 use super::shutdown::{ShutdownSignal, ShutdownTrigger};
 use super::tls::{ServerTls, TlsConnection};
+use super::usage::{ServedBody, TrackedStream, Usage};
 use crate::net::body::{BUFFER, StreamBody};
 use crate::net::cause::BoxError;
 use crate::net::write_timeout::WriteTimeout;
@@ -54,19 +57,47 @@ impl ListenerService {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Some(tls) = self.tls else {
-            let stream = WriteTimeout::new(stream, WRITE_TIMEOUT);
-            return Ok(serve_http1(stream, Handler { respond: self.handler, peer, shutdown }).await?);
-        };
-        let connection = tls.accept(WriteTimeout::new(stream, WRITE_TIMEOUT)).await;
-        let TlsConnection { stream, is_http2, client_certificate: certificate } =
-            connection.inspect_err(|error| tls.failures.log(error, peer.address))?;
-        let handler = Handler { respond: self.handler, peer: Peer { certificate, ..peer }, shutdown };
-        if is_http2 {
-            return Ok(serve_http2(stream, handler).await?);
-        }
-        Ok(serve_http1(stream, handler).await?)
+        let place = OpenConnection::alone(&peer);
+        self.serve_accepted(stream, peer, place, shutdown).await
     }
+
+    /// As [`serve_connection`](Self::serve_connection), and at most until `place` is needed for another connection.
+    pub(super) async fn serve_accepted<S>(
+        self,
+        stream: S,
+        peer: Peer,
+        place: OpenConnection,
+        shutdown: ShutdownSignal,
+    ) -> Result<(), BoxError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let usage = &place.usage;
+        let stream = TrackedStream { stream: WriteTimeout::new(stream, WRITE_TIMEOUT), usage: usage.clone() };
+        let handler = Handler { respond: self.handler, peer, usage: usage.clone(), shutdown };
+        tokio::select! {
+            outcome = serve_tracked(stream, self.tls, handler) => outcome,
+            () = usage.closed() => {
+                debug!("closed the longest idle connection: the listener is full");
+                Ok(())
+            }
+        }
+    }
+}
+
+async fn serve_tracked<S>(stream: S, tls: Option<Arc<ServerTls>>, handler: Handler) -> Result<(), BoxError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Some(tls) = tls else { return Ok(serve_http1(stream, handler).await?) };
+    let connection = tls.accept(stream).await;
+    let TlsConnection { stream, is_http2, client_certificate: certificate } =
+        connection.inspect_err(|error| tls.failures.log(error, handler.peer.address))?;
+    let handler = Handler { peer: Peer { certificate, ..handler.peer }, ..handler };
+    if is_http2 {
+        return Ok(serve_http2(stream, handler).await?);
+    }
+    Ok(serve_http1(stream, handler).await?)
 }
 
 /// Serves plain HTTP on one stream that no accept loop accepted, such as an in-memory stream.
@@ -74,8 +105,7 @@ pub async fn serve_stream<S>(stream: S, handler: RequestHandler) -> Result<(), B
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (_trigger, shutdown) = ShutdownTrigger::new();
-    ListenerService::from(handler).serve_connection(stream, Peer::default(), shutdown).await
+    serve_stream_from(stream, Peer::default(), ListenerService::from(handler)).await
 }
 
 /// As [`serve_stream`], with a known peer and possibly TLS.
@@ -153,32 +183,38 @@ where
 struct Handler {
     respond: RequestHandler,
     peer: Peer,
+    usage: Arc<Usage>,
     shutdown: ShutdownSignal,
 }
 
+/// The response to one request, whose body keeps the request under way.
+type ServedResponse = Pin<Box<dyn Future<Output = Result<Response<ServedBody>, Infallible>> + Send>>;
+
 impl Handler {
-    fn respond(&self, mut request: Request<Incoming>) -> ResponseFuture {
+    /// `closes`: whether the connection ends with this response if the listener is shutting down.
+    fn respond(&self, mut request: Request<Incoming>, closes: Option<ShutdownSignal>) -> ServedResponse {
+        let under_way = self.usage.clone().begin_request();
         request.extensions_mut().insert(self.peer.clone());
-        (self.respond)(request)
+        let response = (self.respond)(request);
+        Box::pin(async move {
+            let mut response = response.await;
+            if closes.is_some_and(|shutdown| shutdown.is_started()) {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok(response.map(|body| ServedBody { body, _request: under_way }))
+        })
     }
 }
 
 struct Http1(Handler);
 
 impl hyper::service::Service<Request<Incoming>> for Http1 {
-    type Response = Response<StreamBody>;
+    type Response = Response<ServedBody>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+    type Future = ServedResponse;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let (response, shutdown) = (self.0.respond(request), self.0.shutdown.clone());
-        Box::pin(async move {
-            let mut response = response.await;
-            if shutdown.is_started() {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            Ok(response)
-        })
+    fn call(&self, request: Request<Incoming>) -> ServedResponse {
+        self.0.respond(request, Some(self.0.shutdown.clone()))
     }
 }
 
@@ -189,14 +225,13 @@ struct Http2 {
 }
 
 impl hyper::service::Service<Request<Incoming>> for Http2 {
-    type Response = Response<StreamBody>;
+    type Response = Response<ServedBody>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+    type Future = ServedResponse;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, request: Request<Incoming>) -> ServedResponse {
         self.request_count.fetch_add(1, Ordering::Relaxed);
-        let response = self.handler.respond(request);
-        Box::pin(async move { Ok(response.await) })
+        self.handler.respond(request, None)
     }
 }
 

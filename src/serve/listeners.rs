@@ -19,6 +19,7 @@ use crate::listen::tls::ServerTls;
 use crate::listen::{
     accept,
     connection::{ListenerService, RequestHandler},
+    connections::Connections,
     shutdown::ShutdownTrigger,
 };
 use crate::listen::{address::ListenAddress, socket::Socket};
@@ -175,9 +176,10 @@ impl Listeners {
             let service = ListenerService { handler: handler(*role, proxy, context), tls: tls.clone() };
             let (close, closing) = ShutdownTrigger::new();
             let tasks = if *role == Role::Admin { &mut self.admin_tasks } else { &mut self.proxy_tasks };
+            let connections = Connections::new(listener.max_connections);
             for socket in sockets {
                 socket.set_mode(listener.mode);
-                tasks.spawn(accept::serve(socket.clone(), service.clone(), closing.clone()));
+                tasks.spawn(accept::serve(socket.clone(), service.clone(), connections.clone(), closing.clone()));
             }
             self.open.push(RunningListener { bound, close });
         }

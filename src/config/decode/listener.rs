@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
+use std::ops::RangeInclusive;
 
 use super::clients;
 use super::document::{Entry, Section};
@@ -80,11 +81,13 @@ fn listener_table(entry: Entry<'_>, registries: &[Registry]) -> Vec<Located<List
     let registry = section.get("registry").and_then(|entry| known_registry(&entry, registries));
     let hosts = hosts(&section, registries);
     let insecure_open = insecure_open(&section);
+    let max_connections = max_connections(&section, &Listener::at(default_admin()));
     let Some((binds, location)) = binds else { return Vec::new() };
     let listener = |bind: &BindAddress| Listener {
         registry: registry.clone(),
         hosts: hosts.clone(),
         insecure_open,
+        max_connections,
         optional: bind.optional,
         ..Listener::at(bind.address.clone())
     };
@@ -106,6 +109,7 @@ fn admin_table(entry: Entry<'_>) -> Option<Located<Listener>> {
     let address = address.and_then(|entry| entry.parse(address::parse_one)).unwrap_or_else(default_admin);
     let mut value =
         Listener { hosts: hosts(&section, &[]), insecure_open: insecure_open(&section), ..Listener::at(address) };
+    value.max_connections = max_connections(&section, &value);
     clients::read(&section, &mut value);
     Some(Located { value, location })
 }
@@ -129,6 +133,21 @@ fn hosts(section: &Section<'_>, registries: &[Registry]) -> BTreeSet<Box<str>> {
 
 fn insecure_open(section: &Section<'_>) -> bool {
     section.get("insecure_open").and_then(|entry| entry.boolean()).unwrap_or(false)
+}
+
+/// The `max_connections` of a listener, or that of `default`.
+fn max_connections(section: &Section<'_>, default: &Listener) -> usize {
+    let number = |entry: Entry<'_>| {
+        let number = entry.number()?;
+        let limit = usize::try_from(number).ok().filter(|limit| CONNECTION_LIMITS.contains(limit));
+        if limit.is_none() {
+            let (least, most) = (CONNECTION_LIMITS.start(), CONNECTION_LIMITS.end());
+            let fault = Fault::new(format!("{number} is not a possible number of connections"));
+            entry.report(fault.hint(format!("write a number from {least} to {most}")));
+        }
+        limit
+    };
+    section.get("max_connections").and_then(number).unwrap_or(default.max_connections)
 }
 
 fn listener_at(bind: &Located<BindAddress>) -> Located<Listener> {
@@ -162,6 +181,10 @@ fn default_admin() -> ListenAddress {
     address::tcp(Ipv4Addr::LOCALHOST, DEFAULT_ADMIN_PORT)
 }
 
+/// A client like docker opens some ten connections. The upper limit is that of Linux for open files of a process by
+/// default (`fs.nr_open`).
+const CONNECTION_LIMITS: RangeInclusive<usize> = 16..=1_048_576;
+
 const DEFAULT_PORT: u16 = 5050;
 const DEFAULT_ADMIN_PORT: u16 = 5051;
 
@@ -170,16 +193,19 @@ pub(super) const LISTENER: Keys = &[
     ("registry", "\"registry.example.com\""),
     HOSTS,
     INSECURE_OPEN,
+    MAX_CONNECTIONS,
     MODE,
     UIDS,
     TLS,
     CLIENTS,
 ];
 
-pub(super) const ADMIN: Keys = &[("address", "\"127.0.0.1:5051\""), HOSTS, INSECURE_OPEN, MODE, UIDS, TLS, CLIENTS];
+pub(super) const ADMIN: Keys =
+    &[("address", "\"127.0.0.1:5051\""), HOSTS, INSECURE_OPEN, MAX_CONNECTIONS, MODE, UIDS, TLS, CLIENTS];
 
 const HOSTS: (&str, &str) = ("hosts", "[\"regpass\"]");
 const INSECURE_OPEN: (&str, &str) = ("insecure_open", "false");
+const MAX_CONNECTIONS: (&str, &str) = ("max_connections", "4096");
 const MODE: (&str, &str) = ("mode", "\"0600\"");
 const UIDS: (&str, &str) = ("uids", "[0, 1000]");
 const TLS: (&str, &str) = ("tls", "{ certificate = \"/path/cert.pem\", key = \"/path/key.pem\" }");

@@ -2,7 +2,7 @@
 
 use http::Method;
 use regpass::listen::socket::Socket;
-use regpass::listen::{accept, shutdown::ShutdownTrigger};
+use regpass::listen::{accept, connections::Connections, shutdown::ShutdownTrigger};
 use tokio::net::TcpListener;
 
 use super::{TAGS_REQUEST, start};
@@ -97,7 +97,7 @@ fn start_listening(sim: &Sim, listener: TcpListener, text: &str) -> Regpass {
     let regpass = Regpass::start(sim, text);
     let socket = Socket::from_inherited_tcp(listener.into_std().unwrap()).unwrap();
     let (close, closing) = ShutdownTrigger::new();
-    let serving = accept::serve(socket.into(), regpass.handle(), closing);
+    let serving = accept::serve(socket.into(), regpass.handle(), Connections::new(16), closing);
     tokio::spawn(async move {
         serving.await;
         drop(close);

@@ -4,6 +4,7 @@ mod admin;
 mod certificates;
 mod client_credentials;
 mod connections;
+mod full_listener;
 mod identities;
 mod pushes;
 mod reloads;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Request;
-use regpass::listen::{accept::serve, shutdown::ShutdownTrigger};
+use regpass::listen::{accept::serve, connections::Connections, shutdown::ShutdownTrigger};
 use regpass::listen::{address::ListenAddress, socket::Socket};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
@@ -172,7 +172,7 @@ async fn connections_in_the_backlog_of_a_closed_socket_are_served() {
         }
         let (trigger, shutdown) = ShutdownTrigger::new();
         trigger.start();
-        serve(socket, regpass.handle(), shutdown).await;
+        serve(socket, regpass.handle(), Connections::new(32), shutdown).await;
         for mut stream in waiting {
             let mut response = String::new();
             stream.read_to_string(&mut response).await.unwrap();
