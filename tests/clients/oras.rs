@@ -1,4 +1,4 @@
-//! The oras Python client, the only client here that is not a Debian package.
+//! The oras Python client.
 
 use std::path::Path;
 
@@ -28,7 +28,7 @@ pub(crate) async fn assert_pulls(home: &Path, repository: &str, tag: &str, image
 
 /// Runs a Python script with these arguments and a path, and returns the JSON that it prints.
 pub(crate) async fn run_script(home: &Path, script: &str, arguments: &[&str], path: &Path) -> Value {
-    let mut python = program(venv_program("oras", "python"), home);
+    let mut python = program(venv_program("pypi", "python"), home);
     python.args(["-c", script]).args(arguments).arg(path);
     serde_json::from_str(&stdout(&mut python).await).expect("JSON")
 }

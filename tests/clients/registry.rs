@@ -53,6 +53,12 @@ impl Registry {
         Self::start(home, http, &auth, None).await
     }
 
+    /// Starts a registry that requires no credential, with this section `http` in its configuration.
+    pub(crate) async fn start_open_with_http(http: &Value) -> Self {
+        let home = tempfile::tempdir().expect("a directory for the registry");
+        Self::start(home, http, &Value::Null, None).await
+    }
+
     /// Starts a registry that requires tokens. `lifetime` sets each token's signed dates and `expires_in`.
     pub(crate) async fn start_token(lifetime: Duration) -> Self {
         let tokens = TokenService::start(lifetime).await;
