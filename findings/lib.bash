@@ -21,7 +21,7 @@ from_pypi() {
 
 # Installs packages of npm, without their own scripts. Afterwards node finds them.
 from_npm() {
-    npm install --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error "$@" >&2 || cannot "no $* from npm"
+    npm install --no-update-notifier --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error "$@" >&2 || cannot "no $* from npm"
     export NODE_PATH=$folder/node_modules
 }
 

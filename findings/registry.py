@@ -23,10 +23,20 @@ class Request(http.server.BaseHTTPRequestHandler):
             return False
         self.path, _, query = self.path.partition("?")
         self.query = dict(urllib.parse.parse_qsl(query))
-        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.body = self.read_body()
         for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"):
             setattr(self, f"do_{method}", self.dispatch)
         return True
+
+    def read_body(self):
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = b""
+        while size := int(self.rfile.readline(), 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
 
     def dispatch(self):
         self.answer()
