@@ -44,6 +44,9 @@ pub enum AuthError {
     TokenBusy { realm: Url, status: StatusCode, message: Option<String>, retry_after: Option<Duration> },
     #[error("the token service {realm} answered {status}{}", after_colon(.message.as_deref()))]
     TokenStatus { realm: Url, status: StatusCode, message: Option<String> },
+    /// The token service of some registries answers 404 for a namespace that does not exist.
+    #[error("there is no such namespace, says the token service {realm}{}", after_colon(.message.as_deref()))]
+    UnknownNamespace { realm: Url, message: Option<String> },
     #[error("the token service {realm} returned no token: {why}")]
     TokenResponse { realm: Url, why: InvalidTokenResponse },
     #[error("cannot read the response of the token service {realm}: {why}")]
@@ -118,7 +121,7 @@ impl From<FetchAborted> for AuthError {
 
 impl FetchError for AuthError {
     fn negative_ttl(&self) -> Option<Duration> {
-        self.is_refusal().then_some(REFUSAL_MEMORY)
+        (self.is_refusal() || matches!(self, Self::UnknownNamespace { .. })).then_some(REFUSAL_MEMORY)
     }
 
     fn min_renewal_delay(&self) -> Option<Duration> {

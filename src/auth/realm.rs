@@ -158,6 +158,32 @@ mod tests {
         }
     }
 
+    /// The realms of the challenges that these registries were observed to send. No configuration lists one.
+    #[test]
+    fn hosted_registries_trust_the_realm_of_their_own_challenges() {
+        for (registry, realm) in [
+            ("registry.digitalocean.com", "https://api.digitalocean.com/v2/registry/auth"),
+            ("rg.fr-par.scw.cloud", "https://api.scaleway.com/registry-internal/v1/regions/fr-par/tokens"),
+            ("registry.cn-shanghai.aliyuncs.com", "https://dockerauth.cn-hangzhou.aliyuncs.com/auth"),
+            ("crpi-abc.cn-beijing.personal.cr.aliyuncs.com", "https://dockerauth.cn-hangzhou.aliyuncs.com/auth"),
+            ("docker.elastic.co", "https://docker-auth.elastic.co/auth"),
+            ("dhi.io", "https://dhi.io/token"),
+            ("cgr.dev", "https://cgr.dev/token"),
+            ("registry.redhat.io", "https://registry.redhat.io/auth/realms/rhcc/protocol/redhat-docker-v2/auth"),
+            ("registry.redhat.io", "https://sso.redhat.com/auth/realms/rhcc/protocol/redhat-docker-v2/auth"),
+            ("us.icr.io", "https://us.icr.io/oauth/token"),
+            ("fra.ocir.io", "https://fra.ocir.io/20180419/docker/token"),
+            ("swr.cn-north-4.myhuaweicloud.com", "https://swr.cn-north-4.myhuaweicloud.com/swr/auth/v2/registry/auth/"),
+            ("lscr.io", "https://ghcr.io/token"),
+        ] {
+            let host = RegistryHost::parse(registry).unwrap();
+            let row = profile::by_host(&host).unwrap_or_else(|| panic!("{registry} has no profile"));
+            let registry = upstream(&format!("https://{registry}"), row.name, &[]);
+            assert_eq!(checked(&registry, realm), Some(true), "{realm}");
+            assert_eq!(checked(&registry, "https://dockerauth.oss-cn-hangzhou.aliyuncs.com/auth"), Some(false));
+        }
+    }
+
     #[test]
     fn rejection_names_the_host_to_add_and_no_secret() {
         let upstream = upstream("http://r.example:5000", "generic", &[]);

@@ -12,6 +12,8 @@ pub struct Requirements {
     /// The scopes to request a token for.
     pub scopes: ScopeSet,
     pub credential_use: CredentialUse,
+    /// Whether a token that grants one of the requested actions is enough.
+    pub any_action_suffices: bool,
     /// Whether a tag has to be resolved to its digest first, because the registry deletes only by digest.
     pub needs_digest: bool,
 }
@@ -25,7 +27,7 @@ pub struct Unsupported {
 
 impl Requirements {
     /// Reads need `pull`, uploads and manifest writes `pull,push` (distribution, registry/handlers/app.go); a mount
-    /// also needs `pull` on the repository it mounts from. The profile determines the scopes of deletes and of the
+    /// also needs `pull` on the repository it mounts from, unless every token covers it anyway. The profile determines the scopes of deletes and of the
     /// catalog, and adds some for tag lists. A ping needs none.
     pub fn of(profile: &Profile, operation: &Operation) -> Result<Self, Unsupported> {
         if let (Access::Push | Access::Delete, Some(hint)) = (operation.access(), profile.read_only_reason) {
@@ -45,7 +47,9 @@ impl Requirements {
             }
             Operation::StartUpload(name, UploadStart::Mount { from: Some(from), .. }) => {
                 let mut required = Self::push(name);
-                required.scopes.add(Resource::repository(from), [Action::Pull]);
+                if !profile.tokens_cover_every_repository {
+                    required.scopes.add(Resource::repository(from), [Action::Pull]);
+                }
                 required
             }
             Operation::DeleteManifest(name, _) | Operation::DeleteBlob(name, _) => Self::delete(profile, name)?,
@@ -67,12 +71,13 @@ impl Requirements {
             Catalog::DirectCredential => (ScopeSet::default(), CredentialUse::Direct),
             Catalog::Unsupported { hint } => return Err(Unsupported { what: "listing its repositories", hint }),
         };
-        Ok(Self { scopes, credential_use, needs_digest: false })
+        Ok(Self { scopes, credential_use, ..Self::default() })
     }
 
     fn delete(profile: &Profile, name: &RepositoryName) -> Result<Self, Unsupported> {
         match profile.delete {
             Delete::Actions(actions) => Ok(Self::on(name, actions)),
+            Delete::AnyAction(actions) => Ok(Self { any_action_suffices: true, ..Self::on(name, actions) }),
             Delete::ByDigest(actions) => Ok(Self { needs_digest: true, ..Self::on(name, actions) }),
             Delete::Unsupported { hint } => Err(Unsupported { what: "deleting", hint }),
         }

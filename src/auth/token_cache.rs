@@ -64,7 +64,12 @@ impl TokenCache {
         lease.value.count_use();
         self.metrics.token_used(&ask.upstream.label, if is_fresh { "fetched" } else { "cached" });
         if ask.access != Access::Pull {
-            self.check_granted(&group, &lease, &requested, realm, resolved)?;
+            let grants_enough = |granted: &ScopeSet| {
+                if ask.any_action_suffices { granted.overlaps(&requested) } else { granted.covers(&requested) }
+            };
+            if lease.value.granted.as_ref().is_some_and(|granted| !grants_enough(granted)) {
+                return Err(self.not_granted(&group, &lease, &requested, realm, resolved));
+            }
         }
         let authorization = Authorization::Token { lease, group, requested, is_fresh };
         Ok(Grant::new(authorization, resolved.clone()))
@@ -75,17 +80,16 @@ impl TokenCache {
         self.cache.reject(group, rejected);
     }
 
-    fn check_granted(
+    /// The error for a token that grants less than the write needs.
+    fn not_granted(
         &self,
         group: &TokenGroup,
         lease: &Arc<Lease<Token>>,
         requested: &ScopeSet,
         realm: &Url,
         resolved: &ResolvedCredential,
-    ) -> Result<(), Arc<AuthError>> {
-        let Some(granted) = lease.value.granted.as_ref().filter(|granted| !granted.covers(requested)) else {
-            return Ok(());
-        };
+    ) -> Arc<AuthError> {
+        let granted = lease.value.granted.clone().unwrap_or_default();
         // A mount requests scopes for two repositories. If it is refused, the client uploads the blob instead, for
         // which the cache must not find this token unless the token allows the upload.
         let is_good_alone = requested.resources().any(|(resource, actions)| {
@@ -95,12 +99,12 @@ impl TokenCache {
         if requested.resources().count() > 1 && !is_good_alone {
             self.reject(group, lease);
         }
-        Err(Arc::new(AuthError::NotGranted {
+        Arc::new(AuthError::NotGranted {
             realm: realm.clone(),
             requested: requested.clone(),
-            granted: granted.clone(),
+            granted,
             source_name: resolved.source.clone(),
-        }))
+        })
     }
 }
 

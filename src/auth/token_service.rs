@@ -148,6 +148,9 @@ impl TokenRequest<'_> {
         let realm = self.realm.clone();
         let message = message_of(body, &self.resolved.credential);
         match status {
+            StatusCode::NOT_FOUND if self.upstream.profile().token_404_is_unknown_namespace => {
+                AuthError::UnknownNamespace { realm, message }
+            }
             status if retry_after::is_busy(status) => {
                 AuthError::TokenBusy { realm, status, message, retry_after: retry_after::parse(headers, self.clock) }
             }

@@ -105,7 +105,15 @@ mod tests {
                 ],
             ),
             ("ecr-public", &["public.ecr.aws", "ecr-public.aws.com"]),
-            ("acr", &["team.azurecr.io", "team.westeurope.geo.azurecr.io"]),
+            (
+                "acr",
+                &[
+                    "team.azurecr.io",
+                    "team-f3c8a2b1d4e6f7a9.azurecr.io",
+                    "team.westeurope.geo.azurecr.io",
+                    "team-f3c8a2b1d4e6f7a9.westeurope.geo.azurecr.io",
+                ],
+            ),
             ("artifactory", &["team-docker.jfrog.io"]),
             ("generic", &["a.team.azurecr.io", "azurecr.io", "registry.example"]),
         ] {

@@ -57,6 +57,11 @@ pub struct Profile {
     /// Whether the registry reads the referrers fallback tag (`sha256-<hex>`) as a digest and returns the subject's own
     /// manifest.
     pub referrers_tag_returns_subject: bool,
+    /// Whether the token service rejects a request for a second repository although its tokens are not limited to the
+    /// requested one, so that a mount requests a token for its target alone.
+    pub tokens_cover_every_repository: bool,
+    /// Whether a 404 of the token service means that there is no such namespace, not that the service is gone.
+    pub token_404_is_unknown_namespace: bool,
     /// Actions that listing tags needs in addition to `pull`.
     pub extra_tag_list_actions: &'static [&'static str],
     /// Whether the rate limits last minutes or hours, so that a retry after a 429 is useless or extends the limit.
@@ -99,6 +104,8 @@ pub enum Catalog {
 pub enum Delete {
     /// With a token for these actions.
     Actions(&'static [Action]),
+    /// With a token that grants at least one of these actions: versions of the registry check different ones.
+    AnyAction(&'static [Action]),
     /// As `Actions`, but the registry deletes by digest only. regpass resolves a tag to its digest first, so the
     /// manifest goes with all its tags.
     ByDigest(&'static [Action]),
@@ -125,8 +132,6 @@ pub enum Mounts {
     Supported,
     /// Only with a `from` parameter. Without one regpass starts an upload instead of the mount.
     SourceRequired,
-    /// No. regpass always starts an upload instead of the mount.
-    Unsupported,
 }
 
 /// Which chunks of an upload the registry accepts.

@@ -121,6 +121,9 @@ impl ErrorResponse {
             AuthError::RecentlyDenied(_) => {
                 (StatusCode::FORBIDDEN, ErrorCode::Denied, Blame::Credential, Step::Registry)
             }
+            AuthError::UnknownNamespace { .. } => {
+                (StatusCode::NOT_FOUND, ErrorCode::NameUnknown, Blame::Client, Step::Token)
+            }
             AuthError::TokenBusy { status, .. } => {
                 (*status, ErrorCode::for_status(*status), Blame::TokenService, Step::Token)
             }

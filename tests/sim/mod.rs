@@ -72,9 +72,9 @@ pub use self::network::Network;
 pub use self::plan::FaultHandle;
 pub use self::preset::{
     AcceptMismatch, AccessControl, AuthKind, AuthMode, Capabilities, Catalog, ContentLength, DeleteRules, Delivery,
-    ExpiryReply, ExtraHost, GiteaChallenge, Hop, HopTarget, Limit, LinkForm, ListRules, Locations, MonolithicPost,
-    MountRules, MountSource, MountWithoutFrom, NTooLarge, Paging, PatchRules, Preset, PullRules, PushRules, RateLimit,
-    Referrers, SeveralRanges, SignedUrl, TokenField, TokenFormat, TokenHost, TokenRules,
+    ExpiryReply, ExtraHost, GiteaChallenge, Hop, HopTarget, Hosted, Limit, LinkForm, ListRules, Locations,
+    MonolithicPost, MountRules, MountSource, MountWithoutFrom, NTooLarge, Paging, PatchRules, Preset, PullRules,
+    PushRules, RateLimit, Referrers, SeveralRanges, SignedUrl, TokenField, TokenFormat, TokenHost, TokenRules,
 };
 pub use self::registry::{ApiRequest, Caller, Denial, DenialReason, Policy, Registry, Scope, TokenRequest, Users};
 pub use self::relay::{LinkSpeed, Relay};

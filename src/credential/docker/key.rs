@@ -59,6 +59,8 @@ enum KeyKind {
 /// How specifically a key matches a request. The greatest is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Specificity<'a> {
+    /// A legacy key that names another registry, whose credential is valid for this one too.
+    OtherRegistry,
     /// A pattern of hosts, and its [`PatternKey::order`].
     Pattern(&'a str),
     /// The beginning of the repository's name, of this many bytes, which ends within a segment.
@@ -104,10 +106,15 @@ impl ConfigKey {
         }
     }
 
+    /// Whether the key is a name or URL of this registry.
+    fn is_of(&self, registry: &RegistryHost) -> bool {
+        matches!(&self.parsed, Some(Parsed::Host(key)) if key.canonical == canonical_host(registry))
+    }
+
     /// `None` if the key does not match.
     pub(super) fn specificity(&self, request: &CredentialRequest<'_>) -> Option<Specificity<'_>> {
         if request.legacy_keys.contains(&&*self.text) {
-            return Some(Specificity::Legacy);
+            return Some(if self.is_of(request.registry) { Specificity::Legacy } else { Specificity::OtherRegistry });
         }
         match self.parsed.as_ref()? {
             Parsed::Host(key) => key.specificity(request),

@@ -29,6 +29,11 @@ pub(super) const ACR: Profile = Profile {
             source: "Azure/acr docs/AAD-OAuth.md, #676, #651; goharbor/harbor#16888",
             date: "2025",
         },
+        Evidence {
+            what: "login servers may have a hash in the name, or be regional: NAME.REGION.geo.azurecr.io",
+            source: "kubernetes-sigs/cloud-provider-azure#10720",
+            date: "2026-08",
+        },
     ],
     ..GENERIC
 };

@@ -36,6 +36,16 @@ pub(super) const ECR: Profile = Profile {
             source: "regclient/regclient scheme/reg/blob.go, aws/containers-roadmap#2831",
             date: "2026",
         },
+        Evidence {
+            what: "a push creates the repository if the account has a creation template for pushes",
+            source: "hashicorp/terraform-provider-aws#45701, aws/containers-roadmap#853",
+            date: "2025-12",
+        },
+        Evidence {
+            what: "an account can switch mounts on; a blob can be mounted once a manifest of its repository refers to it",
+            source: "hashicorp/terraform-provider-aws#46092, aws/containers-roadmap#2860",
+            date: "2026-08-24",
+        },
     ],
     ..GENERIC
 };

@@ -10,13 +10,7 @@ use crate::profile::{Catalog, Chunks, Delete, Evidence, Mounts, Profile, Uploads
 /// `hosts` are public registries that follow the specification.
 pub(super) const GENERIC: Profile = Profile {
     name: "generic",
-    hosts: &[
-        "docker.elastic.co",
-        "lscr.io",
-        "registry.access.redhat.com",
-        "registry.opensuse.org",
-        "registry.suse.com",
-    ],
+    hosts: &["registry.access.redhat.com", "registry.opensuse.org", "registry.suse.com"],
     host_patterns: &[],
     api_host: None,
     credential_keys: &[],
@@ -33,6 +27,8 @@ pub(super) const GENERIC: Profile = Profile {
     head_challenge_lacks_scope: false,
     referrers_redirect_to_web_page: false,
     referrers_tag_returns_subject: false,
+    tokens_cover_every_repository: false,
+    token_404_is_unknown_namespace: false,
     extra_tag_list_actions: &[],
     has_long_rate_limits: false,
     default_token_lifetime: Duration::from_secs(60),

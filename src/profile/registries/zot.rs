@@ -1,7 +1,8 @@
 //! Zot.
 
 use super::GENERIC;
-use crate::profile::{Catalog, Evidence, Fingerprint, Profile};
+use crate::oci::scope::Action;
+use crate::profile::{Catalog, Delete, Evidence, Fingerprint, Profile};
 
 pub(super) const ZOT: Profile = Profile {
     name: "zot",
@@ -13,8 +14,14 @@ pub(super) const ZOT: Profile = Profile {
         Fingerprint::BasicRealm("Authorization Required"),
     ],
     catalog: Catalog::Scoped { scope: "repository::pull", needs_credential: false },
+    delete: Delete::AnyAction(&[Action::Push, Action::Delete]),
     challenges_anonymous_with_403: true,
     evidence: &[
+        Evidence {
+            what: "from 2.1.18 on a delete needs the action delete, before it needed push",
+            source: "project-zot/zot#4161, pkg/api/authn.go",
+            date: "2026-06-24",
+        },
         Evidence {
             what: "with password authentication and some public repositories, the other repositories answer 403 with a Basic challenge; its realm is Authorization Required by default",
             source: "project-zot/zot pkg/api/authz.go, pkg/common/http_server.go",

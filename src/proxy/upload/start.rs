@@ -36,14 +36,13 @@ impl Upload<'_> {
         self.in_progress(StatusCode::ACCEPTED, &head.headers, &session).await
     }
 
-    /// Mounts a blob from another repository. If the profile does not support that, or the token service or the
-    /// registry rejects it, a plain upload starts instead: the client may lack access to the source repository and
+    /// Mounts a blob from another repository. If the profile rules that out, or the token service or the registry
+    /// rejects it, a plain upload starts instead: the client may lack access to the source repository and
     /// still be allowed to push.
     async fn mount(&mut self, digest: &Digest, has_source: bool) -> Result<Response<StreamBody>, ErrorResponse> {
         let is_supported = match self.call.routed.upstream.profile().uploads.mounts {
             Mounts::Supported => true,
             Mounts::SourceRequired => has_source,
-            Mounts::Unsupported => false,
         };
         if is_supported {
             let first = self.new_session(&self.call.query);

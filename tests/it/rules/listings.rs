@@ -50,7 +50,7 @@ async fn rule_26_links_lead_through_all_pages_of_tags() {
             expected.push(tag.to_owned());
         }
         let path = format!("/v2/{name}/tags/list");
-        // Docker Hub and gcr.io were not observed to send links: a request with `n` gets one page and no link.
+        // Docker Hub was not observed to send links: a request with `n` gets one page and no link.
         let has_links = setup.registry.preset().lists.tags.link != LinkForm::None;
         for query in ["?n=2", ""].into_iter().filter(|query| has_links || query.is_empty()) {
             let (mut tags, pages) = read_list(setup, &path, "tags", query).await;

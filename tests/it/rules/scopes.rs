@@ -57,8 +57,9 @@ fn last_scope_only(mut preset: Preset) -> Preset {
 async fn rule_07_a_mount_requests_two_repositories_and_otherwise_starts_an_upload() {
     let cgr = one_scope_per_token(Preset::generic());
     for (profile, preset, source, max, is_mounted) in vec![
-        ("google", Preset::google(), "project/images/public", 1, false),
-        ("google", Preset::gcr(), "project/public", 1, false),
+        ("google", Preset::google(), "project/images/public", 1, true),
+        ("google", Preset::gcr(), "project/public", 1, true),
+        ("google", Preset::google(), "project/images/none", 1, false),
         ("generic", cgr, "acme/public", 2, false),
         ("ghcr", Preset::ghcr(), "toddysm/python", 2, true),
         ("ghcr", Preset::ghcr(), "toddysm/none", 2, false),
@@ -92,7 +93,7 @@ async fn rule_08_delete_and_tags_use_the_registrys_actions() {
     for (host, actions) in [
         ("distribution", "delete"),
         ("generic", "delete"),
-        ("zot", "delete"),
+        ("zot", "push,delete"),
         ("harbor", "pull,delete"),
         ("quay", "pull,push"),
         ("pkg", "pull,push"),

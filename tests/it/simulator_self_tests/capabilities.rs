@@ -54,7 +54,7 @@ fn presets_and_variants() -> Vec<(&'static str, Preset)> {
 fn every_profile_has_a_preset_with_valid_repository_names() {
     let all = Preset::all();
     let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
-    let expected = "acr artifactory distribution docker-hub ecr ecr-public ghcr gitea gitlab google harbor kubernetes mcr ngc quay zot generic";
+    let expected = "acr alibaba artifactory chainguard dhi digitalocean distribution docker-hub ecr ecr-public elastic ghcr gitea gitlab google harbor huawei ibm kubernetes mcr ngc oracle quay redhat scaleway scarf zot generic";
     assert_eq!(names.join(" "), expected);
     for (name, preset) in presets_and_variants() {
         assert!(

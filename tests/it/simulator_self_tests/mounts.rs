@@ -26,6 +26,7 @@ async fn mount_gets_the_reply_of_the_preset() {
         (MountSource::Optional, plain(), "&from=acme/base", "201"),
         (MountSource::Optional, plain(), "&from=acme/gone", "202"),
         (MountSource::Optional, plain(), "&from=bob/secret", "202"),
+        (MountSource::Referenced, plain(), "&from=acme/base", "202"),
         (MountSource::Never, plain(), "&from=acme/base", "202"),
         (MountSource::ScopeRequired, plain(), "", "202"),
         (MountSource::ScopeRequired, refused, "", "400 INVALID_REQUEST"),

@@ -42,6 +42,16 @@ impl Preset {
         };
         preset
     }
+
+    /// With a creation template for pushes (hashicorp/terraform-provider-aws#45701) and with mounts switched on: a blob is
+    /// mounted once a manifest of its repository refers to it (aws/containers-roadmap#2860).
+    pub fn ecr_with_settings() -> Self {
+        let mut preset = Self::ecr();
+        preset.push.mounts.source = MountSource::Referenced;
+        preset.push.unknown_repository_reply = None;
+        preset.capabilities.push_creates_repository = true;
+        preset
+    }
 }
 
 /// The reply to an `n` above 1000: renovatebot/renovate, google/go-containerregistry#681 and #1091. Only its last clause is

@@ -1,5 +1,5 @@
-//! Google Artifact Registry and Container Registry, section 7 of registries.md. Names are `PROJECT/REPOSITORY/IMAGE`, on
-//! gcr.io `PROJECT/IMAGE`.
+//! Google Artifact Registry, section 7 of registries.md. Names are `PROJECT/REPOSITORY/IMAGE`, on gcr.io
+//! `PROJECT/IMAGE`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use super::super::query;
 use super::super::registry::{ApiRequest, Denial, DenialReason, Policy, Scope, TokenRequest, distribution_scopes};
 use super::super::reply::Reply;
 use super::{
-    Capabilities, Catalog, Delivery, ExpiryReply, Hop, HopTarget, Limit, LinkForm, Locations, MountSource, NTooLarge,
-    Paging, Preset, Referrers, SignedUrl, TokenFormat, TokenHost,
+    Capabilities, Catalog, Delivery, ExpiryReply, Hop, HopTarget, Limit, Locations, MountSource, NTooLarge, Paging,
+    Preset, Referrers, SignedUrl, TokenFormat, TokenHost,
 };
 
 const CREDENTIAL: (&str, &str) = ("oauth2accesstoken", "ya29.an-access-token");
@@ -51,7 +51,8 @@ impl Preset {
         // An upload may have only one PATCH (clowdhaus/ocync:blob.rs); the reply to a second one is not documented.
         let chunked = Reply::error(400, "BLOB_UPLOAD_INVALID", "chunked uploads are not supported");
         preset.push.patches.per_session_limit = Some(Limit::new(1, chunked));
-        preset.push.mounts.source = MountSource::Never;
+        // bazel-contrib/rules_img, docs/registry-support.md.
+        preset.push.mounts.source = MountSource::Optional;
         preset.capabilities = Capabilities {
             credential: Some(CREDENTIAL),
             name_components: 3..=usize::MAX,
@@ -65,25 +66,18 @@ impl Preset {
         preset
     }
 
-    /// gcr.io as of February 2026: the service of the challenge has no quotes, blobs are at another host, uploads under `/v2/`.
+    /// gcr.io, which Artifact Registry serves since March 2025: names have two components, the service of the challenge
+    /// has no quotes (2026), and lists of tags have further members (google/go-containerregistry, google/list.go).
     pub fn gcr() -> Self {
         let mut preset = Self::google();
         preset.host = "gcr.test".into();
         preset.access.reject = Arc::new(|denial| reject(denial, ""));
-        preset.pull.blobs = Delivery::to_blob_store(302, Duration::from_secs(1200));
-        preset.pull.signed_url = SignedUrl::InQuery;
-        // google/go-containerregistry, google/list.go.
-        preset.lists.tags =
-            Paging { max_n: Some(10_000), n_too_large: NTooLarge::Clamped, link: LinkForm::None, ..Paging::plain() };
+        preset.lists.tags = Paging { max_n: Some(10_000), n_too_large: NTooLarge::Clamped, ..Paging::plain() };
         preset.lists.extra_tag_members = Some(Arc::new(extra_tag_members));
-        preset.lists.referrers = Referrers::Missing;
-        preset.push.locations = Locations::RelativeWithState;
-        preset.push.patches.per_session_limit = None;
         preset.capabilities = Capabilities {
             name_components: 2..=usize::MAX,
             public_repository: "project/public",
             private_repository: "project/private",
-            referrers: false,
             ..preset.capabilities
         };
         preset

@@ -16,6 +16,7 @@ mod gitea;
 mod gitlab;
 mod google;
 mod harbor;
+mod hosted;
 mod kubernetes;
 mod lists;
 mod mcr;
@@ -23,6 +24,7 @@ mod ngc;
 mod plain;
 mod push;
 mod quay;
+mod scarf;
 mod zot;
 
 use std::sync::Arc;
@@ -35,6 +37,7 @@ pub use self::distribution::AuthMode;
 pub use self::extra_host::ExtraHost;
 pub use self::generic::ExpiryReply;
 pub use self::gitea::GiteaChallenge;
+pub use self::hosted::Hosted;
 pub use self::lists::{LinkForm, ListRules, NTooLarge, Paging, Referrers};
 pub(super) use self::plain::name_unknown;
 pub use self::push::{

@@ -113,6 +113,8 @@ pub enum MountSource {
     ScopeAndSourceRequired,
     /// No scope. If the source does not exist or the caller may not read it, a session opens instead.
     Optional,
+    /// As `Optional`, but a manifest of the source has to refer to the blob.
+    Referenced,
     /// Mounts never succeed: a session always opens.
     Never,
 }

@@ -29,6 +29,20 @@ impl Preset {
         preset
     }
 
+    /// Zot before 2.1.18, where a delete requires the action `push` (project-zot/zot#4161).
+    pub fn zot_before_2_1_18() -> Self {
+        let mut preset = Self::zot();
+        preset.host = "old-zot.test".into();
+        preset.access.required_scopes = Arc::new(|request| {
+            let mut scopes = one_action(request);
+            for scope in scopes.iter_mut().filter(|_| request.entry.method == Method::DELETE) {
+                scope.actions = vec!["push".to_owned()];
+            }
+            scopes
+        });
+        preset
+    }
+
     /// With a password file.
     pub fn zot_basic() -> Self {
         let mut preset = Self::zot_of("zot-basic.test");

@@ -1,6 +1,6 @@
 //! Mounts of blobs from another repository: `POST …/uploads/?mount=DIGEST[&from=REPOSITORY]`.
 
-use super::super::content::Blob;
+use super::super::content::{Blob, Repository};
 use super::super::preset::{MountSource, MountWithoutFrom};
 use super::super::reply::Reply;
 use super::access::{Caller, DenialReason};
@@ -28,10 +28,21 @@ impl Engine {
                 let required = vec![Scope::repository(name, &["pull", "push"]), Scope::repository(&source, &["pull"])];
                 Some(self.denial_reply(request, DenialReason::InsufficientScope, required))
             }
-            MountSource::ScopeRequired | MountSource::ScopeAndSourceRequired | MountSource::Optional => {
+            MountSource::Referenced if !self.is_referenced(&source, &digest) => None,
+            MountSource::Referenced
+            | MountSource::ScopeRequired
+            | MountSource::ScopeAndSourceRequired
+            | MountSource::Optional => {
                 self.mountable(request, &source, &digest).map(|blob| self.store_blob(request.preset, name, blob))
             }
         }
+    }
+
+    /// Whether a manifest of the repository names the digest.
+    fn is_referenced(&self, source: &str, digest: &str) -> bool {
+        let names_it = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(digest);
+        let found = |source: &Repository| source.manifests.values().any(|manifest| names_it(&manifest.bytes));
+        self.store.read(source, found).unwrap_or_default()
     }
 
     /// The blob, if it is in the repository `source` and the caller may read it there.

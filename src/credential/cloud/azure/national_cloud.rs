@@ -50,6 +50,8 @@ mod tests {
     fn the_host_name_determines_the_national_cloud() {
         let public = [
             ("team.azurecr.io", "team.azurecr.io"),
+            ("team-f3c8a2b1d4e6f7a9.azurecr.io", "team-f3c8a2b1d4e6f7a9.azurecr.io"),
+            ("team.westeurope.geo.azurecr.io", "team.westeurope.geo.azurecr.io"),
             ("images.corp", "images.corp"),
             ("azurecr.us.corp", "evilazurecr.us"),
         ];

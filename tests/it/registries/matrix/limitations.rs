@@ -20,6 +20,13 @@ const DELETES: &[&str] = &["delete tag", "delete manifest", "delete blob"];
 
 const LIMITATIONS: &[Limitation] = &[
     Limitation {
+        rows: &["dhi", "digitalocean", "redhat"],
+        checks: &["pull, anonymous"],
+        rejection: Rejection::ByRegistry,
+        reason: "nothing can be pulled without a credential",
+        source: "getwud/wud#875; digitalocean/doctl; aboutbits/postgresql-operator#9",
+    },
+    Limitation {
         rows: &["ecr"],
         checks: &["pull, anonymous"],
         rejection: Rejection::ByRegistry,
@@ -83,6 +90,20 @@ const LIMITATIONS: &[Limitation] = &[
         source: "artifacthub/hub#4785",
     },
     Limitation {
+        rows: &["scarf"],
+        checks: &["catalog"],
+        rejection: Rejection::ByRegpass,
+        reason: "a 404 of the gateway",
+        source: "scarf-sh/gateway src/Scarf/Gateway/Rule/Docker.hs",
+    },
+    Limitation {
+        rows: &["scarf"],
+        checks: &["referrers"],
+        rejection: Rejection::ByRegistry,
+        reason: "a 404 of the gateway; clients use the referrers tag",
+        source: "scarf-sh/gateway src/Scarf/Gateway/Rule/Docker.hs",
+    },
+    Limitation {
         rows: &["distribution", "generic"],
         checks: &["referrers"],
         rejection: Rejection::ByRegistry,
@@ -97,7 +118,22 @@ const LIMITATIONS: &[Limitation] = &[
         source: "oras-project/oras-go#1396",
     },
     Limitation {
-        rows: &["artifactory", "google, gcr.io", "mcr", "ngc", "quay"],
+        rows: &[
+            "alibaba",
+            "artifactory",
+            "chainguard",
+            "dhi",
+            "digitalocean",
+            "elastic",
+            "huawei",
+            "ibm",
+            "mcr",
+            "ngc",
+            "oracle",
+            "quay",
+            "redhat",
+            "scaleway",
+        ],
         checks: &["referrers"],
         rejection: Rejection::ByRegistry,
         reason: "a 404: versions without support, and registries of which no other response is documented; regpass forwards one that supports it",
@@ -108,14 +144,7 @@ const LIMITATIONS: &[Limitation] = &[
         checks: &["mount"],
         rejection: Rejection::Replaced,
         reason: "needs a setting of the account and a manifest in the source; without them the client gets an upload, as in the specification",
-        source: "clowdhaus/ocync docs/design; docs.aws.amazon.com, BLOB_MOUNTING",
-    },
-    Limitation {
-        rows: &["google"],
-        checks: &["mount"],
-        rejection: Rejection::Replaced,
-        reason: "mounts were not observed to succeed, and a token has one scope: the client gets an upload, as in the specification",
-        source: "clowdhaus/ocync docs gar.md; containerd/containerd#4379",
+        source: "docs.aws.amazon.com, BLOB_MOUNTING; hashicorp/terraform-provider-aws#46092; aws/containers-roadmap#2860",
     },
     Limitation {
         rows: &["kubernetes"],
@@ -130,6 +159,13 @@ const LIMITATIONS: &[Limitation] = &[
         rejection: Rejection::ByRegpass,
         reason: "only its owner publishes there",
         source: "microsoft/containerregistry docs",
+    },
+    Limitation {
+        rows: &["chainguard", "dhi", "elastic", "redhat", "scarf"],
+        checks: WRITES,
+        rejection: Rejection::ByRegistry,
+        reason: "its publishers write in other ways; regpass forwards a write, and the registry rejects it",
+        source: "getwud/wud#875; chainguard-dev/edu#3953; scarf-sh/gateway src/Scarf/Gateway/Rule/Docker.hs",
     },
     Limitation {
         rows: &["ngc"],

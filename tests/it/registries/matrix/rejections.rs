@@ -30,7 +30,7 @@ pub async fn wrong_password(row: &Row) -> Outcome {
             "the authorization source: {public:?}"
         );
     } else {
-        assert_rejected(&public, "403 DENIED", &["credential"]);
+        assert_rejected(&public, "403 DENIED", &["in the configuration"]);
     }
     assert_no_upstream_headers(&public);
     let private = setup.get(&setup.private_manifest()).await;

@@ -7,7 +7,7 @@ use http::Method;
 use tokio::time::advance;
 
 use crate::registry_setup::RegistrySetup;
-use crate::sim::{Fault, Preset, Reply};
+use crate::sim::{Blob, Fault, Image, ImageFormat, Preset, Reply};
 
 const HEAD: &str = "registry HEAD /v2/acme/private/manifests/1";
 
@@ -80,4 +80,43 @@ async fn a_403_for_a_missing_permission_is_the_response() {
     setup.expect(&["registry GET /v2/acme/private/manifests/1 basic:AWS 403"]);
     assert_eq!(setup.get(&target).await.status, 200, "the denial is not cached");
     setup.sim.finish();
+}
+
+/// Without the account's setting, or without a manifest that refers to the blob, the same request starts an upload.
+#[tokio::test(start_paused = true)]
+async fn a_mount_is_tried_and_costs_one_request_whatever_comes_of_it() {
+    for (preset, is_referenced, status) in [
+        (Preset::ecr(), true, 202),
+        (Preset::ecr_with_settings(), false, 202),
+        (Preset::ecr_with_settings(), true, 201),
+    ] {
+        let setup = RegistrySetup::with_credential(preset, "profile = \"ecr\"\nallow = [\"pull\", \"push\"]").await;
+        setup.warm().await;
+        let blob = Blob::random(7, 300);
+        setup.registry.publish_blob("acme/base", &blob);
+        if is_referenced {
+            let layers = std::slice::from_ref(&blob);
+            setup.registry.publish("acme/base", "1", &Image::with_layers("base", ImageFormat::Oci, layers));
+        }
+        let mount = format!("{}?mount={}&from=acme/base", setup.private_uploads(), blob.digest);
+        assert_eq!(setup.send(Method::POST, &mount).await.status, status);
+        setup.expect(&[&format!("registry POST {mount} basic:AWS {status}")]);
+        setup.sim.finish();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_push_to_a_missing_repository_is_the_registrys_answer() {
+    for (preset, verdict) in [(Preset::ecr(), 404), (Preset::ecr_with_settings(), 202)] {
+        let setup = RegistrySetup::with_credential(preset, "profile = \"ecr\"\nallow = [\"pull\", \"push\"]").await;
+        setup.warm().await;
+        let started = setup.send(Method::POST, "/v2/acme/new/blobs/uploads/").await;
+        assert_eq!(started.status, verdict, "{started:?}");
+        if verdict == 404 {
+            let (code, message) = started.error();
+            assert_eq!((&*code, &*message), ("NAME_UNKNOWN", "The repository does not exist in the registry"));
+        }
+        setup.expect(&[&format!("registry POST /v2/acme/new/blobs/uploads/ basic:AWS {verdict}")]);
+        setup.sim.finish();
+    }
 }

@@ -1,9 +1,13 @@
-//! Google's Artifact Registry and Container Registry: blobs, the token service's parameters and anonymous pulls.
+//! Google's Artifact Registry, also under the names of gcr.io: blobs, mounts, the token service's parameters, lifetimes and
+//! anonymous pulls.
+
+use std::time::Duration;
 
 use http::Method;
+use tokio::time::advance;
 
 use crate::registry_setup::{RegistrySetup, manifest_path, preset_credential};
-use crate::sim::Preset;
+use crate::sim::{MountSource, Preset, Role};
 
 /// The redirect of a blob is relative to the registry, and its path is outside the registry API.
 #[tokio::test(start_paused = true)]
@@ -79,5 +83,56 @@ async fn a_pull_of_public_content_takes_one_request() {
         200,
         "a denial for another repository changes nothing"
     );
+    setup.sim.finish();
+}
+
+/// The token service rejects two repositories, so regpass requests a token for the target alone. The registry checks the
+/// user's access to the source itself.
+#[tokio::test(start_paused = true)]
+async fn a_mount_is_tried_with_a_token_for_its_target() {
+    for (mounts, status) in [(MountSource::Optional, 201), (MountSource::Never, 202)] {
+        let preset = Preset::google().with_push_rules(|push| push.mounts.source = mounts);
+        let more = "profile = \"google\"\nallow = [\"pull\", \"push\"]";
+        let setup = RegistrySetup::with_credential(preset, more).await;
+        setup.warm().await;
+        let digest = &setup.image.blobs[0].digest;
+        let mount = format!("{}?mount={digest}&from={}", setup.private_uploads(), setup.public_repository());
+        assert_eq!(setup.send(Method::POST, &mount).await.status, status);
+        let token = "token GET /v2/token?service=pkg.test&scope=repository:project/images/private:pull,push basic:oauth2accesstoken 200";
+        setup.expect(&[token, &format!("registry POST {mount} bearer#2 {status}")]);
+        setup.sim.finish();
+    }
+}
+
+/// Tokens made by workload identity federation end after about five minutes, whatever `expires_in` says (moby/buildkit#5859).
+#[tokio::test(start_paused = true)]
+async fn a_token_that_ends_before_its_stated_lifetime_is_renewed_within_the_request() {
+    let mut preset = Preset::google();
+    preset.tokens.lifetime = Duration::from_secs(300);
+    let setup = RegistrySetup::with_credential(preset, "profile = \"google\"").await;
+    let manifest = setup.private_manifest();
+    setup.warm().await;
+    advance(Duration::from_secs(301)).await;
+    assert_eq!(setup.get(&manifest).await.status, 200);
+    setup.expect(&[
+        &format!("registry GET {manifest} bearer#1 401"),
+        "token GET /v2/token?service=pkg.test&scope=repository:project/images/private:pull basic:oauth2accesstoken 200",
+        &format!("registry GET {manifest} bearer#2 200"),
+    ]);
+    setup.sim.finish();
+}
+
+/// The answer to a token request may omit `expires_in`; then a token counts as valid for a minute, not for an hour.
+#[tokio::test(start_paused = true)]
+async fn a_token_without_a_stated_lifetime_is_used_for_a_minute() {
+    let mut preset = Preset::google();
+    preset.tokens.expires_in = None;
+    let setup = RegistrySetup::with_credential(preset, "profile = \"google\"").await;
+    let manifest = setup.private_manifest();
+    setup.warm().await;
+    advance(Duration::from_secs(61)).await;
+    assert_eq!(setup.get(&manifest).await.status, 200);
+    let requests = setup.sim.ledger().take();
+    assert_eq!(requests.iter().filter(|entry| entry.role == Role::TokenService).count(), 1, "{requests:?}");
     setup.sim.finish();
 }

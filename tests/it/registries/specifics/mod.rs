@@ -10,10 +10,12 @@ mod gitea;
 mod gitlab;
 mod google;
 mod harbor;
+mod hosted;
 mod kubernetes;
 mod mcr;
 mod ngc;
 mod quay;
+mod scarf;
 mod zot;
 
 use crate::harness::{Regpass, single_registry_config};

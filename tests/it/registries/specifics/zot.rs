@@ -1,5 +1,7 @@
 //! Zot: its catalog, its challenges and expired tokens.
 
+use std::sync::Arc;
+
 use http::Method;
 
 use crate::registry_setup::RegistrySetup;
@@ -64,6 +66,51 @@ async fn an_expired_token_is_renewed_after_a_401_without_challenge() {
         &format!("registry GET {target} bearer#1 401"),
         "token GET /auth?service=zot&scope=repository:acme/private:pull basic:acme 200",
         &format!("registry GET {target} bearer#2 200"),
+    ]);
+    setup.sim.finish();
+}
+
+/// From 2.1.18 on Zot checks the action `delete`, before it checked `push`. One token request names both, and one of them is
+/// enough: a token service may know only one.
+#[tokio::test(start_paused = true)]
+async fn a_delete_requests_both_actions_and_one_of_them_is_enough() {
+    for (preset, granted) in [(Preset::zot(), "delete"), (Preset::zot_before_2_1_18(), "push")] {
+        for reduces in [false, true] {
+            let mut preset = preset.clone();
+            if reduces {
+                preset.tokens.grant = Arc::new(move |request| {
+                    let mut scopes = request.permitted_scopes();
+                    for scope in &mut scopes {
+                        scope.actions.retain(|action| action == granted);
+                    }
+                    Ok(scopes)
+                });
+            }
+            let setup =
+                RegistrySetup::with_credential(preset, "profile = \"zot\"\nallow = [\"pull\", \"delete\"]").await;
+            let target = format!("/v2/acme/private/manifests/{}", setup.image.digest());
+            assert_eq!(setup.send(Method::DELETE, &target).await.status, 202, "{granted}, {reduces}");
+            setup.expect(&[
+                "registry GET /v2/ anonymous 401",
+                "token GET /auth?service=zot&scope=repository:acme/private:push,delete basic:acme 200",
+                &format!("registry DELETE {target} bearer#1 202"),
+            ]);
+            setup.sim.finish();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_with_neither_action_granted_is_denied_before_it_is_sent() {
+    let mut preset = Preset::zot();
+    preset.tokens.grant = Arc::new(|_| Ok(Vec::new()));
+    let setup = RegistrySetup::with_credential(preset, "profile = \"zot\"\nallow = [\"pull\", \"delete\"]").await;
+    let target = format!("/v2/acme/private/manifests/{}", setup.image.digest());
+    let denied = setup.send(Method::DELETE, &target).await;
+    assert_eq!(denied.status_and_code(), "403 DENIED", "{denied:?}");
+    setup.expect(&[
+        "registry GET /v2/ anonymous 401",
+        "token GET /auth?service=zot&scope=repository:acme/private:push,delete basic:acme 200",
     ]);
     setup.sim.finish();
 }

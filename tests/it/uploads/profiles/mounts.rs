@@ -54,16 +54,16 @@ async fn a_mount_with_source_is_forwarded_with_a_token_for_both_repositories() {
     ]);
 }
 
-/// Artifact Registry issues no token for two repositories, and mounts nothing.
+/// Artifact Registry issues no token for two repositories. The source here does not exist.
 #[tokio::test(start_paused = true)]
-async fn a_mount_is_sent_to_artifact_registry_as_a_plain_upload() {
+async fn a_mount_that_artifact_registry_cannot_do_is_an_upload_without_a_further_request() {
     let (setup, _) = PushSetup::with_profile(Preset::google(), "google", "project/images/app").await;
     let target = format!("/v2/project/images/app/blobs/uploads/?mount={}&from=project/images/base", digest());
     let reply = setup.send_with(Method::POST, &target, "", &[]).await;
     assert_eq!(reply.status, 202, "{reply:?}");
     setup.finish_in("project/images/app", &crate::uploads::location_of(&reply), BLOB, BLOB, &[]).await;
     setup.expect_steps(&[
-        "POST /v2/project/images/app/blobs/uploads/ 202",
+        &format!("POST {target} 202"),
         "PUT /artifacts-uploads/namespaces/project/repositories/images/uploads/upload-2?digest=… 6 201",
     ]);
 }
