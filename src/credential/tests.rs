@@ -58,7 +58,7 @@ impl RequestContext {
         });
         CredentialRequest {
             registry: &self.registry,
-            legacy_keys: if self.registry.as_str() == "docker.io" { HUB } else { &[] },
+            legacy_keys: if ["docker.io", "dhi.io"].contains(&self.registry.as_str()) { HUB } else { &[] },
             repository: self.repository.as_ref(),
             profile: self.profile,
             origin: &self.origin,

@@ -221,6 +221,7 @@ mod tests {
     fn specificity(key: &str, registry: &str, repository: &str) -> Option<Specificity<'static>> {
         let key = ConfigKey::parse(key);
         Some(match key.specificity(&RequestContext::new(registry, repository).request())? {
+            Specificity::OtherRegistry => Specificity::OtherRegistry,
             Specificity::Pattern(_) => Specificity::Pattern(""),
             Specificity::NameBeginning(len) => Specificity::NameBeginning(len),
             Specificity::Url => Specificity::Url,
@@ -234,7 +235,7 @@ mod tests {
 
     #[test]
     fn keys_match_registries_by_parsed_hosts() {
-        use Specificity::{Alias, Api, Legacy, Registry, Url};
+        use Specificity::{Alias, Api, Legacy, OtherRegistry, Registry, Url};
         for (expected, registry, keys) in [
             (Registry, "ghcr.io", &["ghcr.io", "GHCR.io", "ghcr.io/", "ghcr.io:443"][..]),
             (Registry, "localhost:5000", &["localhost:5000"]),
@@ -250,6 +251,8 @@ mod tests {
             (Url, "docker.io", &["https://index.docker.io/v1/access-token"]),
             (Alias, "docker.io", &["index.docker.io", "registry-1.docker.io"]),
             (Legacy, "docker.io", &["https://index.docker.io/v1/"]),
+            (OtherRegistry, "dhi.io", &["https://index.docker.io/v1/"]),
+            (Registry, "dhi.io", &["dhi.io"]),
         ] {
             for key in keys {
                 assert_eq!(specificity(key, registry, ""), Some(expected), "{key} for {registry}");
