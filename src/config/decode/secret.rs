@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use zeroize::Zeroizing;
+
 use super::document::Entry;
 use super::table_keys::Keys;
 use crate::base::secret::Secret;
@@ -37,9 +39,12 @@ pub(super) fn secret(entry: &Entry<'_>) -> Option<SecretSource> {
 
 fn variable_value(entry: &Entry<'_>) -> Option<SecretSource> {
     let name = entry.parse(values::variable)?;
-    let fault = match entry.document.variables.text(&name) {
-        Ok(Some(value)) => {
-            return Some(SecretSource::Value { secret: Secret::new(value), source: ValueSource::Variable(name) });
+    let value = entry.document.variables.text(&name).map(|value| value.map(Zeroizing::new));
+    // As for a file: `--env-file` takes the line ends of a file that a Windows editor wrote into the values.
+    let without_line_end = |value: &Zeroizing<String>| Secret::new(value.trim_end_matches(['\r', '\n']));
+    let fault = match value.map(|value| value.as_ref().map(without_line_end).filter(|secret| !secret.is_empty())) {
+        Ok(Some(secret)) => {
+            return Some(SecretSource::Value { secret, source: ValueSource::Variable(name) });
         }
         Ok(None) => Fault::new(format!("the environment variable `{name}` is unset or empty")),
         Err(error) => Fault::new(format!("cannot use the environment variable `{name}`: {error}")),

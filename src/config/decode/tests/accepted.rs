@@ -168,3 +168,12 @@ fn listeners_have_client_rules_and_defaults() {
     let identity = &config.registries[0].identities[0];
     assert!(identity.repositories.is_none() && identity.clients.contains(&ClientName::Uid(7)), "{identity:?}");
 }
+
+#[test]
+fn line_end_of_a_variable_is_not_part_of_the_secret() {
+    let text = "credential = { source = 'bearer', token = { env = 'SET_WITH_LINE_END' } }";
+    let credential = load(text).unwrap().defaults.credential;
+    assert!(
+        matches!(&credential, CredentialSource::Bearer { token: SecretSource::Value { secret, .. } } if secret.expose() == "hunter2")
+    );
+}

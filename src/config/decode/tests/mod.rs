@@ -18,7 +18,9 @@ use crate::config::variables::Variables;
 fn load_with(text: &str, file: Option<&str>, overrides: &ParsedOverrides) -> Result<Config, Vec<Problem>> {
     let read = |name: &str| match name {
         "SET" => Some(OsString::from("hunter2")),
+        "SET_WITH_LINE_END" => Some(OsString::from("hunter2\r\n")),
         "EMPTY" => Some(OsString::new()),
+        "LINE_END" => Some(OsString::from("\r")),
         _ => None,
     };
     let (config, problems) = decode(text, file.map(Path::new), overrides, Variables::new(&read));

@@ -254,6 +254,7 @@ fn invalid_credentials_are_rejected() {
         credential = { source = 'bearer', token = { env = 'SET', file = 'x' } } => credential.token:1: both `env` and `file`
         credential = { source = 'bearer', token = { env = 'UNSET' } } => credential.token.env:1: variable `UNSET` is unset or empty
         credential = { source = 'bearer', token = { env = 'EMPTY' } } => credential.token.env:1: variable `EMPTY` is unset or empty
+        credential = { source = 'bearer', token = { env = 'LINE_END' } } => credential.token.env:1: variable `LINE_END` is unset or empty
         credential = { source = 'bearer', token = { env = 'hunter-2' } } => credential.token.env:1: invalid name of an environment variable
         credential = { source = 'helper', name = '../sh' } => credential.name:1: docker-credential-
         credential = { source = 'helper', name = 'pass', timeout = '0s' } => credential.timeout:1: zero
