@@ -78,6 +78,7 @@ mod tests {
     use crate::upstream::connector::{Connector, Location};
     use crate::upstream::content_sizes::ContentSizes;
     use crate::upstream::profile_choice::ProfileChoice;
+    use crate::upstream::referrers_support::ReferrersSupport;
     use crate::upstream::upload_rate::UploadRate;
     use tokio::sync::Semaphore;
 
@@ -97,6 +98,7 @@ mod tests {
             timeouts: Timeouts::default(),
             upload_rate: UploadRate::default(),
             content_sizes: ContentSizes::default(),
+            referrers: ReferrersSupport::default(),
             chunking_slots: Semaphore::new(1),
             connector: Connector::new(Network::Tcp, Arc::default(), Location::Anywhere),
         }

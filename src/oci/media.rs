@@ -1,5 +1,8 @@
 //! Media types of manifests.
 
+/// An image index (image specification, "Image Index"), which is also a list of referrers.
+pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
 /// `Accept` value for manifest requests that name no media type (no `Accept`, or only `*/*`): all current manifest types. Without it some registries convert an image
 /// to schema 1 or answer that it does not exist (Docker Hub 2024, Quay, distribution v3).
 pub const ALL_MANIFEST_TYPES: &str = "application/vnd.oci.image.index.v1+json, \

@@ -11,5 +11,6 @@ pub mod path;
 pub mod query;
 pub mod rate_limit;
 pub mod reference;
+pub mod referrers;
 pub mod scope;
 pub mod token;

@@ -28,6 +28,25 @@ impl Query {
         self.0.iter().filter(|(k, _)| &**k == key).find_map(|(_, v)| v.as_deref())
     }
 
+    /// All values of `key`, not decoded.
+    pub fn raw_values(&self, key: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(k, _)| &**k == key).filter_map(|(_, value)| value.as_deref())
+    }
+
+    /// Encodes each `+` in the values of `key`, which a registry would read as a blank.
+    pub fn escape_plus(&mut self, key: &str) {
+        for (_, value) in self.0.iter_mut().filter(|(k, _)| &**k == key) {
+            *value = value.as_ref().map(|value| value.replace('+', "%2B").into());
+        }
+    }
+
+    /// Adds the values that `other` has of `key`, if this query has none.
+    pub fn complete_from(&mut self, other: &Self, key: &str) {
+        if !self.0.iter().any(|(k, _)| &**k == key) {
+            self.0.extend(other.0.iter().filter(|(k, _)| &**k == key).cloned());
+        }
+    }
+
     /// Removes all but the first value of `key`. Registries differ in which of several values they use.
     pub fn keep_first(&mut self, key: &str) {
         if let Some(first) = self.raw(key).map(ToOwned::to_owned) {
@@ -110,6 +129,22 @@ mod tests {
         assert_eq!(query.append_to("/v2/_catalog"), "/v2/_catalog?last=0b2ce%2Fcoreutils&n=1000&next_page=gAAA%3D%3D");
         assert_eq!(Query::parse(Some("a=&b&c=1")).append_to("/"), "/?a=&b&c=1");
         assert_eq!(Query::parse(None).append_to("/v2/"), "/v2/");
+    }
+
+    #[test]
+    fn plus_is_escaped_and_missing_values_are_completed_by_key() {
+        let mut query = Query::parse(Some("artifactType=a/b+json&last=x+y&artifactType=c%2Bd"));
+        query.escape_plus("artifactType");
+        assert_eq!(query.to_string(), "artifactType=a/b%2Bjson&last=x+y&artifactType=c%2Bd");
+        assert_eq!(query.raw_values("artifactType").collect::<Vec<_>>(), ["a/b%2Bjson", "c%2Bd"]);
+        for (link, completed) in [
+            ("last=z", "last=z&artifactType=a/b%2Bjson&artifactType=c%2Bd"),
+            ("artifactType=e&last=z", "artifactType=e&last=z"),
+        ] {
+            let mut link = Query::parse(Some(link));
+            link.complete_from(&query, "artifactType");
+            assert_eq!(link.to_string(), completed);
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::oci::error::ErrorCode;
 use crate::oci::operation::{Access, Operation, OperationError, UploadStart};
 use crate::oci::query::Query;
 use crate::oci::reference::InvalidReference;
+use crate::oci::referrers::ARTIFACT_TYPE;
 use crate::upstream::Upstream;
 
 /// One API request to one registry, permitted by the configuration.
@@ -150,7 +151,10 @@ fn upstream_query(mut query: Query, operation: &Operation) -> Result<Query, Erro
             }
             Ok(query)
         }
-        Operation::ListReferrers(..) => Ok(query),
+        Operation::ListReferrers(..) => {
+            query.escape_plus(ARTIFACT_TYPE);
+            Ok(query)
+        }
         _ if operation.access() == Access::Push => Ok(query),
         _ => Ok(Query::default()),
     }

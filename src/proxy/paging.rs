@@ -8,6 +8,7 @@ use super::redirect::FetchOutcome;
 use crate::oci::link;
 use crate::oci::operation::Operation;
 use crate::oci::query::Query;
+use crate::oci::referrers::ARTIFACT_TYPE;
 
 /// The `Link` to the next page for the client: without a host, with the path of the client's request and the registry's
 /// cursor unchanged. `None` if there is no next page or the operation is not a listing.
@@ -26,6 +27,10 @@ pub fn next_link(call: &Call, upstream: &HeaderMap) -> Option<HeaderValue> {
     }
     if let Some(n) = call.query.raw("n").filter(|_| query.raw("n").is_none()) {
         query.set("n", n);
+    }
+    if matches!(call.operation, Operation::ListReferrers(..)) {
+        // A page of another filter would be another list.
+        query.complete_from(&call.query, ARTIFACT_TYPE);
     }
     let path = call.routed.path.segments().join("/");
     let target = call.routed.client_urls.url(&format!("/{path}"), query);

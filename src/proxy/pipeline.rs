@@ -24,7 +24,7 @@ use super::resumable_body::{self, Resumption};
 use super::routing::RoutedRequest;
 use super::trace_context::TraceContext;
 use super::upstream_request::UpstreamRequest;
-use super::{tag_deletion, upload, via};
+use super::{referrers, tag_deletion, upload, via};
 use crate::net::body::StreamBody;
 use crate::net::progress::Progress;
 use crate::observe::blame::{Blame, Step};
@@ -114,6 +114,10 @@ async fn serve(
     upload::check_length(&call.operation, head)?;
     if matches!(call.operation, Operation::StartUpload(..) | Operation::ContinueUpload(..)) {
         return upload::serve(proxy, call, head, body, progress, record).await.map(ClientResponse::Ready);
+    }
+    if let Operation::ListReferrers(_, subject) = &call.operation {
+        let subject = subject.clone();
+        return referrers::serve(proxy, call, &subject, head, record).await;
     }
     let mut call = tag_deletion::resolve(proxy, call, head, record).await?;
     let mut request = UpstreamRequest::from_client(proxy, &call, head, body).await?;

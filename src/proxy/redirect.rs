@@ -11,11 +11,12 @@ use hyper::body::Incoming;
 
 use super::classify::Call;
 use super::error_response::ErrorResponse;
+use super::referrers::api::is_referrers_redirect;
 use super::registry_error::ErrorContent;
 use super::request_headers::has_several_ranges;
 use super::send;
+use super::trace_context;
 use super::upstream_request::UpstreamRequest;
-use super::{referrers, trace_context};
 use crate::base::origin::{Scheme, Url};
 use crate::base::redaction::Redaction;
 use crate::base::url_escape::escape_reference;
@@ -63,7 +64,7 @@ pub async fn follow(
 ) -> Result<FetchOutcome, RedirectError> {
     let may_follow = |headers: &HeaderMap| match &call.operation {
         Operation::ReadBlob(..) | Operation::ReadManifest(..) | Operation::ListTags(_) => true,
-        Operation::ListReferrers(_, digest) => referrers::is_referrers_redirect(headers, digest),
+        Operation::ListReferrers(_, digest) => is_referrers_redirect(headers, digest),
         _ => false,
     };
     let mut hop = Hop { url: request.url.clone(), has_left_origin: false, count: 0 };

@@ -93,7 +93,8 @@ fn has_known_challenge(head: &response::Parts) -> bool {
 /// The content of an error body. A code, message or detail that repeats a secret of the request is dropped.
 #[derive(Debug)]
 pub struct ErrorContent {
-    code: Option<String>,
+    /// The code as the registry sent it, which need not be one of the specification.
+    pub code: Option<String>,
     pub message: Option<String>,
     detail: Value,
 }

@@ -11,7 +11,8 @@ use super::classify::Call;
 use super::error_response::ErrorResponse;
 use super::paging;
 use super::redirect::FetchOutcome;
-use super::referrers;
+use super::referrers::push::note_push;
+use super::referrers::tag::{is_subject_manifest, no_tag_error};
 use super::registry_error;
 use super::response_body;
 use super::response_headers::{self, DOCKER_CONTENT_DIGEST};
@@ -73,14 +74,10 @@ pub async fn normalize(
         FetchOutcome::RedirectTarget(response) => (response, Step::Redirect),
     };
     let (mut head, body) = response.into_parts();
-    if referrers::is_api_missing(&call, &head) {
-        drain(body).await;
-        return Err(referrers::no_api_error(&call));
-    }
     check_status(&call, &request, &head)?;
-    if referrers::is_subject_manifest(&call, &head) {
+    if is_subject_manifest(&call, &head) {
         drain(body).await;
-        return Err(referrers::no_tag_error(&call));
+        return Err(no_tag_error(&call));
     }
     if head.status.is_client_error() || head.status.is_server_error() {
         let error = registry_error::from_response(&call, &head, body, step).await;
@@ -94,7 +91,8 @@ pub async fn normalize(
     head.headers = headers;
     set_requested_digest(&call, &mut head.headers);
     if matches!(call.operation, Operation::WriteManifest(..)) && head.status.is_success() {
-        set_manifest_location(&call, &request, &mut head.headers);
+        let digest = set_manifest_location(&call, &request, &mut head.headers);
+        note_push(&call, &request, &digest, &head.headers);
     }
     if call.is_head() || head.status == StatusCode::NOT_MODIFIED {
         drain(body).await;
@@ -133,7 +131,11 @@ fn redirect_response(call: &Call, url: &Url) -> Result<Response<StreamBody>, Err
 
 /// Rejects a status that the client would misunderstand: a redirect that regpass did not follow and, for reads, a
 /// success other than 200 and 203, or 206 if the request had a `Range`. 304 and errors pass.
-fn check_status(call: &Call, request: &UpstreamRequest, head: &response::Parts) -> Result<(), ErrorResponse> {
+pub(super) fn check_status(
+    call: &Call,
+    request: &UpstreamRequest,
+    head: &response::Parts,
+) -> Result<(), ErrorResponse> {
     let status = head.status;
     let is_read = call.operation.access() == Access::Pull;
     let is_expected = match status {
@@ -159,20 +161,22 @@ fn set_requested_digest(call: &Call, headers: &mut HeaderMap) {
 }
 
 /// Adds the digest of a pushed manifest if the registry omits it, and sets `Location` to the URL by which the client
-/// reaches the manifest.
-fn set_manifest_location(call: &Call, request: &UpstreamRequest, headers: &mut HeaderMap) {
+/// reaches the manifest. Returns the digest.
+fn set_manifest_location(call: &Call, request: &UpstreamRequest, headers: &mut HeaderMap) -> String {
     if !headers.contains_key(DOCKER_CONTENT_DIGEST)
         && let Payload::Buffered(body) = request.payload()
         && let Ok(value) = HeaderValue::from_str(Digest::of(body).as_str())
     {
         headers.insert(DOCKER_CONTENT_DIGEST, value);
     }
-    let digest = headers.get(DOCKER_CONTENT_DIGEST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let digest =
+        headers.get(DOCKER_CONTENT_DIGEST).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let (name, _) = call.routed.path.segments().split_at(call.routed.path.segments().len().saturating_sub(2));
     let location = call.routed.client_urls.url(&format!("/{}/manifests/{digest}", name.join("/")), Query::default());
     if let Ok(value) = HeaderValue::from_str(&location) {
         headers.insert(LOCATION, value);
     }
+    digest
 }
 
 /// Adds size and digest to the headers of the successful response to a HEAD of a blob or manifest, if the registry omits

@@ -25,7 +25,7 @@ pub fn must_be_read(call: &Call, headers: &HeaderMap) -> bool {
         Operation::ListRepositories => {
             is_encoded(headers) || call.routed.policy.repositories.0.contains_key(&Access::Pull)
         }
-        Operation::ListTags(_) | Operation::ListReferrers(..) => is_encoded(headers),
+        Operation::ListTags(_) => is_encoded(headers),
         _ => false,
     }
 }
@@ -54,6 +54,12 @@ pub async fn read(call: &Call, head: &mut response::Parts, body: Incoming) -> Re
     }
     headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
     Ok(bytes)
+}
+
+/// Whether a response has this media type, with or without parameters.
+pub fn has_type(headers: &HeaderMap, media_type: &str) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(media_type)
 }
 
 /// Whether a response is a web page, such as that of a captive portal or a login form.

@@ -24,6 +24,7 @@ use crate::upstream::connector::{Connector, Location};
 use crate::upstream::content_sizes::ContentSizes;
 use crate::upstream::policy::RegistryPolicy;
 use crate::upstream::profile_choice::ProfileChoice;
+use crate::upstream::referrers_support::ReferrersSupport;
 use crate::upstream::upload_rate::UploadRate;
 use crate::upstream::{MAX_CHUNKED_BODIES, Upstream, UpstreamId};
 
@@ -145,6 +146,7 @@ impl Registries {
             timeouts: config.timeouts,
             upload_rate: UploadRate::default(),
             content_sizes: ContentSizes::default(),
+            referrers: ReferrersSupport::default(),
             chunking_slots: Semaphore::new(MAX_CHUNKED_BODIES),
             connector: Connector::new(self.network.clone(), files, location),
         })

@@ -5,6 +5,7 @@ pub mod connector;
 pub mod content_sizes;
 pub mod policy;
 pub mod profile_choice;
+pub mod referrers_support;
 pub mod upload_rate;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use tokio::sync::Semaphore;
 use self::connector::{Clients, Connector, TlsFilesError};
 use self::content_sizes::ContentSizes;
 use self::profile_choice::ProfileChoice;
+use self::referrers_support::ReferrersSupport;
 use self::upload_rate::UploadRate;
 use crate::base::host::RegistryHost;
 use crate::base::origin::{Origin, Url};
@@ -60,6 +62,7 @@ pub struct Upstream {
     pub connector: Connector,
     pub upload_rate: UploadRate,
     pub content_sizes: ContentSizes,
+    pub referrers: ReferrersSupport,
     /// One permit for each request body that may be cut into chunks at once, because each holds a chunk in memory.
     pub chunking_slots: Semaphore,
 }

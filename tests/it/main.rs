@@ -36,6 +36,7 @@ mod outbound_proxies;
 mod pull;
 mod redaction;
 mod redirects;
+mod referrers;
 mod registries;
 mod registry_setup;
 mod source_files;

@@ -5,11 +5,12 @@ use std::time::Duration;
 use http::{Response, StatusCode};
 
 use super::super::classify::Call;
+use super::super::referrers::api::is_web_page_limit;
 use super::super::upstream_request::UpstreamRequest;
 use crate::base::clock::WallClock;
 use crate::net::retry_after;
 use crate::net::spool::Payload;
-use crate::oci::operation::{Access, Operation};
+use crate::oci::operation::Access;
 
 /// The retries of one request so far.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,11 +33,10 @@ impl RetryBudget {
         if !may_retry(call, request, response.status()) {
             return None;
         }
-        // A 429 without `Retry-After` can come from a web page to which the registry redirects referrers requests. It
-        // then means that there is no referrers API, and a retry would not help.
-        let may_be_web_page = matches!(call.operation, Operation::ListReferrers(..));
-        let requested = retry_after::parse(response.headers(), clock);
-        let wait = requested.or_else(|| (!may_be_web_page).then(|| retry_after::backoff(self.retries)))?;
+        if is_web_page_limit(call, response.status(), response.headers()) {
+            return None;
+        }
+        let wait = retry_after::delay(response.headers(), clock, self.retries);
         let waited = self.waited + wait;
         if waited > MAX_WAIT {
             return None;

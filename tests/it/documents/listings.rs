@@ -129,6 +129,18 @@ async fn referrers_are_forwarded_and_a_missing_api_is_404_unsupported() {
     assert_eq!(reply.header("oci-filters-applied"), Some("artifactType"));
     assert_eq!(reply.json()["manifests"][0]["digest"], signature.digest());
     for (fault, case) in [
+        (Fault::text(429, "Too many"), "429 TOOMANYREQUESTS"),
+        (
+            Fault::answer(sim::Reply::error(429, "TOOMANYREQUESTS", "slow").header("retry-after", "3")),
+            "429 TOOMANYREQUESTS",
+        ),
+        (Fault::html(503), "503 UNAVAILABLE"),
+        (Fault::html(403), "403 DENIED"),
+    ] {
+        assert_eq!(setup.get_with_fault(fault, &target).await.status_and_code(), case);
+    }
+    assert_eq!(setup.regpass.send(request(Method::POST, &target)).await.status, 405);
+    for (fault, case) in [
         (Fault::text(404, "404 page not found\n"), "unknown path"),
         (Fault::redirect(303, "https://github.com/-/v2/packages/x"), "redirect"),
         (Fault::redirect(302, "http://evil.test/"), "redirect"),
@@ -139,19 +151,10 @@ async fn referrers_are_forwarded_and_a_missing_api_is_404_unsupported() {
         (Fault::html(429), "page"),
         (Fault::text(501, ""), "not implemented"),
     ] {
-        setup.sim.ledger().take();
-        let reply = setup.get_with_fault(fault, &target).await;
+        let setup = Setup::start("").await;
+        let reply = setup.get_with_fault(fault.path("/referrers/"), &target).await;
         assert_eq!(reply.status, StatusCode::NOT_FOUND, "{case}");
         assert_eq!((reply.error().0.as_str(), reply.header("location")), ("UNSUPPORTED", None), "{case}");
-        assert_eq!(setup.sim.ledger().take().len(), 1, "{case}");
+        assert_eq!(setup.sim.ledger().take().len(), 2, "{case}: the API, then the referrers tag");
     }
-    assert_eq!(
-        setup.get_with_fault(Fault::text(429, "Too many"), &target).await.status_and_code(),
-        "429 TOOMANYREQUESTS"
-    );
-    let busy = sim::Reply::error(429, "TOOMANYREQUESTS", "slow").header("retry-after", "3");
-    assert_eq!(setup.get_with_fault(Fault::answer(busy), &target).await.status_and_code(), "429 TOOMANYREQUESTS");
-    assert_eq!(setup.get_with_fault(Fault::html(503), &target).await.status_and_code(), "503 UNAVAILABLE");
-    assert_eq!(setup.get_with_fault(Fault::html(403), &target).await.status_and_code(), "403 DENIED");
-    assert_eq!(setup.regpass.send(request(Method::POST, &target)).await.status, 405);
 }

@@ -4,8 +4,8 @@
 //!   otherwise, and Distribution 3 answers 404. Forward any other `Accept` unchanged.
 //! - Rule 30: where HEAD of a blob does not work (ECR Public), answer it from a GET of one byte.
 //! - Rule 31: a 200 is a valid answer to `Range`. Several ranges pass as they are; many blob stores ignore them.
-//! - Rule 32: referrers that are not supported (404, 405, 429, a redirect, a page) are a 404, with which clients use the
-//!   referrers tag. A manifest under that tag counts only if it is not the subject itself (GitLab).
+//! - Rule 32: referrers that are not supported (404, 405, 429, a redirect, a page) come from the referrers tag; without
+//!   one they are a 404. A manifest under that tag counts only if it is not the subject itself (GitLab).
 //! - Rule 33: to delete a tag where the registry deletes digests only (Harbor), look its digest up. What cannot be
 //!   deleted is a 405 `UNSUPPORTED` (GHCR).
 
@@ -155,21 +155,25 @@ async fn rule_32_missing_referrers_are_a_404_and_existing_ones_are_forwarded() {
 
 #[tokio::test(start_paused = true)]
 async fn rule_32_every_form_of_unsupported_referrers_is_a_404_but_an_outage_is_not() {
-    for_each(registries_of(&["ghcr", "gitlab", "distribution"]), async |host, setup| {
-        setup.warm().await;
-        for (form, fault) in [
-            ("404", Fault::text(404, "404 page not found\n")),
-            ("303", Fault::redirect(303, "https://github.com/-/v2/packages/container/package/x")),
-            ("302", Fault::redirect(302, "https://elsewhere.test/login")),
-            ("405", Fault::answer(Reply::error(405, "UNSUPPORTED", "The operation is unsupported."))),
-            ("429", Fault::html(429)),
-            ("page", Fault::html(200)),
-        ] {
-            let fault = setup.registry.api().inject(fault.path("/referrers/"));
+    let registries = || registries_of(&["ghcr", "gitlab", "distribution"]);
+    for (form, answer) in [
+        ("404", Reply::page_not_found()),
+        ("303", Reply::redirect(303, "https://github.com/-/v2/packages/container/package/x")),
+        ("302", Reply::redirect(302, "https://elsewhere.test/login")),
+        ("405", Reply::error(405, "UNSUPPORTED", "The operation is unsupported.")),
+        ("429", Reply::new(429).html("<h1>Too many requests</h1>")),
+        ("page", Reply::new(200).html("<h1>Sign in</h1>")),
+    ] {
+        for_each(registries(), async |host, setup| {
+            setup.warm().await;
+            setup.registry.api().inject(Fault::answer(answer.clone()).path("/referrers/"));
             assert_unsupported(&setup.get(&referrers_path(setup)).await, &format!("{host}: {form}"));
-            assert_eq!(setup.steps().len(), 1, "{host}: {form}");
-            fault.remove();
-        }
+            assert_eq!(setup.steps().len(), 2, "{host}: {form}: the API, then the tag");
+        })
+        .await;
+    }
+    for_each(registries(), async |host, setup| {
+        setup.warm().await;
         // An outage is reported as one: "no referrers" would hide signatures.
         let fault = setup.registry.api().inject(Fault::html(500).path("/referrers/"));
         assert_eq!(setup.get(&referrers_path(setup)).await.status_and_code(), "500 UNAVAILABLE", "{host}");

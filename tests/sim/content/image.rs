@@ -104,6 +104,18 @@ impl Image {
         Self { manifests: vec![Manifest::new(media::OCI_MANIFEST, manifest.to_string())], blobs: vec![empty] }
     }
 
+    /// An index that lists these artifacts, as a referrers tag does.
+    pub fn referrers(artifacts: &[&Self]) -> Self {
+        let entries = artifacts.iter().map(|artifact| {
+            let mut entry = artifact.top().descriptor();
+            entry["artifactType"] = artifact.top().document()["artifactType"].clone();
+            entry
+        });
+        let entries: Vec<Value> = entries.collect();
+        let index = json!({ "schemaVersion": 2, "mediaType": media::OCI_INDEX, "manifests": entries });
+        Self { manifests: vec![Manifest::new(media::OCI_INDEX, index.to_string())], blobs: Vec::new() }
+    }
+
     /// The manifest that a tag points to.
     pub fn top(&self) -> &Manifest {
         self.manifests.last().expect("an image has a manifest")

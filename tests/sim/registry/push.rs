@@ -4,7 +4,7 @@ use http::Method;
 
 use super::super::call::Call;
 use super::super::content::{Manifest, Repository};
-use super::super::preset::name_unknown;
+use super::super::preset::{Referrers, name_unknown};
 use super::super::query;
 use super::super::reply::Reply;
 use super::super::route::Route;
@@ -53,7 +53,9 @@ impl Engine {
             return Reply::error(400, "DIGEST_INVALID", "provided digest did not match uploaded content");
         }
         let document = manifest.document();
-        let subject = document["subject"]["digest"].as_str().map(str::to_owned);
+        // Only a registry with the API acknowledges a subject (opencontainers/distribution-spec, spec.md).
+        let has_api = request.preset.lists.referrers == Referrers::Index;
+        let subject = document["subject"]["digest"].as_str().filter(|_| has_api).map(str::to_owned);
         if let Some(missing) = self.missing_content(name, &document) {
             let detail = format!(r#"{{"digest":"{missing}"}}"#);
             return Reply::error_detail(400, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry", &detail);

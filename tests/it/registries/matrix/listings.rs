@@ -111,15 +111,34 @@ pub async fn referrers(row: &Row) -> Outcome {
     let artifact = Image::artifact("application/vnd.example.signature", setup.image.top());
     setup.registry.store().put(setup.private_repository(), "signature", &artifact);
     setup.warm().await;
-    let reply = setup.get(&setup.private_path(&format!("referrers/{}", setup.image.digest()))).await;
-    let requests = setup.take_requests();
+    let target = setup.private_path(&format!("referrers/{}", setup.image.digest()));
     if !setup.capabilities.referrers {
-        assert_rejected(&reply, "404 UNSUPPORTED", &["referrers"]);
-        return Outcome::rejected_after(requests.count());
+        return referrers_by_tag(&setup, &target, &artifact).await;
     }
+    let reply = setup.get(&target).await;
+    let requests = setup.take_requests();
     assert_eq!(reply.status, 200, "{reply:?}");
     assert_eq!(reply.json()["manifests"][0]["digest"], artifact.digest(), "{reply:?}");
     assert_no_upstream_headers(&reply);
     requests.assert_one_request();
     Outcome::works(describe_count(requests.count()))
+}
+
+/// The referrers at a registry without the API, which the referrers tag lists.
+async fn referrers_by_tag(setup: &RegistrySetup, target: &str, artifact: &Image) -> Outcome {
+    let tag = setup.image.digest().replace(':', "-");
+    setup.registry.store().put(setup.private_repository(), &tag, &Image::referrers(&[artifact]));
+    let reply = setup.get(target).await;
+    let first = setup.take_requests();
+    if reply.status != 200 {
+        assert_rejected(&reply, "404 UNSUPPORTED", &["referrers"]);
+        return Outcome::rejected_after(first.count());
+    }
+    assert_eq!(first.count(), 2, "the API, then the tag: {reply:?}");
+    assert_eq!(reply.json()["manifests"][0]["digest"], artifact.digest(), "{reply:?}");
+    assert_no_upstream_headers(&reply);
+    assert_eq!(setup.get(target).await.body, reply.body);
+    let second = setup.take_requests();
+    second.assert_one_request();
+    Outcome::works(format!("by tag, {}", describe_count(second.count())))
 }

@@ -31,7 +31,8 @@ async fn unsupported_referrers_are_the_registrys_404() {
     let reply = setup.get(&target).await;
     assert_eq!(reply.status, 404, "clients use the referrers tag: {reply:?}");
     assert!(!reply.error().0.is_empty());
-    setup.expect(&[&format!("registry GET {target} anonymous 404")]);
+    let tag = format!("/v2/dotnet/sdk/manifests/{}", setup.image.digest().replace(':', "-"));
+    setup.expect(&[&format!("registry GET {target} anonymous 404"), &format!("registry GET {tag} anonymous 404")]);
     setup.sim.finish();
 }
 

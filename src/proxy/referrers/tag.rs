@@ -1,0 +1,89 @@
+//! Reads the referrers of a manifest from their tag, and recognizes tags that return the subject instead.
+
+use bytes::Bytes;
+use http::header::{ACCEPT, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, response};
+
+use super::super::Proxy;
+use super::super::classify::Call;
+use super::super::error_response::ErrorResponse;
+use super::super::fetch::fetch;
+use super::super::redirect::FetchOutcome;
+use super::super::response_headers::{self, DOCKER_CONTENT_DIGEST};
+use super::super::upstream_request::UpstreamRequest;
+use super::super::{registry_error, response_body};
+use crate::net::body::drain;
+use crate::observe::blame::{Blame, Step};
+use crate::observe::record::Record;
+use crate::oci::error::ErrorCode;
+use crate::oci::media::OCI_INDEX;
+use crate::oci::operation::Operation;
+use crate::oci::query::Query;
+use crate::oci::reference::{Digest, Reference};
+use crate::oci::referrers::ReferrersList;
+
+/// The manifest under a referrers tag.
+#[derive(Debug)]
+pub(super) struct TaggedList {
+    /// The headers of its response that also apply to a list of referrers.
+    pub headers: HeaderMap,
+    pub document: Bytes,
+    pub list: ReferrersList,
+}
+
+/// Fetches the list under `tag`, which needs the same permission as the list of the API. `None` if there is no such tag,
+/// or if it is not an image index: then it lists no referrers. A busy or broken registry is an error.
+pub(super) async fn fetch_list(
+    proxy: &Proxy,
+    call: &Call,
+    (tag, subject): (&Reference, &Digest),
+    client: &HeaderMap,
+    record: &mut Record,
+) -> Result<Option<TaggedList>, ErrorResponse> {
+    let Some(name) = call.operation.repository().cloned() else { return Ok(None) };
+    let operation = Operation::ReadManifest(name, tag.clone());
+    let call = Call { operation, method: Method::GET, query: Query::default(), ..call.clone() };
+    let mut headers = client.clone();
+    for condition in [IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE] {
+        headers.remove(condition);
+    }
+    headers.insert(ACCEPT, HeaderValue::from_static(OCI_INDEX));
+    let request = UpstreamRequest::new(proxy, &call, &headers, Bytes::new())?;
+    let (FetchOutcome::Registry(response) | FetchOutcome::RedirectTarget(response)) =
+        fetch(proxy, &call, &request, record).await?
+    else {
+        return Ok(None);
+    };
+    let (mut head, body) = response.into_parts();
+    let is_busy = head.status == StatusCode::TOO_MANY_REQUESTS || head.status.is_server_error();
+    if is_busy {
+        return Err(registry_error::from_response(&call, &head, body, Step::Registry).await);
+    }
+    if head.status != StatusCode::OK || !response_body::has_type(&head.headers, OCI_INDEX) {
+        drain(body).await;
+        return Ok(None);
+    }
+    let document = response_body::read(&call, &mut head, body).await?;
+    let headers = response_headers::of_error(&head.headers, head.status).collect();
+    let list = ReferrersList::parse(&document).filter(|_| !subject.matches(&document));
+    Ok(list.map(|list| TaggedList { headers, document, list }))
+}
+
+/// Whether the response to a referrers tag is the subject itself: some registries return the manifest whose digest the
+/// tag contains.
+pub fn is_subject_manifest(call: &Call, head: &response::Parts) -> bool {
+    let Operation::ReadManifest(_, reference @ Reference::Tag(_)) = &call.operation else { return false };
+    let digest = head.headers.get(DOCKER_CONTENT_DIGEST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    call.routed.upstream.profile().referrers_tag_returns_subject
+        && head.status.is_success()
+        && digest.split_once(':').is_some_and(|(algorithm, hex)| reference.as_str() == format!("{algorithm}-{hex}"))
+}
+
+/// A 404 for a referrers tag that returns the subject.
+pub fn no_tag_error(call: &Call) -> ErrorResponse {
+    let message = format!(
+        "{} has no such referrers tag: it returned the manifest whose digest the tag contains",
+        call.registry()
+    );
+    ErrorResponse::new(StatusCode::NOT_FOUND, ErrorCode::ManifestUnknown, Blame::Registry, Step::Registry, message)
+}
