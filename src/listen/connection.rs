@@ -127,6 +127,8 @@ where
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
+        // `Docker-Content-Digest`, as Go's servers send it: some clients compare names to the letter.
+        .title_case_headers(true)
         .max_headers(MAX_HEADERS)
         .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(stream), Http1(handler));

@@ -177,7 +177,7 @@ async fn connections_in_the_backlog_of_a_closed_socket_are_served() {
             let mut response = String::new();
             stream.read_to_string(&mut response).await.unwrap();
             assert!(
-                response.starts_with("HTTP/1.1 200") && response.contains("\r\nconnection: close\r\n"),
+                response.starts_with("HTTP/1.1 200") && response.contains("\r\nConnection: close\r\n"),
                 "{response}"
             );
         }
