@@ -42,9 +42,10 @@ impl Requirements {
                 required.scopes.add(Resource::repository(name), extra);
                 required
             }
-            Operation::ListReferrers(name, _) | Operation::ReadManifest(name, _) | Operation::ReadBlob(name, _) => {
-                Self::on(name, &[Action::Pull])
-            }
+            Operation::ListReferrers(name, _)
+            | Operation::ReadManifest(name, _)
+            | Operation::ReadBlob(name, _)
+            | Operation::ReadExtension(name, _) => Self::on(name, &[Action::Pull]),
             Operation::StartUpload(name, UploadStart::Mount { from: Some(from), .. }) => {
                 let mut required = Self::push(name);
                 if !profile.tokens_cover_every_repository {
@@ -115,6 +116,7 @@ mod tests {
             ("generic", Method::GET, format!("/v2/a/b/blobs/{digest}"), "repository:a/b:pull"),
             ("generic", Method::GET, "/v2/a/b/tags/list".to_owned(), "repository:a/b:pull"),
             ("generic", Method::GET, format!("/v2/a/b/referrers/{digest}"), "repository:a/b:pull"),
+            ("generic", Method::GET, "/v2/a/b/_oci/ext/discover".to_owned(), "repository:a/b:pull"),
             ("generic", Method::PUT, "/v2/a/b/manifests/x".to_owned(), "repository:a/b:pull,push"),
             ("generic", Method::POST, "/v2/a/b/blobs/uploads/".to_owned(), "repository:a/b:pull,push"),
             (

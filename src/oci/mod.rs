@@ -3,6 +3,7 @@
 pub mod challenge;
 pub mod content_range;
 pub mod error;
+pub mod extension;
 pub mod link;
 pub mod media;
 pub mod name;

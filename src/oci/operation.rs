@@ -2,6 +2,7 @@
 
 use http::Method;
 
+use super::extension::{ExtensionPath, InvalidExtension};
 use super::name::{InvalidRepositoryName, RepositoryName};
 use super::path::ApiPath;
 use super::query::Query;
@@ -19,6 +20,8 @@ pub enum Operation {
     WriteManifest(RepositoryName, Reference),
     DeleteManifest(RepositoryName, Reference),
     ReadBlob(RepositoryName, Digest),
+    /// The read of an extension's endpoint.
+    ReadExtension(RepositoryName, ExtensionPath),
     DeleteBlob(RepositoryName, Digest),
     StartUpload(RepositoryName, UploadStart),
     ContinueUpload(RepositoryName, SessionId, UploadStep),
@@ -87,6 +90,8 @@ pub enum OperationError {
     Name(#[from] InvalidRepositoryName),
     #[error(transparent)]
     Reference(#[from] InvalidReference),
+    #[error(transparent)]
+    Extension(#[from] InvalidExtension),
     #[error("the distribution API has no such endpoint")]
     Endpoint,
     #[error("this endpoint accepts only {allow}")]
@@ -97,7 +102,7 @@ impl OperationError {
     /// Whether the request matches no endpoint, because path, method or repository name is wrong. If not, the endpoint
     /// exists and only the tag or digest is invalid.
     pub fn is_unknown_endpoint(self) -> bool {
-        matches!(self, Self::Endpoint | Self::Method { .. } | Self::Name(_))
+        matches!(self, Self::Endpoint | Self::Method { .. } | Self::Name(_) | Self::Extension(_))
     }
 }
 
@@ -163,7 +168,17 @@ impl Operation {
                 require_read(method)?;
                 Ok(Self::ListReferrers(name(repository)?, Digest::parse(digest)?))
             }
-            _ => Err(OperationError::Endpoint),
+            // Last, so that no path that is an endpoint of the API to some registry passes as an extension.
+            _ => {
+                let start = segments.iter().position(|segment| segment.starts_with('_'));
+                let (repository, extension) = segments.split_at(start.ok_or(OperationError::Endpoint)?);
+                let extension = ExtensionPath::parse(extension)?;
+                if repository.is_empty() {
+                    return Err(InvalidExtension.into());
+                }
+                require_read(method)?;
+                Ok(Self::ReadExtension(name(repository)?, extension))
+            }
         }
     }
 
@@ -179,6 +194,7 @@ impl Operation {
             | Self::WriteManifest(name, reference)
             | Self::DeleteManifest(name, reference) => format!("/v2/{name}/manifests/{reference}"),
             Self::ReadBlob(name, digest) | Self::DeleteBlob(name, digest) => format!("/v2/{name}/blobs/{digest}"),
+            Self::ReadExtension(name, extension) => format!("/v2/{name}/{}", extension.as_str()),
             Self::StartUpload(name, _) | Self::ContinueUpload(name, ..) => format!("/v2/{name}/blobs/uploads/"),
         }
     }
@@ -192,6 +208,7 @@ impl Operation {
             | Self::WriteManifest(name, _)
             | Self::DeleteManifest(name, _)
             | Self::ReadBlob(name, _)
+            | Self::ReadExtension(name, _)
             | Self::DeleteBlob(name, _)
             | Self::StartUpload(name, _)
             | Self::ContinueUpload(name, ..) => Some(name),
@@ -214,6 +231,7 @@ impl Operation {
             Self::Ping
             | Self::ListRepositories
             | Self::ListTags(_)
+            | Self::ReadExtension(..)
             | Self::StartUpload(..)
             | Self::ContinueUpload(..) => None,
         }
@@ -236,7 +254,8 @@ impl Operation {
             | Self::ListTags(_)
             | Self::ListReferrers(..)
             | Self::ReadManifest(..)
-            | Self::ReadBlob(..) => Access::Pull,
+            | Self::ReadBlob(..)
+            | Self::ReadExtension(..) => Access::Pull,
             Self::WriteManifest(..) | Self::StartUpload(..) | Self::ContinueUpload(..) => Access::Push,
             Self::DeleteManifest(..) | Self::DeleteBlob(..) => Access::Delete,
         }
@@ -262,6 +281,7 @@ impl Operation {
             Self::WriteManifest(..) => "write-manifest",
             Self::DeleteManifest(..) => "delete-manifest",
             Self::ReadBlob(..) => "read-blob",
+            Self::ReadExtension(..) => "read-extension",
             Self::DeleteBlob(..) => "delete-blob",
             Self::StartUpload(_, UploadStart::Mount { .. }) => "mount-blob",
             Self::StartUpload(..) => "start-upload",

@@ -16,6 +16,10 @@ pub use registries::ALL;
 use crate::oci::name::RepositoryName;
 use crate::oci::scope::Action;
 
+/// The extensions below a repository name that regpass forwards as reads: the names that the distribution specification
+/// reserves (`extensions/README.md`, 2026-07-16), except `_catalog`, which belongs to the whole registry.
+pub const FORWARDED_EXTENSIONS: [&str; 3] = ["_chainguard", "_docker", "_oci"];
+
 /// How one registry, or one kind of registry, differs from the specification.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]

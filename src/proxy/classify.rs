@@ -18,6 +18,7 @@ use crate::oci::operation::{Access, Operation, OperationError, UploadStart};
 use crate::oci::query::Query;
 use crate::oci::reference::InvalidReference;
 use crate::oci::referrers::ARTIFACT_TYPE;
+use crate::profile;
 use crate::upstream::Upstream;
 
 /// One API request to one registry, permitted by the configuration.
@@ -56,6 +57,7 @@ pub fn classify(routed: RoutedRequest, method: &Method, record: &mut Record) -> 
     let upstream = routed.upstream.clone();
     let (operation, query) = parse_operation(&routed, method)?;
     record.set_operation(&operation);
+    check_extension(&operation)?;
     let required = requirements(&upstream, &operation)?;
     check_permission(&routed, &operation)?;
     let query = upstream_query(query, &operation)?;
@@ -104,7 +106,7 @@ fn invalid_operation(why: OperationError) -> ErrorResponse {
         OperationError::Name(_) => (StatusCode::BAD_REQUEST, ErrorCode::NameInvalid),
         OperationError::Reference(InvalidReference::Digest) => (StatusCode::BAD_REQUEST, ErrorCode::DigestInvalid),
         OperationError::Reference(InvalidReference::Tag) => (StatusCode::BAD_REQUEST, ErrorCode::ManifestInvalid),
-        OperationError::Endpoint => (StatusCode::NOT_FOUND, ErrorCode::Unsupported),
+        OperationError::Endpoint | OperationError::Extension(_) => (StatusCode::NOT_FOUND, ErrorCode::Unsupported),
         OperationError::Method { .. } => (StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported),
     };
     let error = ErrorResponse::new(status, code, Blame::Client, Step::Classify, why.to_string());
@@ -112,6 +114,19 @@ fn invalid_operation(why: OperationError) -> ErrorResponse {
         OperationError::Method { allow } => error.with_header(ALLOW, allow),
         _ => error,
     }
+}
+
+/// Rejects an extension that regpass does not know: what it does and which rights it needs is unknown, too.
+fn check_extension(operation: &Operation) -> Result<(), ErrorResponse> {
+    let Operation::ReadExtension(_, extension) = operation else { return Ok(()) };
+    if profile::FORWARDED_EXTENSIONS.contains(&extension.name()) {
+        return Ok(());
+    }
+    let (name, known) = (extension.name(), profile::FORWARDED_EXTENSIONS.join(", "));
+    let message = format!(
+        "regpass does not forward the extension {name} of the API; below a repository name it forwards reads of {known}"
+    );
+    Err(ErrorResponse::new(StatusCode::NOT_FOUND, ErrorCode::Unsupported, Blame::Client, Step::Classify, message))
 }
 
 /// What the registry requires for an operation. regpass rejects an operation that the registry does not support,
@@ -155,6 +170,7 @@ fn upstream_query(mut query: Query, operation: &Operation) -> Result<Query, Erro
             query.escape_plus(ARTIFACT_TYPE);
             Ok(query)
         }
+        Operation::ReadExtension(..) => Ok(query),
         _ if operation.access() == Access::Push => Ok(query),
         _ => Ok(Query::default()),
     }

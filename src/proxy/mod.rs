@@ -15,6 +15,7 @@ pub mod content_encoding;
 pub mod content_size;
 pub mod error_response;
 pub mod exchange;
+pub mod extension;
 pub mod fetch;
 pub mod foreign_page;
 pub mod host_check;

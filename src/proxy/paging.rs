@@ -10,11 +10,16 @@ use crate::oci::operation::Operation;
 use crate::oci::query::Query;
 use crate::oci::referrers::ARTIFACT_TYPE;
 
-/// The `Link` to the next page for the client: without a host, with the path of the client's request and the registry's
+/// The `Link` to the next page for the client: at regpass, with the path of the client's request and the registry's
 /// cursor unchanged. `None` if there is no next page or the operation is not a listing.
 pub fn next_link(call: &Call, upstream: &HeaderMap) -> Option<HeaderValue> {
-    let is_listing =
-        matches!(call.operation, Operation::ListTags(_) | Operation::ListRepositories | Operation::ListReferrers(..));
+    let is_listing = matches!(
+        call.operation,
+        Operation::ListTags(_)
+            | Operation::ListRepositories
+            | Operation::ListReferrers(..)
+            | Operation::ReadExtension(..)
+    );
     let mut query = link::next_query(upstream).filter(|_| is_listing)?;
     query.remove("ns");
     query.remove_empty();

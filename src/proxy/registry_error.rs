@@ -162,6 +162,7 @@ fn code_for(operation: &Operation, status: StatusCode) -> ErrorCode {
         (Operation::ReadManifest(..), StatusCode::NOT_FOUND) => ErrorCode::ManifestUnknown,
         (Operation::ReadBlob(..), StatusCode::NOT_FOUND) => ErrorCode::BlobUnknown,
         (Operation::ContinueUpload(..), StatusCode::NOT_FOUND) => ErrorCode::BlobUploadUnknown,
+        (Operation::ReadExtension(..), StatusCode::NOT_FOUND) => ErrorCode::Unsupported,
         (_, StatusCode::NOT_FOUND) => ErrorCode::NameUnknown,
         (_, status) => ErrorCode::for_status(status),
     }

@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 use super::Proxy;
 use super::classify::Call;
 use super::error_response::ErrorResponse;
+use super::extension;
 use super::paging;
 use super::redirect::FetchOutcome;
 use super::referrers::push::note_push;
@@ -74,6 +75,10 @@ pub async fn normalize(
         FetchOutcome::RedirectTarget(response) => (response, Step::Redirect),
     };
     let (mut head, body) = response.into_parts();
+    if extension::is_missing(&call, &head) {
+        drain(body).await;
+        return Err(extension::missing_error(&call));
+    }
     check_status(&call, &request, &head)?;
     if is_subject_manifest(&call, &head) {
         drain(body).await;
@@ -89,6 +94,13 @@ pub async fn normalize(
     let mut headers = response_headers::forwarded(&head.headers);
     paging::rewrite_link(&call, &head.headers, &mut headers);
     head.headers = headers;
+    let is_read_here = !call.is_head() && head.status.is_success() && response_body::must_be_read(&call, &head.headers);
+    if is_read_here {
+        // The digest that the registry reported verifies the body, too.
+        let bytes = response_body::read(&call, &mut head, body).await?;
+        set_requested_digest(&call, &mut head.headers);
+        return Ok(ClientResponse::Ready(Response::from_parts(head, body::full(bytes))));
+    }
     set_requested_digest(&call, &mut head.headers);
     if matches!(call.operation, Operation::WriteManifest(..)) && head.status.is_success() {
         let digest = set_manifest_location(&call, &request, &mut head.headers);
@@ -109,10 +121,6 @@ pub async fn normalize(
             complete_head(proxy, &call, (&request, step), &mut head.headers, record).await?;
         }
         return Ok(ClientResponse::Ready(Response::from_parts(head, body::empty())));
-    }
-    if head.status.is_success() && response_body::must_be_read(&call, &head.headers) {
-        let bytes = response_body::read(&call, &mut head, body).await?;
-        return Ok(ClientResponse::Ready(Response::from_parts(head, body::full(bytes))));
     }
     Ok(ClientResponse::Stream { head, body, proxy: proxy.clone(), call: Box::new(call), request: Box::new(request) })
 }
@@ -213,7 +221,7 @@ async fn headers_from_get(
     let request = request.as_get().without_conditions();
     let (mut head, body) = fetch::fetch_manifest(proxy, &call, &request, record).await?;
     head.headers = response_headers::forwarded(&head.headers);
-    set_requested_digest(&call, &mut head.headers);
     response_body::read(&call, &mut head, body).await?;
+    set_requested_digest(&call, &mut head.headers);
     Ok(head.headers)
 }

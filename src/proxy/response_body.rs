@@ -25,7 +25,7 @@ pub fn must_be_read(call: &Call, headers: &HeaderMap) -> bool {
         Operation::ListRepositories => {
             is_encoded(headers) || call.routed.policy.repositories.0.contains_key(&Access::Pull)
         }
-        Operation::ListTags(_) => is_encoded(headers),
+        Operation::ListTags(_) | Operation::ReadExtension(..) => is_encoded(headers),
         _ => false,
     }
 }
@@ -115,8 +115,8 @@ fn filter_catalog(call: &Call, bytes: Bytes) -> Result<Bytes, &'static str> {
     Ok(json!({ "repositories": names }).to_string().into())
 }
 
-/// Verifies a manifest by the requested digest and by that in `Docker-Content-Digest`, as far as there are any. This
-/// also detects a manifest that the registry's storage truncated.
+/// Verifies a manifest by the requested digest and by that in `Docker-Content-Digest`, as far as there are any whose
+/// algorithm regpass computes. This also detects a manifest that the registry's storage truncated.
 fn verify_manifest(headers: &HeaderMap, bytes: &Bytes, requested: Option<&Digest>) -> Result<(), &'static str> {
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     // The digest of a signed schema 1 manifest covers its payload only.
@@ -124,8 +124,8 @@ fn verify_manifest(headers: &HeaderMap, bytes: &Bytes, requested: Option<&Digest
         return Ok(());
     }
     let reported = headers.get(DOCKER_CONTENT_DIGEST).and_then(|value| Digest::parse(value.to_str().ok()?).ok());
-    let matches = requested.into_iter().chain(&reported).all(|digest| digest.matches(bytes));
-    if matches { Ok(()) } else { Err("the manifest does not match its digest") }
+    let is_wrong = requested.into_iter().chain(&reported).any(|digest| digest.matches(bytes) == Some(false));
+    if is_wrong { Err("the manifest does not match its digest") } else { Ok(()) }
 }
 
 /// Maximum size of a pulled manifest: four times what registries have to accept (distribution specification, "Pushing

@@ -25,6 +25,10 @@ pub enum Route {
         name: String,
         digest: String,
     },
+    /// An extension below a repository name.
+    Extension {
+        name: String,
+    },
     Uploads {
         name: String,
     },
@@ -62,6 +66,9 @@ impl Route {
         }
         let segments: Vec<&str> = path.strip_prefix("/v2/")?.split('/').collect();
         let (name, route) = match segments.as_slice() {
+            [name @ .., "_oci", "ext", "discover"] | [name @ .., "_chainguard", "history", _] => {
+                (name, Self::Extension { name: name.join("/") })
+            }
             [name @ .., "tags", "list"] => (name, Self::Tags { name: name.join("/") }),
             [name @ .., "blobs", "uploads", ""] => (name, Self::Uploads { name: name.join("/") }),
             [name @ .., "blobs", upload_path @ ("uploads" | "upload"), id] => {
@@ -90,6 +97,7 @@ impl Route {
             | Self::Manifest { name, .. }
             | Self::Referrers { name, .. }
             | Self::Blob { name, .. }
+            | Self::Extension { name }
             | Self::Uploads { name }
             | Self::Upload { name, .. } => *name = name.strip_prefix(prefix)?.to_owned(),
         }
@@ -116,6 +124,7 @@ impl Route {
             | Self::Manifest { name, .. }
             | Self::Referrers { name, .. }
             | Self::Blob { name, .. }
+            | Self::Extension { name }
             | Self::Uploads { name }
             | Self::Upload { name, .. } => Some(name),
         }
@@ -140,8 +149,9 @@ fn is_tag(text: &str) -> bool {
 
 fn is_digest(text: &str) -> bool {
     let hex_len = match text.split_once(':') {
-        Some(("sha256", hex)) => Some((hex, 64)),
+        Some(("sha256" | "blake3", hex)) => Some((hex, 64)),
         Some(("sha512", hex)) => Some((hex, 128)),
+        Some(("md5", hex)) => Some((hex, 32)),
         _ => None,
     };
     hex_len

@@ -26,6 +26,8 @@ fn every_endpoint_is_recognized_and_its_path_formatted_back() {
         ("GET", format!("/v2/a/b/blobs/{digest}"), "read-blob"),
         ("DELETE", format!("/v2/a/b/blobs/{digest}"), "delete-blob"),
         ("POST", "/v2/a/b/blobs/uploads/".to_owned(), "start-upload"),
+        ("GET", "/v2/a/b/_oci/ext/discover".to_owned(), "read-extension"),
+        ("HEAD", "/v2/a/b/_team/history/3.10".to_owned(), "read-extension"),
     ] {
         let operation = parse(method, &path).unwrap();
         assert_eq!((operation.as_str(), operation.path()), (word, path.clone()), "{method} {path}");
@@ -40,6 +42,12 @@ fn repository_name_may_contain_words_of_the_api() {
 }
 
 #[test]
+fn tag_and_session_may_be_words_of_an_extension() {
+    assert_eq!(parse("GET", "/v2/a/manifests/_oci").unwrap().as_str(), "read-manifest");
+    assert_eq!(parse("PATCH", "/v2/a/blobs/uploads/_docker").unwrap().as_str(), "upload-chunk");
+}
+
+#[test]
 fn request_outside_the_api_is_rejected_with_its_reason() {
     for (method, path, why) in [
         ("OPTIONS", "/v2/", OperationError::Method { allow: "GET, HEAD" }),
@@ -49,10 +57,16 @@ fn request_outside_the_api_is_rejected_with_its_reason() {
         ("GET", "/v2/a", OperationError::Endpoint),
         ("GET", "/v2/a/b/c", OperationError::Endpoint),
         ("GET", "/v2/manifests/x", OperationError::Endpoint),
-        ("GET", "/v2/_catalog/", OperationError::Endpoint),
+        ("GET", "/v2/_catalog/a", OperationError::Extension(InvalidExtension)),
+        ("GET", "/v2/_oci/ext/discover", OperationError::Extension(InvalidExtension)),
+        ("GET", "/v2/a/_oci/../../b", OperationError::Extension(InvalidExtension)),
+        ("GET", "/v2/a/_oci/../../b/manifests/x", OperationError::Name(InvalidRepositoryName)),
+        ("GET", "/v2/a/_oci/manifests/x", OperationError::Name(InvalidRepositoryName)),
+        ("POST", "/v2/a/_oci/ext/discover", OperationError::Method { allow: "GET, HEAD" }),
+        ("GET", "/v2/A/_oci/ext/discover", OperationError::Name(InvalidRepositoryName)),
+        ("GET", "/v2/a/_team/manifests/x", OperationError::Name(InvalidRepositoryName)),
         ("GET", "/v2/A/manifests/x", OperationError::Name(InvalidRepositoryName)),
         ("GET", "/v2/a/../b/manifests/x", OperationError::Name(InvalidRepositoryName)),
-        ("GET", "/v2//manifests/x", OperationError::Name(InvalidRepositoryName)),
         ("GET", "/v2/a/manifests/.x", OperationError::Reference(InvalidReference::Tag)),
         ("GET", "/v2/a/manifests/..", OperationError::Reference(InvalidReference::Tag)),
         ("GET", "/v2/a/manifests/sha256:x", OperationError::Reference(InvalidReference::Digest)),

@@ -65,7 +65,7 @@ pub(super) async fn fetch_list(
     }
     let document = response_body::read(&call, &mut head, body).await?;
     let headers = response_headers::of_error(&head.headers, head.status).collect();
-    let list = ReferrersList::parse(&document).filter(|_| !subject.matches(&document));
+    let list = ReferrersList::parse(&document).filter(|_| subject.matches(&document) != Some(true));
     Ok(list.map(|list| TaggedList { headers, document, list }))
 }
 

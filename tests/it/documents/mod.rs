@@ -1,7 +1,9 @@
 //! Manifests, lists and errors of registries: regpass decodes and completes them, limits their size, and converts errors to
 //! one format.
 
+mod digests;
 mod errors;
+mod extensions;
 mod listings;
 mod manifests;
 

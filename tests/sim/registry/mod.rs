@@ -180,7 +180,7 @@ impl Engine {
             call.report_violation(Rule::RepositoryCreatedByPull);
         }
         match &route {
-            Route::Root => Reply::page_not_found(),
+            Route::Root | Route::Extension { .. } => Reply::page_not_found(),
             Route::BareBase | Route::Base => (preset.base_reply)(&request),
             Route::Catalog if reads => self.catalog(&request),
             Route::Tags { name } if reads => self.tags(&request, name),
