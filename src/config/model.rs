@@ -74,6 +74,8 @@ pub struct Listener {
     pub insecure_open: bool,
     /// Connections at a time; above it, idle ones are closed for new ones.
     pub max_connections: usize,
+    /// Whether URLs in responses have scheme, host name and port, for clients that do not resolve relative ones.
+    pub absolute_locations: bool,
     /// Whether regpass runs without this listener when its address cannot be bound. True for the IPv6 address of
     /// `localhost` and for the admin listener that exists without any configuration.
     pub optional: bool,
@@ -95,6 +97,7 @@ impl Listener {
             hosts: BTreeSet::new(),
             insecure_open: false,
             max_connections: DEFAULT_MAX_CONNECTIONS,
+            absolute_locations: false,
             optional: false,
         }
     }

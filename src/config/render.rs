@@ -35,6 +35,7 @@ fn write_config(out: &mut String, config: &Config) -> fmt::Result {
     for listener in &config.listeners {
         writeln!(out, "\n[[listener]]")?;
         write_listener(out, listener)?;
+        writeln!(out, "absolute_locations = {}", listener.absolute_locations)?;
     }
     if let Some(admin) = &config.admin {
         writeln!(out, "\n[admin]")?;

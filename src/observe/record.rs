@@ -27,6 +27,8 @@ pub struct Record {
     pub client: Option<Box<str>>,
     /// The trace id of the client's `traceparent` header.
     pub trace_id: Option<Box<str>>,
+    /// The value of `ns`, if it selected the registry.
+    pub namespace: Option<Box<str>>,
     pub registry: Option<Box<str>>,
     /// The registry's label in metrics.
     pub label: Option<Box<str>>,
@@ -76,6 +78,7 @@ impl Record {
             method,
             client: None,
             trace_id: None,
+            namespace: None,
             registry: None,
             label: None,
             operation: "other",

@@ -25,6 +25,9 @@ pub struct ListenerContext {
     /// Whether `Host` is checked: then only `hosts`, virtual hosts, `localhost`, names below it and IP addresses are
     /// accepted.
     pub checks_host: bool,
+    /// Whether `Location` and `Link` have the scheme, host name and port by which the client reached the listener.
+    pub absolute_locations: bool,
+    pub has_tls: bool,
     /// The rule that clients of this listener must satisfy.
     pub client_auth: ClientAuth,
 }
@@ -35,6 +38,8 @@ impl ListenerContext {
             registry: listener.registry.clone(),
             hosts: listener.hosts.clone(),
             checks_host: listener.checks_host(),
+            absolute_locations: listener.absolute_locations,
+            has_tls: listener.tls.is_some(),
             client_auth,
         }
     }

@@ -1,6 +1,6 @@
-//! Responses that regpass makes without a registry: `/v2/` and `/`.
+//! Responses that regpass makes without a registry: to `/v2/`, to `/`, and to paths with slashes too many.
 
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderValue, Method, Response, StatusCode, request};
 use serde_json::json;
 
@@ -30,6 +30,18 @@ pub fn root(head: &request::Parts, status_page: Option<&str>) -> Result<Response
     }
     let content = json!({ "service": "regpass", "version": env!("CARGO_PKG_VERSION"), "api": "/v2/", "status_page": status_page });
     Ok(json_response(StatusCode::OK, content.to_string()))
+}
+
+/// A redirect to a URL of this regpass.
+pub fn moved(status: StatusCode, location: String) -> Result<Response<StreamBody>, ErrorResponse> {
+    let location = HeaderValue::try_from(location).map_err(|_| {
+        let message = "the query contains characters that have to be percent-encoded";
+        ErrorResponse::new(StatusCode::BAD_REQUEST, ErrorCode::Unknown, Blame::Client, Step::Route, message)
+    })?;
+    let mut response = Response::new(body::empty());
+    *response.status_mut() = status;
+    response.headers_mut().insert(LOCATION, location);
+    Ok(response)
 }
 
 fn json_response(status: StatusCode, text: String) -> Response<StreamBody> {

@@ -11,6 +11,7 @@
 //! their own path after `classify`: [`upload`].
 
 pub mod classify;
+pub mod client_urls;
 pub mod content_encoding;
 pub mod content_size;
 pub mod error_response;
@@ -28,6 +29,7 @@ pub mod redirect;
 pub mod referrers;
 pub mod registry_error;
 pub mod request_headers;
+pub mod request_url;
 pub mod response;
 pub mod response_body;
 pub mod response_headers;

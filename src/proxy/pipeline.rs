@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 
 use super::Proxy;
 use super::classify::{Call, classify};
+use super::client_urls::ClientUrls;
 use super::error_response::ErrorResponse;
 use super::fetch::fetch;
 use super::foreign_page;
@@ -18,6 +19,7 @@ use super::host_check::check_host;
 use super::listener::{ListenerContext, authenticate};
 use super::local_response;
 use super::paging;
+use super::request_url::RequestUrl;
 use super::response::{ClientResponse, normalize};
 use super::response_headers::{self, SERVER_TIMING};
 use super::resumable_body::{self, Resumption};
@@ -47,7 +49,7 @@ pub async fn handle(
         () = progress.stalled(OVERALL_LIMIT) => None,
     };
     let outcome = outcome.unwrap_or_else(|| Err(overall_timeout(record.registry.as_deref())));
-    let grant = record.grant;
+    let (grant, namespace) = (record.grant, record.namespace.take());
     let (auth, upstream) = (record.auth.as_secs_f64() * 1e3, record.upstream.as_secs_f64() * 1e3);
     let mut response = match outcome {
         Ok(response) => {
@@ -67,6 +69,7 @@ pub async fn handle(
         }
     };
     response_headers::add_own(response.headers_mut());
+    response_headers::set_namespace(response.headers_mut(), namespace.as_deref());
     if let Ok(value) =
         HeaderValue::from_str(&format!("auth;desc=\"{grant}\";dur={auth:.1}, upstream;dur={upstream:.1}"))
     {
@@ -90,7 +93,15 @@ async fn serve(
     if head.uri.path() == "/" {
         return local_response::root(head, routes.status_page.as_deref()).map(ClientResponse::Ready);
     }
-    let target = routes.target(listener, host.as_ref(), head)?;
+    let url = RequestUrl::parse(&head.uri)?;
+    let moved = url.cleaned(&head.method);
+    let target = routes.target(listener, host.as_ref(), url);
+    record.namespace.clone_from(&target.namespace);
+    if let Some((status, location)) = moved {
+        target.record_operation(&head.method, record);
+        let location = ClientUrls::new(listener, host.as_ref()).at(&location);
+        return local_response::moved(status, location).map(ClientResponse::Ready);
+    }
     let registry = routes.registry_for(&target).inspect_err(|_| target.record_operation(&head.method, record))?;
     record.set_registry(registry.upstream.host.as_str(), &registry.upstream.label);
     let call = classify_for_registry(proxy, target.with_registry(registry, client), &head.method, record).await?;

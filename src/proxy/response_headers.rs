@@ -16,6 +16,8 @@ pub const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution
 /// `Cross-Origin-Resource-Policy` (Fetch standard, section 3.7): which pages may embed a response.
 pub const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
+const OCI_NAMESPACE: HeaderName = HeaderName::from_static("oci-namespace");
+
 pub const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// The registry's headers that go to the client with a response that is not an error.
@@ -59,9 +61,19 @@ pub fn add_own(headers: &mut HeaderMap) {
     headers.insert(VIA, HeaderValue::from_static("1.1 regpass"));
 }
 
-/// Whether the value is a valid digest. An invalid one is not forwarded; regpass adds the digest itself if it knows it.
+/// Sets `OCI-Namespace` to the `ns` by which the client selected the registry (distribution specification, "Registry
+/// Proxying"). Without one it has no meaning: the registry received no `ns`.
+pub fn set_namespace(headers: &mut HeaderMap, namespace: Option<&str>) {
+    headers.remove(OCI_NAMESPACE);
+    if let Some(value) = namespace.and_then(|namespace| HeaderValue::from_str(namespace).ok()) {
+        headers.insert(OCI_NAMESPACE, value);
+    }
+}
+
+/// Whether the value is a digest of a registered algorithm. Any other is not forwarded: regpass adds the one that the
+/// client asked for, or the one that it computes.
 fn is_digest(value: &HeaderValue) -> bool {
-    value.to_str().is_ok_and(|text| Digest::parse(text).is_ok())
+    value.to_str().is_ok_and(|text| Digest::parse(text).is_ok_and(|digest| digest.is_registered()))
 }
 
 fn is_rate_limit(name: &HeaderName) -> bool {

@@ -1,22 +1,23 @@
 //! Chooses the registry of a request. The first of these that names one wins: the listener's own registry, `?ns=`, the
-//! virtual host, the first path component, the default registry.
+//! virtual host, the first path component, the default registry. A path component that names the same registry once more
+//! is dropped.
 
 use std::sync::Arc;
 
-use http::{Method, StatusCode, Uri, request};
+use http::Method;
 
+use super::client_urls::ClientUrls;
 use super::error_response::ErrorResponse;
 use super::host_check::RequestHost;
 use super::listener::ListenerContext;
+use super::request_url::RequestUrl;
 use super::routes::{ConfiguredRegistry, Routes, unknown};
 use crate::base::client_name::ClientName;
 use crate::base::host::RegistryHost;
-use crate::observe::blame::{Blame, Step};
 use crate::observe::record::Record;
-use crate::oci::error::ErrorCode;
 use crate::oci::name::RepositoryName;
 use crate::oci::operation::Operation;
-use crate::oci::path::{ApiPath, ApiPathError};
+use crate::oci::path::ApiPath;
 use crate::oci::query::Query;
 use crate::profile;
 use crate::upstream::SharedUpstream;
@@ -27,6 +28,8 @@ use crate::upstream::policy::RegistryPolicy;
 pub struct RequestTarget {
     /// The registry, or the text that is not a valid registry name.
     name: Result<RegistryHost, Box<str>>,
+    /// The value of `ns`, decoded, if it names this registry.
+    pub namespace: Option<Box<str>>,
     path: ApiPath,
     query: Query,
     client_urls: ClientUrls,
@@ -39,7 +42,7 @@ impl RequestTarget {
         RoutedRequest { upstream: registry.upstream, policy: registry.policy, client, path, query, client_urls }
     }
 
-    /// Records the operation of a request whose registry is unknown.
+    /// Records the operation of a request that goes to no registry.
     pub fn record_operation(&self, method: &Method, record: &mut Record) {
         if let Ok(operation) = Operation::parse(method, &self.path, &self.query, &|name| name) {
             record.set_operation(&operation);
@@ -54,7 +57,7 @@ pub struct RoutedRequest {
     pub policy: Arc<RegistryPolicy>,
     /// The client's name, if authentication found one.
     pub client: Option<ClientName>,
-    /// The path below `/v2/`, without a first component that names the registry.
+    /// The path below `/v2/`, without the components that name the registry.
     pub path: ApiPath,
     /// The client's query without `ns`. The source of a mount is named as at the registry.
     pub query: Query,
@@ -62,60 +65,54 @@ pub struct RoutedRequest {
     pub client_urls: ClientUrls,
 }
 
-/// The parts of the client's URL that selected the registry. URLs in responses repeat them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ClientUrls {
-    /// The first path component, as the client wrote it.
-    pub prefix: Option<Box<str>>,
-    /// The value of `ns`, as the client wrote it.
-    pub ns: Option<Box<str>>,
-}
-
-impl ClientUrls {
-    /// The URL path and query by which the client reaches `path_below_v2`.
-    pub fn url(&self, path_below_v2: &str, mut query: Query) -> String {
-        if let Some(ns) = &self.ns {
-            query.set("ns", ns);
-        }
-        let prefix = self.prefix.as_ref().map(|prefix| format!("/{prefix}")).unwrap_or_default();
-        query.append_to(&format!("/v2{prefix}{path_below_v2}"))
-    }
+/// What named the registry of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Selector {
+    Listener,
+    Namespace,
+    VirtualHost,
+    /// The first path component, or its absence.
+    Path,
 }
 
 impl Routes {
-    /// Parses a request into the registry it names and the path and query for that registry.
-    pub fn target(
-        &self,
-        listener: &ListenerContext,
-        host: Option<&RequestHost>,
-        head: &request::Parts,
-    ) -> Result<RequestTarget, ErrorResponse> {
-        let (path, query) = split_query(&head.uri);
-        let path = ApiPath::parse(path).map_err(not_api)?;
-        let mut query = Query::parse(query);
+    /// Finds the registry that a request names, and the path and query for that registry.
+    pub fn target(&self, listener: &ListenerContext, host: Option<&RequestHost>, url: RequestUrl) -> RequestTarget {
+        let RequestUrl { mut path, mut query } = url;
         let ns = query.value("ns");
-        let raw_ns = query.raw("ns").map(Into::into);
+        let mut client_urls = ClientUrls::new(listener, host);
+        client_urls.ns = query.raw("ns").map(Into::into);
         query.remove("ns");
         for key in SINGLE_KEYS {
             query.keep_first(key);
         }
-        let client_urls = ClientUrls { prefix: None, ns: raw_ns };
-        let (name, path, client_urls, by_path) = if let Some(registry) = &listener.registry {
-            (Ok(registry.clone()), path, client_urls, false)
-        } else if let Some(ns) = ns {
-            (self.parse_registry(&ns), path, client_urls, false)
-        } else if let Some(name) = host.and_then(|host| self.by_host(listener, &host.name).transpose()) {
-            (name, path, client_urls, false)
-        } else if let Some(name) = path.first().and_then(|first| self.by_component(first).transpose()) {
-            let prefix = path.first().map(Into::into);
-            (name, path.without_first(), ClientUrls { prefix, ..client_urls }, true)
-        } else {
-            (Ok(self.default_registry.clone()), path, client_urls, true)
+        let mut prefix: Vec<Box<str>> = Vec::new();
+        let mut drop_first = |path: ApiPath| {
+            prefix.extend(path.first().map(Into::into));
+            path.without_first()
         };
-        if let (Ok(registry), true) = (&name, by_path) {
-            self.resolve_mount_source(&mut query, registry);
+        let (name, selector) = if let Some(registry) = &listener.registry {
+            (Ok(registry.clone()), Selector::Listener)
+        } else if let Some(ns) = &ns {
+            (self.parse_registry(ns), Selector::Namespace)
+        } else if let Some(name) = host.and_then(|host| self.by_host(listener, &host.name).transpose()) {
+            (name, Selector::VirtualHost)
+        } else if let Some(name) = path.first().and_then(|first| self.by_component(first).transpose()) {
+            path = drop_first(path);
+            (name, Selector::Path)
+        } else {
+            (Ok(self.default_registry.clone()), Selector::Path)
+        };
+        let mut namespace = None;
+        if let Ok(registry) = &name {
+            if path.first().is_some_and(|first| self.names_again(first, registry, selector)) {
+                path = drop_first(path);
+            }
+            self.resolve_mount_source(&mut query, registry, selector);
+            namespace = ns.filter(|ns| self.parse_registry(ns).is_ok_and(|named| is_same(&named, registry)));
         }
-        Ok(RequestTarget { name, path, query, client_urls })
+        client_urls.prefix = (!prefix.is_empty()).then(|| prefix.join("/").into());
+        RequestTarget { name, namespace: namespace.map(Into::into), path, query, client_urls }
     }
 
     /// Looks up the registry that a request names.
@@ -152,19 +149,33 @@ impl Routes {
         self.parse_registry(component).map(Some)
     }
 
-    /// Rewrites the source repository of a mount to its name at `registry`. A mount from another registry is removed
-    /// from the query, so that the client uploads the blob.
-    fn resolve_mount_source(&self, query: &mut Query, registry: &RegistryHost) {
+    /// Whether the first component of the path names the registry that is selected already, as in mirror
+    /// configurations with a path: `/v2/ghcr.io/acme/app/…?ns=ghcr.io`. No repository begins with the host name of its
+    /// own registry. An alias is a plain word that a repository may begin with, so it counts only beside `ns`, where
+    /// the client has a path of its own for the registry.
+    fn names_again(&self, component: &str, registry: &RegistryHost, selector: Selector) -> bool {
+        let may_be_alias = selector == Selector::Namespace;
+        let named = self.by_component(component).ok().flatten();
+        named.is_some_and(|named| is_same(&named, registry)) && (may_be_alias || !self.aliases.contains_key(component))
+    }
+
+    /// Rewrites the source repository of a mount to its name at `registry`. Where the path selects the registry, the
+    /// source is named like a path: one at another registry is removed from the query, so that the client uploads the
+    /// blob. Elsewhere it is a repository of the same registry, and only the registry's own host name is removed.
+    fn resolve_mount_source(&self, query: &mut Query, registry: &RegistryHost, selector: Selector) {
         let Some(from) = query.value("from") else { return };
         let (first, rest) = from.split_once('/').unwrap_or(("", &from));
-        let source = match self.by_component(first) {
-            Ok(Some(of)) => Some((of, rest)),
-            Ok(None) => Some((self.default_registry.clone(), &*from)),
-            Err(_invalid) => None,
+        let named = self.by_component(first);
+        let source = match (selector, named) {
+            (Selector::Path, Ok(Some(of))) => Some((of, rest)),
+            (Selector::Path, Ok(None)) => Some((self.default_registry.clone(), &*from)),
+            (Selector::Path, Err(_invalid)) => None,
+            (_, Ok(Some(of))) if is_same(&of, registry) && !self.aliases.contains_key(first) => Some((of, rest)),
+            _ => return,
         };
         match source {
             // An invalid name stays in the query: parsing the operation rejects it.
-            Some((of, name)) if profile::canonical_host(&of) == profile::canonical_host(registry) => {
+            Some((of, name)) if is_same(&of, registry) => {
                 if RepositoryName::parse(name).is_ok() {
                     query.set("from", name);
                 }
@@ -185,29 +196,9 @@ impl Routes {
     }
 }
 
-/// Path and query of a request. Some scripts append `&digest=` to any upload location, because the locations of their
-/// registry have a query. No path of the API contains an ampersand.
-fn split_query(uri: &Uri) -> (&str, Option<&str>) {
-    match (uri.query(), uri.path().split_once('&')) {
-        (None, Some((path, query))) if path.contains("/blobs/uploads/") => (path, Some(query)),
-        (query, _) => (uri.path(), query),
-    }
-}
-
-fn not_api(why: ApiPathError) -> ErrorResponse {
-    let (status, code, message) = match why {
-        ApiPathError::OutsideApi => (
-            StatusCode::NOT_FOUND,
-            ErrorCode::Unsupported,
-            "not found: regpass serves only the distribution API below /v2/",
-        ),
-        ApiPathError::BadEncoding => (
-            StatusCode::BAD_REQUEST,
-            ErrorCode::NameInvalid,
-            "the path contains an encoded slash, a control character or bytes that are not UTF-8",
-        ),
-    };
-    ErrorResponse::new(status, code, Blame::Client, Step::Route, message)
+/// Whether two names mean the same registry.
+fn is_same(one: &RegistryHost, other: &RegistryHost) -> bool {
+    profile::canonical_host(one) == profile::canonical_host(other)
 }
 
 /// Query keys that regpass checks. Only the first value is kept, so that the registry cannot use another one.

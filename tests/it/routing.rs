@@ -129,6 +129,80 @@ async fn pinned_listener_ignores_namespace_and_virtual_host() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn registry_named_twice_is_named_once_to_the_registry() {
+    let setup = ThreeRegistries::start("").await;
+    let cases = [
+        (LOCAL, "ghcr.io/acme/app/tags/list?ns=ghcr.io", "ghcr.registry /v2/acme/app/tags/list"),
+        (LOCAL, "GHCR.io:443/acme/app/tags/list?ns=ghcr.io", "ghcr.registry /v2/acme/app/tags/list"),
+        (LOCAL, "gh/acme/app/tags/list?ns=ghcr.io", "ghcr.registry /v2/acme/app/tags/list"),
+        (LOCAL, "ghcr.io/acme/app/tags/list?ns=gh", "ghcr.registry /v2/acme/app/tags/list"),
+        (LOCAL, "localhost:5000/acme/app/tags/list?ns=localhost:5000", "port.registry /v2/acme/app/tags/list"),
+        (LOCAL, "index.docker.io/python/tags/list?ns=docker.io", "hub.registry /v2/library/python/tags/list"),
+        (LOCAL, "docker.io/acme/app/tags/list?ns=registry-1.docker.io", "hub.registry /v2/acme/app/tags/list"),
+        ("ghcr.corp.example", "ghcr.io/acme/app/tags/list", "ghcr.registry /v2/acme/app/tags/list"),
+        ("gh.localhost", "ghcr.io/acme/app/tags/list", "ghcr.registry /v2/acme/app/tags/list"),
+        (LOCAL, "gh/ghcr.io/acme/app/tags/list", "ghcr.registry /v2/acme/app/tags/list"),
+    ];
+    setup.assert_upstream_requests(&cases).await;
+    for target in ["/v2/ghcr.io/?ns=ghcr.io", "/v2/gh?ns=ghcr.io"] {
+        assert_eq!(get_with_host(&setup.regpass, LOCAL, target).await.body, "{}", "{target}");
+    }
+    // Another registry's name, an alias without `ns`, and a third mention are part of the repository's name.
+    for (host, path, name) in [
+        (LOCAL, "quay.io/acme/app/tags/list?ns=ghcr.io", "quay.io/acme/app"),
+        (LOCAL, "local/acme/app/tags/list?ns=ghcr.io", "local/acme/app"),
+        (LOCAL, "gh/gh/app/tags/list", "gh/app"),
+        ("ghcr.corp.example", "gh/app/tags/list", "gh/app"),
+        (LOCAL, "ghcr.io/ghcr.io/app/tags/list?ns=ghcr.io", "ghcr.io/app"),
+    ] {
+        assert_eq!(get_with_host(&setup.regpass, host, &format!("/v2/{path}")).await.status, 404, "{path}");
+        setup.sim.ledger().expect(&[&format!("ghcr.registry GET /v2/{name}/tags/list anonymous 404")]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pinned_listener_drops_its_own_registry_from_the_path() {
+    let listener = "[[listener]]\naddress = \"127.0.0.1:5050\"\nregistry = \"ghcr.io\"";
+    let setup = ThreeRegistries::start(listener).await;
+    let cases = [
+        (LOCAL, "ghcr.io/acme/app/tags/list", "ghcr.registry /v2/acme/app/tags/list"),
+        (LOCAL, "ghcr.io/acme/app/tags/list?ns=ghcr.io", "ghcr.registry /v2/acme/app/tags/list"),
+    ];
+    setup.assert_upstream_requests(&cases).await;
+    // An alias may be the owner of a repository there, as the client has no reason to name the registry.
+    for name in ["gh/app", "docker.io/app"] {
+        assert_eq!(get_with_host(&setup.regpass, LOCAL, &format!("/v2/{name}/tags/list")).await.status, 404);
+        setup.sim.ledger().expect(&[&format!("ghcr.registry GET /v2/{name}/tags/list anonymous 404")]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn answer_to_a_request_with_ns_names_it() {
+    let setup = ThreeRegistries::start("").await;
+    for (target, status, namespace) in [
+        ("/v2/acme/app/tags/list?ns=ghcr.io", 200, Some("ghcr.io")),
+        ("/v2/acme/app/manifests/none?ns=ghcr.io", 404, Some("ghcr.io")),
+        ("/v2/acme/app/tags/list?ns=localhost%3A5000", 200, Some("localhost:5000")),
+        ("/v2/python/tags/list?ns=registry-1.docker.io", 200, Some("registry-1.docker.io")),
+        ("/v2/?ns=docker.io", 200, Some("docker.io")),
+        ("/v2/Acme/tags/list?ns=docker.io", 400, Some("docker.io")),
+        ("/v2/acme/app/tags/list", 200, None),
+        ("/v2/ghcr.io/acme/app/tags/list", 200, None),
+        ("/v2/acme/app/tags/list?ns=a%0d%0ab", 404, None),
+    ] {
+        let reply = get_with_host(&setup.regpass, LOCAL, target).await;
+        assert_eq!((reply.status.as_u16(), reply.header("oci-namespace")), (status, namespace), "{target}");
+    }
+    // A pinned listener does not look at `ns`, so it confirms only its own registry.
+    let listener = "[[listener]]\naddress = \"127.0.0.1:5050\"\nregistry = \"ghcr.io\"";
+    let setup = ThreeRegistries::start(listener).await;
+    for (ns, namespace) in [("ghcr.io", Some("ghcr.io")), ("docker.io", None)] {
+        let reply = get_with_host(&setup.regpass, LOCAL, &format!("/v2/acme/app/tags/list?ns={ns}")).await;
+        assert_eq!(reply.header("oci-namespace"), namespace, "{ns}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn configured_default_registry_is_used() {
     let setup = ThreeRegistries::start("default_registry = \"ghcr.io\"").await;
     assert_eq!(setup.upstream_requests(LOCAL, "python/tags/list").await, ["ghcr.registry /v2/python/tags/list"]);
@@ -230,6 +304,11 @@ async fn links_select_the_registry_as_the_request_did() {
             "/v2/acme/app/tags/list?last=2&n=2&ns=localhost%3A5000",
         ),
         (LOCAL, "/v2/gh/acme/app/tags/list?n=1", "/v2/gh/acme/app/tags/list?last=1&n=1"),
+        (
+            LOCAL,
+            "/v2/ghcr.io/acme/app/tags/list?n=1&ns=ghcr.io",
+            "/v2/ghcr.io/acme/app/tags/list?last=1&n=1&ns=ghcr.io",
+        ),
         (LOCAL, "/v2/ghcr.io/acme/app/tags/list?n=1", "/v2/ghcr.io/acme/app/tags/list?last=1&n=1"),
         (LOCAL, "/v2/localhost:5000/acme/app/tags/list?n=1", "/v2/localhost:5000/acme/app/tags/list?last=1&n=1"),
         ("gh.localhost:5050", "/v2/acme/app/tags/list?n=1", "/v2/acme/app/tags/list?last=1&n=1"),

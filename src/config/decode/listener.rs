@@ -82,12 +82,14 @@ fn listener_table(entry: Entry<'_>, registries: &[Registry]) -> Vec<Located<List
     let hosts = hosts(&section, registries);
     let insecure_open = insecure_open(&section);
     let max_connections = max_connections(&section, &Listener::at(default_admin()));
+    let absolute_locations = flag(&section, "absolute_locations");
     let Some((binds, location)) = binds else { return Vec::new() };
     let listener = |bind: &BindAddress| Listener {
         registry: registry.clone(),
         hosts: hosts.clone(),
         insecure_open,
         max_connections,
+        absolute_locations,
         optional: bind.optional,
         ..Listener::at(bind.address.clone())
     };
@@ -132,7 +134,12 @@ fn hosts(section: &Section<'_>, registries: &[Registry]) -> BTreeSet<Box<str>> {
 }
 
 fn insecure_open(section: &Section<'_>) -> bool {
-    section.get("insecure_open").and_then(|entry| entry.boolean()).unwrap_or(false)
+    flag(section, "insecure_open")
+}
+
+/// A key that is false unless it is set.
+fn flag(section: &Section<'_>, key: &str) -> bool {
+    section.get(key).and_then(|entry| entry.boolean()).unwrap_or(false)
 }
 
 /// The `max_connections` of a listener, or that of `default`.
@@ -191,6 +198,7 @@ const DEFAULT_ADMIN_PORT: u16 = 5051;
 pub(super) const LISTENER: Keys = &[
     ("address", "\"127.0.0.1:5050\""),
     ("registry", "\"registry.example.com\""),
+    ("absolute_locations", "true"),
     HOSTS,
     INSECURE_OPEN,
     MAX_CONNECTIONS,

@@ -4,6 +4,7 @@ mod connection_close;
 mod forwarding;
 mod hosts_and_origins;
 mod local_replies;
+mod paths;
 
 use crate::harness::{Regpass, Reply, registry_table};
 use crate::sim::{AuthMode, Image, ImageFormat, Preset, Registry, Sim};

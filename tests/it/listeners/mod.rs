@@ -1,5 +1,6 @@
 //! Listeners: client credentials, client certificates and users of unix sockets; how listeners open, change and close.
 
+mod absolute_locations;
 mod admin;
 mod certificates;
 mod client_credentials;

@@ -261,6 +261,31 @@ async fn a_source_without_registry_is_at_the_default_registry_or_at_that_of_ns()
 }
 
 #[tokio::test(start_paused = true)]
+async fn registry_named_again_in_the_source_is_removed_beside_ns() {
+    let setup = setup_with_source(token_registry(), "alias = \"home\"").await;
+    setup.warm().await;
+    for (from, forwarded) in [
+        ("distribution.test/team/base", "team/base"),
+        ("team/base", "team/base"),
+        // A repository of the registry itself, whatever its first component means elsewhere.
+        ("home/base", "home/base"),
+        ("ghcr.io/team/base", "ghcr.io/team/base"),
+    ] {
+        let target =
+            format!("/v2/distribution.test/team/app/blobs/uploads/?ns=distribution.test&mount={}", sha256(BLOB));
+        let reply = setup.send(Method::POST, &format!("{target}&from={from}"), "").await;
+        assert!(matches!(reply.status.as_u16(), 201 | 202), "{from}: {reply:?}");
+        let location = reply.header("location").unwrap();
+        assert!(location.starts_with("/v2/distribution.test/team/app/blobs/"), "{location}");
+        assert!(location.ends_with("ns=distribution.test"), "{location}");
+        let lines = setup.sim.ledger().take();
+        let sources: Vec<_> = lines.iter().filter_map(|entry| entry.query_value("from")).collect();
+        assert!(!sources.is_empty() && sources.iter().all(|source| source == forwarded), "{from}: {sources:?}");
+    }
+    setup.sim.finish();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_source_that_the_configuration_does_not_allow_to_pull_is_omitted() {
     for (allow, repositories) in [
         ("[\"push\"]", "[\"team/**\"]"),
