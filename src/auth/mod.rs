@@ -20,3 +20,4 @@ mod selection;
 pub mod snapshot;
 pub mod token_service;
 mod token_cache;
+mod token_parameters;
