@@ -23,8 +23,6 @@ pub struct Ask {
     /// Whether the request lists tags, for which a registry may want more than for a pull (ACR does).
     pub is_tag_list: bool,
     pub credential_use: CredentialUse,
-    /// Whether a token that grants one of the actions in `scopes` is enough.
-    pub any_action_suffices: bool,
     /// How long the authorization has to last: as long as sending the request's body is expected to take.
     pub min_lifetime: Duration,
 }

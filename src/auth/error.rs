@@ -11,6 +11,7 @@ use crate::base::lease_cache::{FetchAborted, FetchError};
 use crate::base::origin::Url;
 use crate::credential::CredentialError;
 use crate::net::error::TransportError;
+use crate::oci::access_claim::AccessClaim;
 use crate::oci::scope::ScopeSet;
 use crate::oci::token::InvalidTokenResponse;
 
@@ -34,10 +35,9 @@ pub enum AuthError {
     )]
     UntrustedRealm { realm: Url, host: String },
     #[error(
-        "the token service {realm} granted {} instead of {requested} with {source_name}; configure a `credential` that may do this",
-        or_nothing(granted)
+        "the token service {realm} granted {granted} instead of {requested} with {source_name}; configure a `credential` that may do this"
     )]
-    NotGranted { realm: Url, requested: ScopeSet, granted: ScopeSet, source_name: Box<str> },
+    NotGranted { realm: Url, requested: ScopeSet, granted: AccessClaim, source_name: Box<str> },
     #[error("the token service {realm} refused a token with {source_name} ({status}){}", after_colon(.message.as_deref()))]
     TokenRefused { realm: Url, status: StatusCode, message: Option<String>, source_name: Box<str> },
     #[error("the token service {realm} is busy ({status}){}", after_colon(.message.as_deref()))]
@@ -134,10 +134,6 @@ impl FetchError for AuthError {
 
 fn after_colon(message: Option<&str>) -> String {
     message.map(|message| format!(": {message}")).unwrap_or_default()
-}
-
-fn or_nothing(granted: &ScopeSet) -> String {
-    if granted.is_empty() { "nothing".to_owned() } else { granted.to_string() }
 }
 
 /// How long a refusal by the registry or its token service is remembered before the same request is sent again.

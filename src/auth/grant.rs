@@ -12,6 +12,7 @@ use crate::base::origin::Url;
 use crate::base::redaction::Redaction;
 use crate::base::secret::Secret;
 use crate::credential::{Credential, CredentialId, ResolvedCredential};
+use crate::oci::access_claim::AccessClaim;
 use crate::oci::scope::ScopeSet;
 use crate::upstream::UpstreamId;
 
@@ -47,8 +48,8 @@ pub struct Token {
     pub header: HeaderValue,
     /// Built once, because each response is searched for it.
     redaction: Arc<Redaction>,
-    /// The scopes that the token grants; `None` unless it is a JWT that names them.
-    pub granted: Option<ScopeSet>,
+    /// What the token grants; `None` unless it is a JWT that says so.
+    pub access: Option<AccessClaim>,
     /// The [`ResolvedCredential::identity`] that the token was issued to.
     pub identity: Box<str>,
     uses: AtomicU64,
@@ -150,10 +151,10 @@ impl Grant {
 }
 
 impl Token {
-    pub fn new(header: HeaderValue, granted: Option<ScopeSet>, identity: &str) -> Self {
+    pub fn new(header: HeaderValue, access: Option<AccessClaim>, identity: &str) -> Self {
         let (uses, is_fetch_claimed) = (AtomicU64::new(0), AtomicBool::new(false));
         let redaction = Arc::new(Redaction::of_header(&header));
-        Self { header, redaction, granted, identity: identity.into(), uses, is_fetch_claimed }
+        Self { header, redaction, access, identity: identity.into(), uses, is_fetch_claimed }
     }
 
     pub(super) fn count_use(&self) {

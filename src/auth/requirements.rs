@@ -12,8 +12,6 @@ pub struct Requirements {
     /// The scopes to request a token for.
     pub scopes: ScopeSet,
     pub credential_use: CredentialUse,
-    /// Whether a token that grants one of the requested actions is enough.
-    pub any_action_suffices: bool,
     /// Whether a tag has to be resolved to its digest first, because the registry deletes only by digest.
     pub needs_digest: bool,
 }
@@ -78,7 +76,6 @@ impl Requirements {
     fn delete(profile: &Profile, name: &RepositoryName) -> Result<Self, Unsupported> {
         match profile.delete {
             Delete::Actions(actions) => Ok(Self::on(name, actions)),
-            Delete::AnyAction(actions) => Ok(Self { any_action_suffices: true, ..Self::on(name, actions) }),
             Delete::ByDigest(actions) => Ok(Self { needs_digest: true, ..Self::on(name, actions) }),
             Delete::Unsupported { hint } => Err(Unsupported { what: "deleting", hint }),
         }

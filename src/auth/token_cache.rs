@@ -39,7 +39,7 @@ impl TokenCache {
     }
 
     /// A grant with a token for `ask`: a cached one that lasts long enough, or a new one from `bearer`'s realm. A write
-    /// fails if the token names the scopes it grants and the requested ones are not among them.
+    /// fails if the token shows that it certainly does not allow the write.
     pub(super) async fn grant(
         &self,
         ask: &Ask,
@@ -64,12 +64,7 @@ impl TokenCache {
         lease.value.count_use();
         self.metrics.token_used(&ask.upstream.label, if is_fresh { "fetched" } else { "cached" });
         if ask.access != Access::Pull {
-            let grants_enough = |granted: &ScopeSet| {
-                if ask.any_action_suffices { granted.overlaps(&requested) } else { granted.covers(&requested) }
-            };
-            if lease.value.granted.as_ref().is_some_and(|granted| !grants_enough(granted)) {
-                return Err(self.not_granted(&group, &lease, &requested, realm, resolved));
-            }
+            self.check_granted(&group, &lease, &requested, realm, resolved)?;
         }
         let authorization = Authorization::Token { lease, group, requested, is_fresh };
         Ok(Grant::new(authorization, resolved.clone()))
@@ -80,31 +75,32 @@ impl TokenCache {
         self.cache.reject(group, rejected);
     }
 
-    /// The error for a token that grants less than the write needs.
-    fn not_granted(
+    fn check_granted(
         &self,
         group: &TokenGroup,
         lease: &Arc<Lease<Token>>,
         requested: &ScopeSet,
         realm: &Url,
         resolved: &ResolvedCredential,
-    ) -> Arc<AuthError> {
-        let granted = lease.value.granted.clone().unwrap_or_default();
+    ) -> Result<(), Arc<AuthError>> {
+        let Some(granted) = lease.value.access.as_ref().filter(|access| access.certainly_lacks(requested)) else {
+            return Ok(());
+        };
         // A mount requests scopes for two repositories. If it is refused, the client uploads the blob instead, for
-        // which the cache must not find this token unless the token allows the upload.
+        // which the cache must not find this token unless the token may allow the upload.
         let is_good_alone = requested.resources().any(|(resource, actions)| {
             actions.iter().any(Action::is_write)
-                && granted.covers(&ScopeSet::of(resource.clone(), actions.iter().cloned()))
+                && !granted.certainly_lacks(&ScopeSet::of(resource.clone(), actions.iter().cloned()))
         });
         if requested.resources().count() > 1 && !is_good_alone {
             self.reject(group, lease);
         }
-        Arc::new(AuthError::NotGranted {
+        Err(Arc::new(AuthError::NotGranted {
             realm: realm.clone(),
             requested: requested.clone(),
-            granted,
+            granted: granted.clone(),
             source_name: resolved.source.clone(),
-        })
+        }))
     }
 }
 

@@ -142,7 +142,7 @@ impl TokenRequest<'_> {
         let lifetime = lifetimes.into_iter().flatten().min();
         let lifetime = lifetime.unwrap_or(self.upstream.profile().default_token_lifetime);
         let header = bearer_header(&response.token).ok_or_else(|| invalid(InvalidTokenResponse::Characters))?;
-        Ok(Lease::new(Token::new(header, claims.granted_scopes, self.resolved.identity()), begun, lifetime))
+        Ok(Lease::new(Token::new(header, claims.access, self.resolved.identity()), begun, lifetime))
     }
 
     fn error_of(&self, status: StatusCode, headers: &HeaderMap, body: &Bytes) -> AuthError {

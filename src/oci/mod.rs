@@ -1,5 +1,6 @@
 //! Types of the distribution API and how to parse and format them. Pure: no IO.
 
+pub mod access_claim;
 pub mod challenge;
 pub mod content_range;
 pub mod error;

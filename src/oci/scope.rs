@@ -120,13 +120,6 @@ impl ScopeSet {
             })
     }
 
-    /// Whether a token for `self` allows at least one of the actions in `other`.
-    pub fn overlaps(&self, other: &Self) -> bool {
-        other.resources.iter().any(|(resource, wanted)| {
-            self.resources.get(resource).is_some_and(|held| held.contains(&Action::All) || !wanted.is_disjoint(held))
-        })
-    }
-
     /// The values of the `scope` parameters of a token request: one per resource and per word outside the grammar.
     pub fn render(&self) -> Vec<String> {
         let resources = self.resources.iter().map(|(resource, actions)| {

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use super::scope::{Action, Resource, ScopeSet};
+use super::access_claim::AccessClaim;
 use crate::base::secret::Secret;
 
 /// A token response (distribution's token authentication specification, "Token Response Fields").
@@ -55,8 +55,8 @@ pub struct UnverifiedClaims {
     expires_at: Option<Duration>,
     /// `iat`, since 1970.
     issued_at: Option<Duration>,
-    /// The scopes of the `access` claim; `None` without the claim.
-    pub granted_scopes: Option<ScopeSet>,
+    /// `None` without an `access` claim.
+    pub access: Option<AccessClaim>,
 }
 
 impl UnverifiedClaims {
@@ -68,27 +68,14 @@ impl UnverifiedClaims {
             .and_then(|json| serde_json::from_slice::<Value>(&json).ok());
         let Some(claims) = claims else { return Self::default() };
         let date = |key: &str| claims.get(key).and_then(Value::as_f64).map(seconds);
-        let granted_scopes = claims.get("access").and_then(Value::as_array).map(|access| scopes_of(access));
-        Self { expires_at: date("exp"), issued_at: date("iat"), granted_scopes }
+        let access = claims.get("access").and_then(Value::as_array).map(|entries| AccessClaim::parse(entries));
+        Self { expires_at: date("exp"), issued_at: date("iat"), access }
     }
 
     /// `exp - iat`, or without `iat` the time from `now` (since 1970) to `exp`. `None` without `exp`.
     pub fn lifetime(&self, now: Duration) -> Option<Duration> {
         self.expires_at.map(|expires_at| expires_at.saturating_sub(self.issued_at.unwrap_or(now)))
     }
-}
-
-fn scopes_of(access: &[Value]) -> ScopeSet {
-    let mut set = ScopeSet::default();
-    for entry in access {
-        let text = |key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default();
-        let actions = entry.get("actions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let actions: Vec<_> = actions.iter().filter_map(Value::as_str).map(Action::parse).collect();
-        if !actions.is_empty() {
-            set.add(Resource { kind: text("type").into(), name: text("name").into() }, actions);
-        }
-    }
-    set
 }
 
 fn seconds(number: f64) -> Duration {
@@ -154,10 +141,13 @@ mod tests {
     }
 
     #[test]
-    fn granted_scopes_come_from_the_access_claim() {
+    fn grants_come_from_the_access_claim() {
+        let granted = |claims: &str| UnverifiedClaims::decode(&jwt(claims)).access.map(|access| access.to_string());
         let claims = r#"{"access":[{"type":"repository","name":"a","actions":["pull"]},{"type":"repository","name":"b","actions":[]}]}"#;
-        assert_eq!(UnverifiedClaims::decode(&jwt(claims)).granted_scopes, Some(ScopeSet::parse("repository:a:pull")));
-        assert_eq!(UnverifiedClaims::decode(&jwt(r#"{"access":[]}"#)).granted_scopes, Some(ScopeSet::default()));
-        assert_eq!(UnverifiedClaims::decode(&jwt(r#"{"exp":1}"#)).granted_scopes, None);
+        assert_eq!(granted(claims).as_deref(), Some("repository:a:pull"));
+        assert_eq!(granted(r#"{"access":[]}"#).as_deref(), Some("nothing"));
+        for without in [r#"{"exp":1}"#, r#"{"access":null}"#, r#"{"access":{"a":["pull"]}}"#] {
+            assert_eq!(granted(without), None, "{without}");
+        }
     }
 }

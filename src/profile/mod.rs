@@ -106,10 +106,8 @@ pub enum Catalog {
 /// How to delete manifests and blobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delete {
-    /// With a token for these actions.
+    /// With a token for these actions. One of them may be enough: versions of a registry check different ones.
     Actions(&'static [Action]),
-    /// With a token that grants at least one of these actions: versions of the registry check different ones.
-    AnyAction(&'static [Action]),
     /// As `Actions`, but the registry deletes by digest only. regpass resolves a tag to its digest first, so the
     /// manifest goes with all its tags.
     ByDigest(&'static [Action]),

@@ -68,7 +68,6 @@ pub fn classify(routed: RoutedRequest, method: &Method, record: &mut Record) -> 
         is_tag_list: matches!(operation, Operation::ListTags(_)),
         credentials: routed.policy.credentials.select(routed.client.as_ref(), operation.repository()).clone(),
         credential_use: required.credential_use,
-        any_action_suffices: required.any_action_suffices,
         min_lifetime: Duration::ZERO,
         upstream,
     };

@@ -14,7 +14,7 @@ pub(super) const ZOT: Profile = Profile {
         Fingerprint::BasicRealm("Authorization Required"),
     ],
     catalog: Catalog::Scoped { scope: "repository::pull", needs_credential: false },
-    delete: Delete::AnyAction(&[Action::Push, Action::Delete]),
+    delete: Delete::Actions(&[Action::Push, Action::Delete]),
     challenges_anonymous_with_403: true,
     evidence: &[
         Evidence {

@@ -4,6 +4,7 @@ mod body_lengths;
 mod chunk_order;
 pub mod clients;
 mod expect_continue;
+mod grants;
 mod interruptions;
 mod location_encryption;
 mod location_forms;
