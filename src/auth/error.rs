@@ -103,6 +103,15 @@ impl AuthError {
         self.is_refusal() && !self.is_credential_refusal()
     }
 
+    /// Whether the answer, or that there was none, suggests that no token service is at the realm.
+    pub fn is_no_token_service(&self) -> bool {
+        match self {
+            Self::TokenStatus { status, .. } => !status.is_server_error(),
+            Self::TokenResponse { .. } => true,
+            _ => self.is_realm_gone(),
+        }
+    }
+
     /// Whether the realm no longer seems to be a token service, so that the registry's challenge is worth another look.
     pub fn is_realm_gone(&self) -> bool {
         match self {

@@ -1,6 +1,6 @@
 //! Which token services may be called, and which of them with a credential.
 
-use crate::base::origin::{BadUrl, Scheme, Url};
+use crate::base::origin::{BadUrl, Origin, Scheme, Url};
 use crate::upstream::Upstream;
 
 /// A token service that passed [`check_realm`]. There is no other constructor, so a credential cannot be sent to an
@@ -9,9 +9,19 @@ use crate::upstream::Upstream;
 pub struct TrustedRealm {
     url: Url,
     sees_credentials: bool,
+    /// Where the token service is if it is not at `url`.
+    alternative: Option<Box<TrustedRealm>>,
 }
 
 impl TrustedRealm {
+    fn new(url: Url, sees_credentials: bool) -> Self {
+        Self { url, sees_credentials, alternative: None }
+    }
+
+    fn or(self, alternative: Self) -> Self {
+        Self { alternative: Some(Box::new(alternative)), ..self }
+    }
+
     pub fn url(&self) -> &Url {
         &self.url
     }
@@ -19,6 +29,11 @@ impl TrustedRealm {
     /// Whether a credential may be sent there. Otherwise only anonymous calls are allowed.
     pub fn sees_credentials(&self) -> bool {
         self.sees_credentials
+    }
+
+    /// The token service to call if there is none at [`url`](Self::url).
+    pub fn alternative(&self) -> Option<&Self> {
+        self.alternative.as_deref()
     }
 }
 
@@ -28,39 +43,90 @@ pub enum RealmRejected {
     #[error("its realm is not a usable URL: {0}")]
     BadUrl(#[from] BadUrl),
     #[error(
-        "its realm {realm} is plain http, but the registry uses https, so regpass requests no token there; correct the realm in the registry's configuration"
+        "its realm {realm} is plain http, but the registry uses https, so regpass requests no token there; correct the realm in the registry's configuration, or, if the token service answers https as well, add `{host}` to the registry's `realm_hosts`"
     )]
-    Plaintext { realm: Url },
+    Plaintext { realm: Url, host: String },
     #[error(
         "its realm {realm} is plain http and not the registry's own origin; add `{host}` to the registry's `realm_hosts` if you trust it"
     )]
     Unlisted { realm: Url, host: String },
 }
 
-/// Checks the realm of a challenge.
+/// Checks the realm of a challenge, and decides at which URL the token service is called.
 ///
 /// Credentials go to the registry's own origin and to hosts that the profile or the operator listed. Inferring trust
 /// does not work: "same domain" needs a list of public suffixes, and GitLab's realm is on another host. Anonymous calls
 /// may also go to any https realm; that its address is public is checked when it is dialled.
+///
+/// A registry behind a TLS front often builds its realm from what it sees itself: plain http, its internal port, or no
+/// port (Harbor, Gitea, GitLab and Nexus behind a reverse proxy). So for an https registry, a realm at the registry's
+/// own host is called at the registry's own origin, and an http realm at a listed host is called by https. Another port
+/// of the same host may also be a token service of its own (`docker_auth` at port 5001), so an https realm there stays
+/// the alternative. An http registry's realm is called as it is.
 pub fn check_realm(upstream: &Upstream, realm: &str) -> Result<TrustedRealm, RealmRejected> {
-    let url = upstream.url("/", None).join(realm)?;
-    if upstream.origin.scheme == Scheme::Https && url.origin.scheme == Scheme::Http {
-        return Err(RealmRejected::Plaintext { realm: url });
+    let mut named = upstream.url("/", None).join(realm)?;
+    named.origin.host = without_trailing_dot(&named.origin.host).into();
+    let at = |origin: &Origin| Url { origin: origin.clone(), ..named.clone() };
+    let own = TrustedRealm::new(at(&upstream.origin), true);
+    if named.origin == upstream.origin {
+        return Ok(own);
     }
-    let sees_credentials = url.origin == upstream.origin || is_listed(upstream, &url);
-    if !sees_credentials && url.origin.scheme == Scheme::Http {
-        let host = url.origin.authority();
-        return Err(RealmRejected::Unlisted { realm: url, host });
+    let is_own_host = names_own_host(upstream, &named.origin);
+    match (upstream.origin.scheme, named.origin.scheme) {
+        (Scheme::Https, Scheme::Https) => {
+            let is_listed = is_listed(upstream, &named.origin);
+            let is_other_port = !named.origin.has_default_port() && named.origin.port != upstream.origin.port;
+            let named = TrustedRealm::new(named, is_listed);
+            Ok(match (is_own_host, is_listed) {
+                (false, _) => named,
+                (true, true) => named.or(own),
+                (true, false) if is_other_port => own.or(named),
+                (true, false) => own,
+            })
+        }
+        (Scheme::Https, Scheme::Http) if is_own_host => Ok(own),
+        (Scheme::Https, Scheme::Http) => {
+            let secure = over_tls(&named.origin);
+            if is_listed(upstream, &secure) {
+                return Ok(TrustedRealm::new(at(&secure), true));
+            }
+            Err(RealmRejected::Plaintext { host: secure.authority(), realm: named })
+        }
+        (Scheme::Http, scheme) => {
+            let is_listed = is_listed(upstream, &named.origin);
+            if !is_listed && scheme == Scheme::Http {
+                let host = named.origin.authority();
+                return Err(RealmRejected::Unlisted { realm: named, host });
+            }
+            Ok(TrustedRealm::new(named, is_listed))
+        }
     }
-    Ok(TrustedRealm { url, sees_credentials })
 }
 
-fn is_listed(upstream: &Upstream, url: &Url) -> bool {
-    let origin = &url.origin;
+fn is_listed(upstream: &Upstream, origin: &Origin) -> bool {
     let by_profile = origin.scheme == Scheme::Https
-        && origin.port == Scheme::Https.default_port()
+        && origin.has_default_port()
         && upstream.profile().realm_hosts.contains(&&*origin.host);
     by_profile || upstream.realm_hosts.iter().any(|listed| listed.matches(origin))
+}
+
+/// Whether an origin's host is that of the registry's API, or the registry's name in the configuration, at any port.
+fn names_own_host(upstream: &Upstream, origin: &Origin) -> bool {
+    let configured = Origin::https(upstream.host.as_str()).map(|configured| configured.host);
+    *origin.host == *without_trailing_dot(&upstream.origin.host)
+        || configured.is_ok_and(|configured| *origin.host == *without_trailing_dot(&configured))
+}
+
+/// The https origin of a server that was named by http: the same port, unless it is the default one.
+fn over_tls(origin: &Origin) -> Origin {
+    let scheme = Scheme::Https;
+    let port = if origin.has_default_port() { scheme.default_port() } else { origin.port };
+    Origin { scheme, host: origin.host.clone(), port }
+}
+
+/// The host of a name that is written as absolute, `registry.example.`, without the dot.
+fn without_trailing_dot(host: &str) -> &str {
+    host.strip_suffix('.').unwrap_or(host)
 }
 
 #[cfg(test)]
@@ -126,11 +192,11 @@ mod tests {
             ("https://auth.docker.io.evil.example/token", Some(false)),
             ("https://sub.t.example/token", Some(false)),
             ("https://xt.example/token", Some(false)),
-            ("https://r.example:8443/token", Some(false)),
             ("https://r.example.evil.example/", Some(false)),
-            ("http://r.example/token", None),
-            ("http://t.example/token", None),
-            ("http://auth.docker.io/token", None),
+            ("http://other.example/token", None),
+            ("http://sub.t.example/token", None),
+            ("http://p.example/token", None),
+            ("http://r.example.evil.example/token", None),
             ("//t.example/token", Some(true)),
             ("https://r.example@evil.example/token", None),
             ("https://evil.example\\@r.example/", None),
@@ -141,6 +207,69 @@ mod tests {
         ] {
             assert_eq!(checked(&upstream, realm), expected, "{realm}");
         }
+    }
+
+    /// The URLs at which a realm of a registry at `url`, called `registry.example` in the configuration, is called, the
+    /// alternative last. A `!` marks one that sees no credentials.
+    fn called(url: &str, realm_hosts: &[(&str, Option<u16>)], realm: &str) -> Vec<String> {
+        let trusted = check_realm(&upstream(url, "docker-hub", realm_hosts), realm).unwrap();
+        let mut urls = Vec::new();
+        let mut next = Some(&trusted);
+        while let Some(realm) = next {
+            let mark = if realm.sees_credentials() { "" } else { "!" };
+            urls.push(format!("{mark}{}{}", realm.url().origin, realm.url().target()));
+            next = realm.alternative();
+        }
+        urls
+    }
+
+    #[test]
+    fn realm_at_an_https_registrys_own_host_is_called_at_its_own_origin() {
+        for url in ["https://r.example", "https://r.example:8443", "https://R.example.", "https://10.0.0.1:8443"] {
+            let own = format!("{}/service/token?x=1", Url::parse(url).unwrap().origin);
+            for realm in [
+                "/service/token?x=1",
+                "http://registry.example/service/token?x=1",
+                "http://REGISTRY.example:80/service/token?x=1",
+                "http://registry.example.:5000/service/token?x=1",
+                "https://registry.example/service/token?x=1",
+                "https://registry.example.:443/service/token?x=1",
+                "//registry.example/service/token?x=1",
+            ] {
+                assert_eq!(called(url, &[], realm), [&*own], "{url} {realm}");
+                let own_url = Url::parse(url).unwrap().origin;
+                let by_url_host = realm.replace("registry.example.", "registry.example");
+                let by_url_host =
+                    by_url_host.replace("REGISTRY", "registry").replace("registry.example", &own_url.host);
+                assert_eq!(called(url, &[], &by_url_host), [&*own], "{url} {by_url_host}");
+            }
+            let other_port = "https://registry.example:5001/service/token?x=1";
+            assert_eq!(called(url, &[], other_port), [&*own, &format!("!{other_port}")], "{url}");
+            assert_eq!(called(url, &[("registry.example", Some(5001))], other_port), [other_port, &*own], "{url}");
+            assert_eq!(called(url, &[("registry.example", None)], other_port), [other_port, &*own], "{url}");
+            let plain = "http://registry.example:5000/service/token?x=1";
+            assert_eq!(called(url, &[("registry.example", None)], plain), [&*own], "{url}");
+        }
+    }
+
+    #[test]
+    fn http_realm_at_a_listed_host_of_an_https_registry_is_called_by_https() {
+        let listed = [("t.example", None), ("p.example", Some(5001))];
+        for (realm, url) in [
+            ("http://t.example/token?x=1", "https://t.example/token?x=1"),
+            ("http://T.example.:80/token", "https://t.example/token"),
+            ("http://t.example:8080/token", "https://t.example:8080/token"),
+            ("http://p.example:5001/token", "https://p.example:5001/token"),
+            ("http://auth.docker.io/token", "https://auth.docker.io/token"),
+        ] {
+            assert_eq!(called("https://r.example", &listed, realm), [url], "{realm}");
+        }
+        let listed_by_scheme = Upstream {
+            realm_hosts: vec![TrustedHost { scheme: Some(Scheme::Http), host: "t.example".into(), port: Some(80) }],
+            ..upstream("https://r.example", "generic", &[])
+        };
+        let rejected = check_realm(&listed_by_scheme, "http://t.example/token").unwrap_err().to_string();
+        assert!(rejected.contains("add `t.example` to the registry's `realm_hosts`"), "{rejected}");
     }
 
     #[test]
@@ -155,6 +284,8 @@ mod tests {
             ("https://t.example/token", Some(false)),
             ("https://auth.docker.io/token", Some(false)),
             ("https://r.example:5000/token", Some(false)),
+            ("http://registry.example/token", None),
+            ("https://registry.example/token", Some(false)),
         ] {
             assert_eq!(checked(&upstream, realm), expected, "{realm}");
         }

@@ -67,6 +67,17 @@ impl Bearer {
         self.has_basic_alternative && !self.realm.as_ref().is_ok_and(TrustedRealm::sees_credentials)
     }
 
+    /// The challenge with the realm's alternative as its realm: the token service may be there if it is not at the realm.
+    pub fn alternative(&self) -> Option<Arc<Self>> {
+        let realm = self.realm.as_ref().ok()?.alternative()?.clone();
+        Some(Arc::new(Self {
+            realm: Ok(realm),
+            service: self.service.clone(),
+            has_basic_alternative: self.has_basic_alternative,
+            is_get_only: AtomicBool::new(false),
+        }))
+    }
+
     pub fn is_same_token_service(&self, other: &Self) -> bool {
         (&self.realm, &self.service) == (&other.realm, &other.service)
     }

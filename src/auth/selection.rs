@@ -157,8 +157,9 @@ impl GrantSelector {
         }
     }
 
-    /// A grant with a token. If the realm is gone, tries the realm that the registry names now. If the token service
-    /// refuses scopes that were only inferred, tries the computed ones.
+    /// A grant with a token. If there is no token service at the realm, tries the realm's alternative, else the realm
+    /// that the registry names now. If the token service refuses scopes that were only inferred, tries the computed
+    /// ones.
     async fn token_grant(
         &self,
         ask: &Ask,
@@ -166,16 +167,29 @@ impl GrantSelector {
         bearer: &Arc<Bearer>,
         resolved: &ResolvedCredential,
     ) -> Result<Grant, Arc<AuthError>> {
-        match self.tokens.grant(ask, &registry.corrections, bearer, resolved).await {
-            Err(error) if error.is_realm_gone() => match registry.find_moved_realm(ask, bearer, &self.probe).await {
-                Some(moved) => self.tokens.grant(ask, &registry.corrections, &moved, resolved).await,
-                None => Err(error),
-            },
-            Err(error) if error.is_scope_refusal() && registry.corrections.revert_inferred_scopes(ask) => {
-                self.tokens.grant(ask, &registry.corrections, bearer, resolved).await
+        let error = match self.tokens.grant(ask, registry, bearer, resolved).await {
+            Ok(grant) => return Ok(grant),
+            Err(error) => error,
+        };
+        if error.is_no_token_service()
+            && let Some(alternative) = bearer.alternative()
+        {
+            let outcome = self.tokens.grant(ask, registry, &alternative, resolved).await;
+            if !outcome.as_ref().is_err_and(|error| error.is_no_token_service()) {
+                registry.pin(AuthScheme::Bearer(alternative));
+                return outcome;
             }
-            outcome => outcome,
         }
+        if error.is_realm_gone() {
+            return match registry.find_moved_realm(ask, bearer, &self.probe).await {
+                Some(moved) => self.tokens.grant(ask, registry, &moved, resolved).await,
+                None => Err(error),
+            };
+        }
+        if error.is_scope_refusal() && registry.corrections.revert_inferred_scopes(ask) {
+            return self.tokens.grant(ask, registry, bearer, resolved).await;
+        }
+        Err(error)
     }
 
     fn check_not_denied(&self, ask: &Ask, credential: CredentialId) -> Result<CredentialAtUpstream, AuthError> {

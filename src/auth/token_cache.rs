@@ -3,10 +3,10 @@
 use std::sync::{Arc, Weak};
 
 use super::ask::Ask;
+use super::discovery::RegistryAuth;
 use super::error::AuthError;
 use super::grant::{Authorization, Grant, Token, TokenGroup};
 use super::scheme::Bearer;
-use super::scopes::ScopeCorrections;
 use super::token_service::fetch_token;
 use crate::base::clock::WallClock;
 use crate::base::lease::Lease;
@@ -43,13 +43,13 @@ impl TokenCache {
     pub(super) async fn grant(
         &self,
         ask: &Ask,
-        corrections: &ScopeCorrections,
+        registry: &RegistryAuth,
         bearer: &Arc<Bearer>,
         resolved: &ResolvedCredential,
     ) -> Result<Grant, Arc<AuthError>> {
         let realm = bearer.realm.as_ref().map_err(|rejected| Arc::new(AuthError::Realm(rejected.clone())))?.url();
         let group = TokenGroup::new(ask.upstream.id, resolved.id, realm, bearer.service.clone());
-        let requested = corrections.scopes_for(ask);
+        let requested = registry.corrections.scopes_for(ask);
         let fetch = Arc::new(TokenFetch {
             upstream: Arc::downgrade(&ask.upstream),
             bearer: bearer.clone(),

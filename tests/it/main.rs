@@ -34,6 +34,7 @@ mod logs;
 mod network_failures;
 mod outbound_proxies;
 mod pull;
+mod realms;
 mod redaction;
 mod redirects;
 mod referrers;

@@ -57,6 +57,7 @@ mod route;
 mod rules;
 mod server;
 mod simulation;
+mod tls_front;
 mod wire;
 mod world;
 

@@ -79,13 +79,17 @@ impl Network {
                 let authority = listener.local_addr().expect("a bound listener has an address").to_string();
                 (Listener::Tcp(listener), authority)
             }
-            Kind::Memory(memory) => {
-                let (listener, arrivals) = mpsc::unbounded_channel();
-                let taken = lock(memory).listeners.insert(format!("{host}:80"), listener);
-                assert!(taken.is_none(), "two simulated servers are called {host}; use Preset::named");
-                (Listener::Memory(arrivals), host.to_owned())
-            }
+            Kind::Memory(_) => (self.listen_in_memory(&format!("{host}:80")), host.to_owned()),
         }
+    }
+
+    /// Opens a listener at a `host:port` of an in-memory network.
+    pub(super) fn listen_in_memory(&self, address: &str) -> Listener {
+        let Kind::Memory(memory) = &self.0 else { panic!("only an in-memory network has names") };
+        let (listener, arrivals) = mpsc::unbounded_channel();
+        let taken = lock(memory).listeners.insert(address.to_owned(), listener);
+        assert!(taken.is_none(), "two simulated servers are at {address}; use Preset::named");
+        Listener::Memory(arrivals)
     }
 }
 
