@@ -42,6 +42,18 @@ impl AuthAttempt {
     pub fn is_discovery(&self) -> bool {
         self.discovery.is_some()
     }
+
+    /// Whether a request may still be sent with this attempt, after regpass has waited for the request's body. A token
+    /// that was fetched a moment ago counts as valid even if it has no lifetime: a new one would not last longer.
+    pub fn is_still_valid(&self) -> bool {
+        let now = Instant::now();
+        match &self.grant.authorization {
+            Authorization::Token { lease, is_fresh, .. } => {
+                now < lease.expires() || (*is_fresh && lease.age(now) < MIN_FRESHNESS)
+            }
+            Authorization::None | Authorization::Direct(_) => true,
+        }
+    }
 }
 
 impl From<Grant> for AuthAttempt {
@@ -212,3 +224,4 @@ impl Authorizer {
 const MIN_SUSPECT_AGE: Duration = Duration::from_secs(60);
 const MAX_REGISTRIES: usize = 1024;
 const MAX_TOKENS_PER_GROUP: usize = 4096;
+const MIN_FRESHNESS: Duration = Duration::from_secs(1);

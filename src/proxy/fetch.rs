@@ -6,10 +6,11 @@ use hyper::body::Incoming;
 use super::Proxy;
 use super::classify::Call;
 use super::error_response::ErrorResponse;
-use super::exchange::exchange;
+use super::exchange::{exchange, exchange_settled};
 use super::redirect::{FetchOutcome, RedirectError, follow};
 use super::registry_error;
 use super::upstream_request::UpstreamRequest;
+use crate::auth::authorizer::AuthAttempt;
 use crate::observe::blame::Step;
 use crate::observe::record::Record;
 
@@ -21,7 +22,18 @@ pub async fn fetch(
     request: &UpstreamRequest,
     record: &mut Record,
 ) -> Result<FetchOutcome, ErrorResponse> {
-    let response = exchange(proxy, call, request, record).await?;
+    fetch_settled(proxy, call, request, None, record).await
+}
+
+/// As [`fetch`], where `settled` is the authorization of the first request.
+pub async fn fetch_settled(
+    proxy: &Proxy,
+    call: &Call,
+    request: &UpstreamRequest,
+    settled: Option<AuthAttempt>,
+    record: &mut Record,
+) -> Result<FetchOutcome, ErrorResponse> {
+    let response = exchange_settled(proxy, call, request, settled, record).await?;
     match follow(call, request, response, record).await {
         Ok(outcome) => return Ok(outcome),
         Err(RedirectError::Failed(error)) => return Err(error),

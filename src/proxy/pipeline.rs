@@ -13,7 +13,8 @@ use super::Proxy;
 use super::classify::{Call, classify};
 use super::client_urls::ClientUrls;
 use super::error_response::ErrorResponse;
-use super::fetch::fetch;
+use super::exchange::settle;
+use super::fetch::{fetch, fetch_settled};
 use super::foreign_page;
 use super::host_check::check_host;
 use super::listener::{ListenerContext, authenticate};
@@ -32,7 +33,7 @@ use crate::net::progress::Progress;
 use crate::observe::blame::{Blame, Step};
 use crate::observe::record::Record;
 use crate::oci::error::ErrorCode;
-use crate::oci::operation::{Access, Operation};
+use crate::oci::operation::{Access, BodyKind, Operation};
 
 /// Handles one client request. Every error becomes an error response.
 pub async fn handle(
@@ -131,8 +132,13 @@ async fn serve(
         return referrers::serve(proxy, call, &subject, head, record).await;
     }
     let mut call = tag_deletion::resolve(proxy, call, head, record).await?;
+    UpstreamRequest::check_manifest_size(&call, &body)?;
+    let settled = match call.operation.body_kind() {
+        BodyKind::Empty => None,
+        _ => Some(settle(proxy, &call, record).await?),
+    };
     let mut request = UpstreamRequest::from_client(proxy, &call, head, body).await?;
-    let mut outcome = fetch(proxy, &call, &request, record).await?;
+    let mut outcome = fetch_settled(proxy, &call, &request, settled, record).await?;
     record.sent = request.payload().length().unwrap_or(0);
     if let Some(query) = paging::query_without_page_size(&call, &outcome) {
         call.query = query;

@@ -9,6 +9,7 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
@@ -38,6 +39,15 @@ pub struct UpstreamRequest {
 }
 
 impl UpstreamRequest {
+    /// Rejects a manifest whose declared length is too large, before anything else is done for it.
+    pub fn check_manifest_size(call: &Call, body: &Incoming) -> Result<(), ErrorResponse> {
+        let is_manifest = matches!(call.operation, Operation::WriteManifest(..));
+        if is_manifest && body.size_hint().lower() > MAX_MANIFEST_SIZE as u64 {
+            return Err(unreadable_body(&BodyReadError::TooLarge(MAX_MANIFEST_SIZE)));
+        }
+        Ok(())
+    }
+
     /// Builds the request for `call`. Reads the client's body if it is a manifest, and ignores any other body.
     pub async fn from_client(proxy: &Proxy, call: &Call, head: &Parts, body: Incoming) -> Result<Self, ErrorResponse> {
         let bytes = match call.operation {

@@ -35,8 +35,28 @@ pub async fn exchange(
     request: &UpstreamRequest,
     record: &mut Record,
 ) -> Result<Response<Incoming>, ErrorResponse> {
+    exchange_settled(proxy, call, request, None, record).await
+}
+
+/// As [`exchange`], where `settled` is the authorization of the first attempt, if it is still valid.
+pub async fn exchange_settled(
+    proxy: &Proxy,
+    call: &Call,
+    request: &UpstreamRequest,
+    settled: Option<AuthAttempt>,
+    record: &mut Record,
+) -> Result<Response<Incoming>, ErrorResponse> {
     let exchange = Exchange { proxy, call, request, registry: format!("the registry {}", call.registry()) };
-    exchange.run(record).await
+    exchange.run(settled.filter(AuthAttempt::is_still_valid), record).await
+}
+
+/// Determines the authorization of a request before regpass reads its body from the client. So a client that waits for
+/// `100 Continue` does not send a body that the token service has denied already.
+pub async fn settle(proxy: &Proxy, call: &Call, record: &mut Record) -> Result<AuthAttempt, ErrorResponse> {
+    let started = Instant::now();
+    let settled = proxy.authorizer.authorize(&call.ask).await;
+    record.auth += started.elapsed();
+    settled.map_err(|error| ErrorResponse::from_auth(&error, call.registry()))
 }
 
 /// One request to the registry, over all its attempts.
@@ -49,9 +69,16 @@ struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    async fn run(&self, record: &mut Record) -> Result<Response<Incoming>, ErrorResponse> {
+    async fn run(
+        &self,
+        settled: Option<AuthAttempt>,
+        record: &mut Record,
+    ) -> Result<Response<Incoming>, ErrorResponse> {
         let (call, authorizer) = (self.call, &self.proxy.authorizer);
-        let mut attempt = self.first_attempt(record).await?;
+        let mut attempt = match settled {
+            Some(settled) => settled,
+            None => self.first_attempt(record).await?,
+        };
         let mut retry_budget = RetryBudget::default();
         for tries_left in (0..MAX_TRIES).rev() {
             record.grant = attempt.grant.describe();
@@ -101,9 +128,8 @@ impl Exchange<'_> {
 
     /// The authorization of the first attempt: the one that the registry is known to want, or none.
     async fn first_attempt(&self, record: &mut Record) -> Result<AuthAttempt, ErrorResponse> {
+        let mut attempt = settle(self.proxy, self.call, record).await?;
         let started = Instant::now();
-        let authorized = self.proxy.authorizer.authorize(&self.call.ask).await;
-        let mut attempt = authorized.map_err(|error| self.auth_error(&error))?;
         // If the challenge to a HEAD would lack the scope, regpass first sends a GET to get the challenge.
         let probes = self.call.is_head()
             && attempt.is_discovery()

@@ -73,6 +73,14 @@ impl Upload<'_> {
         if range.is_some_and(|range| range.first != session.received) {
             return Err(self.out_of_order_error(&session).await);
         }
+        if session.buffer.is_some_and(|id| self.proxy.uploads.buffered.length(id) != Some(session.received)) {
+            return Err(unknown_upload(BUFFER_GONE));
+        }
+        // Only a denial matters now: the PUT at the end of the upload needs the authorization.
+        match self.settle(&session, Some(0)).await {
+            Err(error) if error.status == StatusCode::FORBIDDEN => return Err(error),
+            _ => self.settled = None,
+        }
         let (spool, at_registry) = match session.buffer {
             Some(id) => self.append_to_buffer(id, session.received, body).await?,
             None => (self.new_spool(body), session.received),

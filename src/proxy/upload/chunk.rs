@@ -107,6 +107,7 @@ impl Upload<'_> {
     ) -> Result<(HeaderMap, UploadSession), ErrorResponse> {
         let size = usize::try_from(size).map_err(|_| self.internal_error("the chunk size does not fit into memory"))?;
         let upstream = self.call.routed.upstream.clone();
+        self.settle(&session, Some(body.size_hint().upper().unwrap_or(u64::MAX).min(size as u64))).await?;
         let slot = timeout(upstream.timeouts.response_head, upstream.chunking_slots.acquire()).await;
         let Ok(Ok(_slot)) = slot else { return Err(self.too_many_chunked_error()) };
         let mut chunks = BodySplitter::new(body, upstream.timeouts.body_idle, self.progress.clone());

@@ -30,6 +30,8 @@ use hyper::body::Incoming;
 use super::Proxy;
 use super::classify::{Call, requirements};
 use super::error_response::ErrorResponse;
+use super::exchange;
+use crate::auth::authorizer::AuthAttempt;
 use crate::credential::secret_reader::SecretReader;
 use crate::net::body::StreamBody;
 use crate::net::progress::Progress;
@@ -39,7 +41,7 @@ use crate::observe::record::Record;
 use crate::oci::error::ErrorCode;
 use crate::oci::operation::{BodyKind, Operation, UploadStep};
 use buffered::BufferedUploads;
-use encrypted_session::SessionKeys;
+use encrypted_session::{SessionKeys, UploadSession};
 
 /// The state that all uploads of a process share.
 #[derive(Debug)]
@@ -82,6 +84,8 @@ struct Upload<'a> {
     record: &'a mut Record,
     /// The client's body; `None` until regpass reads it.
     spool: Option<Spool>,
+    /// The authorization of the next request to the registry, if it had to be settled before the body was read.
+    settled: Option<AuthAttempt>,
 }
 
 /// Handles one client request of an upload.
@@ -94,7 +98,7 @@ pub async fn serve(
     record: &mut Record,
 ) -> Result<Response<StreamBody>, ErrorResponse> {
     let operation = call.operation.clone();
-    let mut upload = Upload { proxy, call, head, progress, record, spool: None };
+    let mut upload = Upload { proxy, call, head, progress, record, spool: None, settled: None };
     match operation {
         Operation::StartUpload(_, start) => {
             upload.identify_registry().await?;
@@ -141,6 +145,17 @@ impl Upload<'_> {
             let identified = self.proxy.authorizer.identify_registry(&self.call.ask).await;
             identified.map_err(|error| ErrorResponse::from_auth(&error, self.call.registry()))?;
             self.call.ask.scopes = requirements(&upstream, &self.call.operation)?.scopes;
+        }
+        Ok(())
+    }
+
+    /// Settles the authorization of the next request for `session`, of which regpass will read `length` bytes of the
+    /// body before it sends the request.
+    async fn settle(&mut self, session: &UploadSession, length: Option<u64>) -> Result<(), ErrorResponse> {
+        let upstream = self.call.routed.upstream.clone();
+        if session.url.origin == upstream.origin {
+            self.call.ask.min_lifetime = upstream.upload_rate.expected_duration(length);
+            self.settled = Some(exchange::settle(self.proxy, &self.call, self.record).await?);
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, response};
 use tokio::time::Instant;
 
 use super::super::error_response::ErrorResponse;
-use super::super::exchange::exchange;
+use super::super::exchange::exchange_settled;
 use super::super::redirect::is_redirect;
 use super::super::registry_error;
 use super::super::send;
@@ -98,7 +98,8 @@ impl Upload<'_> {
         request: &UpstreamRequest,
     ) -> Result<http::Response<hyper::body::Incoming>, ErrorResponse> {
         if request.url.origin == self.call.routed.upstream.origin {
-            return exchange(self.proxy, &self.call, request, self.record).await;
+            let settled = self.settled.take();
+            return exchange_settled(self.proxy, &self.call, request, settled, self.record).await;
         }
         let peer = format!("the upload host {} of {}", request.url.origin, self.call.registry());
         let to = (&request.url, request.allowance);

@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use http::Method;
+use tokio::time::sleep;
 
 use super::clients::RawConnection;
 use super::{PushSetup, location_of, received_bodies, request_with_body, token_registry, with_digest};
-use crate::sim::{ExpectContinue, Fault, Preset};
+use crate::sim::{ExpectContinue, Fault, Preset, Reply as Answer, Scope};
 
 const BLOB: &[u8] = b"a blob that waits";
 const EXPECT: &str = "Expect: 100-continue";
@@ -153,5 +154,80 @@ async fn a_client_that_sends_expect_and_the_body_at_once_succeeds() {
     // hyper may have sent a 100 before it read the body. The response follows it then.
     assert!(reply.status == 201 || reply.status == 100, "{reply:?}");
     setup.assert_registry_has("team/app", BLOB);
+    setup.sim.finish();
+}
+
+/// Requests whose bodies regpass holds whole or in parts before it sends them: a manifest, a chunk that is split, and one
+/// that is buffered.
+fn held_requests(session: &str) -> Vec<(&'static str, [String; 3])> {
+    let patch = format!("PATCH {session} HTTP/1.1");
+    vec![
+        ("generic", ["PUT /v2/team/app/manifests/1 HTTP/1.1".into(), EXPECT.into(), "Content-Length: 100000".into()]),
+        ("acr", [patch.clone(), EXPECT.into(), "Transfer-Encoding: chunked".into()]),
+        ("google", [patch, format!("{EXPECT}\r\nContent-Range: 0-16"), "Content-Length: 17".into()]),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_push_that_will_be_denied_gets_its_403_instead_of_100_continue() {
+    for (case, granted) in [(0, true), (0, false), (1, false), (2, false)] {
+        let profile = held_requests("")[case].0;
+        let setup = PushSetup::start(token_registry(), &format!("profile = \"{profile}\"")).await;
+        let session = setup.start_upload("team/app").await;
+        let (_, lines) = held_requests(&session).swap_remove(case);
+        // The next token grants only `pull`, or the token service denies it.
+        setup.registry.change_preset(move |preset| {
+            preset.tokens.grant = std::sync::Arc::new(move |_| {
+                if granted {
+                    Ok(vec![Scope::repository("team/app", &["pull"])])
+                } else {
+                    Err(Answer::error(403, "DENIED", "read only"))
+                }
+            });
+        });
+        // The first token ends unused.
+        sleep(Duration::from_secs(3600)).await;
+        setup.clear_ledger();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let connection = RawConnection::open_with_head(&setup.regpass, &lines).await;
+        assert_eq!(connection.read_response().await.status_and_code(), "403 DENIED", "{profile} {granted}");
+        let requests = setup.sim.ledger().lines();
+        assert!(requests.len() == 1 && requests[0].starts_with("token "), "{profile} {granted}: {requests:?}");
+        setup.sim.finish();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manifest_gets_100_continue_once_its_token_is_known_and_costs_no_further_request() {
+    let setup = PushSetup::start(token_registry(), "").await;
+    setup.registry.token_service().inject(Fault::delay(Duration::from_secs(3)));
+    let head = ["PUT /v2/team/app/manifests/1 HTTP/1.1", EXPECT, "Content-Length: 2"];
+    let token = "token GET /auth/token?service=Docker registry&scope=repository:team/app:pull,push basic:alice 200";
+    let put = "registry PUT /v2/team/app/manifests/1 bearer#1 400";
+    for lines in [&["registry GET /v2/ anonymous 401", token, put][..], &[put]] {
+        let mut connection = RawConnection::open_with_head(&setup.regpass, &head).await;
+        if lines.len() == 3 {
+            assert!(connection.receives_nothing_for(Duration::from_millis(2900)).await, "the token is not known yet");
+        }
+        connection.read_continue().await;
+        connection.write("{}").await;
+        assert_eq!(connection.read_response().await.status, 400);
+        setup.expect(lines);
+    }
+    setup.sim.finish();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_expires_while_the_manifest_arrives_is_replaced() {
+    let setup = PushSetup::start(token_registry().lifetime(Duration::from_secs(10)), "").await;
+    let head = ["PUT /v2/team/app/manifests/1 HTTP/1.1", EXPECT, "Content-Length: 2"];
+    let mut connection = RawConnection::open_with_head(&setup.regpass, &head).await;
+    connection.read_continue().await;
+    sleep(Duration::from_secs(25)).await;
+    connection.write("{}").await;
+    assert_eq!(connection.read_response().await.status_and_code(), "400 MANIFEST_INVALID");
+    assert_eq!(setup.sim.ledger().repeated_401s(), [] as [String; 0]);
+    let puts = setup.sim.ledger().count("registry", |entry| entry.method == Method::PUT);
+    assert_eq!(puts, 1, "{:?}", setup.sim.ledger().lines());
     setup.sim.finish();
 }
