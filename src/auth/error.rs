@@ -38,8 +38,18 @@ pub enum AuthError {
         "the token service {realm} granted {granted} instead of {requested} with {source_name}; configure a `credential` that may do this"
     )]
     NotGranted { realm: Url, requested: ScopeSet, granted: AccessClaim, source_name: Box<str> },
-    #[error("the token service {realm} refused a token with {source_name} ({status}){}", after_colon(.message.as_deref()))]
-    TokenRefused { realm: Url, status: StatusCode, message: Option<String>, source_name: Box<str> },
+    #[error(
+        "the token service {realm} refused a token with {source_name} ({status}){}{}",
+        after_colon(.message.as_deref()),
+        .advice.map(|advice| format!("; {advice}")).unwrap_or_default()
+    )]
+    TokenRefused {
+        realm: Url,
+        status: StatusCode,
+        message: Option<String>,
+        source_name: Box<str>,
+        advice: Option<&'static str>,
+    },
     #[error("the token service {realm} is busy ({status}){}", after_colon(.message.as_deref()))]
     TokenBusy { realm: Url, status: StatusCode, message: Option<String>, retry_after: Option<Duration> },
     #[error("the token service {realm} answered {status}{}", after_colon(.message.as_deref()))]

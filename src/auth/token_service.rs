@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -158,10 +158,28 @@ impl TokenRequest<'_> {
             StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::METHOD_NOT_ALLOWED => {
                 AuthError::TokenStatus { realm, status, message }
             }
-            status if status.is_client_error() => {
-                AuthError::TokenRefused { realm, status, message, source_name: self.resolved.source.clone() }
-            }
+            status if status.is_client_error() => AuthError::TokenRefused {
+                realm,
+                status,
+                message,
+                source_name: self.resolved.source.clone(),
+                advice: self.advice(status, headers),
+            },
             _ => AuthError::TokenStatus { realm, status, message },
+        }
+    }
+
+    /// What to do about a 401. Its challenge, if there is one (Quay's token service since 2026), says only that the
+    /// service wants a credential, or another one: regpass has sent the one that it has, so it sends nothing more.
+    fn advice(&self, status: StatusCode, headers: &HeaderMap) -> Option<&'static str> {
+        match status {
+            StatusCode::UNAUTHORIZED if !self.resolved.is_anonymous() => {
+                Some("it does not accept this credential: correct or replace it")
+            }
+            StatusCode::UNAUTHORIZED if headers.contains_key(WWW_AUTHENTICATE) => {
+                Some("it issues tokens only for a credential: configure `credential`")
+            }
+            _ => None,
         }
     }
 }

@@ -11,10 +11,17 @@ pub(super) const QUAY: Profile = Profile {
     catalog: Catalog::Scoped { scope: "", needs_credential: true },
     delete: Delete::Actions(&[Action::Pull, Action::Push]),
     uploads: Uploads { mounts: Mounts::SourceRequired, ..ANY_UPLOAD },
-    evidence: &[Evidence {
-        what: "token actions are pull, push and * only: registry:catalog:* is rejected with 400, and a DELETE needs pull,push; anonymous tokens need a scope; a mount without a source fails",
-        source: "quay/quay endpoints/v2/v2auth.py, endpoints/v2/blob.py",
-        date: "2025",
-    }],
+    evidence: &[
+        Evidence {
+            what: "token actions are pull, push and * only: registry:catalog:* is rejected with 400, and a DELETE needs pull,push; anonymous tokens need a scope; a mount without a source fails",
+            source: "quay/quay endpoints/v2/v2auth.py, endpoints/v2/blob.py",
+            date: "2025",
+        },
+        Evidence {
+            what: "a new token service in Go states expires_in, and answers a wrong credential with a 401 and a Basic challenge",
+            source: "quay/quay internal/registry/auth/handler.go, internal/registry/distribution/token_handler.go",
+            date: "2026-07-21",
+        },
+    ],
     ..GENERIC
 };

@@ -10,7 +10,7 @@ use super::super::reply::Reply;
 use super::super::route::Route;
 use super::{
     AcceptMismatch, Capabilities, Catalog, Delivery, LinkForm, MountWithoutFrom, NTooLarge, Paging, Preset, Referrers,
-    TokenHost,
+    TokenField, TokenHost,
 };
 
 impl Preset {
@@ -53,6 +53,31 @@ impl Preset {
             catalog: Catalog::AnyUser,
             ..Capabilities::plain()
         };
+        preset
+    }
+
+    /// Quay with the token service of 2026 (quay/quay c633fa301, 2026-07-21: `internal/registry/auth/handler.go`,
+    /// `internal/registry/distribution/token_handler.go`): a Basic challenge for a wrong credential and for none without
+    /// a scope, `expires_in`, and short error codes.
+    pub fn quay_with_go_token_service() -> Self {
+        let mut preset = Self::quay();
+        let error = |status, code: &str| Reply::new(status).json(format_args!(r#"{{"error":"{code}"}}"#));
+        let challenge = error(401, "invalid_client").header("www-authenticate", r#"Basic realm="quay.test""#);
+        preset.tokens.reply_fields = vec![TokenField::Full("token"), TokenField::Full("access_token")];
+        preset.tokens.expires_in = Some(3600);
+        preset.tokens.issued_at = true;
+        preset.tokens.push_creates_repository = false;
+        preset.tokens.bad_credential_reply = challenge.clone();
+        preset.tokens.post_rejection = Some(error(405, "method_not_allowed").header("allow", "GET"));
+        preset.tokens.grant = Arc::new(move |request| {
+            if !request.scopes.iter().all(|scope| is_known_scope(scope)) {
+                return Err(error(400, "invalid_scope"));
+            }
+            if request.user.is_none() && request.scopes.is_empty() {
+                return Err(challenge.clone());
+            }
+            Ok(request.permitted_scopes())
+        });
         preset
     }
 
@@ -100,12 +125,7 @@ fn reject(denial: &Denial<'_>) -> Reply {
 /// Rejects scopes other than `pull`, `push` and `*` of repositories, and an anonymous request without a scope. Grants
 /// only what the user may do; the reply does not say which actions are missing.
 fn grant(request: &TokenRequest<'_>) -> Result<Vec<Scope>, Reply> {
-    let readable = |text: &String| {
-        let scope = Scope::parse(text);
-        let known = |action: &String| matches!(action.as_str(), "pull" | "push" | "*");
-        scope.is_some_and(|scope| scope.kind == "repository" && scope.actions.iter().all(known))
-    };
-    if !request.scopes.iter().all(readable) {
+    if !request.scopes.iter().all(|scope| is_known_scope(scope)) {
         return Err(Reply::error_detail(400, "INVALID_REQUEST", "Unable to decode repository and actions", "{}"));
     }
     if request.user.is_none() && request.scopes.is_empty() {
@@ -117,4 +137,10 @@ fn grant(request: &TokenRequest<'_>) -> Result<Vec<Scope>, Reply> {
         ));
     }
     Ok(request.permitted_scopes())
+}
+
+fn is_known_scope(text: &str) -> bool {
+    let scope = Scope::parse(text);
+    let known = |action: &String| matches!(action.as_str(), "pull" | "push" | "*");
+    scope.is_some_and(|scope| scope.kind == "repository" && scope.actions.iter().all(known))
 }
