@@ -6,12 +6,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::error::AuthError;
 use super::realm::RealmRejected;
 use crate::base::clock::WallClock;
-use crate::net::body::drain;
+use crate::net::body::read_limited;
 use crate::net::{request, retry_after};
 use crate::observe::metrics::Metrics;
 use crate::upstream::Upstream;
@@ -41,17 +41,21 @@ impl Probe {
             let (head, body) = client.send(&request).await.map_err(AuthError::Probe)?.into_parts();
             let (status, mut headers) = (head.status, head.headers);
             self.metrics.upstream_request(&upstream.label, "challenge", status.as_u16());
-            drain(body).await;
+            let reading = timeout(BODY_TIMEOUT, read_limited(body, MAX_BODY_BYTES, BODY_TIMEOUT)).await;
             if reveals_auth_scheme(status) {
                 if status != StatusCode::UNAUTHORIZED {
                     headers.remove(WWW_AUTHENTICATE);
                 }
                 return Ok(headers);
             }
-            let wait = retry_after::delay(&headers, self.clock, tries);
-            let may_recover = retry_after::is_busy(status) && upstream.profile().may_recover_soon(status);
-            if tries == MAX_RETRIES || !may_recover || begun.elapsed() + wait > MAX_DURATION {
-                return Err(AuthError::ProbeStatus { status, retry_after: retry_after::parse(&headers, self.clock) });
+            let in_body = || retry_after::in_body(&reading.ok()?.ok()?);
+            let stated = retry_after::parse(&headers, self.clock).or_else(in_body);
+            let wait = retry_after::wait(stated, tries);
+            let may_recover =
+                stated.is_some_and(retry_after::is_momentary) || upstream.profile().may_recover_soon(status);
+            let may_retry = retry_after::is_busy(status) && may_recover && tries < MAX_RETRIES;
+            if !may_retry || begun.elapsed() + wait > MAX_DURATION {
+                return Err(AuthError::ProbeStatus { status, retry_after: stated });
             }
             sleep(wait).await;
         }
@@ -65,5 +69,8 @@ pub(super) fn reveals_auth_scheme(status: StatusCode) -> bool {
 }
 
 const MAX_RETRIES: u32 = 2;
+/// Limits of reading the body, which is of use only where the registry is busy.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+const BODY_TIMEOUT: Duration = Duration::from_secs(1);
 /// The latest start of a retry, counted from the first request: the client's own request has yet to be sent.
 const MAX_DURATION: Duration = Duration::from_secs(10);

@@ -113,7 +113,7 @@ impl TokenRequest<'_> {
         for tries in 0.. {
             let outcome = self.send_once(&request, url).await;
             let Err(AuthError::TokenBusy { retry_after, .. }) = &outcome else { return outcome };
-            let wait = retry_after.unwrap_or_else(|| retry_after::backoff(tries));
+            let wait = retry_after::wait(*retry_after, tries);
             if tries == MAX_RETRIES || begun.elapsed() + wait > max_duration {
                 return outcome;
             }
@@ -153,7 +153,8 @@ impl TokenRequest<'_> {
                 AuthError::UnknownNamespace { realm, message }
             }
             status if retry_after::is_busy(status) => {
-                AuthError::TokenBusy { realm, status, message, retry_after: retry_after::parse(headers, self.clock) }
+                let retry_after = retry_after::parse(headers, self.clock).or_else(|| retry_after::in_body(body));
+                AuthError::TokenBusy { realm, status, message, retry_after }
             }
             StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::METHOD_NOT_ALLOWED => {
                 AuthError::TokenStatus { realm, status, message }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::auth::error::AuthError;
 use crate::net::body::{self, StreamBody};
 use crate::net::error::TransportError;
+use crate::net::retry_after;
 use crate::net::spool::{ClientFault, NotReplayable};
 use crate::observe::blame::{Blame, Step};
 use crate::oci::error::ErrorCode;
@@ -46,6 +47,11 @@ impl ErrorResponse {
             self.headers.push((name, value));
         }
         self
+    }
+
+    /// Adds `Retry-After`, in whole seconds.
+    pub fn with_retry_after(self, wait: Duration) -> Self {
+        self.with_header(http::header::RETRY_AFTER, &retry_after::rounded_seconds(wait).to_string())
     }
 
     /// Whether the registry answered that the content does not exist.
@@ -155,17 +161,10 @@ impl ErrorResponse {
         let response = Self::new(status, code, blame, step, message);
         match error.inner() {
             AuthError::TokenBusy { retry_after: Some(wait), .. }
-            | AuthError::ProbeStatus { retry_after: Some(wait), .. } => {
-                response.with_header(http::header::RETRY_AFTER, &rounded_seconds(*wait).to_string())
-            }
+            | AuthError::ProbeStatus { retry_after: Some(wait), .. } => response.with_retry_after(*wait),
             _ => response,
         }
     }
-}
-
-/// `wait` in whole seconds, rounded up.
-fn rounded_seconds(wait: Duration) -> u64 {
-    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 /// The error for a request body that the client did not send completely.

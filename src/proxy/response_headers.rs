@@ -7,6 +7,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use crate::net::retry_after;
 use crate::oci::reference::Digest;
 
 pub const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
@@ -39,8 +40,8 @@ pub fn forwarded(upstream: &HeaderMap) -> HeaderMap {
     headers
 }
 
-/// The registry's headers that go to the client with an error: rate limit, `Retry-After`, and with a 416 the
-/// `Content-Range`, which has the blob's size.
+/// The registry's headers that go to the client with an error: rate limit, `Retry-After` in whole seconds or as
+/// a date, and with a 416 the `Content-Range`, which has the blob's size.
 pub fn of_error(upstream: &HeaderMap, status: StatusCode) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
     let is_forwarded = move |name: &HeaderName| {
         is_rate_limit(name)
@@ -48,7 +49,10 @@ pub fn of_error(upstream: &HeaderMap, status: StatusCode) -> impl Iterator<Item 
             || (*name == CONTENT_RANGE && status == StatusCode::RANGE_NOT_SATISFIABLE)
     };
     let forwarded = upstream.iter().filter(move |(name, _)| is_forwarded(name));
-    forwarded.map(|(name, value)| (name.clone(), value.clone()))
+    forwarded.map(|(name, value)| match retry_after::with_units(value).filter(|_| *name == RETRY_AFTER) {
+        Some(wait) => (name.clone(), HeaderValue::from(retry_after::rounded_seconds(wait))),
+        None => (name.clone(), value.clone()),
+    })
 }
 
 /// Adds the headers that every response of regpass has. Three of them keep registry content from running in a browser as

@@ -30,6 +30,11 @@ pub(super) const GHCR: Profile = Profile {
             date: "2026",
         },
         Evidence {
+            what: "all anonymous requests of one address share 44000 a minute, an account has 2000; over it, the message of the 429 asks for parts of a second: `retry-after: 985.86µs, allowed: 44000/minute`",
+            source: "falcosecurity/plugins#1069, alexklibisz/terraform-provider-terrifi#50, NVIDIA/cuda-quantum#3979, gardenlinux/gardenlinux#2585",
+            date: "2026-03-01",
+        },
+        Evidence {
             what: "referrers are redirected (303) to github.com, which answers 429 with a web page",
             source: "artifacthub/hub#4785",
             date: "2025",

@@ -1,6 +1,7 @@
 //! Sends a request to the registry with authorization, and sends it again after a challenge or a busy response.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode};
@@ -22,6 +23,7 @@ use crate::auth::authorizer::AuthAttempt;
 use crate::auth::error::AuthError;
 use crate::base::redaction::Redaction;
 use crate::net::body::drain;
+use crate::net::retry_after;
 use crate::net::spool::Payload;
 use crate::observe::blame::Step;
 use crate::observe::record::Record;
@@ -93,6 +95,12 @@ impl Exchange<'_> {
                 sleep(wait).await;
                 continue;
             }
+            if retry_budget::depends_on_message(call, self.request, &response) {
+                authorizer.note_accepted(&call.ask, &mut attempt, response.status());
+                let budget = (tries_left > 0).then_some(&mut retry_budget);
+                sleep(self.wait_in_message(response, budget).await?).await;
+                continue;
+            }
             let expired_pattern = expired_credential::pattern(call, response.status());
             let is_challenge = challenge::is_challenge(call, &attempt.grant, &response);
             if !is_challenge && expired_pattern.is_none() {
@@ -124,6 +132,20 @@ impl Exchange<'_> {
             attempt = next;
         }
         unreachable!("the last attempt returns")
+    }
+
+    /// The time to wait after a 429, if its message states one and the budget allows it; else the error for the client.
+    async fn wait_in_message(
+        &self,
+        response: Response<Incoming>,
+        budget: Option<&mut RetryBudget>,
+    ) -> Result<Duration, ErrorResponse> {
+        let (head, body) = response.into_parts();
+        let error = registry_error::from_response(self.call, &head, body, Step::Registry).await;
+        let stated = retry_after::in_message(&error.message).filter(|stated| retry_after::is_momentary(*stated));
+        let Some(stated) = stated else { return Err(error) };
+        let wait = budget.and_then(|budget| budget.next_stated_wait(stated));
+        wait.ok_or_else(|| error.with_retry_after(stated))
     }
 
     /// The authorization of the first attempt: the one that the registry is known to want, or none.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::header::RETRY_AFTER;
 use http::{Response, StatusCode};
 
 use super::super::classify::Call;
@@ -30,13 +31,27 @@ impl RetryBudget {
         response: &Response<B>,
         clock: WallClock,
     ) -> Option<Duration> {
-        if !may_retry(call, request, response.status()) {
+        let status = response.status();
+        if !may_repeat(call, request, status) {
             return None;
         }
-        if is_web_page_limit(call, response.status(), response.headers()) {
+        let stated = retry_after::parse(response.headers(), clock);
+        let is_momentary = stated.is_some_and(retry_after::is_momentary);
+        if !is_momentary && !call.routed.upstream.profile().may_recover_soon(status) {
             return None;
         }
-        let wait = retry_after::delay(response.headers(), clock, self.retries);
+        if is_web_page_limit(call, status, response.headers()) {
+            return None;
+        }
+        self.spend(retry_after::wait(stated, self.retries))
+    }
+
+    /// As [`next_wait`](Self::next_wait), for the wait that the message of the error states.
+    pub(super) fn next_stated_wait(&mut self, stated: Duration) -> Option<Duration> {
+        self.spend(retry_after::wait(Some(stated), self.retries))
+    }
+
+    fn spend(&mut self, wait: Duration) -> Option<Duration> {
         let waited = self.waited + wait;
         if waited > MAX_WAIT {
             return None;
@@ -46,15 +61,25 @@ impl RetryBudget {
     }
 }
 
+/// Whether the message of a 429 decides about a retry, because neither the registry's limits nor its headers do: at a
+/// registry whose limits may last long, only a message that states a part of a second means otherwise.
+pub(super) fn depends_on_message<B>(call: &Call, request: &UpstreamRequest, response: &Response<B>) -> bool {
+    let status = response.status();
+    status == StatusCode::TOO_MANY_REQUESTS
+        && !call.routed.upstream.profile().may_recover_soon(status)
+        && !response.headers().contains_key(RETRY_AFTER)
+        && !is_web_page_limit(call, status, response.headers())
+        && !call.is_head()
+        && may_repeat(call, request, status)
+}
+
 /// Whether the request may be repeated. After a 429 reads and requests with a buffered body may, because the registry
-/// has not processed them; but not at registries whose rate limits last long. After a 503 only reads may.
-fn may_retry(call: &Call, request: &UpstreamRequest, status: StatusCode) -> bool {
+/// has not processed them. After a 503 only reads may.
+fn may_repeat(call: &Call, request: &UpstreamRequest, status: StatusCode) -> bool {
     let reads = call.operation.access() == Access::Pull;
     let was_not_processed =
         status == StatusCode::TOO_MANY_REQUESTS && matches!(request.payload(), Payload::Buffered(_));
-    retry_after::is_busy(status)
-        && call.routed.upstream.profile().may_recover_soon(status)
-        && (reads || was_not_processed)
+    retry_after::is_busy(status) && (reads || was_not_processed)
 }
 
 /// Maximum wait of one request, over all its retries. Well below the limit for the whole request.

@@ -3,6 +3,7 @@
 mod catalog;
 mod endpoints;
 mod pull;
+mod rate_limits;
 mod tokens;
 mod writes;
 

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use http::Method;
 use tokio::time::advance;
 
 use super::{COLD, CREDENTIAL, MANIFEST, PRIVATE, WARM, start_warm};
 use crate::log::Log;
 use crate::proxied_registry::{ProxiedRegistry, assert_no_upstream_headers, assert_rejected};
 use crate::seed_registries::{assert_background_renewal, assert_pull_costs};
-use crate::sim::{Fault, Preset};
+use crate::sim::Fault;
 
 const PLACEHOLDER: &str =
     r#"Bearer realm="http://ghcr.test/token",service="ghcr.test",scope="repository:user/image:pull""#;
@@ -126,18 +125,4 @@ async fn identity_token_is_sent_by_get_after_post_was_rejected_with_405() {
         "token GET /token?service=ghcr.test&scope=repository:toddysm/python:pull basic:toddysm 200",
         "registry GET /v2/toddysm/python/manifests/3.10 bearer#1 200",
     ]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn secondary_rate_limit_is_429() {
-    let proxied = start_warm("").await;
-    let message = r#"{"message":"You have exceeded a secondary rate limit. Please wait a few minutes."}"#;
-    let limited = Preset::docker_hub_rate_limited().json(message).header("x-ratelimit-remaining", "0");
-    proxied.registry.api().inject(Fault::answer(limited));
-    for method in [Method::GET, Method::HEAD] {
-        let reply = proxied.method(&method, MANIFEST).await;
-        assert_eq!((reply.status.as_u16(), reply.header("x-ratelimit-remaining")), (429, Some("0")));
-    }
-    assert_rejected(&proxied.get(MANIFEST).await, "429 TOOMANYREQUESTS", &["secondary rate limit"]);
-    assert_eq!(proxied.sim.ledger().entries().len(), 3, "no retry");
 }

@@ -58,6 +58,12 @@ impl Preset {
         .undeletable();
         preset
     }
+
+    /// The 429 of the limit that all clients of one address, or all of one account, share. The wait is in the message, and
+    /// a part of a second (falcosecurity/plugins#1069, 2025-11-17; chainguard-images/images#173, 2023-01-03).
+    pub fn ghcr_throttled() -> Reply {
+        Reply::error(429, "TOOMANYREQUESTS", "retry-after: 985.86µs, allowed: 44000/minute")
+    }
 }
 
 fn denied() -> Reply {
