@@ -120,11 +120,18 @@ impl Authorizer {
         if reveals_auth_scheme(status) && attempt.grant.is_none() {
             self.registry(ask.upstream.id).pin_open_if_unknown();
         }
+        if status.is_success() || status.is_redirection() {
+            if attempt.grant.is_shared_token() {
+                self.registry(ask.upstream.id).shared_tokens.note_accepted();
+            } else if attempt.grant.replaces_shared {
+                self.registry(ask.upstream.id).shared_tokens.note_own_token_needed();
+            }
+        }
         attempt.discovery = None;
     }
 
-    /// The attempt to make after a 401 with these headers. `None` if regpass has no other authorization than the
-    /// refused one, so that the refusal is final.
+    /// The attempt to make after a 401 with these headers, or after any refusal of a shared token. `None` if regpass has
+    /// no other authorization than the refused one, so that the refusal is final.
     pub async fn after_unauthorized(
         &self,
         ask: &Ask,
@@ -148,7 +155,12 @@ impl Authorizer {
                 Some(next)
             }
             Authorization::Direct(_) => self.selector.grant_after_rejection(ask, &registry, grant).await?,
-            Authorization::Token { lease, group, requested, is_fresh } => {
+            Authorization::Token { is_shared: true, requested, .. } => {
+                registry.shared_tokens.note_refused(requested);
+                let own = self.selector.grant_for_pinned(ask, &registry).await?;
+                own.map(|own| Grant { replaces_shared: true, ..own })
+            }
+            Authorization::Token { lease, group, requested, is_fresh, .. } => {
                 let challenged = challenged_scopes(ask, &Challenge::parse_all(headers));
                 match challenged.filter(|challenged| !requested.covers(challenged)) {
                     // The token may be good, but it was requested for other scopes than the registry wants.
@@ -220,8 +232,8 @@ impl Authorizer {
     }
 }
 
+const MIN_FRESHNESS: Duration = Duration::from_secs(1);
 /// A younger token is taken to be unexpired, so its refusal has another reason.
 const MIN_SUSPECT_AGE: Duration = Duration::from_secs(60);
 const MAX_REGISTRIES: usize = 1024;
 const MAX_TOKENS_PER_GROUP: usize = 4096;
-const MIN_FRESHNESS: Duration = Duration::from_secs(1);

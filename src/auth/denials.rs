@@ -2,15 +2,11 @@
 //! credential, so that a changed credential is tried at once.
 
 use std::collections::HashMap;
-use std::fmt::Debug;
-use std::hash::Hash;
 use std::time::Duration;
-
-use dashmap::DashMap;
-use tokio::time::Instant;
 
 use super::ask::AskKey;
 use super::error::REFUSAL_MEMORY;
+use super::expiring_map::ExpiringMap;
 use crate::credential::CredentialId;
 use crate::upstream::UpstreamId;
 
@@ -66,42 +62,6 @@ impl Denials {
     }
 }
 
-/// A map of at most [`MAX_ENTRIES`] entries that expire.
-#[derive(Debug)]
-struct ExpiringMap<K: Eq + Hash, V>(DashMap<K, (V, Instant)>);
-
-impl<K: Eq + Hash, V> Default for ExpiringMap<K, V> {
-    fn default() -> Self {
-        Self(DashMap::new())
-    }
-}
-
-impl<K: Clone + Eq + Hash + Debug, V: Clone> ExpiringMap<K, V> {
-    fn get(&self, key: &K) -> Option<V> {
-        let entry = self.0.get(key)?;
-        (Instant::now() < entry.1).then(|| entry.0.clone())
-    }
-
-    /// Makes room first if the map is full: removes what has expired or, if nothing has, everything.
-    fn insert(&self, key: K, value: V, lifetime: Duration) {
-        let now = Instant::now();
-        if self.0.len() >= MAX_ENTRIES {
-            self.0.retain(|_, (_, expires)| now < *expires);
-        }
-        if self.0.len() >= MAX_ENTRIES {
-            self.0.clear();
-        }
-        self.0.insert(key, (value, now + lifetime));
-    }
-
-    fn entries(&self) -> Vec<(K, V)> {
-        let now = Instant::now();
-        let unexpired = self.0.iter().filter(|entry| now < entry.value().1);
-        unexpired.map(|entry| (entry.key().clone(), entry.value().0.clone())).collect()
-    }
-}
-
-const MAX_ENTRIES: usize = 4096;
 const REJECTION_MEMORY: Duration = Duration::from_secs(5 * 60);
 const REPORT_MEMORY: Duration = Duration::from_secs(24 * 60 * 60);
 

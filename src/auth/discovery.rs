@@ -1,5 +1,5 @@
-//! What is known about one registry's authorization: its scheme, pinned from its first unauthenticated answer, and the
-//! corrections of scopes.
+//! What is known about one registry's authorization: its scheme, pinned from its first unauthenticated answer, the
+//! corrections of scopes, and the use of shared tokens.
 //!
 //! A challenge to a request that had authorization does not change the scheme: for an expired token NGC names another
 //! realm, Harbor and ACR another scheme. A pinned Bearer scheme is normally replaced only after its realm is gone.
@@ -17,6 +17,7 @@ use super::error::AuthError;
 use super::probe::Probe;
 use super::scheme::{AuthScheme, Bearer};
 use super::scopes::{ScopeCorrections, challenged_scopes};
+use super::shared_tokens::SharedTokens;
 use crate::oci::challenge::Challenge;
 
 /// What regpass has learned about how one registry authorizes requests.
@@ -26,6 +27,7 @@ pub(super) struct RegistryAuth {
     /// One permit: a single request at a time discovers the scheme.
     discovery: Arc<Semaphore>,
     pub(super) corrections: ScopeCorrections,
+    pub(super) shared_tokens: SharedTokens,
     /// When the registry was last probed because its realm seemed to be gone.
     realm_rechecked: Mutex<Option<Instant>>,
 }
@@ -41,6 +43,7 @@ impl Default for RegistryAuth {
             scheme: ArcSwapOption::empty(),
             discovery: Arc::new(Semaphore::new(1)),
             corrections: ScopeCorrections::default(),
+            shared_tokens: SharedTokens::default(),
             realm_rechecked: Mutex::default(),
         }
     }

@@ -24,6 +24,8 @@ pub struct Grant {
     pub(super) resolved: ResolvedCredential,
     /// The source of the credential that was rejected before, if this grant replaces it with an anonymous one.
     pub fell_back_from: Option<Box<str>>,
+    /// Whether the registry refused a shared token before, so that this is the repository's own.
+    pub(super) replaces_shared: bool,
 }
 
 #[derive(Debug)]
@@ -39,6 +41,8 @@ pub(super) enum Authorization {
         requested: ScopeSet,
         /// Whether this request waited for the token to be fetched, instead of finding it in the cache.
         is_fresh: bool,
+        /// Whether the token was requested for another repository, so that its refusal is not final.
+        is_shared: bool,
     },
 }
 
@@ -69,7 +73,7 @@ pub struct TokenGroup {
 
 impl Grant {
     pub(super) fn new(authorization: Authorization, resolved: ResolvedCredential) -> Self {
-        Self { authorization, resolved, fell_back_from: None }
+        Self { authorization, resolved, fell_back_from: None, replaces_shared: false }
     }
 
     /// No authorization, possibly after a credential was rejected.
@@ -88,6 +92,11 @@ impl Grant {
 
     pub(super) fn is_none(&self) -> bool {
         matches!(self.authorization, Authorization::None)
+    }
+
+    /// Whether the authorization is a token that was requested for another repository.
+    pub fn is_shared_token(&self) -> bool {
+        matches!(self.authorization, Authorization::Token { is_shared: true, .. })
     }
 
     pub fn header(&self) -> Option<&HeaderValue> {

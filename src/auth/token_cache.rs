@@ -10,7 +10,7 @@ use super::scheme::Bearer;
 use super::token_service::fetch_token;
 use crate::base::clock::WallClock;
 use crate::base::lease::Lease;
-use crate::base::lease_cache::{Covers, LeaseCache};
+use crate::base::lease_cache::{Covers, LeaseCache, Obtained};
 use crate::base::origin::Url;
 use crate::credential::ResolvedCredential;
 use crate::observe::metrics::Metrics;
@@ -59,14 +59,18 @@ impl TokenCache {
             clock: self.clock,
         });
         let fetch = move || fetch.clone().run();
-        let obtained = self.cache.get_or_fetch_valid_for(&group, &requested, ask.min_lifetime, fetch).await?;
-        let (lease, is_fresh) = (obtained.lease, obtained.is_newly_fetched);
+        let obtained = if registry.shared_tokens.may_share(ask, &requested, resolved) {
+            self.cache.get_any_or_fetch(&group, &requested, fetch).await?
+        } else {
+            self.cache.get_or_fetch_valid_for(&group, &requested, ask.min_lifetime, fetch).await?
+        };
+        let Obtained { lease, is_newly_fetched: is_fresh, is_of_other_key: is_shared } = obtained;
         lease.value.count_use();
         self.metrics.token_used(&ask.upstream.label, if is_fresh { "fetched" } else { "cached" });
         if ask.access != Access::Pull {
             self.check_granted(&group, &lease, &requested, realm, resolved)?;
         }
-        let authorization = Authorization::Token { lease, group, requested, is_fresh };
+        let authorization = Authorization::Token { lease, group, requested, is_fresh, is_shared };
         Ok(Grant::new(authorization, resolved.clone()))
     }
 

@@ -23,7 +23,7 @@ use tokio::time::{Instant, timeout};
 
 use super::lease::Lease;
 use renewal_control::RenewalControl;
-use slot::{Slot, evict_one, find};
+use slot::{AnySlot, Slot, evict_one, find, find_any};
 
 /// A key that says what its lease permits, so that one lease can serve several keys.
 pub trait Covers: Clone + Eq + Hash + Send + Sync + 'static {
@@ -54,6 +54,24 @@ pub struct Obtained<V> {
     /// Whether the caller waited for the first fetch of the key. `false` for a cached lease, also when the caller
     /// waited for its renewal.
     pub is_newly_fetched: bool,
+    /// Whether the lease was fetched for another key that does not cover the requested one.
+    pub is_of_other_key: bool,
+}
+
+impl<V> Obtained<V> {
+    fn new(lease: Arc<Lease<V>>, is_newly_fetched: bool) -> Self {
+        Self { lease, is_newly_fetched, is_of_other_key: false }
+    }
+
+    fn of_other_key(lease: Arc<Lease<V>>) -> Self {
+        Self { lease, is_newly_fetched: false, is_of_other_key: true }
+    }
+}
+
+/// Waits for the outcome of a fetch.
+async fn outcome_of<V, E: FetchError>(fetching: &mut watch::Receiver<Option<Outcome<V, E>>>) -> Outcome<V, E> {
+    let outcome = fetching.wait_for(Option::is_some).await.ok().and_then(|outcome| (*outcome).clone());
+    outcome.unwrap_or_else(|| Err(Arc::new(E::from(FetchAborted))))
 }
 
 type Outcome<V, E> = Result<Arc<Lease<V>>, Arc<E>>;
@@ -86,33 +104,68 @@ where
         F: Fn() -> R + Send + Sync + 'static,
         R: Future<Output = Result<Lease<V>, E>> + Send + 'static,
     {
+        self.obtain(group, key, fetch, false).await
+    }
+
+    /// As [`get_or_fetch`](Self::get_or_fetch), for groups in which the lease of any key may serve every key: returns a
+    /// lease of another key, or waits for one that is being fetched, before it fetches one for `key`.
+    pub async fn get_any_or_fetch<F, R>(self: &Arc<Self>, group: &G, key: &K, fetch: F) -> Result<Obtained<V>, Arc<E>>
+    where
+        F: Fn() -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Lease<V>, E>> + Send + 'static,
+    {
+        self.obtain(group, key, fetch, true).await
+    }
+
+    async fn obtain<F, R>(
+        self: &Arc<Self>,
+        group: &G,
+        key: &K,
+        fetch: F,
+        mut accepts_any: bool,
+    ) -> Result<Obtained<V>, Arc<E>>
+    where
+        F: Fn() -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Lease<V>, E>> + Send + 'static,
+    {
         self.evict_groups_for(group);
-        // The block releases the lock of the map before the await below.
-        let mut outcome = {
-            let mut slots = self.groups.entry(group.clone()).or_default();
-            let now = Instant::now();
-            if let Some(lease) = find(&slots, key, now) {
-                return Ok(Obtained { lease, is_newly_fetched: false });
-            }
-            match slots.get(key) {
-                Some(Slot::Fetching(outcome)) => outcome.clone(),
-                Some(Slot::Denied { error, until }) if now < *until => return Err(error.clone()),
-                _ => {
-                    if slots.len() >= self.max_per_group {
-                        evict_one(&mut slots, now);
-                    }
-                    let (sender, outcome) = watch::channel(None);
-                    slots.insert(key.clone(), Slot::Fetching(outcome.clone()));
-                    let fetch: Fetch<V, E> = Arc::new(move || Box::pin(fetch()));
-                    tokio::spawn(self.clone().fetch_first(group.clone(), key.clone(), fetch, sender));
-                    outcome
+        loop {
+            // The block releases the lock of the map before the awaits below.
+            let mut fetching = {
+                let mut slots = self.groups.entry(group.clone()).or_default();
+                let now = Instant::now();
+                if let Some(lease) = find(&slots, key, now) {
+                    return Ok(Obtained::new(lease, false));
                 }
+                let is_pending = slots.get(key).is_some_and(|slot| slot.is_pending(now));
+                let other = if accepts_any && !is_pending { find_any(&slots, now) } else { None };
+                match (other, slots.get(key)) {
+                    (Some(AnySlot::Held(lease)), _) => return Ok(Obtained::of_other_key(lease)),
+                    (Some(AnySlot::Fetching(outcome)), _) => outcome,
+                    (None, Some(Slot::Fetching(outcome))) => {
+                        accepts_any = false;
+                        outcome.clone()
+                    }
+                    (None, Some(Slot::Denied { error, until })) if now < *until => return Err(error.clone()),
+                    (None, _) => {
+                        if slots.len() >= self.max_per_group {
+                            evict_one(&mut slots, now);
+                        }
+                        let (sender, mut outcome) = watch::channel(None);
+                        slots.insert(key.clone(), Slot::Fetching(outcome.clone()));
+                        let fetch: Fetch<V, E> = Arc::new(move || Box::pin(fetch()));
+                        tokio::spawn(self.clone().fetch_first(group.clone(), key.clone(), fetch, sender));
+                        drop(slots);
+                        return outcome_of(&mut outcome).await.map(|lease| Obtained::new(lease, true));
+                    }
+                }
+            };
+            match outcome_of(&mut fetching).await {
+                Ok(lease) if accepts_any => return Ok(Obtained::of_other_key(lease)),
+                // The other key's fetch failed, which says nothing about this key.
+                Err(_) if accepts_any => accepts_any = false,
+                outcome => return outcome.map(|lease| Obtained::new(lease, true)),
             }
-        };
-        match outcome.wait_for(Option::is_some).await.map(|outcome| (*outcome).clone()) {
-            Ok(Some(Ok(lease))) => Ok(Obtained { lease, is_newly_fetched: true }),
-            Ok(Some(Err(error))) => Err(error),
-            Ok(None) | Err(_) => Err(Arc::new(E::from(FetchAborted))),
         }
     }
 

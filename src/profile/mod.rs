@@ -73,6 +73,8 @@ pub struct Profile {
     /// Lifetime of a token when neither the token response nor the token states one (60 s by distribution's token
     /// specification).
     pub default_token_lifetime: Duration,
+    /// Whether an anonymous token reads every public repository, whatever scope it was requested for.
+    pub anonymous_tokens_are_unbound: bool,
     /// Observations and documents that support this profile.
     pub evidence: &'static [Evidence],
 }

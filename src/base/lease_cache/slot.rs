@@ -46,7 +46,37 @@ pub(super) fn find<K: Covers, V, E>(slots: &HashMap<K, Slot<V, E>>, key: &K, now
     exact.or_else(|| slots.iter().filter(|(other, _)| other.covers(key)).find_map(|(_, slot)| slot.use_lease(now)))
 }
 
+/// A slot of any key.
+pub(super) enum AnySlot<V, E> {
+    Fetching(watch::Receiver<Option<Outcome<V, E>>>),
+    Held(Arc<Lease<V>>),
+}
+
+/// Finds the lease that expires last, whatever its key, and records the use; else a fetch that is under way.
+pub(super) fn find_any<K, V, E>(slots: &HashMap<K, Slot<V, E>>, now: Instant) -> Option<AnySlot<V, E>> {
+    let expiry = |slot: &&Slot<V, E>| match slot {
+        Slot::Held { lease, .. } => Some(lease.expires()),
+        Slot::Fetching(_) | Slot::Denied { .. } => None,
+    };
+    let held = slots.values().max_by_key(expiry).and_then(|slot| slot.use_lease(now)).map(AnySlot::Held);
+    held.or_else(|| {
+        slots.values().find_map(|slot| match slot {
+            Slot::Fetching(outcome) => Some(AnySlot::Fetching(outcome.clone())),
+            Slot::Held { .. } | Slot::Denied { .. } => None,
+        })
+    })
+}
+
 impl<V, E> Slot<V, E> {
+    /// Whether the slot has an outcome for its own key, or will have one, without a lease yet.
+    pub(super) fn is_pending(&self, now: Instant) -> bool {
+        match self {
+            Self::Fetching(_) => true,
+            Self::Denied { until, .. } => now < *until,
+            Self::Held { .. } => false,
+        }
+    }
+
     fn use_lease(&self, now: Instant) -> Option<Arc<Lease<V>>> {
         let Self::Held { lease, renewal } = self else { return None };
         match lease.freshness(now) {

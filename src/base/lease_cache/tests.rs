@@ -106,6 +106,42 @@ async fn a_lease_also_serves_narrower_keys_but_not_wider_ones() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_lease_of_any_key_is_found_or_waited_for_where_the_caller_accepts_it() {
+    let any = async |cache: &Cache, issuer: &Issuer, level| {
+        let issuer = issuer.clone();
+        cache.get_any_or_fetch(&"group", &Level(level), move || issuer.clone().fetch()).await
+    };
+    let (cache, issuer) = (cache(), Issuer::new(300));
+    // The second caller waits for the fetch of the first, although that is for a narrower key.
+    let (first, second) = tokio::join!(any(&cache, &issuer, 1), any(&cache, &issuer, 2));
+    let (first, second) = (first.unwrap(), second.unwrap());
+    assert_eq!((first.is_newly_fetched, first.is_of_other_key), (true, false));
+    assert_eq!((second.is_newly_fetched, second.is_of_other_key), (false, true));
+    assert!(any(&cache, &issuer, 3).await.unwrap().is_of_other_key);
+    assert!(!any(&cache, &issuer, 1).await.unwrap().is_of_other_key);
+    assert_eq!(issuer.fetches(), 1);
+    // A lease of its own is preferred.
+    let own = issuer.get(&cache, 2).await.unwrap().lease.value;
+    let found = any(&cache, &issuer, 2).await.unwrap();
+    assert_eq!((found.lease.value, found.is_of_other_key), (own, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_denial_of_another_key_is_not_shared() {
+    let (cache, issuer) = (cache(), Issuer::failing_after(0, 300, Failure::Denied));
+    let good = Issuer::new(300);
+    let any = async |issuer: &Issuer, level| {
+        let issuer = issuer.clone();
+        cache.get_any_or_fetch(&"group", &Level(level), move || issuer.clone().fetch()).await
+    };
+    let (denied, served) = tokio::join!(any(&issuer, 1), any(&good, 2));
+    assert_eq!(*denied.unwrap_err(), Failure::Denied);
+    assert!(!served.unwrap().is_of_other_key);
+    assert!(any(&good, 5).await.unwrap().is_of_other_key);
+    assert_eq!((issuer.fetches(), good.fetches()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn cancelling_the_first_caller_does_not_cancel_the_fetch() {
     let (cache, issuer) = (cache(), Issuer::new(300));
     let first = tokio::spawn({

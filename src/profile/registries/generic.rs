@@ -32,6 +32,7 @@ pub(super) const GENERIC: Profile = Profile {
     extra_tag_list_actions: &[],
     has_long_rate_limits: false,
     default_token_lifetime: Duration::from_secs(60),
+    anonymous_tokens_are_unbound: false,
     evidence: &[Evidence {
         what: "60 s where a token response states no lifetime; scopes depend on the method",
         source: "distribution/distribution docs/content/spec/auth/token.md, registry/handlers/app.go",

@@ -10,6 +10,7 @@ pub(super) const GHCR: Profile = Profile {
     uploads: Uploads { chunks: Chunks::RangedUpTo(4 * MIB), ..ANY_UPLOAD },
     referrers_redirect_to_web_page: true,
     has_long_rate_limits: true,
+    anonymous_tokens_are_unbound: true,
     delete: Delete::Unsupported {
         hint: "delete the package version on its web page or over the vendor's REST API (/user/packages/container/<name>/versions)",
     },
@@ -33,6 +34,11 @@ pub(super) const GHCR: Profile = Profile {
             what: "all anonymous requests of one address share 44000 a minute, an account has 2000; over it, the message of the 429 asks for parts of a second: `retry-after: 985.86µs, allowed: 44000/minute`",
             source: "falcosecurity/plugins#1069, alexklibisz/terraform-provider-terrifi#50, NVIDIA/cuda-quantum#3979, gardenlinux/gardenlinux#2585",
             date: "2026-03-01",
+        },
+        Evidence {
+            what: "an anonymous token is not bound to the repository it was requested for",
+            source: "nicholas-fedor/watchtower#2366",
+            date: "2026-09-10",
         },
         Evidence {
             what: "referrers are redirected (303) to github.com, which answers 429 with a web page",

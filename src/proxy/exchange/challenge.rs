@@ -7,7 +7,7 @@ use crate::auth::grant::Grant;
 use crate::oci::challenge::Challenge;
 
 /// Whether the response is a challenge: a 401, or the 403 with a Basic challenge that some registries answer to a
-/// request without authorization.
+/// request without authorization, or any 403 to a shared token.
 pub(super) fn is_challenge<B>(call: &Call, grant: &Grant, response: &Response<B>) -> bool {
     match response.status() {
         StatusCode::UNAUTHORIZED => true,
@@ -16,6 +16,8 @@ pub(super) fn is_challenge<B>(call: &Call, grant: &Grant, response: &Response<B>
             upstream.profile_choice.detect(&challenges, response.headers());
             upstream.profile().challenges_anonymous_with_403 && challenges.iter().any(|one| one.scheme == "basic")
         }
+        // The token of another repository may be refused for that reason alone.
+        StatusCode::FORBIDDEN => grant.is_shared_token(),
         _ => false,
     }
 }

@@ -126,7 +126,10 @@ impl Exchange<'_> {
                 _ => self.next_attempt(&mut attempt, head.headers, record).await?,
             };
             let Some(next) = next else {
-                authorizer.remember_denial(&call.ask, &attempt.grant, denial.message.clone());
+                // The refusal of a shared token says nothing about the repository's own.
+                if !attempt.grant.is_shared_token() {
+                    authorizer.remember_denial(&call.ask, &attempt.grant, denial.message.clone());
+                }
                 return Err(denial);
             };
             attempt = next;

@@ -4,6 +4,7 @@ mod catalog;
 mod endpoints;
 mod pull;
 mod rate_limits;
+mod shared_tokens;
 mod tokens;
 mod writes;
 

@@ -1,4 +1,5 @@
 //! GitHub Container Registry, after the transcripts of February 2024 (seed) and section 3 of registries.md.
+//! Anonymous tokens are not bound to a repository (nicholas-fedor/watchtower#2366, 2026-09-10).
 
 use std::sync::Arc;
 use std::time::Duration;

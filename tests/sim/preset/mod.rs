@@ -160,7 +160,8 @@ pub enum TokenFormat {
     UserJwt,
     /// Opaque; grants everything its user may do, whatever was requested.
     UserOpaque,
-    /// Base64 of `v1:user/repo:…` for anonymous requests, otherwise of the password, which grants everything its user may do.
+    /// Base64 of `v1:user/repo:…` for anonymous requests, otherwise of the password. Grants everything its user may do,
+    /// an anonymous one everything that is public.
     Ghcr,
 }
 

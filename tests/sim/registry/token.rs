@@ -140,8 +140,7 @@ impl Engine {
         if tokens.push_creates_repository {
             self.create_for_push(&granted);
         }
-        let is_password = tokens.format == TokenFormat::Ghcr && request.user.is_some();
-        let is_for_user = is_password || matches!(tokens.format, TokenFormat::UserOpaque | TokenFormat::UserJwt);
+        let is_for_user = matches!(tokens.format, TokenFormat::Ghcr | TokenFormat::UserOpaque | TokenFormat::UserJwt);
         let access = if is_for_user { TokenAccess::AllOfUser } else { TokenAccess::Scopes(granted) };
         let issued = IssuedToken { user: request.user.clone(), access, expires: Instant::now() + tokens.lifetime };
         lock(&self.tokens.0).insert(token.clone(), Arc::new(issued));
