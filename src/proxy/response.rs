@@ -188,7 +188,8 @@ fn set_manifest_location(call: &Call, request: &UpstreamRequest, headers: &mut H
 }
 
 /// Adds size and digest to the headers of the successful response to a HEAD of a blob or manifest, if the registry omits
-/// them. A redirect target was asked for the first byte already, which would have told the size.
+/// them. If a redirect target omits the size of a blob, regpass does not request it: [`redirect`](super::redirect) has
+/// requested the first byte already.
 async fn complete_head(
     proxy: &Proxy,
     call: &Call,

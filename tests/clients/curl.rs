@@ -74,6 +74,13 @@ async fn pull(stack: &Stack, case: &str, repository: &str, query: &str) {
         let range = format!("bytes 1000-70999/{}", platform.layer_bytes.len());
         assert_eq!(reply.header("content-range"), Some(&*range), "{case}");
 
+        let reply = fetch(curl(stack.home()).args(["--range", "0-99,1000-1099"]).arg(&blob)).await;
+        let kind = reply.header("content-type").unwrap_or_default();
+        assert!(reply.status == 206 && kind.starts_with("multipart/byteranges; boundary="), "{case}: {kind}");
+        for part in [&platform.layer_bytes[..100], &platform.layer_bytes[1000..1100]] {
+            assert!(reply.body.windows(100).any(|bytes| bytes == part), "{case}: a part is missing");
+        }
+
         let reply = fetch(curl(stack.home()).arg("--head").arg(&blob)).await;
         let length = platform.layer_bytes.len().to_string();
         assert_eq!((reply.status, reply.header("content-length")), (200, Some(&*length)), "{case}");

@@ -45,6 +45,7 @@ async fn catalog_lists_only_repositories_that_may_be_pulled() {
 async fn every_form_of_link_is_rewritten_to_one() {
     let setup = Setup::start("alias = \"reg\"").await;
     for (link, query) in [
+        (r#"</v2/a?last=y&n=2>; title="next <page>, or; \"more\"; rel=\"prev\""; rel="next""#, Some("last=y&n=2")),
         (r#"</v2/acme/app/tags/list?last=1&n=1>; rel="next""#, Some("last=1&n=1")),
         (r#"<https://reg.example/v2/acme/app/tags/list?last=1&n=1>; rel="next""#, Some("last=1&n=1")),
         (r#"<http://169.254.169.254/?last=1&n=1>; rel="next""#, Some("last=1&n=1")),
