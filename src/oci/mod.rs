@@ -15,4 +15,5 @@ pub mod rate_limit;
 pub mod reference;
 pub mod referrers;
 pub mod scope;
+pub mod tag_page;
 pub mod token;

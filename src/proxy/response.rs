@@ -110,11 +110,11 @@ pub async fn normalize(
         drain(body).await;
         let get_is_decoded =
             response_body::must_be_read(&call, &head.headers) && content_encoding::is_encoded(&head.headers);
-        // The headers of a HEAD are those of a GET, and regpass would decode the body of that GET.
+        // The headers of a HEAD are those of a GET, and regpass would decode or cut the body of that GET.
         if get_is_decoded {
             head.headers.remove(CONTENT_ENCODING);
         }
-        if get_is_decoded || head.status == StatusCode::NOT_MODIFIED {
+        if get_is_decoded || paging::may_need_cut(&call, &head.headers) || head.status == StatusCode::NOT_MODIFIED {
             head.headers.remove(CONTENT_LENGTH);
         }
         if call.is_head() && head.status == StatusCode::OK {

@@ -108,6 +108,7 @@ impl Paging {
             unknown_last: None,
             sorted: true,
             link: LinkForm::Relative,
+            ignores_query: false,
             chunked: false,
         }
     }
