@@ -108,8 +108,12 @@ pub(crate) struct Reply {
 
 /// Runs a [`curl`] command that must succeed. A challenge in the response fails the test: regpass sends none.
 pub(crate) async fn fetch(curl: &mut Command) -> Reply {
-    let printed = output(curl).await.stdout;
-    let (mut head, mut body) = split(&printed);
+    parse(&output(curl).await.stdout)
+}
+
+/// The response that a [`curl`] command printed.
+pub(crate) fn parse(printed: &[u8]) -> Reply {
+    let (mut head, mut body) = split(printed);
     // "100 Continue" precedes the final response.
     while head.split(' ').nth(1).is_some_and(|status| status.starts_with('1')) {
         (head, body) = split(body);

@@ -23,6 +23,7 @@ mod stack;
 mod token_service;
 
 mod buildah;
+mod conformance;
 mod containerd;
 mod curl;
 mod docker;
