@@ -22,6 +22,7 @@ pub mod foreign_page;
 pub mod host_check;
 pub mod listener;
 pub mod local_response;
+pub mod page_size;
 pub mod paging;
 pub mod permission;
 pub mod pipeline;

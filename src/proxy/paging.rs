@@ -1,13 +1,13 @@
-//! Paging of listings: the `Link` to the next page in one form for all registries, and page sizes.
+//! Paging of listings: the `Link` to the next page in one form for all registries, and pages that regpass cuts
+//! itself.
 
 use bytes::Bytes;
 use http::header::LINK;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::classify::Call;
-use super::redirect::FetchOutcome;
 use crate::oci::link;
 use crate::oci::operation::Operation;
 use crate::oci::query::Query;
@@ -49,20 +49,6 @@ fn link_to(call: &Call, query: Query) -> Option<HeaderValue> {
     let path = call.routed.path.segments().join("/");
     let target = call.routed.client_urls.url(&format!("/{path}"), query);
     HeaderValue::from_str(&format!("<{target}>; rel=\"next\"")).ok()
-}
-
-/// The query to repeat a listing with, if the registry may have rejected its page size: some have a limit of their own
-/// (distribution answers 400 above it, ECR 405). Without `n` they return a page of their own size.
-pub fn query_without_page_size(call: &Call, outcome: &FetchOutcome) -> Option<Query> {
-    let (FetchOutcome::Registry(response) | FetchOutcome::RedirectTarget(response)) = outcome else { return None };
-    let is_rejected = matches!(response.status(), StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED);
-    let is_listing = matches!(call.operation, Operation::ListTags(_) | Operation::ListRepositories);
-    if !is_rejected || !is_listing || call.query.raw("n").is_none() {
-        return None;
-    }
-    let mut query = call.query.clone();
-    query.remove("n");
-    Some(query)
 }
 
 /// Replaces the registry's `Link` by the one for the client, or removes it if there is no next page.

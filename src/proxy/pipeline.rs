@@ -19,7 +19,7 @@ use super::foreign_page;
 use super::host_check::check_host;
 use super::listener::{ListenerContext, authenticate};
 use super::local_response;
-use super::paging;
+use super::page_size;
 use super::request_url::RequestUrl;
 use super::response::{ClientResponse, normalize};
 use super::response_headers::{self, SERVER_TIMING};
@@ -140,7 +140,7 @@ async fn serve(
     let mut request = UpstreamRequest::from_client(proxy, &call, head, body).await?;
     let mut outcome = fetch_settled(proxy, &call, &request, settled, record).await?;
     record.sent = request.payload().length().unwrap_or(0);
-    if let Some(query) = paging::query_without_page_size(&call, &outcome) {
+    if let Some(query) = page_size::query_without_page_size(&call, &outcome) {
         call.query = query;
         request = UpstreamRequest::new(proxy, &call, &head.headers, Bytes::new())?;
         outcome = fetch(proxy, &call, &request, record).await?;
