@@ -159,6 +159,7 @@ pub struct Admin {
 pub struct Defaults {
     pub allow: BTreeSet<Access>,
     pub credential: CredentialSource,
+    pub verify: bool,
 }
 
 /// The settings of one registry, or of all registries that `pattern` matches.
@@ -176,6 +177,8 @@ pub struct Registry {
     pub hosts: BTreeSet<Box<str>>,
     pub credential: CredentialSource,
     pub redirects: Redirects,
+    /// Whether blobs are hashed and compared with their digest as they pass.
+    pub verify: bool,
     /// Hosts of token services that the credential may be sent to, besides the profile's and the registry's own origin.
     pub realm_hosts: Vec<TrustedHost>,
     /// Hosts that upload locations may be on, besides the registry's own origin.
@@ -200,6 +203,7 @@ impl Registry {
             hosts: BTreeSet::new(),
             credential: defaults.credential.clone(),
             redirects: Redirects::Follow,
+            verify: defaults.verify,
             realm_hosts: Vec::new(),
             upload_hosts: Vec::new(),
             hub_remotes: Vec::new(),

@@ -30,6 +30,7 @@ fn write_config(out: &mut String, config: &Config) -> fmt::Result {
     writeln!(out, "default_registry = {}", quoted(config.default_registry.as_str()))?;
     writeln!(out, "credential = {}", credential(&config.defaults.credential))?;
     writeln!(out, "allow = {}", access_list(&config.defaults.allow))?;
+    writeln!(out, "verify = {}", config.defaults.verify)?;
     write_upload(out, config)?;
     write_timeouts(out, &config.timeouts)?;
     for listener in &config.listeners {
@@ -123,6 +124,7 @@ fn write_registry(out: &mut String, registry: &Registry) -> fmt::Result {
         Redirects::Pass => "pass",
     };
     writeln!(out, "redirects = \"{redirects}\"")?;
+    writeln!(out, "verify = {}", registry.verify)?;
     for (key, hosts) in [("realm_hosts", &registry.realm_hosts), ("upload_hosts", &registry.upload_hosts)] {
         if !hosts.is_empty() {
             writeln!(out, "{key} = {}", list(hosts.iter().map(ToString::to_string)))?;

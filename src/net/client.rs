@@ -108,7 +108,7 @@ impl HttpClient {
             }
         }
         let mut response = outcome?;
-        content_length::normalize(request.method(), response.headers_mut())
+        content_length::normalize(response.headers_mut())
             .map_err(|why| TransportError::InvalidResponse(why.to_string()))?;
         Ok(response)
     }

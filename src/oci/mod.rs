@@ -1,6 +1,8 @@
 //! Types of the distribution API and how to parse and format them. Pure: no IO.
 
 pub mod access_claim;
+pub mod blob_hash;
+pub mod byte_range;
 pub mod challenge;
 pub mod content_range;
 pub mod error;
@@ -15,5 +17,4 @@ pub mod rate_limit;
 pub mod reference;
 pub mod referrers;
 pub mod scope;
-pub mod tag_page;
 pub mod token;

@@ -86,7 +86,7 @@ fn parse_operation(routed: &RoutedRequest, method: &Method) -> Result<(Operation
         // If the configuration forbids pushes, that is a more useful error than the invalid name, digest or method.
         let pushes = matches!(*method, Method::POST | Method::PATCH | Method::PUT);
         let is_denied = pushes && !why.is_unknown_endpoint() && !policy.allow.contains(&Access::Push);
-        if is_denied { not_allowed(upstream, Access::Push) } else { invalid_operation(why, method) }
+        if is_denied { not_allowed(upstream, Access::Push) } else { invalid_operation(why) }
     })?;
     if let Operation::StartUpload(_, UploadStart::Mount { from: Some(from), .. }) = &operation {
         if policy.allow.contains(&Access::Pull) && policy.allows_repository(Access::Pull, from) {
@@ -94,19 +94,14 @@ fn parse_operation(routed: &RoutedRequest, method: &Method) -> Result<(Operation
         } else {
             query.remove("mount");
             query.remove("from");
-            operation = parse(&query).map_err(|why| invalid_operation(why, method))?;
+            operation = parse(&query).map_err(invalid_operation)?;
         }
     }
     Ok((operation, query))
 }
 
-/// The error for a request that is no operation. A tag that no registry can have is missing for reads, as everywhere.
-fn invalid_operation(why: OperationError, method: &Method) -> ErrorResponse {
-    let is_read = matches!(*method, Method::GET | Method::HEAD);
+fn invalid_operation(why: OperationError) -> ErrorResponse {
     let (status, code) = match why {
-        OperationError::Reference(InvalidReference::Tag) if is_read => {
-            (StatusCode::NOT_FOUND, ErrorCode::ManifestUnknown)
-        }
         OperationError::Name(_) => (StatusCode::BAD_REQUEST, ErrorCode::NameInvalid),
         OperationError::Reference(InvalidReference::Digest) => (StatusCode::BAD_REQUEST, ErrorCode::DigestInvalid),
         OperationError::Reference(InvalidReference::Tag) => (StatusCode::BAD_REQUEST, ErrorCode::ManifestInvalid),

@@ -14,8 +14,8 @@ use crate::net::body::drain;
 use crate::observe::record::Record;
 use crate::oci::reference::Digest;
 
-/// Requests the first byte of a blob, whose response has the blob's size, adds the size to the headers of the response to
-/// the HEAD, and remembers it. Without a size in that response the headers stay as they are.
+/// Adds the size of a blob to the headers of the response to its HEAD, and remembers it: the size that a GET of the first
+/// byte tells. If it tells none, the headers stay as they are.
 pub async fn add_blob_size(
     proxy: &Proxy,
     call: &Call,

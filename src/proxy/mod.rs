@@ -10,6 +10,7 @@
 //! [`ErrorResponse`](error_response::ErrorResponse), those of a registry in [`registry_error`]. Blob uploads take
 //! their own path after `classify`: [`upload`].
 
+pub mod blob_check;
 pub mod classify;
 pub mod client_urls;
 pub mod content_encoding;
@@ -22,7 +23,6 @@ pub mod foreign_page;
 pub mod host_check;
 pub mod listener;
 pub mod local_response;
-pub mod page_size;
 pub mod paging;
 pub mod permission;
 pub mod pipeline;

@@ -10,6 +10,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 
 use super::Proxy;
+use super::blob_check::BlobCheck;
 use super::classify::{Call, classify};
 use super::client_urls::ClientUrls;
 use super::error_response::ErrorResponse;
@@ -19,7 +20,7 @@ use super::foreign_page;
 use super::host_check::check_host;
 use super::listener::{ListenerContext, authenticate};
 use super::local_response;
-use super::page_size;
+use super::paging;
 use super::request_url::RequestUrl;
 use super::response::{ClientResponse, normalize};
 use super::response_headers::{self, SERVER_TIMING};
@@ -140,7 +141,7 @@ async fn serve(
     let mut request = UpstreamRequest::from_client(proxy, &call, head, body).await?;
     let mut outcome = fetch_settled(proxy, &call, &request, settled, record).await?;
     record.sent = request.payload().length().unwrap_or(0);
-    if let Some(query) = page_size::query_without_page_size(&call, &outcome) {
+    if let Some(query) = paging::query_without_page_size(&call, &outcome) {
         call.query = query;
         request = UpstreamRequest::new(proxy, &call, &head.headers, Bytes::new())?;
         outcome = fetch(proxy, &call, &request, record).await?;
@@ -182,8 +183,9 @@ fn into_http(response: ClientResponse, mut record: Record) -> Response<StreamBod
             let idle = call.routed.upstream.timeouts.body_idle;
             let resumable =
                 matches!(call.operation, Operation::ReadBlob(..)) && head.headers.contains_key(CONTENT_LENGTH);
+            let check = BlobCheck::of(&call, &head);
             let resumption = resumable.then(|| Resumption { proxy, call: *call, request: *request });
-            let body = resumable_body::stream(record, &head.headers, head.status, body, idle, resumption);
+            let body = resumable_body::stream(record, &head, body, idle, resumption, check);
             Response::from_parts(head, body)
         }
     }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, LOCATION, RANGE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, response};
 use hyper::body::Incoming;
 
 use super::Proxy;
+use super::blob_check::BlobCheck;
 use super::classify::Call;
 use super::error_response::ErrorResponse;
 use super::extension;
@@ -24,6 +25,7 @@ use crate::net::body::{self, StreamBody, drain};
 use crate::net::spool::Payload;
 use crate::observe::blame::Step;
 use crate::observe::record::Record;
+use crate::oci::byte_range::RequestedRange;
 use crate::oci::operation::{Access, Operation};
 use crate::oci::query::Query;
 use crate::oci::reference::Digest;
@@ -110,17 +112,21 @@ pub async fn normalize(
         drain(body).await;
         let get_is_decoded =
             response_body::must_be_read(&call, &head.headers) && content_encoding::is_encoded(&head.headers);
-        // The headers of a HEAD are those of a GET, and regpass would decode or cut the body of that GET.
+        // The headers of a HEAD are those of a GET, and regpass would decode the body of that GET.
         if get_is_decoded {
             head.headers.remove(CONTENT_ENCODING);
         }
-        if get_is_decoded || paging::may_need_cut(&call, &head.headers) || head.status == StatusCode::NOT_MODIFIED {
+        if get_is_decoded || head.status == StatusCode::NOT_MODIFIED {
             head.headers.remove(CONTENT_LENGTH);
         }
         if call.is_head() && head.status == StatusCode::OK {
             complete_head(proxy, &call, (&request, step), &mut head.headers, record).await?;
         }
         return Ok(ClientResponse::Ready(Response::from_parts(head, body::empty())));
+    }
+    let is_empty = head.headers.get(CONTENT_LENGTH).is_some_and(|length| length == "0");
+    if is_empty && BlobCheck::of(&call, &head).is_some_and(|check| !check.matches()) {
+        return Err(call.unusable_response("it sends no bytes for a blob that is not empty"));
     }
     Ok(ClientResponse::Stream { head, body, proxy: proxy.clone(), call: Box::new(call), request: Box::new(request) })
 }
@@ -148,7 +154,15 @@ pub(super) fn check_status(
     let is_read = call.operation.access() == Access::Pull;
     let is_expected = match status {
         StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION | StatusCode::NOT_MODIFIED => true,
-        StatusCode::PARTIAL_CONTENT if is_read => request.headers().contains_key(RANGE),
+        StatusCode::PARTIAL_CONTENT if is_read => {
+            let Some(range) = RequestedRange::of(request.headers()) else {
+                return Err(call.unusable_response("it answers 206 to a request without a valid range"));
+            };
+            if !range.is_answered_by(&head.headers) {
+                return Err(call.unusable_response("it sends another range than the requested one"));
+            }
+            true
+        }
         status if status.is_success() => !is_read,
         status => status.is_client_error() || status.is_server_error(),
     };
@@ -188,8 +202,7 @@ fn set_manifest_location(call: &Call, request: &UpstreamRequest, headers: &mut H
 }
 
 /// Adds size and digest to the headers of the successful response to a HEAD of a blob or manifest, if the registry omits
-/// them. If a redirect target omits the size of a blob, regpass does not request it: [`redirect`](super::redirect) has
-/// requested the first byte already.
+/// them. A redirect target was asked for the first byte already, which would have told the size.
 async fn complete_head(
     proxy: &Proxy,
     call: &Call,

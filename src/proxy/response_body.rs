@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use super::classify::Call;
 use super::content_encoding::{decode, is_encoded};
 use super::error_response::ErrorResponse;
-use super::paging;
 use super::response_headers::DOCKER_CONTENT_DIGEST;
 use crate::base::redaction::Redaction;
 use crate::net::body::read_limited;
@@ -26,8 +25,7 @@ pub fn must_be_read(call: &Call, headers: &HeaderMap) -> bool {
         Operation::ListRepositories => {
             is_encoded(headers) || call.routed.policy.repositories.0.contains_key(&Access::Pull)
         }
-        Operation::ListTags(_) => is_encoded(headers) || paging::may_need_cut(call, headers),
-        Operation::ReadExtension(..) => is_encoded(headers),
+        Operation::ListTags(_) | Operation::ReadExtension(..) => is_encoded(headers),
         _ => false,
     }
 }
@@ -52,7 +50,6 @@ pub async fn read(call: &Call, head: &mut response::Parts, body: Incoming) -> Re
             add_manifest_headers(headers, &bytes, reference.digest());
         }
         Operation::ListRepositories => bytes = filter_catalog(call, bytes).map_err(unusable)?,
-        Operation::ListTags(_) => bytes = paging::cut(call, headers, bytes),
         _ => {}
     }
     headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));

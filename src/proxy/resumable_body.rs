@@ -1,12 +1,13 @@
-//! Streams a response body to the client, and resumes a blob whose transfer from the registry breaks.
+//! Streams a response body to the client, verifies a blob by its digest, and resumes it if the transfer from the registry
+//! breaks.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::unfold;
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, ETAG, HeaderName, LAST_MODIFIED};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, response};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody as FrameStream};
 use hyper::body::Incoming;
@@ -14,6 +15,7 @@ use tokio::time::{sleep, timeout};
 use tracing::debug;
 
 use super::Proxy;
+use super::blob_check::BlobCheck;
 use super::classify::Call;
 use super::fetch::fetch;
 use super::redirect::FetchOutcome;
@@ -22,6 +24,7 @@ use crate::net::body::StreamBody;
 use crate::net::cause::BoxError;
 use crate::observe::blame::{Blame, Step};
 use crate::observe::record::Record;
+use crate::oci::byte_range::Part;
 
 /// The request for a blob, to repeat for the missing bytes if the transfer breaks.
 #[derive(Debug)]
@@ -40,23 +43,35 @@ enum BodyError {
     ConnectionFailed(BoxError),
     #[error("the registry or its storage closed the connection after {received} of {expected} bytes")]
     Short { received: u64, expected: u64 },
+    #[error("the bytes that the registry or its storage sent do not match the digest of the blob")]
+    WrongContent,
 }
 
 /// Streams `body` to the client. If the transfer breaks, regpass requests the missing bytes where it can; otherwise the
-/// client sees an error, never a complete body.
+/// client sees an error, never a complete body. The last bytes of a body that does not pass `check` are not sent.
 pub fn stream(
     mut record: Record,
-    headers: &HeaderMap,
-    status: StatusCode,
+    head: &response::Parts,
     body: Incoming,
     idle: Duration,
     resumption: Option<Resumption>,
+    check: Option<BlobCheck>,
 ) -> StreamBody {
-    let span = Span::of(status, headers);
+    let span = Span::of(head.status, &head.headers);
     // hyper does not poll an empty body, so it is complete from the start.
     record.is_complete = span.length == Some(0);
-    let etag = headers.get(ETAG).map(|tag| Bytes::copy_from_slice(tag.as_bytes()));
-    let transfer = Transfer { record, body: Some(body), span, etag, idle, resumption, failed_resumptions: 0 };
+    let version = Version::of(&head.headers);
+    let transfer = Transfer {
+        record,
+        body: Some(body),
+        span,
+        version,
+        idle,
+        resumption,
+        failed_resumptions: 0,
+        check,
+        held: None,
+    };
     let frames = unfold(transfer, |mut transfer| async move {
         let next = transfer.next().await?;
         Some((next.map(Frame::data), transfer))
@@ -69,11 +84,14 @@ struct Transfer {
     /// `None` once the body has ended or failed.
     body: Option<Incoming>,
     span: Span,
-    etag: Option<Bytes>,
+    version: Version,
     idle: Duration,
     resumption: Option<Resumption>,
     /// Consecutive resumptions that brought no data.
     failed_resumptions: u32,
+    check: Option<BlobCheck>,
+    /// The last piece of a body of unknown length, which may be its end, until the next one arrives.
+    held: Option<Bytes>,
 }
 
 /// The part of the blob that the client receives.
@@ -95,7 +113,36 @@ impl Span {
             return Self { first: Some(0), length, blob_size: length };
         }
         let part = Part::of(headers);
-        Self { first: part.as_ref().map(|part| part.first), length, blob_size: part.and_then(|part| part.blob_size) }
+        let length = length.or_else(|| part?.length());
+        Self { first: part.map(|part| part.first), length, blob_size: part.and_then(|part| part.size) }
+    }
+}
+
+/// What identifies the version of the content that a response has.
+#[derive(Debug, PartialEq, Eq)]
+struct Version {
+    etag: Option<HeaderValue>,
+    last_modified: Option<HeaderValue>,
+    encoding: Option<HeaderValue>,
+}
+
+impl Version {
+    fn of(headers: &HeaderMap) -> Self {
+        let value = |name: HeaderName| headers.get(name).cloned();
+        Self { etag: value(ETAG), last_modified: value(LAST_MODIFIED), encoding: value(CONTENT_ENCODING) }
+    }
+
+    /// The entity tag, if it is strong: equal tags then mean equal bytes (RFC 9110, section 8.8.1).
+    fn strong_etag(&self) -> Option<&HeaderValue> {
+        self.etag.as_ref().filter(|etag| etag.as_bytes().starts_with(b"\""))
+    }
+
+    /// Whether nothing says that `other` is another version.
+    fn may_be(&self, other: &Self) -> bool {
+        let differ = |a: &Option<HeaderValue>, b: &Option<HeaderValue>| a.is_some() && b.is_some() && a != b;
+        !differ(&self.etag, &other.etag)
+            && !differ(&self.last_modified, &other.last_modified)
+            && self.encoding == other.encoding
     }
 }
 
@@ -106,24 +153,18 @@ impl Transfer {
             let error = match timeout(self.idle, body.frame()).await {
                 Ok(Some(Ok(frame))) => match frame.into_data() {
                     Ok(data) if data.is_empty() => continue,
-                    Ok(data) => {
-                        self.failed_resumptions = 0;
-                        self.record.bytes += data.len() as u64;
-                        // hyper does not poll again after the bytes that `Content-Length` announced.
-                        self.record.is_complete = self.span.length == Some(self.record.bytes);
-                        return Some(Ok(data));
-                    }
+                    Ok(data) => match self.verified(data) {
+                        Ok(Some(data)) => return Some(Ok(self.counted(data))),
+                        Ok(None) => continue,
+                        Err(error) => return Some(Err(self.failed(error))),
+                    },
                     Err(_trailers) => continue,
                 },
                 Ok(None) => match self.span.length {
                     Some(expected) if self.record.bytes < expected => {
                         BodyError::Short { received: self.record.bytes, expected }
                     }
-                    _ => {
-                        self.body = None;
-                        self.record.is_complete = true;
-                        return None;
-                    }
+                    _ => return self.end(),
                 },
                 Ok(Some(Err(error))) => BodyError::ConnectionFailed(error.into()),
                 Err(_) => BodyError::Idle(self.idle),
@@ -131,12 +172,52 @@ impl Transfer {
             debug!(registry = self.record.registry.as_deref(), bytes = self.record.bytes, %error, "response body interrupted");
             self.body = self.resume().await;
             if self.body.is_none() {
-                self.record.blame = Some(Blame::Registry);
-                self.record.step = Some(Step::Transfer);
-                self.record.error = Some(format!("response body interrupted: {error}").into());
-                return Some(Err(error.into()));
+                return Some(Err(self.failed(error)));
             }
         }
+    }
+
+    /// Hashes a piece of the body, and returns the piece to send. The end of a body is sent only if the whole matches: with
+    /// a known length that is the piece with the last byte, otherwise each piece waits for the next one.
+    fn verified(&mut self, data: Bytes) -> Result<Option<Bytes>, BodyError> {
+        let Some(check) = &mut self.check else { return Ok(Some(data)) };
+        check.update(&data);
+        let Some(length) = self.span.length else { return Ok(self.held.replace(data)) };
+        if self.record.bytes + data.len() as u64 >= length && !self.check.take().is_some_and(BlobCheck::matches) {
+            return Err(BodyError::WrongContent);
+        }
+        Ok(Some(data))
+    }
+
+    fn counted(&mut self, data: Bytes) -> Bytes {
+        self.failed_resumptions = 0;
+        self.record.bytes += data.len() as u64;
+        // hyper does not poll again after the bytes that `Content-Length` announced.
+        self.record.is_complete = self.span.length == Some(self.record.bytes);
+        data
+    }
+
+    /// The end of the upstream body: the piece that is held, if there is one.
+    fn end(&mut self) -> Option<Result<Bytes, BoxError>> {
+        self.body = None;
+        if !self.check.take().is_none_or(BlobCheck::matches) {
+            return Some(Err(self.failed(BodyError::WrongContent)));
+        }
+        self.record.is_complete = true;
+        let held = self.held.take()?;
+        self.record.bytes += held.len() as u64;
+        Some(Ok(held))
+    }
+
+    fn failed(&mut self, error: BodyError) -> BoxError {
+        self.body = None;
+        self.record.blame = Some(Blame::Registry);
+        self.record.step = Some(Step::Transfer);
+        self.record.error = Some(match error {
+            BodyError::WrongContent => error.to_string().into(),
+            _ => format!("response body interrupted: {error}").into(),
+        });
+        error.into()
     }
 
     /// Requests the missing bytes. A response is used only if it starts at the first missing byte of the same blob and
@@ -146,7 +227,7 @@ impl Transfer {
         let (first, total) = (self.span.first?, self.span.length?);
         let received = self.record.bytes;
         let (from, to) = (first + received, (first + total).checked_sub(1)?);
-        let request = resumption.request.for_range(&format!("bytes={from}-{to}"))?;
+        let request = resumption.request.for_rest(&format!("bytes={from}-{to}"), self.version.strong_etag())?;
         while received < total
             && self.failed_resumptions < MAX_FAILED_RESUMPTIONS
             && self.record.resumed < MAX_RESUMPTIONS
@@ -174,40 +255,20 @@ impl Transfer {
         None
     }
 
-    /// Whether the response is a part of the same blob from `from` on, and not beyond `to`.
+    /// Whether the response is a part of the same blob from `from` on, and not beyond `to`. Without a check of the whole,
+    /// only equal strong entity tags prove that it is the same.
     fn is_rest(&self, response: &Response<Incoming>, from: u64, to: u64) -> bool {
         let headers = response.headers();
-        let is_same_entity = match (&self.etag, headers.get(ETAG)) {
-            (Some(first), Some(resumed)) => **first == *resumed.as_bytes(),
-            _ => true,
-        };
-        let has_same_size = |part: &Part| {
-            part.blob_size.is_none() || self.span.blob_size.is_none() || part.blob_size == self.span.blob_size
-        };
-        let is_range =
-            Part::of(headers).is_some_and(|part| part.first == from && part.last <= to && has_same_size(&part));
-        response.status() == StatusCode::PARTIAL_CONTENT && is_range && is_same_entity
-    }
-}
-
-/// The `Content-Range` of a response: `bytes first-last/size`, where the size may be `*`.
-struct Part {
-    first: u64,
-    last: u64,
-    blob_size: Option<u64>,
-}
-
-impl Part {
-    /// `None` also for several ranges, whatever `Content-Range` says.
-    fn of(headers: &HeaderMap) -> Option<Self> {
-        let media_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-        if media_type.to_ascii_lowercase().starts_with(b"multipart/byteranges") {
-            return None;
-        }
-        let range = headers.get(CONTENT_RANGE)?.to_str().ok()?.trim().strip_prefix("bytes")?.trim_start();
-        let (part, blob_size) = range.split_once('/')?;
-        let (first, last) = part.split_once('-')?;
-        Some(Self { first: first.parse().ok()?, last: last.parse().ok()?, blob_size: blob_size.parse().ok() })
+        let version = Version::of(headers);
+        let is_same = self.version.may_be(&version)
+            && (self.check.is_some()
+                || self.version.strong_etag().is_some_and(|etag| version.strong_etag() == Some(etag)));
+        let has_same_size =
+            |part: &Part| part.size.is_none() || self.span.blob_size.is_none() || part.size == self.span.blob_size;
+        let is_range = Part::of(headers).is_some_and(|part| {
+            part.first == from && part.last <= to && has_same_size(&part) && part.has_its_length(headers)
+        });
+        response.status() == StatusCode::PARTIAL_CONTENT && is_range && is_same
     }
 }
 

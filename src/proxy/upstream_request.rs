@@ -139,6 +139,15 @@ impl UpstreamRequest {
         Some(other)
     }
 
+    /// As [`for_range`](Self::for_range), for the rest of content that had this entity tag.
+    pub fn for_rest(&self, range: &str, etag: Option<&HeaderValue>) -> Option<Self> {
+        let mut rest = self.for_range(range)?;
+        if let Some(etag) = etag {
+            rest.request.headers_mut().insert(IF_RANGE, etag.clone());
+        }
+        Some(rest)
+    }
+
     /// In place of a HEAD, the GET of the first byte, whose answer has the size. `None` if this already is that GET.
     pub fn for_size(&self) -> Option<Self> {
         let first_byte = self.for_range("bytes=0-0").filter(|_| !self.is_get_for_head)?;

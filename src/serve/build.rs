@@ -106,8 +106,8 @@ impl Registries {
         let credentials = previous.as_ref().map(|(_, policy)| &policy.credentials);
         let credentials = RegistryCredentials::new(&entry.credential, &entry.identities, &self.sources, credentials);
         let upstream = previous.map_or_else(|| Arc::new(new), |(upstream, _)| upstream);
-        let Registry { allow, repositories, redirects, .. } = entry;
-        let policy = Arc::new(RegistryPolicy { allow, repositories, redirects, credentials });
+        let Registry { allow, repositories, redirects, verify, .. } = entry;
+        let policy = Arc::new(RegistryPolicy { allow, repositories, redirects, verify, credentials });
         self.built.retain(|_, built| built.upstream.strong_count() > 0);
         let built = Built { upstream: Arc::downgrade(&upstream), policy: Arc::downgrade(&policy) };
         self.built.insert(host.clone(), built);

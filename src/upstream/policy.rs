@@ -13,6 +13,8 @@ pub struct RegistryPolicy {
     pub allow: BTreeSet<Access>,
     pub repositories: RepositoryRules,
     pub redirects: Redirects,
+    /// Whether blobs are verified by their digest.
+    pub verify: bool,
     pub credentials: RegistryCredentials,
 }
 

@@ -23,7 +23,6 @@ mod stack;
 mod token_service;
 
 mod buildah;
-mod conformance;
 mod containerd;
 mod curl;
 mod docker;

@@ -1,10 +1,8 @@
 //! TLS towards registries: trusted authorities, client certificates, and errors that name the setting.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use http::Method;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -12,12 +10,11 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
-use crate::harness::{Regpass, Reply, request};
-use crate::sim::{AuthMode, Preset, Sim};
+use crate::harness::{Regpass, Reply};
+use crate::sim::{self, AuthMode, Preset, Sim};
 
 const TAGS: &str = "/v2/acme/app/tags/list";
 
@@ -276,7 +273,7 @@ async fn client_certificate_is_presented_only_to_the_registry() {
         "{}\nclient_certificate = {{ certificate = \"{certificate}\", key = \"{key}\" }}",
         files.ca(&[&issuer.pem()])
     );
-    let blob = format!("/v2/acme/app/blobs/sha256:{}", "d".repeat(64));
+    let blob = format!("/v2/acme/app/blobs/{}", sim::sha256(b"{}"));
     assert_eq!(get(&registry.url(), &more, &blob).await.status, 200);
     assert_eq!((registry.take_requests(), target.take_requests()), (vec![true], vec![false]));
 }
@@ -333,79 +330,4 @@ async fn authority_of_one_registry_is_not_trusted_for_another() {
     let reply = get(&server.url(), &more, "/v2/other.example/acme/app/tags/list").await;
     assert_eq!(reply.status_and_code(), "502 UNAVAILABLE");
     assert!(reply.error().1.contains("unknown authority"), "{reply:?}");
-}
-
-/// How a server ends a TLS connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum TlsEnd {
-    WithAlert,
-    /// As load balancers do that drop a connection: only TCP ends.
-    WithoutAlert,
-}
-
-/// A server that answers every request but the next one after [`end_next`](Self::end_next), at which it ends the
-/// connection.
-#[derive(Default)]
-struct EndingServer {
-    requests: AtomicUsize,
-    ends_next: AtomicBool,
-}
-
-impl EndingServer {
-    /// Starts the server and returns its port.
-    async fn start(self: Arc<Self>, certificate: &Certificate, end: TlsEnd) -> u16 {
-        let key = PrivateKeyDer::try_from(certificate.key.serialize_der()).unwrap();
-        let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
-        let builder = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
-        let acceptor = TlsAcceptor::from(Arc::new(builder.with_single_cert(certificate.chain.clone(), key).unwrap()));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let stream = acceptor.accept(stream).await.unwrap();
-                tokio::spawn(self.clone().serve(stream, end));
-            }
-        });
-        port
-    }
-
-    async fn serve(self: Arc<Self>, mut stream: TlsStream<TcpStream>, end: TlsEnd) {
-        while stream.read(&mut [0; 4096]).await.is_ok_and(|read| read > 0) {
-            self.requests.fetch_add(1, Ordering::AcqRel);
-            if self.ends_next.swap(false, Ordering::AcqRel) {
-                if end == TlsEnd::WithAlert {
-                    drop(stream.shutdown().await);
-                }
-                return;
-            }
-            let accepted =
-                "HTTP/1.1 202 Accepted\r\nLocation: /v2/acme/app/blobs/uploads/1\r\nContent-Length: 0\r\n\r\n";
-            stream.write_all(accepted.as_bytes()).await.unwrap();
-        }
-    }
-
-    fn end_next(&self) {
-        self.requests.store(0, Ordering::Release);
-        self.ends_next.store(true, Ordering::Release);
-    }
-}
-
-#[tokio::test]
-async fn write_is_sent_once_more_after_a_used_tls_connection_closed() {
-    for end in [TlsEnd::WithAlert, TlsEnd::WithoutAlert] {
-        let certificate = self_signed("127.0.0.1", |_| ());
-        let server = Arc::<EndingServer>::default();
-        let port = server.clone().start(&certificate, end).await;
-        let ca = Files::new();
-        let table = format!(
-            "[registry.\"tls.example\"]\nurl = \"https://127.0.0.1:{port}\"\nprofile = \"generic\"\nallow = [\"push\"]\n{}",
-            ca.ca(&[&certificate.pem])
-        );
-        let regpass = Regpass::start(&Sim::loopback(), &format!("default_registry = \"tls.example\"\n{table}"));
-        let push = async || regpass.send(request(Method::POST, "/v2/acme/app/blobs/uploads/")).await;
-        assert_eq!(push().await.status, 202);
-        server.end_next();
-        assert_eq!(push().await.status, 202, "{end:?}");
-        assert_eq!(server.requests.load(Ordering::Acquire), 2, "{end:?}");
-    }
 }

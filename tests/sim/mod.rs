@@ -66,7 +66,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub use self::call::Call;
 pub use self::clock::Clock;
 pub use self::cloud::{AppService, Aws, Azure, Directory, Google, Imds, ServiceKey};
-pub use self::content::{Blob, Image, ImageFormat, Manifest, Repository, Slice, Store, media, sha256};
+pub use self::content::{Blob, Image, ImageFormat, Manifest, Repository, Slice, Store, media, sha256, sha512};
 pub use self::fault::Fault;
 pub use self::ledger::{Entry, ExpectContinue, Framing, Ledger, RequestAuth, Role};
 pub use self::network::Network;

@@ -56,6 +56,7 @@ fn config(root: &Section<'_>, file: Option<&Path>, overrides: &ParsedOverrides) 
     let defaults = Defaults {
         allow: overrides.allow.clone().or(allow).unwrap_or_else(|| BTreeSet::from([Access::Pull])),
         credential: overrides.credential.clone().or(credential).unwrap_or(CredentialSource::Anonymous),
+        verify: root.get("verify").and_then(|entry| entry.boolean()).unwrap_or(true),
     };
     let mut registries = registry::registries(root, &defaults);
     // The flag `--registry` alone configures its registry, so a container can do without a file.
@@ -106,6 +107,7 @@ const TOP: Keys = &[
     ("default_registry", "\"docker.io\""),
     ("credential", "{ source = \"docker\" }"),
     ("allow", "[\"pull\"]"),
+    ("verify", "true"),
     ("upload_key", "[{ file = \"/run/secrets/upload-key\" }]"),
     ("upload_spool", "\"64MiB\""),
     ("timeouts", "{ connect = \"5s\" }"),

@@ -63,6 +63,7 @@ fn registry(key: &str, entry: Entry<'_>, defaults: &Defaults, names: &mut Unique
             .get("redirects")
             .and_then(|entry| entry.parse(values::redirects))
             .unwrap_or(Redirects::Follow),
+        verify: section.get("verify").and_then(|entry| entry.boolean()).unwrap_or(defaults.verify),
         realm_hosts: trusted_hosts(&section, "realm_hosts"),
         upload_hosts: trusted_hosts(&section, "upload_hosts"),
         hub_remotes: hub_remotes(&section),
@@ -202,6 +203,7 @@ pub(super) const REGISTRY: Keys = &[
     ("hosts", "[\"registry.corp.example\"]"),
     ("credential", "{ source = \"docker\" }"),
     ("redirects", "\"follow\""),
+    ("verify", "true"),
     ("realm_hosts", "[\"token.example.com\"]"),
     ("upload_hosts", "[\"uploads.example.com\"]"),
     ("hub_remotes", "[\"hubproxy\"]"),

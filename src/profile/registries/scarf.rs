@@ -9,7 +9,6 @@ pub(super) const SCARF: Profile = Profile {
     // GHCR, from which the gateway takes these images. Its `credential_keys` are not shared: a token that GHCR issues for
     // a personal access token is that token in base64, and the gateway receives it.
     realm_hosts: &["ghcr.io"],
-    anonymous_tokens_are_unbound: true,
     catalog: Catalog::Unsupported {
         hint: "the gateway answers 404; the projects list their images on their web pages",
     },
@@ -23,11 +22,6 @@ pub(super) const SCARF: Profile = Profile {
             what: "the challenge is that of GHCR: realm ghcr.io/token, service ghcr.io",
             source: "getwud/wud#143",
             date: "2022-08-31",
-        },
-        Evidence {
-            what: "GHCR's anonymous tokens are not bound to a repository, for the images of lscr.io either",
-            source: "nicholas-fedor/watchtower#2366",
-            date: "2026-09-10",
         },
         Evidence {
             what: "a proxy that forwards docker's User-Agent gets a 401",

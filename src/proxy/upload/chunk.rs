@@ -53,8 +53,7 @@ impl Upload<'_> {
 
     /// Rejects a chunk that does not begin where the upload ends. Not every registry does: distribution 2 appends it
     /// (docker-registry 2.8.2, observed 2026-11-29). A chunk that begins later may continue one of which the registry has
-    /// stored a part without an acknowledgement, so regpass requests the upload's status. A registry that does not support
-    /// that decides itself.
+    /// stored a part without an acknowledgement, so the registry is asked.
     pub(super) async fn check_order(
         &mut self,
         session: UploadSession,
@@ -64,7 +63,7 @@ impl Upload<'_> {
             Some(range) if range.first > session.received && session.buffer.is_none() => {
                 match self.registry_status(session.clone()).await {
                     Ok((_, current)) => current,
-                    Err(error) if is_unsupported(error.status) => return Ok(session),
+                    Err(error) if is_unsupported(error.status) => session,
                     Err(error) => return Err(error),
                 }
             }
@@ -90,9 +89,9 @@ impl Upload<'_> {
             Payload::Buffered(bytes) => bytes.len() as u64,
             Payload::Streamed(spool) => spool.bytes_sent(),
         };
-        // The registry may report fewer bytes than it has received (ECR, old Zot), or the end of the range as its last byte.
-        let own = session.received + sent;
-        let received = received_bytes(&head.headers).filter(|reported| *reported > own + 1).unwrap_or(own);
+        // The registry may report fewer bytes than it has received (ECR, old Zot).
+        let by_range = range.map_or(session.received, |range| range.first) + sent;
+        let received = received_bytes(&head.headers).unwrap_or(by_range).max(session.received + sent);
         let session = self.next_session(&head, &session, received)?;
         Ok((head.headers, session))
     }

@@ -5,6 +5,7 @@ mod ranges;
 mod resumption;
 mod sizes;
 mod streaming;
+mod wrong_bytes;
 
 use crate::blob_download::BlobDownload;
 use crate::harness::Reply;

@@ -137,12 +137,12 @@ async fn several_ranges_are_logged_as_complete() {
 }
 
 /// The requests of an update by podman 5.8: the footer and the table of contents of a layer of 50 MiB, then a tenth of
-/// it in a thousand ranges.
+/// it in a hundred ranges.
 #[tokio::test(start_paused = true)]
 async fn update_of_a_tenth_of_a_layer_costs_as_many_bytes_as_a_direct_one() {
     const LAYER: u64 = 50 << 20;
     let pieces: Vec<_> =
-        (0..1000).map(|n| n * (LAYER / 1000)).map(|at| format!("{at}-{}", at + LAYER / 10_000 - 1)).collect();
+        (0..100).map(|n| n * (LAYER / 100)).map(|at| format!("{at}-{}", at + LAYER / 1000 - 1)).collect();
     let ranges = ["bytes=-72".to_owned(), "bytes=52000000-52200000".to_owned(), format!("bytes={}", pieces.join(","))];
     let mut preset = Preset::distribution(AuthMode::Open).blob_hops(&[TO_BLOBS]);
     preset.pull.store_ranges = SeveralRanges::Multipart;

@@ -140,7 +140,7 @@ fn counting_registry(length: u64, written: &Arc<AtomicU64>) -> Network {
 async fn large_blob_is_streamed_with_bounded_buffers() {
     const LARGE: u64 = 400 << 20;
     let written = Arc::default();
-    let text = "default_registry = \"reg.test\"\n[registry.\"reg.test\"]\nurl = \"http://reg.test\"";
+    let text = "default_registry = \"reg.test\"\nverify = false\n[registry.\"reg.test\"]\nurl = \"http://reg.test\"";
     let regpass =
         Regpass::start_on_network(&counting_registry(LARGE, &written), WallClock::tokio(Duration::ZERO), text);
     let target = format!("/v2/acme/app/blobs/sha256:{}", "c".repeat(64));

@@ -45,7 +45,6 @@ async fn catalog_lists_only_repositories_that_may_be_pulled() {
 async fn every_form_of_link_is_rewritten_to_one() {
     let setup = Setup::start("alias = \"reg\"").await;
     for (link, query) in [
-        (r#"</v2/a?last=y&n=2>; title="next <page>, or; \"more\"; rel=\"prev\""; rel="next""#, Some("last=y&n=2")),
         (r#"</v2/acme/app/tags/list?last=1&n=1>; rel="next""#, Some("last=1&n=1")),
         (r#"<https://reg.example/v2/acme/app/tags/list?last=1&n=1>; rel="next""#, Some("last=1&n=1")),
         (r#"<http://169.254.169.254/?last=1&n=1>; rel="next""#, Some("last=1&n=1")),
@@ -94,37 +93,6 @@ async fn following_the_links_lists_every_tag_once() {
     }
     assert_eq!(tags, ["1", "2", "3"]);
     assert_eq!(setup.sim.ledger().take().len(), 2);
-}
-
-/// Distribution 2 sends all tags, whatever page was requested.
-#[tokio::test(start_paused = true)]
-async fn page_of_tags_is_cut_where_the_registry_ignores_the_request() {
-    let setup = Setup::start("").await;
-    setup.registry.change_preset(|preset| preset.lists.tags.ignores_query = true);
-    for (query, expected, link) in [
-        ("", "[\"1\",\"2\",\"3\"]", None),
-        ("?n=3", "[\"1\",\"2\",\"3\"]", None),
-        ("?n=2", "[\"1\",\"2\"]", Some("?n=2&last=2")),
-        ("?n=2&last=2", "[\"3\"]", None),
-        ("?last=1", "[\"2\",\"3\"]", None),
-        ("?last=3", "[]", None),
-        ("?last=1&n=1", "[\"2\"]", Some("?last=2&n=1")),
-    ] {
-        let reply = setup.regpass.get(&format!("{TAGS}{query}")).await;
-        assert_eq!((reply.status.as_u16(), &*reply.json()["tags"].to_string()), (200, expected), "{query}");
-        assert_eq!(reply.json()["name"], "acme/app", "{query}");
-        assert_eq!(reply.header("content-length"), Some(&*reply.body.len().to_string()), "{query}");
-        let link = link.map(|query| format!("<{TAGS}{query}>; rel=\"next\""));
-        assert_eq!(reply.header("link"), link.as_deref(), "{query}");
-        assert_eq!(setup.sim.ledger().take().len(), 1, "{query}");
-    }
-    let head = setup.regpass.head(&format!("{TAGS}?n=2")).await;
-    assert_eq!((head.status.as_u16(), head.header("content-length")), (200, None));
-    // A list in another form passes as it is.
-    for body in [r#"{"tags":"x"}"#, "[]", "not json", r#"{"name":"acme/app","tags":null}"#] {
-        let fault = Fault::answer(sim::Reply::new(200).body("application/json", body));
-        assert_eq!(setup.get_with_fault(fault, &format!("{TAGS}?n=1")).await.body, body, "{body}");
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512};
 
 #[derive(Clone, Debug)]
 pub struct Blob {
@@ -174,6 +174,11 @@ fn index(offset: u64) -> usize {
 
 pub fn sha256(bytes: &[u8]) -> String {
     format!("sha256:{}", hex(&Sha256::digest(bytes)))
+}
+
+/// The SHA-512 digest of `bytes`.
+pub fn sha512(bytes: &[u8]) -> String {
+    format!("sha512:{}", hex(&Sha512::digest(bytes)))
 }
 
 pub(in super::super) fn hex(bytes: &[u8]) -> String {

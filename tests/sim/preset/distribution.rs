@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::registry::{ApiRequest, Counter, Denial, Policy, Scope};
 use super::super::reply::Reply;
 use super::super::route::Route;
-use super::{AcceptMismatch, AuthKind, Capabilities, Catalog, DeleteRules, MonolithicPost, Paging, Preset};
+use super::{AcceptMismatch, AuthKind, Capabilities, Catalog, DeleteRules, MonolithicPost, Preset};
 
 /// How a registry of CNCF Distribution authenticates clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +54,8 @@ impl Preset {
         preset
     }
 
-    /// Version 2, as docker-registry 2.8.2 was observed on 2026-11-29: it deletes manifests by digest only, appends every
-    /// chunk of an upload, whatever its Content-Range says, and lists all tags, whatever `n` and `last` say.
+    /// Version 2, as docker-registry 2.8.2 was observed on 2026-11-29: it deletes manifests by digest only, and appends
+    /// every chunk of an upload, whatever its Content-Range says.
     #[must_use]
     pub fn version_2(self) -> Self {
         let rejection = Reply::error(400, "DIGEST_INVALID", "provided digest did not match uploaded content");
@@ -64,7 +64,6 @@ impl Preset {
             push.patches.ignores_range = true;
         });
         preset.capabilities.delete_tags = false;
-        preset.lists.tags = Paging { default_n: None, ignores_query: true, ..Paging::plain() };
         preset
     }
 

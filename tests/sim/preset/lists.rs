@@ -31,8 +31,6 @@ pub struct Paging {
     /// In alphabetical order; otherwise oldest first.
     pub sorted: bool,
     pub link: LinkForm,
-    /// `n` and `last` are ignored: every request gets the whole list.
-    pub ignores_query: bool,
     /// Sent in chunks, without Content-Length.
     pub chunked: bool,
 }

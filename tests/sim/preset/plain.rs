@@ -108,7 +108,6 @@ impl Paging {
             unknown_last: None,
             sorted: true,
             link: LinkForm::Relative,
-            ignores_query: false,
             chunked: false,
         }
     }

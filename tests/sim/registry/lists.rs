@@ -78,9 +78,6 @@ impl Engine {
 
 /// One page of a list, after `last`, with the link to the next page.
 fn page(request: &ApiRequest<'_>, paging: &Paging, all: &[String], document: impl Fn(&[String]) -> String) -> Reply {
-    if paging.ignores_query {
-        return Reply::new(200).json(document(all));
-    }
     let requested_n = request.entry.query_value("n");
     let n = match requested_n.as_deref().map(|requested_n| page_len(paging, requested_n)).transpose() {
         Err(rejection) => return rejection,

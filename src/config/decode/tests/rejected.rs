@@ -136,7 +136,7 @@ fn invalid_registries_are_rejected() {
         url = 'a.io' => .url:2: write `url = "http
         alias = 'a.b' => .alias:2: one word
         alias = 'v2' => .alias:2: choose another
-        profile = 'hub' => .profile:2: `docker-hub`, `ecr`, `ecr-public`, `ghcr`
+        profile = 'hub' => .profile:2: `docker-hub`, `ecr`, `ecr-public`, `elastic`
         redirects = 'no' => .redirects:2: expected `follow` or `pass`
         realm_hosts = ['t.io/token'] => .realm_hosts[0]:2: without a path
         realm_hosts = ['https://t.io/x'] => .realm_hosts[0]:2: more than scheme

@@ -1,6 +1,6 @@
 //! Deletion of manifests by digest, of blobs, and of tags if the registry supports it.
 
-use super::{assert_error, send_empty};
+use super::send_empty;
 use crate::stack::{Stack, in_both_auth_modes};
 
 in_both_auth_modes!(manifests_and_blobs_are_deleted, crate::push::run_push_test);
@@ -10,10 +10,9 @@ async fn manifests_and_blobs_are_deleted(stack: &Stack) {
     for (name, repository) in [("python", "library/python"), ("reg/toddysm/python", "toddysm/python")] {
         let delete =
             async |path: &str| send_empty(stack, "DELETE", &stack.regpass.url(&format!("/v2/{name}/{path}"))).await;
-        // Debian's registry deletes no tags, and says that the digest is invalid.
+        // Debian's registry deletes no tags, and regpass passes its error on.
         let reply = delete("manifests/3.12").await;
-        assert_error(&reply, 405, "UNSUPPORTED", name);
-        assert!(reply.text().contains("deletes manifests by digest only"), "{}", reply.text());
+        assert!(matches!(reply.status, 400 | 405), "{name}: {} {}", reply.status, reply.text());
         assert_eq!(stack.registry.get(repository, "manifests/3.12").await.status, 200, "{name}");
 
         for path in [format!("manifests/{}", stack.image.digest), format!("blobs/{}", platform.layer)] {

@@ -6,7 +6,7 @@ use http::header::USER_AGENT;
 use super::hosted::start_with_logins;
 use crate::harness::{request, with_header};
 use crate::proxied_registry::assert_rejected;
-use crate::registry_setup::{RegistrySetup, manifest_path};
+use crate::registry_setup::RegistrySetup;
 use crate::sim::{Preset, RequestAuth};
 
 const MANIFEST: &str = "/v2/linuxserver/nginx/manifests/1";
@@ -68,15 +68,5 @@ async fn the_catalog_and_unknown_images_are_clear_errors() {
     setup.expect(&[]);
     let referrers = format!("/v2/linuxserver/nginx/referrers/{}", setup.image.digest());
     assert_eq!(setup.get(&referrers).await.status, 404);
-    setup.sim.finish();
-}
-
-#[tokio::test(start_paused = true)]
-async fn one_anonymous_token_serves_all_images() {
-    let setup = RegistrySetup::without_credential(Preset::scarf(), "profile = \"scarf\"").await;
-    setup.registry.publish("linuxserver/plex", "1", &setup.image);
-    setup.warm_with(&setup.public_manifest()).await;
-    assert_eq!(setup.get(&manifest_path("linuxserver/plex")).await.status, 200);
-    setup.expect(&["registry GET /v2/linuxserver/plex/manifests/1 bearer#1 200"]);
     setup.sim.finish();
 }
