@@ -9,7 +9,8 @@ pub mod tag;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, request};
+use http::header::{ACCEPT, ACCEPT_ENCODING};
+use http::{HeaderMap, HeaderValue, StatusCode, request};
 
 use super::Proxy;
 use super::classify::Call;
@@ -37,7 +38,8 @@ pub async fn serve(
     record: &mut Record,
 ) -> Result<ClientResponse, ErrorResponse> {
     let upstream = call.routed.upstream.clone();
-    if upstream.referrers.has_api() == Some(false) {
+    let wants_own_answer = generalizes(&head.headers);
+    if upstream.referrers.has_api() == Some(false) && !wants_own_answer {
         return from_tag(proxy, &call, subject, (&head.headers, None), record).await;
     }
     let request = UpstreamRequest::new(proxy, &call, &head.headers, Bytes::new())?;
@@ -76,10 +78,20 @@ pub async fn serve(
         }
     };
     // A registry with the API lists there what it knows.
-    if upstream.referrers.has_api() == Some(true) {
+    if wants_own_answer || upstream.referrers.has_api() == Some(true) {
         return Err(error.unwrap_or_else(|| no_api_error(&call)));
     }
     from_tag(proxy, &call, subject, (&head.headers, error), record).await
+}
+
+/// Whether the client takes one list for proof that the registry has the API, so that a later 404, for a manifest without
+/// the tag, is an error to it. Such a client gets the registry's own answer, and reads the tag itself.
+///
+/// Clients made with oras-go do so (oras 1.3.3, `discover`, observed 2026-11-30). They send no `Accept` here, as Go's HTTP
+/// client leaves it out; other Go clients name the type of the list.
+fn generalizes(client: &HeaderMap) -> bool {
+    let takes_gzip = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"gzip");
+    !client.contains_key(ACCEPT) && client.get(ACCEPT_ENCODING).is_some_and(takes_gzip)
 }
 
 /// Answers from the referrers tag. If there is none, the client gets `error`, else a 404 that says so, after which it may

@@ -203,6 +203,27 @@ async fn conditions_and_accept_of_the_client_do_not_reach_the_tag() {
     setup.sim.finish();
 }
 
+/// Clients made with oras-go take a list for proof of the API, and fail at the next 404. They read the tag themselves.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_a_list_for_the_api_gets_the_registrys_404() {
+    let setup = start().await;
+    setup.warm().await;
+    let list = publish_list(&setup);
+    let (referrers, tag) = (referrers_path(&setup), tag_path(&setup));
+    let as_oras = with_header(request(Method::GET, &referrers), "accept-encoding", "gzip");
+    for _ in 0..2 {
+        assert_eq!(setup.regpass.send(as_oras.clone()).await.status_and_code(), "404 UNSUPPORTED");
+        setup.expect(&[&format!("registry GET {referrers} bearer#1 404")]);
+    }
+    assert_eq!(setup.get(&tag).await.body, list.top().bytes);
+    setup.sim.ledger().take();
+    // Other clients of the same library for HTTP say what they accept.
+    let as_docker = with_header(as_oras, "accept", media::OCI_INDEX);
+    assert_eq!(types(&setup.regpass.send(as_docker).await), [SIGNATURE, SBOM]);
+    setup.expect(&[&format!("registry GET {tag} bearer#1 200")]);
+    setup.sim.finish();
+}
+
 /// A repository that clients may not pull has no referrers for them either, under no tag.
 #[tokio::test(start_paused = true)]
 async fn repositories_that_may_not_be_pulled_are_denied_without_a_request() {
