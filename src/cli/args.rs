@@ -9,6 +9,7 @@ use clap_complete::Shell;
 use crate::config::overrides::{DockerCredentials, Overrides};
 use crate::observe::log::LogFormat;
 use crate::setup::Client;
+use crate::setup::version::ClientVersion;
 
 /// A local authenticating reverse proxy for OCI registries
 ///
@@ -54,6 +55,9 @@ pub(super) struct Setup {
     /// The client's configuration file or folder, if it is not at the default path
     #[arg(long, value_name = "PATH")]
     pub(super) file: Option<PathBuf>,
+    /// Version of the client, such as 29.1, if it is not the one installed on this machine
+    #[arg(long, value_name = "VERSION")]
+    pub(super) client_version: Option<ClientVersion>,
     /// Root folder of the system to configure, such as an image or another machine's disk
     #[arg(long, value_name = "FOLDER", conflicts_with = "file")]
     pub(super) root: Option<PathBuf>,

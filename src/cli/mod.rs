@@ -2,6 +2,7 @@
 
 mod args;
 mod client_file;
+mod client_version;
 mod health;
 mod manual;
 mod report;

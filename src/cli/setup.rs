@@ -7,12 +7,13 @@ use std::process::ExitCode;
 
 use super::args::Setup;
 use super::client_file::{self, ClientFile};
-use super::report;
+use super::{client_version, report};
 use crate::config::model::Config;
 use crate::config::problem::Problem;
 use crate::observe::log::LogFormat;
 use crate::setup::mirrors::MirrorSet;
-use crate::setup::{Client, ConfigPath, SetupError};
+use crate::setup::version::ClientVersion;
+use crate::setup::{Client, ConfigPath, MirrorFile, SetupError};
 
 /// The change of one client file: its content before and after.
 struct Change {
@@ -37,6 +38,7 @@ pub(super) fn run(
             return ExitCode::from(report::EXIT_INVALID);
         }
     };
+    mirrors.client_version = client_version(setup);
     let outcome =
         if setup.write || setup.undo { change(setup, &mut mirrors, out) } else { print(setup, &mirrors, out) };
     match outcome {
@@ -61,12 +63,12 @@ pub(super) fn run(
 fn print(setup: &Setup, mirrors: &MirrorSet, out: &mut dyn Write) -> Result<(), Problem> {
     let base = client_path(setup);
     let mut page = String::new();
-    for (relative, part) in setup.client.files(mirrors) {
-        let path = join(&base, &relative);
-        let text = setup.client.merge(&part, "").map_err(|refusal| problem(refusal, None))?;
-        let gap = if page.is_empty() { "" } else { "\n" };
-        let title = setup.client.file_heading(&path.display().to_string()).unwrap_or_default();
-        page = [&page, gap, &title, &text].concat();
+    for file in setup.client.files(&base, mirrors) {
+        let text = setup.client.merge(&file, "").map_err(|refusal| problem(refusal, None))?;
+        if !text.is_empty() {
+            let gap = if page.is_empty() { "" } else { "\n" };
+            page = [&page, gap, &file.heading().unwrap_or_default(), &text].concat();
+        }
     }
     if let Some(appendix) = setup.client.extra_output() {
         page = [&page, "\n", appendix].concat();
@@ -91,10 +93,11 @@ fn change(setup: &Setup, mirrors: &mut MirrorSet, out: &mut dyn Write) -> Result
     }
     let changes = changes(setup, mirrors)?;
     for Change { path, old, new } in &changes {
-        let action = if old.as_ref() == Some(new) || (old.is_none() && new.text.is_empty()) {
+        let action = if old.as_ref() == Some(new) {
             "unchanged"
         } else if new.text.is_empty() {
-            remove(setup.client, path).map_err(|error| io_problem("cannot remove the file", path, &error))?;
+            remove(path, path.ends_with("hosts.toml"))
+                .map_err(|error| io_problem("cannot remove the file", path, &error))?;
             "removed"
         } else {
             client_file::write(path, new).map_err(|error| io_problem("cannot write the file", path, &error))?;
@@ -106,39 +109,53 @@ fn change(setup: &Setup, mirrors: &mut MirrorSet, out: &mut dyn Write) -> Result
     Ok(())
 }
 
-fn changes(setup: &Setup, mirrors: &MirrorSet) -> Result<Vec<Change>, Problem> {
+fn changes(setup: &Setup, mirrors: &mut MirrorSet) -> Result<Vec<Change>, Problem> {
     let base = client_path(setup);
-    let files = setup.client.files(mirrors);
     let mut changes = Vec::new();
-    for (relative, part) in &files {
-        let path = join(&base, relative);
-        let old = read(&path)?;
+    for file in setup.client.files(&base, mirrors) {
+        let old = read(&file.path)?;
+        if old.is_none() && file.is_hosts_file && has_certificates(&file.path) {
+            mirrors.left_out.push(format!(
+                "{}: with a hosts.toml, the client no longer reads the certificates beside it; write one that names them \
+                 (`ca`, `client`), then run this again",
+                file.path.display()
+            ));
+            continue;
+        }
         let content = old.clone().unwrap_or_default();
         let text = &content.text;
-        let new = if setup.undo { setup.client.undo(part, text) } else { setup.client.merge(part, text) };
-        let new = content.with_text(new.map_err(|refusal| problem(refusal, Some(&path)))?);
-        // With --undo, a file that does not exist has nothing to remove.
-        if !(setup.undo && old.is_none()) {
-            changes.push(Change { path, old, new });
+        let new = if setup.undo { setup.client.undo(&file, text) } else { setup.client.merge(&file, text) };
+        let new = content.with_text(new.map_err(|refusal| problem(refusal, Some(&file.path)))?);
+        // A file that neither exists nor gets a text stays absent.
+        if old.is_some() || !new.text.is_empty() {
+            changes.push(Change { path: file.path, old, new });
         }
     }
     // Files that an earlier call wrote for registries that are not among those of this call.
-    for path in registry_files(setup.client, &base)? {
+    for path in hosts_files(setup.client, &base)? {
         if changes.iter().all(|change| change.path != path)
             && let Some(old) = read(&path)?.filter(|old| Client::is_marked(&old.text))
         {
-            let new = setup.client.undo(mirrors, &old.text).map_err(|refusal| problem(refusal, Some(&path)))?;
+            let file = MirrorFile { path, mirrors: mirrors.clone(), is_hosts_file: true };
+            let new = setup.client.undo(&file, &old.text).map_err(|refusal| problem(refusal, Some(&file.path)))?;
             let new = old.with_text(new);
-            changes.push(Change { path, old: Some(old), new });
+            changes.push(Change { path: file.path, old: Some(old), new });
         }
     }
     Ok(changes)
 }
 
+/// The version of the client that will read the files: the one named on the command line, else the installed one.
+fn client_version(setup: &Setup) -> Option<ClientVersion> {
+    // The programs below another root folder are those of another system.
+    let installed = || setup.root.is_none().then(|| client_version::installed(setup.client)).flatten();
+    setup.client_version.or_else(installed)
+}
+
 /// The path of the client's file or folder.
 fn client_path(setup: &Setup) -> PathBuf {
     let default = match setup.client.config_path() {
-        ConfigPath::File(path) | ConfigPath::RegistryFolders(path, _) => Path::new(path),
+        ConfigPath::File(path) | ConfigPath::RegistryFolders(path) => Path::new(path),
     };
     match (&setup.file, &setup.root) {
         (Some(file), _) => file.clone(),
@@ -147,20 +164,22 @@ fn client_path(setup: &Setup) -> PathBuf {
     }
 }
 
-/// Joins two paths, without the trailing slash that an empty relative path would add.
-fn join(base: &Path, relative: &Path) -> PathBuf {
-    if relative.as_os_str().is_empty() { base.to_owned() } else { base.join(relative) }
+/// Whether there are certificates for a registry in the folder of its `hosts.toml`.
+fn has_certificates(hosts_file: &Path) -> bool {
+    let entries = hosts_file.parent().and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten();
+    let mut names = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    names.any(|path| path.extension().is_some_and(|end| end == "crt" || end == "cert"))
 }
 
-/// The existing files of a client that has a folder for each registry; empty for any other client.
-fn registry_files(client: Client, base: &Path) -> Result<Vec<PathBuf>, Problem> {
-    let ConfigPath::RegistryFolders(_, file) = client.config_path() else { return Ok(Vec::new()) };
-    let entries = match fs::read_dir(base) {
+/// The existing `hosts.toml` files of a client that has a folder for each registry; empty for any other client.
+fn hosts_files(client: Client, base: &Path) -> Result<Vec<PathBuf>, Problem> {
+    let Some(folder) = client.hosts_folder(base) else { return Ok(Vec::new()) };
+    let entries = match fs::read_dir(&folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(io_problem("cannot read the folder", base, &error)),
+        Err(error) => return Err(io_problem("cannot read the folder", &folder, &error)),
     };
-    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path().join(file))).collect();
+    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path().join("hosts.toml"))).collect();
     files.retain(|file| file.is_file());
     files.sort();
     Ok(files)
@@ -179,10 +198,10 @@ fn files_read_together(path: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Removes a file that would be empty, and the registry's folder if nothing else is in it.
-fn remove(client: Client, path: &Path) -> io::Result<()> {
+/// Removes a file that would be empty. With the `hosts.toml` of a registry, its folder goes too if nothing else is in it.
+fn remove(path: &Path, is_hosts_file: bool) -> io::Result<()> {
     fs::remove_file(path)?;
-    if let (ConfigPath::RegistryFolders(..), Some(folder)) = (client.config_path(), path.parent()) {
+    if is_hosts_file && let Some(folder) = path.parent() {
         // `remove_dir` fails, and keeps the folder, if it has other files.
         let _ = fs::remove_dir(folder);
     }
@@ -241,6 +260,7 @@ mod tests {
             let root = empty_root();
             let (code, out, _) = setup(&root, &format!("{client} --write"));
             assert!(code == ExitCode::SUCCESS && out.lines().all(|line| line.starts_with("wrote ")), "{client}: {out}");
+            assert!(client != "docker" || out.contains("/etc/docker/certs.d/ghcr.io/hosts.toml\n"), "{out}");
             let (code, out, _) = setup(&root, &format!("{client} --write"));
             assert!(code == ExitCode::SUCCESS && out.lines().all(|line| line.starts_with("unchanged ")), "{out}");
             let (code, out, _) = setup(&root, &format!("{client} --undo"));
@@ -253,7 +273,9 @@ mod tests {
 
     #[test]
     fn preview_is_what_write_would_write() {
-        for client in ["docker docker.io", "containerd ghcr.io", "podman ghcr.io", "buildkit", "k3s"] {
+        for client in
+            ["docker docker.io --client-version 27", "containerd ghcr.io", "podman ghcr.io", "buildkit", "k3s"]
+        {
             let root = empty_root();
             let (code, printed, notes) = setup(&root, client);
             assert!(code == ExitCode::SUCCESS && notes.starts_with("nothing is written yet: --write "), "{notes}");
@@ -345,13 +367,47 @@ mod tests {
             code == ExitCode::from(report::EXIT_INVALID) && err.contains("neither well-known nor configured"),
             "{err}"
         );
-        let (code, _, err) = setup(&root, "docker ghcr.io");
+        let (code, _, err) = setup(&root, "docker ghcr.io --client-version 27.5");
         assert!(code == ExitCode::FAILURE && err.contains("docker.io only"), "{err}");
         let (code, _, err) = setup(&root, "kubernetes --write");
         assert!(code == ExitCode::FAILURE && err.contains("regpass setup containerd --write"), "{err}");
-        for args in ["docker --write --undo", "docker ghcr.io --undo", "nothing", "docker --file x"] {
+        for args in [
+            "docker --write --undo",
+            "docker ghcr.io --undo",
+            "nothing",
+            "docker --file x",
+            "docker --client-version new",
+        ] {
             assert_eq!(setup(&root, args).0, ExitCode::from(report::EXIT_INVALID), "{args}");
         }
+    }
+
+    #[test]
+    fn older_docker_loses_the_hosts_files_of_a_newer_one() {
+        let root = empty_root();
+        let hosts = root.path().join("etc/docker/certs.d/ghcr.io/hosts.toml");
+        let (_, _, err) = setup(&root, "docker --write");
+        assert!(hosts.is_file() && err.contains("version of docker is unknown"), "{err}");
+        let (_, _, err) = setup(&root, "docker --write --client-version 29.1");
+        assert!(fs::read_to_string(&hosts).unwrap().contains("\"referrers\""), "{err}");
+        assert!(!err.contains("unknown") && err.contains("with its classic image store"), "{err}");
+        let (_, out, _) = setup(&root, "docker --write --client-version 27.5");
+        assert!(!hosts.exists() && out.contains("removed "), "{out}");
+        assert!(root.path().join("etc/docker/daemon.json").is_file());
+    }
+
+    #[test]
+    fn registry_with_certificates_of_its_own_gets_no_hosts_file() {
+        let root = empty_root();
+        let folder = root.path().join("etc/docker/certs.d/ghcr.io");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("ca.crt"), "").unwrap();
+        let (code, out, err) = setup(&root, "docker ghcr.io quay.io --write");
+        assert!(code == ExitCode::SUCCESS && !out.contains("ghcr.io") && out.contains("quay.io"), "{out}");
+        assert!(err.contains("ghcr.io/hosts.toml: with a hosts.toml, the client no longer reads"), "{err}");
+        fs::write(folder.join("hosts.toml"), "ca = \"ca.crt\"\n").unwrap();
+        let (_, out, _) = setup(&root, "docker ghcr.io quay.io --write");
+        assert!(out.contains("wrote ") && out.contains("ghcr.io"), "{out}");
     }
 
     #[test]

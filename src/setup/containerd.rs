@@ -1,43 +1,20 @@
 //! containerd: one `hosts.toml` for each registry, below the folder that `config_path` names.
-//!
-//! containerd sends a pull to the hosts of a file in their order, each time with `?ns=` and the registry's name, and to
-//! the registry itself when none of them answers. Pushes carry no `ns` (observed with 1.6), so `push` is set only for
-//! the registry that the listener serves by default.
 
-use toml::de::DeTable;
-
-use super::mirrors::{Mirror, MirrorSet};
-use super::toml_file::{TomlFile, checked};
-use super::{SetupError, marks, text_edit};
+use super::hosts_toml::HostsSupport;
+use super::version::ClientVersion;
 
 pub(super) const FOLDER: &str = "/etc/containerd/certs.d";
-pub(super) const FILE: &str = "hosts.toml";
 
-/// Adds to the file of one registry the mirror for it, which is the only one in `set`.
-pub(super) fn merge(set: &MirrorSet, text: &str) -> Result<String, SetupError> {
-    let rest = marks::without(text)?;
-    let Some(mirror) = set.mirrors.first() else { return Ok(rest) };
-    if rest.trim().is_empty() {
-        let lines = format!("server = \"{}\"\n\n{}", mirror.registry_url, host_table(mirror));
-        return Ok(text_edit::insert(&rest, rest.len(), &marks::block(0, &lines)));
-    }
-    let tables = TomlFile::parse(&rest)?;
-    let url = mirror.listener.url();
-    let hosts = tables.table(&["host"]);
-    if hosts.is_some_and(|hosts| hosts.contains_key(url.as_str())) {
-        return Ok(rest);
-    }
-    let first_header =
-        |hosts: &DeTable<'_>| hosts.keys().filter_map(|key| tables.header_of(hosts, key.get_ref())).min();
-    let at = hosts.and_then(first_header).map_or(rest.len(), |header| text_edit::above_comments(&rest, header));
-    checked(&rest, text_edit::insert(&rest, at, &marks::block(0, &host_table(mirror))))
+/// The capability `referrers` exists since 2.2.0 (containerd core/remotes/docker/config/hosts.go); pushes carry `?ns=`
+/// since 2.3.0 (core/remotes/docker/pusher.go; 2.2.7 does not have it, 1.6 was observed without it).
+pub(super) fn hosts_support(version: Option<ClientVersion>) -> HostsSupport {
+    HostsSupport::of(version, ClientVersion::new(2, 2), ClientVersion::new(2, 3))
 }
 
-pub(super) fn undo(text: &str) -> Result<String, SetupError> {
-    marks::without(text)
-}
-
-fn host_table(mirror: &Mirror) -> String {
-    let push = if mirror.allows_push { ", \"push\"" } else { "" };
-    format!("[host.\"{}\"]\n  capabilities = [\"pull\", \"resolve\"{push}]\n", mirror.listener.url())
+pub(super) fn notes(version: Option<ClientVersion>) -> Vec<String> {
+    let unknown = version.is_none().then_some(
+        "the version of containerd is unknown, so the files have only what every version reads; name it with \
+         --client-version: from 2.2 on, lookups of signatures go through regpass, and from 2.3 on pushes",
+    );
+    unknown.map(str::to_owned).into_iter().collect()
 }

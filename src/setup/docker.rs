@@ -1,34 +1,59 @@
-//! docker: `daemon.json`.
+//! docker: `daemon.json`, and for the containerd image store a `hosts.toml` for each registry.
 //!
-//! dockerd supports mirrors of Docker Hub only, and its requests do not name the registry, so Docker Hub has to be the
-//! registry that the listener serves by default. dockerd accepts plain HTTP on loopback addresses; any other address
-//! has to be in `insecure-registries`. JSON has no comments, so regpass finds its entries again by their value.
+//! dockerd has two image stores. The classic one uses the mirrors of `daemon.json`, for Docker Hub only, and its requests
+//! do not name the registry, so Docker Hub has to be the registry that the listener serves by default. The containerd
+//! image store, the default of new installations from 29.0 on, reads `certs.d/REGISTRY/hosts.toml` from 28.0 on; where that
+//! has a mirror, `daemon.json` does not count. The classic store and older versions ignore `hosts.toml`. So both are
+//! written, whichever store is in use.
+//!
+//! dockerd accepts plain HTTP on loopback addresses; any other address in an image name has to be in
+//! `insecure-registries`. JSON has no comments, so regpass finds its entries again by their value.
 
 use jsonc_parser::ast::{Object, Value};
 use jsonc_parser::common::Ranged;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
 use super::bracket_list::BracketList;
+use super::hosts_toml::HostsSupport;
 use super::mirrors::{ListenerUrl, MirrorSet};
+use super::version::ClientVersion;
 use super::{FIX_FIRST, SetupError, text_edit};
 use crate::base::origin::Scheme;
 
 pub(super) const FILE: &str = "/etc/docker/daemon.json";
+/// The folder of `hosts.toml`, beside `daemon.json`; so rootless dockerd has it in `~/.config/docker`.
+pub(super) const HOSTS_FOLDER: &str = "certs.d";
 const DOCKER_HUB: &str = "docker.io";
 
+/// Whether this version reads `hosts.toml` (moby daemon/hosts.go, since 28.0.0). Older ones ignore it, so it is written for
+/// an unknown version too.
+pub(super) fn reads_hosts(version: Option<ClientVersion>) -> bool {
+    version.is_none_or(|version| version >= ClientVersion::new(28, 0))
+}
+
+/// The features of the containerd client in dockerd: 29.1.0 is the first with containerd 2.2, 29.7.0 the first with 2.3
+/// (vendor.mod of moby).
+pub(super) fn hosts_support(version: Option<ClientVersion>) -> HostsSupport {
+    HostsSupport::of(version, ClientVersion::new(29, 1), ClientVersion::new(29, 7))
+}
+
+/// Adds the mirror of Docker Hub to `daemon.json`.
 pub(super) fn merge(set: &MirrorSet, text: &str) -> Result<String, SetupError> {
-    let Some(hub) = hub_listener(set) else {
+    let hub = hub_listener(set);
+    if hub.is_none() && !reads_hosts(set.client_version) {
         return Err(SetupError::of_file(
-            "dockerd supports mirrors of docker.io only, and docker.io was not requested or no listener serves it by default",
+            "this version of dockerd supports mirrors of docker.io only, and docker.io was not requested or no listener \
+             serves it by default",
             "leave `default_registry` at docker.io and name docker.io here, or pull by image names that start with the \
              address of regpass; see docs/clients.md",
         ));
-    };
+    }
+    let settings = settings(set, hub);
     if text.trim().is_empty() {
-        return Ok(new_file(set, hub));
+        return Ok(new_file(&settings));
     }
     let mut new = text.to_owned();
-    for (key, value) in settings(set, hub).iter().rev() {
+    for (key, value) in settings.iter().rev() {
         new = with_entry(&new, key, value)?;
     }
     Ok(new)
@@ -37,23 +62,32 @@ pub(super) fn merge(set: &MirrorSet, text: &str) -> Result<String, SetupError> {
 /// Removes the entries of regpass. The result is empty for a file that has exactly what regpass writes into an empty
 /// one. Where no listener serves docker.io by default any more, the entries of every listener are removed.
 pub(super) fn undo(set: &MirrorSet, text: &str) -> Result<String, SetupError> {
-    if text.trim().is_empty() || hub_listener(set).is_some_and(|hub| text == new_file(set, hub)) {
+    if text.trim().is_empty() || text == new_file(&settings(set, hub_listener(set))) {
         return Ok(String::new());
     }
     let listeners = hub_listener(set).map_or_else(|| set.listeners.iter().collect(), |hub| vec![hub]);
-    let entries = listeners.into_iter().flat_map(|listener| settings(set, listener));
+    let entries = listeners.into_iter().flat_map(|listener| settings(set, Some(listener)));
     entries.into_iter().try_fold(text.to_owned(), |text, (key, value)| without_entry(&text, key, &value))
 }
 
 pub(super) fn notes(set: &MirrorSet) -> Vec<String> {
+    let version = set.client_version;
+    let mut notes = Vec::new();
+    if version.is_none() {
+        notes.push(
+            "the version of docker is unknown, so the files have only what every version reads; name it with \
+             --client-version: from 29.1 on, lookups of signatures go through regpass, and from 29.7 on pushes"
+                .to_owned(),
+        );
+    }
     let mut others = set.mirrors.iter().filter(|mirror| mirror.registry.as_str() != DOCKER_HUB);
-    let prefix = others.find_map(|mirror| mirror.image_prefix.as_ref());
-    let note = |prefix| {
-        format!(
-            "dockerd uses mirrors for docker.io only; for other registries, put regpass in the image name: {prefix}/…"
-        )
-    };
-    prefix.map(note).into_iter().collect()
+    if let Some(prefix) = others.find_map(|mirror| mirror.image_prefix.as_ref()) {
+        let limit = if reads_hosts(version) { "with its classic image store, dockerd" } else { "dockerd" };
+        notes.push(format!(
+            "{limit} uses mirrors for docker.io only; for other registries, put regpass in the image name: {prefix}/…"
+        ));
+    }
+    notes
 }
 
 /// The listener that serves docker.io by default.
@@ -63,16 +97,20 @@ fn hub_listener(set: &MirrorSet) -> Option<&ListenerUrl> {
 }
 
 /// The entries that regpass adds to `daemon.json`, as pairs of a key and an item of its list.
-fn settings(set: &MirrorSet, hub: &ListenerUrl) -> Vec<(&'static str, String)> {
+fn settings(set: &MirrorSet, hub: Option<&ListenerUrl>) -> Vec<(&'static str, String)> {
     let exposed = set.listeners.iter().filter(|listener| listener.scheme == Scheme::Http && !listener.is_loopback());
     let insecure = exposed.map(|listener| ("insecure-registries", listener.authority()));
-    [("registry-mirrors", hub.url())].into_iter().chain(insecure).collect()
+    hub.map(|hub| ("registry-mirrors", hub.url())).into_iter().chain(insecure).collect()
 }
 
-fn new_file(set: &MirrorSet, hub: &ListenerUrl) -> String {
+/// A file with these entries only; empty without any.
+fn new_file(settings: &[(&'static str, String)]) -> String {
+    if settings.is_empty() {
+        return String::new();
+    }
     let mut members: Vec<(&str, Vec<String>)> = Vec::new();
-    for (key, value) in settings(set, hub) {
-        match members.iter_mut().find(|(known, _)| *known == key) {
+    for (key, value) in settings {
+        match members.iter_mut().find(|(known, _)| known == key) {
             Some((_, values)) => values.push(format!("\"{value}\"")),
             None => members.push((key, vec![format!("\"{value}\"")])),
         }

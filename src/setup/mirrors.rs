@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::SetupError;
+use super::version::ClientVersion;
 use crate::base::host::{HostPattern, RegistryHost};
 use crate::base::origin::Scheme;
 use crate::config::model::{Config, Listener};
@@ -21,6 +22,8 @@ pub struct MirrorSet {
     pub left_out: Vec<String>,
     /// Registries that another file of the client has entries for. An entry in this file would replace those.
     pub configured_elsewhere: BTreeSet<String>,
+    /// The version of the client; `None` if it is unknown.
+    pub client_version: Option<ClientVersion>,
 }
 
 /// The URL of a listener, as clients on this machine connect to it.
@@ -44,7 +47,7 @@ pub struct Mirror {
     pub image_prefix: Option<String>,
     /// Whether the listener serves this registry to requests that name none.
     pub is_default: bool,
-    /// Whether it is the default of its listener and the configuration allows pushes to it.
+    /// Whether the configuration allows pushes to it.
     pub allows_push: bool,
 }
 
@@ -77,7 +80,7 @@ impl MirrorSet {
             };
             registries.iter().map(mirror).collect::<Result<_, SetupError>>()?
         };
-        Ok(Self { listeners, mirrors, left_out, configured_elsewhere: BTreeSet::new() })
+        Ok(Self { listeners, mirrors, left_out, configured_elsewhere: BTreeSet::new(), client_version: None })
     }
 }
 
@@ -198,6 +201,6 @@ fn mirror(config: &Config, listeners: &[ListenerUrl], registry: &RegistryHost) -
         listener: listener.clone(),
         image_prefix: path.map(|path| listener.image_host() + &path),
         is_default,
-        allows_push: is_default && allow.contains(&Access::Push),
+        allows_push: allow.contains(&Access::Push),
     })
 }

@@ -7,6 +7,7 @@ mod bracket_list;
 mod buildkit;
 mod containerd;
 mod docker;
+mod hosts_toml;
 mod k3s;
 mod kubernetes;
 mod marks;
@@ -14,13 +15,15 @@ pub mod mirrors;
 mod podman;
 mod text_edit;
 mod toml_file;
+pub mod version;
 mod yaml_file;
 
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use self::hosts_toml::HostsSupport;
 use self::mirrors::MirrorSet;
 
 /// A client program, or a family of programs that share their configuration files.
@@ -42,8 +45,17 @@ pub enum Client {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConfigPath {
     File(&'static str),
-    /// A folder that has a folder for each registry, and the name of the file in each of those.
-    RegistryFolders(&'static str, &'static str),
+    /// A folder that has a folder with a `hosts.toml` for each registry.
+    RegistryFolders(&'static str),
+}
+
+/// A file of a client, and the mirrors that it is for.
+#[derive(Clone, Debug)]
+pub struct MirrorFile {
+    pub path: PathBuf,
+    pub mirrors: MirrorSet,
+    /// Whether it is the `hosts.toml` of one registry.
+    pub is_hosts_file: bool,
 }
 
 /// Why a client cannot be set up. Its files stay unchanged.
@@ -60,6 +72,14 @@ pub struct SetupError {
 /// The hint for a file with syntax errors.
 const FIX_FIRST: &str = "fix the file first; regpass has not changed it";
 
+impl MirrorFile {
+    /// A comment with the file's path, to print above it; `None` where the format has no comments.
+    pub fn heading(&self) -> Option<String> {
+        let is_json = self.path.extension().is_some_and(|end| end == "json");
+        (!is_json).then(|| format!("# {}\n", self.path.display()))
+    }
+}
+
 impl SetupError {
     fn of_file(what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { line: None, what: what.into(), hint: hint.into() }
@@ -74,7 +94,7 @@ impl Client {
     pub fn config_path(self) -> ConfigPath {
         match self {
             Self::Docker => ConfigPath::File(docker::FILE),
-            Self::Containerd | Self::Kubernetes => ConfigPath::RegistryFolders(containerd::FOLDER, containerd::FILE),
+            Self::Containerd | Self::Kubernetes => ConfigPath::RegistryFolders(containerd::FOLDER),
             Self::Podman => ConfigPath::File(podman::FILE),
             Self::Buildkit => ConfigPath::File(buildkit::FILE),
             Self::K3s => ConfigPath::File(k3s::FILE),
@@ -82,26 +102,39 @@ impl Client {
         }
     }
 
-    /// The files to write, relative to the client's [`ConfigPath`], with the mirrors that each is for. Where the path
-    /// is a file, there is one, with an empty relative path.
-    pub fn files(self, set: &MirrorSet) -> Vec<(PathBuf, MirrorSet)> {
-        match self.config_path() {
-            ConfigPath::File(_) => vec![(PathBuf::new(), set.clone())],
-            ConfigPath::RegistryFolders(_, file) => {
-                let mirrors = set.mirrors.iter().map(|mirror| {
-                    let part = MirrorSet { mirrors: vec![mirror.clone()], ..set.clone() };
-                    (PathBuf::from(mirror.registry.as_str()).join(file), part)
-                });
-                mirrors.collect()
-            }
+    /// The folder that has a folder with a `hosts.toml` for each registry. `base` is the client's file or folder.
+    pub fn hosts_folder(self, base: &Path) -> Option<PathBuf> {
+        match self {
+            Self::Containerd | Self::Kubernetes => Some(base.to_owned()),
+            Self::Docker => Some(base.with_file_name(docker::HOSTS_FOLDER)),
+            Self::Podman | Self::Buildkit | Self::K3s | Self::Rke2 => None,
         }
     }
 
+    /// The files to write, with the mirrors that each is for. `base` is the client's file or folder.
+    pub fn files(self, base: &Path, set: &MirrorSet) -> Vec<MirrorFile> {
+        let mut files = Vec::new();
+        if let ConfigPath::File(_) = self.config_path() {
+            files.push(MirrorFile { path: base.to_owned(), mirrors: set.clone(), is_hosts_file: false });
+        }
+        let reads_hosts = self != Self::Docker || docker::reads_hosts(set.client_version);
+        if let Some(folder) = self.hosts_folder(base).filter(|_| reads_hosts) {
+            files.extend(set.mirrors.iter().map(|mirror| MirrorFile {
+                path: folder.join(mirror.registry.as_str()).join(hosts_toml::FILE),
+                mirrors: MirrorSet { mirrors: vec![mirror.clone()], ..set.clone() },
+                is_hosts_file: true,
+            }));
+        }
+        files
+    }
+
     /// The text of a file with the mirrors added. What an earlier call wrote is replaced.
-    pub fn merge(self, set: &MirrorSet, text: &str) -> Result<String, SetupError> {
+    pub fn merge(self, file: &MirrorFile, text: &str) -> Result<String, SetupError> {
+        let set = &file.mirrors;
         match self {
+            _ if file.is_hosts_file => hosts_toml::merge(set, self.hosts_support(set), text),
             Self::Docker => docker::merge(set, text),
-            Self::Containerd | Self::Kubernetes => containerd::merge(set, text),
+            Self::Containerd | Self::Kubernetes => Ok(text.to_owned()),
             Self::Podman => podman::merge(set, text),
             Self::Buildkit => buildkit::merge(set, text),
             Self::K3s | Self::Rke2 => k3s::merge(set, text),
@@ -109,13 +142,32 @@ impl Client {
     }
 
     /// The text of a file without what [`Client::merge`] wrote. It is empty if the file had no other text.
-    pub fn undo(self, set: &MirrorSet, text: &str) -> Result<String, SetupError> {
+    pub fn undo(self, file: &MirrorFile, text: &str) -> Result<String, SetupError> {
+        let set = &file.mirrors;
         match self {
+            _ if file.is_hosts_file => hosts_toml::undo(text),
             Self::Docker => docker::undo(set, text),
-            Self::Containerd | Self::Kubernetes => containerd::undo(text),
+            Self::Containerd | Self::Kubernetes => Ok(text.to_owned()),
             Self::Podman => podman::undo(text),
             Self::Buildkit => buildkit::undo(set, text),
             Self::K3s | Self::Rke2 => k3s::undo(set, text),
+        }
+    }
+
+    fn hosts_support(self, set: &MirrorSet) -> HostsSupport {
+        match self {
+            Self::Docker => docker::hosts_support(set.client_version),
+            _ => containerd::hosts_support(set.client_version),
+        }
+    }
+
+    /// The commands that print the version of an installed client, where the files depend on it.
+    pub fn version_commands(self) -> &'static [&'static str] {
+        match self {
+            Self::Docker => &["dockerd", "docker"],
+            Self::Containerd => &["containerd"],
+            // The nodes are other machines; the other clients read the same files in every version.
+            Self::Kubernetes | Self::Podman | Self::Buildkit | Self::K3s | Self::Rke2 => &[],
         }
     }
 
@@ -135,15 +187,13 @@ impl Client {
         (self == Self::Kubernetes).then_some(kubernetes::CONFIG)
     }
 
-    /// A comment with the path of a file, to print above it; `None` where the client's format has no comments.
-    pub fn file_heading(self, path: &str) -> Option<String> {
-        (self != Self::Docker).then(|| format!("# {path}\n"))
-    }
-
     /// What to do for a change to take effect.
     pub fn activation_note(self) -> &'static str {
         match self {
-            Self::Docker => "restart dockerd to apply the change: `systemctl restart docker`",
+            Self::Docker => {
+                "restart dockerd to apply a change of daemon.json: `systemctl restart docker`; it reads hosts.toml at every \
+                 pull"
+            }
             Self::Containerd => {
                 "no restart needed: containerd reads these files at every pull, provided its `config_path` names their \
                  folder; `ctr` needs `--hosts-dir`"
@@ -161,8 +211,9 @@ impl Client {
         let mut notes = match self {
             Self::Docker => docker::notes(set),
             Self::Podman => podman::notes(set),
-            Self::Kubernetes => vec![kubernetes::NOTE.to_owned()],
-            Self::Containerd | Self::Buildkit | Self::K3s | Self::Rke2 => Vec::new(),
+            Self::Containerd => containerd::notes(set.client_version),
+            Self::Kubernetes => [vec![kubernetes::NOTE.to_owned()], containerd::notes(set.client_version)].concat(),
+            Self::Buildkit | Self::K3s | Self::Rke2 => Vec::new(),
         };
         notes.extend(set.left_out.iter().map(|what| format!("left out: {what}")));
         notes

@@ -33,24 +33,52 @@ fn regpass_is_inserted_before_other_hosts_and_after_the_server() {
 #[test]
 fn a_changed_address_replaces_the_earlier_one() {
     let before = "server = \"https://ghcr.io\"\n";
-    let first = Client::Containerd.merge(&ghcr(), before).unwrap();
+    let first = merge(Client::Containerd, &ghcr(), before).unwrap();
     let moved = mirror_set("[[listener]]\naddress = '127.0.0.1:6060'", &["ghcr.io"]).unwrap();
     let second = merged(Client::Containerd, &moved, before);
-    assert_eq!(Client::Containerd.merge(&moved, &first).unwrap(), second);
+    assert_eq!(merge(Client::Containerd, &moved, &first).unwrap(), second);
     assert!(!second.contains("5050"), "{second}");
 }
 
+fn capabilities(config: &str, registry: &str, version: Option<&str>) -> String {
+    let client_version = version.map(|version| version.parse().unwrap());
+    let mirror_set = MirrorSet { client_version, ..mirror_set(config, &[registry]).unwrap() };
+    let text = merged(Client::Containerd, &mirror_set, "");
+    let line = text.lines().find_map(|line| line.trim().strip_prefix("capabilities = "));
+    line.expect("capabilities").to_owned()
+}
+
 #[test]
-fn push_is_set_only_for_the_registry_that_the_listener_serves_by_default() {
-    let pushes = |config: &str, registry| {
-        let mirror_set = mirror_set(config, &[registry]).unwrap();
-        merged(Client::Containerd, &mirror_set, "").contains("[\"pull\", \"resolve\", \"push\"]")
-    };
-    assert!(pushes("allow = ['pull', 'push']", "docker.io"), "the default registry");
-    assert!(!pushes("allow = ['pull', 'push']", "ghcr.io"), "it would be pushed to the default registry");
-    assert!(!pushes("", "docker.io"), "pushes are not allowed");
+fn push_is_set_where_a_push_reaches_the_right_registry() {
+    let allowed = "allow = ['pull', 'push']";
     let pinned = "allow = ['pull', 'push']\n[[listener]]\naddress = '127.0.0.1:1'\nregistry = 'ghcr.io'";
-    assert!(pushes(pinned, "ghcr.io"), "its own listener");
+    for (config, registry, version, pushes) in [
+        (allowed, "docker.io", None, true),
+        // It would be pushed to the default registry.
+        (allowed, "ghcr.io", None, false),
+        (allowed, "ghcr.io", Some("2.2"), false),
+        (allowed, "ghcr.io", Some("2.3"), true),
+        ("", "docker.io", Some("2.3"), false),
+        ("", "ghcr.io", Some("2.3"), false),
+        (pinned, "ghcr.io", None, true),
+    ] {
+        let capabilities = capabilities(config, registry, version);
+        assert_eq!(capabilities.contains("push"), pushes, "{registry} {version:?}: {capabilities}");
+    }
+}
+
+#[test]
+fn referrers_is_set_for_versions_that_know_it() {
+    for (version, expected) in [
+        (None, r#"["pull", "resolve"]"#),
+        (Some("1.7"), r#"["pull", "resolve"]"#),
+        (Some("2.1"), r#"["pull", "resolve"]"#),
+        (Some("2.2"), r#"["pull", "resolve", "referrers"]"#),
+        (Some("2.3"), r#"["pull", "resolve", "referrers"]"#),
+        (Some("3"), r#"["pull", "resolve", "referrers"]"#),
+    ] {
+        assert_eq!(capabilities("", "ghcr.io", version), expected, "{version:?}");
+    }
 }
 
 #[test]

@@ -21,21 +21,25 @@ fn the_mirror_is_inserted_first_and_the_rest_keeps_every_byte() {
         assert_eq!(merged(Client::Docker, &hub(), before), after);
     }
     let there = "{\"registry-mirrors\": [\"https://m.example\", \"http://127.0.0.1:5050/\"]}";
-    assert_eq!(Client::Docker.merge(&hub(), there).unwrap(), there, "an entry with a trailing slash counts as present");
+    assert_eq!(
+        merge(Client::Docker, &hub(), there).unwrap(),
+        there,
+        "an entry with a trailing slash counts as present"
+    );
 }
 
 #[test]
 fn undo_removes_entries_that_the_configuration_no_longer_gives() {
     let text = merged(Client::Docker, &hub(), "{\"debug\": true}");
     let other = mirror_set("default_registry = 'ghcr.io'", &[]).unwrap();
-    assert_eq!(Client::Docker.undo(&other, &text).unwrap(), "{\"debug\": true}");
+    assert_eq!(undo(Client::Docker, &other, &text), "{\"debug\": true}");
 }
 
 #[test]
 fn undo_keeps_entries_that_were_added_later() {
-    let ours = Client::Docker.merge(&hub(), "").unwrap();
+    let ours = merge(Client::Docker, &hub(), "").unwrap();
     let since = ours.replace("5050\"]", "5050\", \"https://m.example\"],\n  \"debug\": true");
-    let left = Client::Docker.undo(&hub(), &since).unwrap();
+    let left = undo(Client::Docker, &hub(), &since);
     assert_eq!(left, "{\n  \"registry-mirrors\": [\"https://m.example\"],\n  \"debug\": true\n}\n");
 }
 
@@ -63,13 +67,45 @@ fn files_that_dockerd_would_reject_are_rejected() {
     }
 }
 
+fn of_version(mirror_set: MirrorSet, version: &str) -> MirrorSet {
+    MirrorSet { client_version: Some(version.parse().unwrap()), ..mirror_set }
+}
+
 #[test]
-fn a_listener_that_serves_another_registry_by_default_is_rejected() {
+fn a_listener_that_serves_another_registry_by_default_is_rejected_by_versions_without_hosts_files() {
     for config in ["default_registry = 'ghcr.io'", "[[listener]]\naddress = '127.0.0.1:5050'\nregistry = 'ghcr.io'"] {
-        assert_rejected(Client::Docker, &mirror_set(config, &[]).unwrap(), "", None);
+        let set = mirror_set(config, &[]).unwrap();
+        assert_rejected(Client::Docker, &of_version(set.clone(), "27.5"), "", None);
+        assert_eq!(merged(Client::Docker, &of_version(set, "28"), ""), "", "hosts.toml is enough");
     }
-    assert_rejected(Client::Docker, &mirror_set("", &["ghcr.io"]).unwrap(), "", None);
+    assert_rejected(Client::Docker, &of_version(mirror_set("", &["ghcr.io"]).unwrap(), "20.10"), "", None);
     let pinned = "[[listener]]\naddress = '127.0.0.1:5050'\nregistry = 'ghcr.io'\n\
         [[listener]]\naddress = '127.0.0.1:5052'\nregistry = 'docker.io'\n";
     assert!(merged(Client::Docker, &mirror_set(pinned, &[]).unwrap(), "").contains("http://127.0.0.1:5052"));
+}
+
+#[test]
+fn every_registry_has_a_hosts_file_beside_daemon_json_from_28_on() {
+    let set = mirror_set("allow = ['pull', 'push']", &["docker.io", "ghcr.io"]).unwrap();
+    let files = |version| {
+        let files = Client::Docker.files(Path::new("/etc/docker/daemon.json"), &of_version(set.clone(), version));
+        let merged =
+            files.iter().map(|file| (file.path.display().to_string(), Client::Docker.merge(file, "").unwrap()));
+        merged.collect::<Vec<_>>()
+    };
+    assert_eq!(files("27.5").len(), 1);
+    for (version, ghcr) in [
+        ("28.0", r#"["pull", "resolve"]"#),
+        ("29.0", r#"["pull", "resolve"]"#),
+        ("29.1", r#"["pull", "resolve", "referrers"]"#),
+        ("29.7", r#"["pull", "resolve", "push", "referrers"]"#),
+    ] {
+        let files = files(version);
+        let paths: Vec<&str> = files.iter().map(|(path, _)| &**path).collect();
+        let hosts = ["/etc/docker/certs.d/docker.io/hosts.toml", "/etc/docker/certs.d/ghcr.io/hosts.toml"];
+        assert_eq!(paths, [&["/etc/docker/daemon.json"][..], &hosts].concat());
+        assert!(files[0].1.contains("registry-mirrors"), "the classic image store reads it: {files:?}");
+        let end = format!("[host.\"http://127.0.0.1:5050\"]\n  capabilities = {ghcr}\n# end regpass setup\n");
+        assert!(files[2].1.ends_with(&end), "{version}: {}", files[2].1);
+    }
 }

@@ -18,18 +18,31 @@ fn mirror_set(config: &str, requested: &[&str]) -> Result<MirrorSet, SetupError>
     MirrorSet::from_config(&config, &requested.iter().map(ToString::to_string).collect::<Vec<_>>())
 }
 
+/// The client's main file, or the `hosts.toml` of the only registry of containerd.
+fn file(client: Client, mirrors: &MirrorSet) -> MirrorFile {
+    MirrorFile { path: PathBuf::new(), mirrors: mirrors.clone(), is_hosts_file: client == Client::Containerd }
+}
+
+fn merge(client: Client, mirror_set: &MirrorSet, text: &str) -> Result<String, SetupError> {
+    client.merge(&file(client, mirror_set), text)
+}
+
+fn undo(client: Client, mirror_set: &MirrorSet, text: &str) -> String {
+    client.undo(&file(client, mirror_set), text).unwrap()
+}
+
 /// Merges, and asserts for every merge that a second merge changes nothing and that undo restores the text.
 #[track_caller]
 fn merged(client: Client, mirror_set: &MirrorSet, text: &str) -> String {
-    let once = client.merge(mirror_set, text).unwrap();
-    assert_eq!(client.merge(mirror_set, &once).unwrap(), once, "a second merge changes nothing");
-    assert_eq!(client.undo(mirror_set, &once).unwrap(), text, "undone from\n{once}");
+    let once = merge(client, mirror_set, text).unwrap();
+    assert_eq!(merge(client, mirror_set, &once).unwrap(), once, "a second merge changes nothing");
+    assert_eq!(undo(client, mirror_set, &once), text, "undone from\n{once}");
     once
 }
 
 #[track_caller]
 fn assert_rejected(client: Client, mirror_set: &MirrorSet, text: &str, line: Option<usize>) {
-    let error = client.merge(mirror_set, text).unwrap_err();
+    let error = merge(client, mirror_set, text).unwrap_err();
     assert_eq!(error.line, line, "{text:?}: {error:?}");
     assert!(!error.what.is_empty() && !error.hint.is_empty(), "{text:?}: {error:?}");
 }
