@@ -53,7 +53,7 @@ impl Engine {
         let artifact_type = request.entry.query_value("artifactType");
         let refers = |document: &Value| {
             document["subject"]["digest"] == *digest
-                && artifact_type.as_ref().is_none_or(|artifact_type| document["artifactType"] == **artifact_type)
+                && artifact_type.as_ref().is_none_or(|wanted| *artifact_type_of(document) == **wanted)
         };
         let found = self.store.read(name, |repository| {
             let documents = repository.manifests.values().map(|manifest| (manifest, manifest.document()));
@@ -64,7 +64,7 @@ impl Engine {
                         "mediaType": manifest.media_type,
                         "digest": manifest.digest,
                         "size": manifest.bytes.len(),
-                        "artifactType": document["artifactType"],
+                        "artifactType": artifact_type_of(&document),
                     })
                 })
                 .collect::<Vec<_>>()
@@ -74,6 +74,12 @@ impl Engine {
         let reply = Reply::new(200).body(media::OCI_INDEX, index.to_string());
         if artifact_type.is_some() { reply.header("oci-filters-applied", "artifactType") } else { reply }
     }
+}
+
+/// The media type of the configuration is the type of an artifact that names none (distribution-spec, listing referrers).
+fn artifact_type_of(manifest: &Value) -> &Value {
+    let own = &manifest["artifactType"];
+    if own.is_null() { &manifest["config"]["mediaType"] } else { own }
 }
 
 /// One page of a list, after `last`, with the link to the next page.
