@@ -4,9 +4,9 @@
 //! in front of it ([`stack::Stack`]). A pull must yield the digests that the registry itself serves; the tests of a push
 //! (`push`) read the pushed image from the registry itself. `setup` has clients read what `regpass setup` wrote for them;
 //! `service` starts, reloads and stops regpass; `status` opens the status page in a browser; `network` puts proxies and
-//! unreachable addresses between regpass and the registry; `little` runs client libraries of Python, node and Rust;
-//! `package` checks the shipped configuration files and the image; `readme` runs the commands of README.md in a sandbox where
-//! its ports and paths are free.
+//! unreachable addresses between regpass and the registry; `newest` runs every operation of the newest clients of Debian
+//! sid; `little` runs client libraries of Python, node and Rust; `package` checks the shipped configuration files and the
+//! image; `readme` runs the commands of README.md in a sandbox where its ports and paths are free.
 //! `tests/run clients` installs the clients; a missing one is a failure.
 
 mod certificates;
@@ -30,6 +30,7 @@ mod image_log;
 mod listeners;
 mod little;
 mod network;
+mod newest;
 mod oras;
 mod package;
 mod podman;
