@@ -46,11 +46,12 @@ impl World {
             (PRIVATE, format!("http://{}", private.address), "", "alias = \"reg\""),
         ] {
             let realm_hosts: Vec<&str> = Some(realm).into_iter().filter(|realm| !realm.is_empty()).collect();
-            config += &format!(
+            let table = format!(
                 "[registry.\"{host}\"]\nurl = \"{url}\"\nrealm_hosts = {realm_hosts:?}\n{keys}\ncredential = {{ source = \
                  \"password\", username = \"{USER}\", password = {{ file = \"{}\" }} }}\n",
                 file.display()
             );
+            config.push_str(&table);
         }
         for registry in [&hub, &ghcr] {
             registry.add_user(USER, PASSWORD);
@@ -98,7 +99,7 @@ async fn start_dockerd(home: &Path) -> Daemon {
     Daemon::start_ready("dockerd", command("dockerd", home), DOCKERD_READY).await
 }
 
-async fn write_docker_settings(home: &Path, driver: &str, is_containerd: bool) {
+fn write_docker_settings(home: &Path, driver: &str, is_containerd: bool) {
     let mut settings = settings(home);
     settings["storage-driver"] = driver.into();
     settings["features"] = json!({ "containerd-snapshotter": is_containerd });
@@ -117,7 +118,7 @@ async fn docker_pull(world: &World, name: &str) {
 #[tokio::test]
 async fn docker_with_the_containerd_image_store_pulls_every_registry_by_name() {
     let world = World::start().await;
-    write_docker_settings(world.home(), "native", true).await;
+    write_docker_settings(world.home(), "native", true);
     let notes = world.setup("docker", "docker/daemon.json", &[]).await;
     assert!(!notes.contains("unknown"), "setup finds the version: {notes}");
     let dockerd = start_dockerd(world.home()).await;
@@ -131,7 +132,7 @@ async fn docker_with_the_containerd_image_store_pulls_every_registry_by_name() {
 #[tokio::test]
 async fn docker_with_the_classic_image_store_pulls_docker_hub_by_name_and_the_others_through_regpass() {
     let world = World::start().await;
-    write_docker_settings(world.home(), "vfs", false).await;
+    write_docker_settings(world.home(), "vfs", false);
     world.setup("docker", "docker/daemon.json", &[]).await;
     let dockerd = start_dockerd(world.home()).await;
     docker_pull(&world, &format!("{USER}/python:3.12")).await;
@@ -147,7 +148,7 @@ async fn docker_with_the_classic_image_store_pulls_docker_hub_by_name_and_the_ot
 #[tokio::test]
 async fn docker_ignores_what_setup_writes_for_a_newer_version() {
     let world = World::start().await;
-    write_docker_settings(world.home(), "native", true).await;
+    write_docker_settings(world.home(), "native", true);
     world.setup("docker", "docker/daemon.json", &["--client-version", "29.1"]).await;
     let dockerd = start_dockerd(world.home()).await;
     let mut docker = command("docker", world.home());

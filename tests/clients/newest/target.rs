@@ -149,7 +149,7 @@ impl Target {
         let Backend::Simulated { sim, .. } = &self.backend else { return String::new() };
         let entries = sim.ledger().entries();
         let last = &entries[entries.len().saturating_sub(20)..];
-        last.iter().map(|entry| format!("    {entry}\n")).collect()
+        last.iter().map(|entry| format!("    {entry}")).collect::<Vec<_>>().join("\n")
     }
 
     /// Checks what must hold after every client: no secret in regpass's log, one token for each scope, and no broken rule
