@@ -17,7 +17,7 @@ use super::scopes::challenged_scopes;
 use super::selection::GrantSelector;
 use super::token_cache::TokenCache;
 use crate::base::clock::WallClock;
-use crate::credential::Credential;
+use crate::credential::{Credential, ResolvedCredential};
 use crate::observe::metrics::Metrics;
 use crate::oci::challenge::Challenge;
 use crate::upstream::UpstreamId;
@@ -101,6 +101,12 @@ impl Authorizer {
             self.selector.grant_for_pinned(ask, &registry).await?
         };
         Ok(grant.unwrap_or_else(|| Grant::none(None)).into())
+    }
+
+    /// The credential for a request that goes to another API of the registry's vendor. Fails if there was one and it
+    /// cannot be read.
+    pub async fn credential(&self, ask: &Ask) -> Result<ResolvedCredential, AuthError> {
+        ask.credential().await
     }
 
     /// Whether the request is sent without authorization although a scheme is pinned. A challenge without a usable

@@ -161,6 +161,7 @@ mod tests {
             realm_hosts: realm_hosts.iter().map(realm_host).collect(),
             hub_remotes: Vec::new(),
             upload_hosts: Vec::new(),
+            vendor_api: None,
             timeouts: Timeouts::default(),
             upload_rate: UploadRate::default(),
             content_sizes: ContentSizes::default(),

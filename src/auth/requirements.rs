@@ -4,7 +4,7 @@ use super::ask::CredentialUse;
 use crate::oci::name::RepositoryName;
 use crate::oci::operation::{Access, Operation, UploadStart, UploadStep};
 use crate::oci::scope::{Action, Resource, ScopeSet};
-use crate::profile::{Catalog, Delete, Profile};
+use crate::profile::{Catalog, Delete, Profile, VendorApi};
 
 /// What a registry requires for one operation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct Requirements {
     pub credential_use: CredentialUse,
     /// Whether a tag has to be resolved to its digest first, because the registry deletes only by digest.
     pub needs_digest: bool,
+    /// The API that does this instead of the registry's.
+    pub vendor_api: Option<VendorApi>,
 }
 
 /// An operation that the registry does not support, with a hint what to do instead.
@@ -25,8 +27,8 @@ pub struct Unsupported {
 
 impl Requirements {
     /// Reads need `pull`, uploads and manifest writes `pull,push` (distribution, registry/handlers/app.go); a mount
-    /// also needs `pull` on the repository it mounts from, unless every token covers it anyway. The profile determines the scopes of deletes and of the
-    /// catalog, and adds some for tag lists. A ping needs none.
+    /// also needs `pull` on the repository it mounts from, unless every token covers it anyway. The profile determines
+    /// the scopes of deletes and of the catalog, and adds some for tag lists. A ping needs none.
     pub fn of(profile: &Profile, operation: &Operation) -> Result<Self, Unsupported> {
         if let (Access::Push | Access::Delete, Some(hint)) = (operation.access(), profile.read_only_reason) {
             return Err(Unsupported { what: "writing", hint });
@@ -51,10 +53,14 @@ impl Requirements {
                 }
                 required
             }
-            Operation::DeleteManifest(name, _) | Operation::DeleteBlob(name, _) => Self::delete(profile, name)?,
+            Operation::DeleteManifest(name, _) => Self::delete(profile, name)?,
+            Operation::DeleteBlob(name, _) => {
+                Self::delete(profile, name)?.without_vendor_api("deleting blobs, which go with their manifests")?
+            }
             // Registries that support deletes want the delete scope for the cancellation of an upload, too.
             Operation::ContinueUpload(name, _, UploadStep::Cancel) => {
-                Self::delete(profile, name).unwrap_or_else(|_| Self::push(name))
+                let required = Self::delete(profile, name).ok().filter(|required| required.vendor_api.is_none());
+                required.unwrap_or_else(|| Self::push(name))
             }
             Operation::WriteManifest(name, _)
             | Operation::StartUpload(name, _)
@@ -68,6 +74,7 @@ impl Requirements {
             Catalog::Scoped { scope, needs_credential: true } => (ScopeSet::parse(scope), CredentialUse::Required),
             Catalog::Scoped { scope, needs_credential: false } => (ScopeSet::parse(scope), CredentialUse::Optional),
             Catalog::DirectCredential => (ScopeSet::default(), CredentialUse::Direct),
+            Catalog::Namespaces(api) => return Ok(Self::over(VendorApi::Namespaces(api))),
             Catalog::Unsupported { hint } => return Err(Unsupported { what: "listing its repositories", hint }),
         };
         Ok(Self { scopes, credential_use, ..Self::default() })
@@ -77,7 +84,20 @@ impl Requirements {
         match profile.delete {
             Delete::Actions(actions) => Ok(Self::on(name, actions)),
             Delete::ByDigest(actions) => Ok(Self { needs_digest: true, ..Self::on(name, actions) }),
+            Delete::Packages(api) => Ok(Self::over(VendorApi::Packages(api))),
             Delete::Unsupported { hint } => Err(Unsupported { what: "deleting", hint }),
+        }
+    }
+
+    fn over(api: VendorApi) -> Self {
+        Self { vendor_api: Some(api), ..Self::default() }
+    }
+
+    /// Fails if only the vendor's API could do it, which has no such operation.
+    fn without_vendor_api(self, what: &'static str) -> Result<Self, Unsupported> {
+        match self.vendor_api {
+            Some(api) => Err(Unsupported { what, hint: api.hint() }),
+            None => Ok(self),
         }
     }
 
@@ -139,9 +159,9 @@ mod tests {
     fn unsupported_operations_are_named() {
         let digest = format!("/v2/a/b/blobs/sha256:{}", "0".repeat(64));
         for (profile, method, path, what) in [
-            ("docker-hub", Method::GET, "/v2/_catalog", "listing its repositories"),
-            ("ghcr", Method::DELETE, "/v2/a/b/manifests/x", "deleting"),
-            ("ghcr", Method::DELETE, &*digest, "deleting"),
+            ("ecr-public", Method::GET, "/v2/_catalog", "listing its repositories"),
+            ("kubernetes", Method::DELETE, "/v2/a/b/manifests/x", "writing"),
+            ("ghcr", Method::DELETE, &*digest, "deleting blobs, which go with their manifests"),
             ("mcr", Method::PUT, "/v2/a/b/manifests/x", "writing"),
             ("mcr", Method::DELETE, "/v2/a/b/blobs/uploads/x", "writing"),
         ] {

@@ -10,7 +10,7 @@ use super::patterns::RepositoryPatterns;
 use super::trusted_host::TrustedHost;
 use crate::base::client_name::ClientName;
 use crate::base::host::{HostPattern, RegistryHost};
-use crate::base::origin::Origin;
+use crate::base::origin::{Origin, Url};
 use crate::base::secret::Secret;
 use crate::listen::address::ListenAddress;
 use crate::oci::operation::Access;
@@ -183,6 +183,8 @@ pub struct Registry {
     pub realm_hosts: Vec<TrustedHost>,
     /// Hosts that upload locations may be on, besides the registry's own origin.
     pub upload_hosts: Vec<TrustedHost>,
+    /// Base URL of the vendor's own API, if it is not the profile's.
+    pub vendor_api: Option<Url>,
     /// The parts of the registry that mirror Docker Hub.
     pub hub_remotes: Vec<HubRemote>,
     pub ca: Option<PathBuf>,
@@ -206,6 +208,7 @@ impl Registry {
             verify: defaults.verify,
             realm_hosts: Vec::new(),
             upload_hosts: Vec::new(),
+            vendor_api: None,
             hub_remotes: Vec::new(),
             ca: None,
             client_certificate: None,

@@ -130,6 +130,9 @@ fn write_registry(out: &mut String, registry: &Registry) -> fmt::Result {
             writeln!(out, "{key} = {}", list(hosts.iter().map(ToString::to_string)))?;
         }
     }
+    if let Some(url) = &registry.vendor_api {
+        writeln!(out, "vendor_api = {}", quoted(&url.to_string()))?;
+    }
     if !registry.hub_remotes.is_empty() {
         writeln!(out, "hub_remotes = {}", list(registry.hub_remotes.iter().map(ToString::to_string)))?;
     }

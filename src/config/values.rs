@@ -80,6 +80,18 @@ pub(super) fn origin(text: &str) -> Result<Origin, Fault> {
     Ok(url.origin)
 }
 
+/// The URL under which an API has its paths: scheme, host, port and perhaps a path.
+pub(super) fn base_url(text: &str) -> Result<Url, Fault> {
+    let url = Url::parse(text).map_err(|error| {
+        let fault = Fault::new(format!("invalid URL: {error}"));
+        if error == BadUrl::UserInfo { fault.hint("remove the user name and password") } else { fault }
+    })?;
+    if url.query.is_some() || text.contains('#') {
+        return Err(Fault::new("the URL has a query or a fragment").hint("end the URL after the path"));
+    }
+    Ok(url)
+}
+
 /// An alias is used as a path component of image names and as a label of host names, so it must be valid as both.
 pub(super) fn alias(text: &str) -> Result<Box<str>, Fault> {
     let bytes = text.as_bytes();

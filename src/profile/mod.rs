@@ -5,6 +5,7 @@
 
 mod lookup;
 mod registries;
+mod vendor_api;
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use http::StatusCode;
 
 pub use lookup::{by_challenge, by_host, by_name, canonical_host, fallback, hub, is_well_known};
 pub use registries::ALL;
+pub use vendor_api::{NamespaceListing, PackageVersions, VendorApi};
 
 use crate::oci::name::RepositoryName;
 use crate::oci::scope::Action;
@@ -101,6 +103,8 @@ pub enum Catalog {
     Scoped { scope: &'static str, needs_credential: bool },
     /// With the credential itself (Basic) instead of a token.
     DirectCredential,
+    /// Over the vendor's own API, which lists the namespaces of the credential.
+    Namespaces(NamespaceListing),
     /// Not over the distribution API; `hint` says what to do instead.
     Unsupported { hint: &'static str },
 }
@@ -113,6 +117,8 @@ pub enum Delete {
     /// As `Actions`, but the registry deletes by digest only. regpass resolves a tag to its digest first, so the
     /// manifest goes with all its tags.
     ByDigest(&'static [Action]),
+    /// Manifests over the vendor's own API for packages; blobs not at all.
+    Packages(PackageVersions),
     /// Not over the distribution API; `hint` says what to do instead.
     Unsupported { hint: &'static str },
 }

@@ -19,6 +19,7 @@ use crate::oci::query::Query;
 use crate::oci::reference::InvalidReference;
 use crate::oci::referrers::ARTIFACT_TYPE;
 use crate::profile;
+use crate::profile::VendorApi;
 use crate::upstream::Upstream;
 
 /// One API request to one registry, permitted by the configuration.
@@ -33,6 +34,8 @@ pub struct Call {
     pub ask: Ask,
     /// Whether the registry accepts only a digest for this operation, not a tag.
     pub needs_digest: bool,
+    /// The API of the vendor that handles this call instead of the registry.
+    pub vendor_api: Option<VendorApi>,
 }
 
 impl Call {
@@ -71,8 +74,8 @@ pub fn classify(routed: RoutedRequest, method: &Method, record: &mut Record) -> 
         min_lifetime: Duration::ZERO,
         upstream,
     };
-    let needs_digest = required.needs_digest;
-    Ok(Call { routed: Arc::new(routed), operation, method: method.clone(), query, ask, needs_digest })
+    let (needs_digest, vendor_api) = (required.needs_digest, required.vendor_api);
+    Ok(Call { routed: Arc::new(routed), operation, method: method.clone(), query, ask, needs_digest, vendor_api })
 }
 
 /// Parses the operation and its query. A mount from a repository that clients may not pull becomes a plain upload: it

@@ -42,6 +42,7 @@ pub mod tag_deletion;
 pub mod trace_context;
 pub mod upload;
 pub mod upstream_request;
+pub mod vendor_api;
 pub mod via;
 
 use std::sync::Arc;
@@ -57,6 +58,7 @@ use crate::observe::process::Process;
 use crate::observe::reloads::Reloads;
 use routes::Routes;
 use upload::Uploads;
+use vendor_api::ApiTokens;
 
 pub use pipeline::handle;
 
@@ -75,6 +77,7 @@ pub struct Proxy {
     /// Name of this process in the `Via` header of upstream requests. It identifies request loops.
     instance: Box<str>,
     pub uploads: Uploads,
+    api_tokens: ApiTokens,
 }
 
 impl Proxy {
@@ -90,6 +93,7 @@ impl Proxy {
             process: Process::new(clock),
             instance: format!("regpass-{:016x}", fastrand::u64(..)).into(),
             uploads,
+            api_tokens: ApiTokens::default(),
         })
     }
 

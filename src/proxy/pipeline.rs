@@ -28,7 +28,7 @@ use super::resumable_body::{self, Resumption};
 use super::routing::RoutedRequest;
 use super::trace_context::TraceContext;
 use super::upstream_request::UpstreamRequest;
-use super::{referrers, tag_deletion, upload, via};
+use super::{referrers, tag_deletion, upload, vendor_api, via};
 use crate::net::body::StreamBody;
 use crate::net::progress::Progress;
 use crate::observe::blame::{Blame, Step};
@@ -131,6 +131,9 @@ async fn serve(
     if let Operation::ListReferrers(_, subject) = &call.operation {
         let subject = subject.clone();
         return referrers::serve(proxy, call, &subject, head, record).await;
+    }
+    if let Some(outcome) = vendor_api::serve(proxy, &call, record).await {
+        return outcome.map(ClientResponse::Ready);
     }
     let mut call = tag_deletion::resolve(proxy, call, head, record).await?;
     UpstreamRequest::check_manifest_size(&call, &body)?;

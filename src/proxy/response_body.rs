@@ -96,7 +96,7 @@ fn manifest_type(bytes: &Bytes) -> HeaderValue {
 }
 
 /// Removes from a catalog the repositories that clients may not pull.
-fn filter_catalog(call: &Call, bytes: Bytes) -> Result<Bytes, &'static str> {
+pub(super) fn filter_catalog(call: &Call, bytes: Bytes) -> Result<Bytes, &'static str> {
     let policy = &call.routed.policy;
     if !policy.repositories.0.contains_key(&Access::Pull) {
         return Ok(bytes);

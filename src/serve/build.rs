@@ -142,6 +142,7 @@ impl Registries {
             profile_choice: ProfileChoice::new(entry.profile, host),
             realm_hosts: entry.realm_hosts.clone(),
             upload_hosts: entry.upload_hosts.clone(),
+            vendor_api: entry.vendor_api.clone(),
             hub_remotes: entry.hub_remotes.clone(),
             timeouts: config.timeouts,
             upload_rate: UploadRate::default(),

@@ -54,6 +54,8 @@ pub struct Upstream {
     pub profile_choice: ProfileChoice,
     /// Hosts of token services that the operator trusts with credentials, in addition to the profile's.
     pub realm_hosts: Vec<TrustedHost>,
+    /// Base URL of the vendor's own API; `None` for the profile's.
+    pub vendor_api: Option<Url>,
     /// Hosts to which upload locations may point, in addition to the registry's own origin.
     pub upload_hosts: Vec<TrustedHost>,
     /// The parts of the registry that mirror Docker Hub.
@@ -80,6 +82,7 @@ impl Upstream {
         address(self) == address(other)
             && self.profile_choice.is_equivalent_to(&other.profile_choice)
             && (&self.realm_hosts, &self.upload_hosts) == (&other.realm_hosts, &other.upload_hosts)
+            && self.vendor_api == other.vendor_api
             && self.hub_remotes == other.hub_remotes
             && self.connector.is_equivalent_to(&other.connector)
     }

@@ -51,3 +51,4 @@ mod token_lifetimes;
 mod token_service;
 mod uploads;
 mod upstream_tls;
+mod vendor_apis;

@@ -3,7 +3,7 @@
 use http::Method;
 
 use crate::harness::{Regpass, Reply, manifest_put, request, single_registry_config};
-use crate::sim::{Capabilities, Image, Preset, Registry, Sim};
+use crate::sim::{Capabilities, Catalog, HubApi, Image, Owner, PackagesApi, Preset, Registry, Sim};
 use crate::uploads::{location_of, request_with_body, with_digest};
 
 /// A registry with the image as tag `1` in a public repository and, if the preset has a credential, in a private one; and
@@ -31,7 +31,8 @@ impl RegistrySetup {
         let capabilities = preset.capabilities.clone();
         let registry = Box::pin(sim.start(preset)).await;
         registry.add_sample_content("1", &image);
-        let text = format!("{top}\n{}", single_registry_config(&registry, more));
+        let more = format!("{}\n{more}", vendor_api_line(&sim, &registry).await);
+        let text = format!("{top}\n{}", single_registry_config(&registry, &more));
         let regpass = Regpass::start(&sim, &text);
         Self { sim, registry, regpass, image, capabilities }
     }
@@ -110,6 +111,25 @@ impl RegistrySetup {
     pub fn expect(&self, lines: &[&str]) {
         self.sim.ledger().expect(lines);
     }
+}
+
+/// The line of a registry's table for its vendor's API, which is started here; empty if the preset has none. The preset's
+/// user may do everything.
+async fn vendor_api_line(sim: &Sim, registry: &Registry) -> String {
+    let capabilities = registry.preset().capabilities.clone();
+    if capabilities.catalog == Catalog::OwnNamespaces {
+        return HubApi::start(sim, registry).await.table_line();
+    }
+    if !capabilities.deletes_over_vendor_api {
+        return String::new();
+    }
+    let api = PackagesApi::start(sim, registry).await;
+    let owner = capabilities.private_repository.split('/').next().unwrap_or_default();
+    api.add_owner(owner, Owner::User);
+    if let Some((_, token)) = capabilities.credential {
+        api.add_token(token, &["read:packages", "delete:packages"]);
+    }
+    api.table_line()
 }
 
 /// The path of the manifest with tag `1`.

@@ -21,6 +21,9 @@ pub enum Role {
     BlobStore,
     /// The host of the sessions of [`Locations::OtherHost`](super::Locations::OtherHost).
     UploadHost,
+    /// The API of a vendor beside the registry. It checks the credential itself, which need not be a token that the
+    /// simulation issued.
+    VendorApi(&'static str),
     /// Any other server, by its name in the ledger: an extra host of a registry, a metadata service, a cloud API.
     Other(&'static str),
 }
@@ -32,7 +35,7 @@ impl Role {
             Self::TokenService => "token",
             Self::BlobStore => "blobs",
             Self::UploadHost => "uploads",
-            Self::Other(name) => name,
+            Self::VendorApi(name) | Self::Other(name) => name,
         }
     }
 }

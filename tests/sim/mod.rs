@@ -57,6 +57,7 @@ mod route;
 mod rules;
 mod server;
 mod simulation;
+mod vendor;
 mod tls_front;
 mod wire;
 mod world;
@@ -84,6 +85,7 @@ pub use self::route::Route;
 pub use self::rules::Rule;
 pub use self::server::{Handler, Server};
 pub use self::simulation::Sim;
+pub use self::vendor::{HubApi, Owner, PackagesApi};
 
 /// Locks a mutex even if it is poisoned: the test that panicked with the lock has failed already, others need not.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

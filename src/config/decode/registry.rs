@@ -10,6 +10,7 @@ use super::repositories::rules;
 use super::secret::{certificate_files, path};
 use super::table_keys::Keys;
 use crate::base::host::{HostPattern, RegistryHost};
+use crate::base::origin::{Scheme, Url};
 use crate::config::hub_remote::HubRemote;
 use crate::config::model::{CredentialSource, Defaults, Redirects, Registry};
 use crate::config::problem::{Fault, Location};
@@ -66,6 +67,8 @@ fn registry(key: &str, entry: Entry<'_>, defaults: &Defaults, names: &mut Unique
         verify: section.get("verify").and_then(|entry| entry.boolean()).unwrap_or(defaults.verify),
         realm_hosts: trusted_hosts(&section, "realm_hosts"),
         upload_hosts: trusted_hosts(&section, "upload_hosts"),
+        vendor_api: single_registry_only(&section, "vendor_api", &pattern)
+            .and_then(|entry| vendor_api(&section, &entry)),
         hub_remotes: hub_remotes(&section),
         ca: section.get("ca").and_then(|entry| path(&entry)),
         client_certificate: section.get("client_certificate").and_then(certificate_files),
@@ -76,6 +79,20 @@ fn registry(key: &str, entry: Entry<'_>, defaults: &Defaults, names: &mut Unique
         pattern,
     };
     Some(registry)
+}
+
+/// The base URL of the vendor's API. Like a token service, it is not reached in plain text by the credential of a
+/// registry that uses https.
+fn vendor_api(section: &Section<'_>, entry: &Entry<'_>) -> Option<Url> {
+    let url = entry.parse(values::base_url)?;
+    let registry = section.get("url").and_then(|entry| entry.parse(values::origin));
+    let is_registry_plain = registry.is_some_and(|origin| origin.scheme == Scheme::Http);
+    if url.origin.scheme == Scheme::Http && !is_registry_plain {
+        entry
+            .report(Fault::new("the URL is plain http, but the registry uses https").hint("write a URL with https://"));
+        return None;
+    }
+    Some(url)
 }
 
 fn pattern(key: &str, entry: &Entry<'_>, names: &mut UniqueNames) -> Option<HostPattern> {
@@ -206,6 +223,7 @@ pub(super) const REGISTRY: Keys = &[
     ("verify", "true"),
     ("realm_hosts", "[\"token.example.com\"]"),
     ("upload_hosts", "[\"uploads.example.com\"]"),
+    ("vendor_api", "\"https://github.corp.example/api/v3\""),
     ("hub_remotes", "[\"hubproxy\"]"),
     ("ca", "\"/etc/regpass/ca.pem\""),
     ("client_certificate", "{ certificate = \"/path/cert.pem\", key = \"/path/key.pem\" }"),

@@ -1,7 +1,7 @@
 //! Docker Hub.
 
 use super::GENERIC;
-use crate::profile::{Catalog, Evidence, Profile};
+use crate::profile::{Catalog, Evidence, NamespaceListing, Profile};
 
 pub(super) const DOCKER_HUB: Profile = Profile {
     name: "docker-hub",
@@ -17,11 +17,24 @@ pub(super) const DOCKER_HUB: Profile = Profile {
     credential_keys: &["https://index.docker.io/v1/"],
     realm_hosts: &["auth.docker.io"],
     default_namespace: Some("library"),
-    catalog: Catalog::Unsupported {
-        hint: "list the repositories of a namespace at https://hub.docker.com/v2/namespaces/<name>/repositories/",
-    },
+    catalog: Catalog::Namespaces(NamespaceListing {
+        host: "hub.docker.com",
+        login_path: "/v2/auth/token",
+        login_members: ("identifier", "secret"),
+        token_member: "access_token",
+        organizations_path: "/v2/user/orgs/",
+        organization_member: "orgname",
+        repositories_path: "/v2/namespaces/{namespace}/repositories",
+        right: "a personal access token, or an organization access token that may list repositories",
+        hint: "with a user name and a personal access token as the registry's `credential`, the catalog lists the repositories of its own namespaces; those of any other are at https://hub.docker.com/v2/namespaces/<name>/repositories",
+    }),
     has_long_rate_limits: true,
     evidence: &[
+        Evidence {
+            what: "hub.docker.com lists the repositories of a namespace, at most 100 on a page; a login yields a token that lives for minutes",
+            source: "docs.docker.com, Docker Hub API reference; docker/hub-tool pkg/hub/organizations.go",
+            date: "2026",
+        },
         Evidence {
             what: "a 429 is the limit of pulls per six hours, counted by account or address",
             source: "docs.docker.com, Docker Hub pull usage and limits",

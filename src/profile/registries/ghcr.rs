@@ -1,7 +1,7 @@
 //! GitHub Container Registry.
 
 use super::{ANY_UPLOAD, GENERIC, MIB};
-use crate::profile::{Catalog, Chunks, Delete, Evidence, Profile, Uploads};
+use crate::profile::{Catalog, Chunks, Delete, Evidence, PackageVersions, Profile, Uploads};
 
 pub(super) const GHCR: Profile = Profile {
     name: "ghcr",
@@ -11,10 +11,29 @@ pub(super) const GHCR: Profile = Profile {
     referrers_redirect_to_web_page: true,
     has_long_rate_limits: true,
     anonymous_tokens_are_unbound: true,
-    delete: Delete::Unsupported {
-        hint: "delete the package version on its web page or over the vendor's REST API (/user/packages/container/<name>/versions)",
-    },
+    delete: Delete::Packages(PackageVersions {
+        host: "api.github.com",
+        paths: &[
+            "/orgs/{owner}/packages/container/{package}/versions",
+            "/users/{owner}/packages/container/{package}/versions",
+        ],
+        headers: &[("accept", "application/vnd.github+json"), ("x-github-api-version", "2022-11-28")],
+        rights_header: "x-oauth-scopes",
+        list_right: "a classic personal access token with read:packages",
+        delete_right: "a classic personal access token with delete:packages, and the role admin of the package",
+        hint: "package versions are deleted over the vendor's API for packages, for which the registry's `credential` has to be a user name with a personal access token (classic) that has delete:packages",
+    }),
     evidence: &[
+        Evidence {
+            what: "versions of packages are listed, newest first, and deleted over api.github.com; a manifest is a version whose name is its digest; an organization's packages are under /orgs, a user's under /users",
+            source: "docs.github.com, REST API endpoints for packages (2022-11-28)",
+            date: "2026",
+        },
+        Evidence {
+            what: "a delete without the right is a 404; the last tagged version is a 400",
+            source: "vlaurin/action-ghcr-prune#4, canonical/authd#1376, posit-dev/positron#15764",
+            date: "2026-08-27",
+        },
         Evidence {
             what: "placeholder scope repository:user/image:pull on /v2/ and _catalog, valid with a credential and 403 without; no expires_in; a credential's token for any repository reads the catalog; a delete answers 405",
             source: "toddysm.com, Authenticating with OCI Registries - GitHub Container Registry (GHCR) Implementation",

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::{COLD, CREDENTIAL, MANIFEST};
+use super::{COLD, MANIFEST};
 use crate::harness::request;
 use crate::proxied_registry::{
     ProxiedRegistry, assert_no_upstream_headers, assert_ping, assert_rejected, assert_root, with_host,
@@ -37,12 +37,5 @@ async fn catalog_is_405_without_an_upstream_request() {
     }
     let request = with_host("docker.io.localhost:5050", request(Method::GET, "/v2/_catalog"));
     assert_rejected(&proxied.send(request).await, "405 UNSUPPORTED", &["docker.io"]);
-    proxied.expect(&[]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn catalog_is_405_with_a_credential_too() {
-    let proxied = ProxiedRegistry::docker_hub(CREDENTIAL).await;
-    assert_rejected(&proxied.get("/v2/_catalog").await, "405 UNSUPPORTED", &[]);
     proxied.expect(&[]);
 }

@@ -9,17 +9,17 @@ use crate::seed_registries::{
 };
 use crate::sim::{Image, ImageFormat};
 
+/// Manifests are deleted over another API, which needs a credential: see `vendor_apis::packages`.
 #[tokio::test(start_paused = true)]
 async fn delete_is_405_without_an_upstream_request() {
-    for more in
-        ["", "allow = [\"pull\", \"delete\"]", &format!("{CREDENTIAL}\nallow = [\"pull\", \"push\", \"delete\"]")]
-    {
-        let proxied = ProxiedRegistry::ghcr(more).await;
+    for more in ["", CREDENTIAL] {
+        let proxied = ProxiedRegistry::ghcr(&format!("{more}\nallow = [\"pull\", \"delete\"]")).await;
         let blob = format!("/v2/ghcr.io/toddysm/python/blobs/{}", proxied.layer());
         let digest = format!("/v2/ghcr.io/toddysm/python/manifests/{}", proxied.image.digest());
-        for target in [MANIFEST, PRIVATE, &digest, &blob] {
+        let manifests: &[&str] = if more.is_empty() { &[MANIFEST, PRIVATE, &digest] } else { &[] };
+        for target in manifests.iter().copied().chain([&*blob]) {
             let reply = proxied.method(&Method::DELETE, target).await;
-            assert_rejected(&reply, "405 UNSUPPORTED", &["ghcr.io does not support deleting", "package version"]);
+            assert_rejected(&reply, "405 UNSUPPORTED", &["ghcr.io does not support deleting", "package versions"]);
         }
         proxied.expect(&[]);
     }

@@ -146,7 +146,7 @@ async fn catalog_and_referrers_match_the_capabilities() {
                 true
             }
             Catalog::AnyUser | Catalog::Everyone => true,
-            Catalog::Unsupported => false,
+            Catalog::Unsupported | Catalog::OwnNamespaces => false,
         };
         bench.registry.change_preset(|preset| preset.capabilities.auth_kind = kind);
         if is_listable || kind != AuthKind::Token {

@@ -38,7 +38,7 @@ impl ServiceKey {
 }
 
 /// A JWT with valid header and claims. The signature is a placeholder, since no client checks it.
-pub(super) fn unsigned(claims: &Value) -> String {
+pub fn unsigned(claims: &Value) -> String {
     let encode = |part: &str| BASE64_URL_SAFE_NO_PAD.encode(part);
     let header = json!({ "alg": "RS256", "typ": "JWT", "kid": "simulator" });
     format!("{}.{}.{}", encode(&header.to_string()), encode(&claims.to_string()), encode("not a signature"))

@@ -11,3 +11,4 @@ pub use self::aws::Aws;
 pub use self::azure::{AppService, Azure, Directory, Imds};
 pub use self::google::Google;
 pub use self::jwt::ServiceKey;
+pub(super) use self::jwt::unsigned as unsigned_jwt;

@@ -31,6 +31,8 @@ pub struct Capabilities {
     pub delete_manifests: bool,
     pub delete_blobs: bool,
     pub catalog: Catalog,
+    /// Deletes of manifests over the vendor's own API.
+    pub deletes_over_vendor_api: bool,
     pub referrers: bool,
     /// The reply to an expired token or password; `None` if nothing expires.
     pub expiry: Option<ExpiryReply>,
@@ -51,6 +53,8 @@ pub enum AuthKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Catalog {
     Unsupported,
+    /// Any user, over the vendor's own API: the repositories of the user's own namespaces.
+    OwnNamespaces,
     Everyone,
     AnyUser,
     /// For an administrator, with a token.
@@ -79,6 +83,7 @@ impl Capabilities {
             delete_manifests: true,
             delete_blobs: true,
             catalog: Catalog::AnyUser,
+            deletes_over_vendor_api: false,
             referrers: false,
             expiry: Some(ExpiryReply::Challenge),
         }

@@ -47,7 +47,7 @@ impl Preset {
             name_components: 2..=2,
             public_repository: "library/python",
             private_repository: "alice/app",
-            catalog: Catalog::Unsupported,
+            catalog: Catalog::OwnNamespaces,
             referrers: true,
             ..Capabilities::plain()
         };

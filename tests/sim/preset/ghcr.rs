@@ -54,6 +54,7 @@ impl Preset {
             name_components: 2..=usize::MAX,
             public_repository: "toddysm/python",
             private_repository: "toddysm/private",
+            deletes_over_vendor_api: true,
             ..Capabilities::plain()
         }
         .undeletable();

@@ -29,6 +29,7 @@ impl Preset {
             public_repository: "linuxserver/nginx",
             private_repository: "linuxserver/private",
             catalog: Catalog::Unsupported,
+            deletes_over_vendor_api: false,
             ..preset.capabilities.read_only()
         };
         preset

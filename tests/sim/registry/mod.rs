@@ -135,6 +135,7 @@ impl Engine {
                 Some(host) => self.extra_host_reply(host, call).await,
                 None => Reply::new(404),
             },
+            Role::VendorApi(_) => Reply::new(404),
             Role::BlobStore => {
                 call.report_violation(Rule::UnknownPath);
                 Reply::new(404).xml("<Error><Code>NoSuchKey</Code></Error>")

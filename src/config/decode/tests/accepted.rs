@@ -50,6 +50,7 @@ fn every_section_of_a_full_file_is_decoded() {
         redirects = "pass"
         realm_hosts = ["token.example.com:8443"]
         upload_hosts = ["Uploads.example.com", "http://10.0.0.7:5000"]
+        vendor_api = "https://github.corp.example/api/v3"
         ca = "ca.pem"
         client_certificate = { certificate = "/c.pem", key = "/k.pem" }
         [[registry."ghcr.io".identity]]
@@ -70,6 +71,7 @@ fn every_section_of_a_full_file_is_decoded() {
     assert_eq!(ghcr.repositories.0.keys().copied().collect::<Vec<_>>(), [Access::Push]);
     let hosts: Vec<String> = ghcr.realm_hosts.iter().chain(&ghcr.upload_hosts).map(ToString::to_string).collect();
     assert_eq!(hosts, ["token.example.com:8443", "uploads.example.com", "http://10.0.0.7:5000"]);
+    assert_eq!(ghcr.vendor_api.as_ref().unwrap().to_string(), "https://github.corp.example/api/v3");
     assert_eq!(ghcr.ca.as_deref(), Some(Path::new("/etc/regpass/ca.pem")), "relative to the file");
     assert!(
         matches!(&ghcr.credential, CredentialSource::Password { password: SecretSource::Value { secret, source: ValueSource::Variable(name) }, .. }

@@ -140,6 +140,10 @@ fn invalid_registries_are_rejected() {
         redirects = 'no' => .redirects:2: expected `follow` or `pass`
         realm_hosts = ['t.io/token'] => .realm_hosts[0]:2: without a path
         realm_hosts = ['https://t.io/x'] => .realm_hosts[0]:2: more than scheme
+        vendor_api = 'http://api.example/v3' => .vendor_api:2: plain http
+        vendor_api = 'https://x:hunter2@api.example' => .vendor_api:2: remove the user name and password
+        vendor_api = 'https://api.example/v3?x=1' => .vendor_api:2: a query or a fragment
+        vendor_api = 'api.example' => .vendor_api:2: not an absolute URL
         hub_remotes = ['/hub'] => .hub_remotes[0]:2: or `"/"` for the whole
         upload_hosts = ['u.io', '*.u.io'] => .upload_hosts[1]:2: wildcard
         upload_hosts = ['https://x:hunter2@u.io'] => .upload_hosts[0]:2: remove the user name and password

@@ -55,13 +55,6 @@ const LIMITATIONS: &[Limitation] = &[
         source: "distribution/distribution registry/auth/htpasswd; project-zot/zot pkg/api/authn.go",
     },
     Limitation {
-        rows: &["docker-hub"],
-        checks: &["catalog"],
-        rejection: Rejection::ByRegpass,
-        reason: "the token service answers 400 to registry:catalog:*",
-        source: "toddysm.com, Authenticating with OCI Registries - Docker Hub Implementation",
-    },
-    Limitation {
         rows: &["ecr-public"],
         checks: &["catalog"],
         rejection: Rejection::ByRegpass,
@@ -133,9 +126,9 @@ const LIMITATIONS: &[Limitation] = &[
     },
     Limitation {
         rows: &["ghcr"],
-        checks: DELETES,
+        checks: &["delete blob"],
         rejection: Rejection::ByRegpass,
-        reason: "a 405 for every delete, with any credential",
+        reason: "a 405 for every delete, and the vendor's API deletes manifests only",
         source: "toddysm.com, Authenticating with OCI Registries - GitHub Container Registry (GHCR) Implementation",
     },
     Limitation {

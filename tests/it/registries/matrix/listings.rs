@@ -65,6 +65,7 @@ pub async fn tags(row: &Row) -> Outcome {
 
 pub async fn catalog(row: &Row) -> Outcome {
     let (credential, is_supported) = match row.preset.capabilities.catalog {
+        Catalog::OwnNamespaces => return own_namespaces(row).await,
         Catalog::Unsupported => (Credential::Valid, false),
         Catalog::Everyone => (Credential::None, true),
         Catalog::AnyUser => (Credential::Valid, true),
@@ -87,7 +88,7 @@ pub async fn catalog(row: &Row) -> Outcome {
     assert_eq!(reply.status, 200, "{reply:?}");
     setup.take_requests().assert_one_request();
     Outcome::works(match row.preset.capabilities.catalog {
-        Catalog::Everyone | Catalog::Unsupported => "for all",
+        Catalog::Everyone | Catalog::Unsupported | Catalog::OwnNamespaces => "for all",
         Catalog::AnyUser => {
             assert_denied_with(row, Credential::None).await;
             "with a credential"
@@ -97,6 +98,18 @@ pub async fn catalog(row: &Row) -> Outcome {
             "as administrator"
         }
     })
+}
+
+/// The catalog over the vendor's API: with a credential its own repositories, without one a 405.
+async fn own_namespaces(row: &Row) -> Outcome {
+    let setup = row.start(Credential::None).await;
+    assert_rejected(&setup.get("/v2/_catalog").await, "405 UNSUPPORTED", &["credential"]);
+    assert_eq!(setup.take_requests().count(), 0);
+    let setup = row.start(Credential::Valid).await;
+    let (names, _) = read_list(&setup, "/v2/_catalog?n=1", "repositories").await;
+    assert_eq!(names, [setup.private_repository()]);
+    setup.take_requests();
+    Outcome::works("own namespaces")
 }
 
 /// Asserts that the catalog is a 403 with this credential.

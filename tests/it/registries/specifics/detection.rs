@@ -114,10 +114,10 @@ async fn the_configured_profile_overrides_the_challenge() {
     assert!(rejected.error().1.contains("registry message: the reference must be a digest"), "{rejected:?}");
     setup.sim.finish();
 
-    // With the profile `docker-hub` regpass rejects requests for the catalog, which Harbor has.
+    // With the profile `ecr-public` regpass rejects requests for the catalog, which Harbor has.
     let admin = password_credential("admin", "Harbor12345");
     let setup =
-        RegistrySetup::without_credential(Preset::harbor(), &format!("profile = \"docker-hub\"\n{admin}")).await;
+        RegistrySetup::without_credential(Preset::harbor(), &format!("profile = \"ecr-public\"\n{admin}")).await;
     assert_eq!(setup.get("/v2/_catalog").await.status_and_code(), "405 UNSUPPORTED");
     setup.expect(&[]);
     setup.sim.finish();
