@@ -17,8 +17,8 @@ use crate::stack::LONG_LIFETIME;
 /// The image's repository. Its tag `3.12` is an index, `amd64` one of its images, `docker` the same image in Docker's format.
 const REPOSITORY: &str = "team/python";
 
-/// The registries, and regpass twice: one listener with plain HTTP, one with TLS. Without a registry in the name, requests are
-/// for the registry with tokens.
+/// The registries, and one regpass for each kind of listener that a client needs. Without a registry in the name, requests
+/// are for the registry with tokens.
 pub(super) struct Testbed {
     /// Requires tokens.
     token: Registry,
@@ -28,6 +28,8 @@ pub(super) struct Testbed {
     open: Registry,
     http: Regpass,
     https: Regpass,
+    /// Plain HTTP, with absolute Locations.
+    absolute: Regpass,
     image: Image,
     /// The certificate authority of all servers with TLS.
     ca: String,
@@ -52,11 +54,13 @@ impl Testbed {
         }
 
         let config = config(&[&token, &password, &open], &ca);
-        let listener = |keys: &str| format!("[[listener]]\naddress = '127.0.0.1:0'\n{keys}\n");
-        let http = Regpass::start(&format!("{config}{}", listener(""))).await;
-        let keys = format!("tls = {{ certificate = '{certificate}', key = '{key}' }}");
-        let https = Regpass::start(&format!("{config}{}", listener(&keys))).await;
-        Self { token, password, open, http, https, image, ca, home }
+        let start = async |keys: &str| {
+            Regpass::start(&format!("{config}[[listener]]\naddress = '127.0.0.1:0'\n{keys}\n")).await
+        };
+        let http = start("").await;
+        let https = start(&format!("tls = {{ certificate = '{certificate}', key = '{key}' }}")).await;
+        let absolute = start("absolute_locations = true").await;
+        Self { token, password, open, http, https, absolute, image, ca, home }
     }
 
     pub(super) fn home(&self) -> &Path {
@@ -76,7 +80,11 @@ impl Testbed {
         let registry = |registry: &Registry| format!("localhost:{}", registry.address.port());
         let platform = &self.image.platforms[0];
         json!({
-            "regpass": { "http": self.http.host(), "https": self.https.host(), "absolute": self.http.host() },
+            "regpass": {
+                "http": self.http.host(),
+                "https": self.https.host(),
+                "absolute": self.absolute.host(),
+            },
             "registries": { "token": registry(&self.token), "password": registry(&self.password), "open": registry(&self.open) },
             "username": USER,
             "password": PASSWORD,
