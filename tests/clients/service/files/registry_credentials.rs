@@ -49,7 +49,7 @@ async fn broken_password_file_is_survived_and_a_changed_one_takes_effect() {
     let large = vec![b'x'; (1 << 20) + 1];
     let breakages: &[Breakage<'_>] = &[
         ("empty", EMPTY.1, &["is empty"]),
-        ("not UTF-8", Some(b"\xff\xfe"), &["UTF-8"]),
+        ("not UTF-8", Some(b"\xff\xff"), &["UTF-8"]),
         ("too large", Some(&large), &["is larger than"]),
         REMOVED_SECRET,
     ];
