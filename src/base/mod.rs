@@ -4,6 +4,7 @@
 pub mod client_name;
 pub mod clock;
 pub mod file_text;
+pub mod hex;
 pub mod host;
 pub mod lease;
 pub mod lease_cache;

@@ -7,6 +7,7 @@ use http::HeaderValue;
 use memchr::memmem::Finder;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
+use super::hex::hex;
 use super::origin::Url;
 use super::secret::Secret;
 
@@ -88,7 +89,7 @@ impl Redaction {
         }
         let percent = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
         let json = serde_json::Value::from(secret).to_string();
-        let hex = hexadecimal(secret);
+        let hex = hex(secret.as_bytes());
         let mut forms = vec![
             secret.to_owned(),
             form_urlencoded::byte_serialize(secret.as_bytes()).collect(),
@@ -111,10 +112,6 @@ impl std::fmt::Debug for Redaction {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Redaction([redacted])")
     }
-}
-
-fn hexadecimal(text: &str) -> String {
-    text.bytes().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
 /// The part of a secret that is searched for: all of a short one, the end of a long one. The end of a token is its
@@ -163,7 +160,7 @@ mod tests {
         let token = "eyJhbGciOiJFUzI1NiJ9.eyJhY2Nlc3MiOltdfQ.c2ln+bmF0dXJl/LXdpdGgtYWxsLWtpbmRz_of-bytes~";
         let redaction = Redaction::of_header(&HeaderValue::from_str(&format!("Bearer {token}")).unwrap());
         let percent = utf8_percent_encode(token, NON_ALPHANUMERIC).to_string();
-        let hex = hexadecimal(token);
+        let hex = hex(token.as_bytes());
         let mut echoes = vec![token.to_owned(), percent.to_lowercase(), percent, hex.to_uppercase(), hex];
         for before in ["", "a", "ab", "abc"] {
             echoes.push(STANDARD.encode(format!("{before}{token} and more")));

@@ -1,4 +1,4 @@
-//! Computes the digest of content that arrives in pieces.
+//! Compares content with its digest, whole or in pieces.
 
 use std::io;
 
@@ -36,6 +36,13 @@ impl BlobHash {
     }
 }
 
+/// Whether `digest` is that of `bytes`. `None` if regpass does not know the digest's algorithm.
+pub fn matches(digest: &Digest, bytes: &[u8]) -> Option<bool> {
+    let mut hash = BlobHash::of(digest)?;
+    hash.update(bytes);
+    Some(hash.matches())
+}
+
 /// Hashes what is written.
 impl io::Write for BlobHash {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -58,7 +65,7 @@ impl std::fmt::Debug for BlobHash {
 mod tests {
     use super::*;
 
-    fn matches(digest: &str, pieces: &[&[u8]]) -> bool {
+    fn pieces_match(digest: &str, pieces: &[&[u8]]) -> bool {
         let mut hash = BlobHash::of(&Digest::parse(digest).unwrap()).unwrap();
         for piece in pieces {
             hash.update(piece);
@@ -72,8 +79,18 @@ mod tests {
         let sha512 = "sha512:ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a\
                       2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f";
         for digest in [sha256, sha512] {
-            assert!(matches(digest, &[b"abc"]) && matches(digest, &[b"a", b"", b"bc"]), "{digest}");
-            assert!(!matches(digest, &[b"ab"]) && !matches(digest, &[b"abcd"]) && !matches(digest, &[]), "{digest}");
+            assert!(pieces_match(digest, &[b"abc"]) && pieces_match(digest, &[b"a", b"", b"bc"]), "{digest}");
+            assert!(
+                !pieces_match(digest, &[b"ab"]) && !pieces_match(digest, &[b"abcd"]) && !pieces_match(digest, &[]),
+                "{digest}"
+            );
         }
+    }
+    #[test]
+    fn digest_matches_only_the_bytes_it_was_computed_from() {
+        let digest = Digest::of(b"{}");
+        assert_eq!((matches(&digest, b"{}"), matches(&digest, b"{ }")), (Some(true), Some(false)));
+        let other = Digest::parse("md5:99914b932bd37a50b983c5e7c90ae93b").unwrap();
+        assert_eq!(matches(&other, b"{}"), None);
     }
 }

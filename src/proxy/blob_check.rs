@@ -7,7 +7,6 @@ use http::header::CONTENT_ENCODING;
 use http::{StatusCode, response};
 
 use super::classify::Call;
-use super::content_encoding::is_encoded;
 use crate::oci::blob_hash::BlobHash;
 use crate::oci::byte_range::Part;
 use crate::oci::operation::Operation;
@@ -36,13 +35,10 @@ impl BlobCheck {
         if !is_whole || !call.routed.policy.verify {
             return None;
         }
-        let decoded = if is_encoded(&head.headers) && head.headers.get(CONTENT_ENCODING).is_some_and(|it| it == "gzip")
-        {
-            BlobHash::of(digest).map(GzDecoder::new)
-        } else {
-            None
-        };
-        Some(Self { raw: BlobHash::of(digest)?, decoded })
+        let raw = BlobHash::of(digest)?;
+        let is_gzip = head.headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip");
+        let decoded = if is_gzip { BlobHash::of(digest).map(GzDecoder::new) } else { None };
+        Some(Self { raw, decoded })
     }
 
     pub fn update(&mut self, bytes: &[u8]) {

@@ -8,11 +8,10 @@ use super::Proxy;
 use super::classify::Call;
 use super::fetch::fetch;
 use super::redirect::FetchOutcome;
-use super::response_headers::DOCKER_CONTENT_DIGEST;
+use super::response_headers::{content_length, reported_digest};
 use super::upstream_request::UpstreamRequest;
 use crate::net::body::drain;
 use crate::observe::record::Record;
-use crate::oci::reference::Digest;
 
 /// Adds the size of a blob to the headers of the response to its HEAD, and remembers it: the size that a GET of the first
 /// byte tells. If it tells none, the headers stay as they are.
@@ -35,7 +34,7 @@ pub async fn add_blob_size(
 
 /// Adds the remembered size, and returns whether the headers have one now.
 pub fn add_known(call: &Call, headers: &mut HeaderMap) -> bool {
-    let size = digest(headers).and_then(|digest| call.routed.upstream.content_sizes.get(&digest));
+    let size = reported_digest(headers).and_then(|digest| call.routed.upstream.content_sizes.get(&digest));
     if let Some(size) = size {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(size));
     }
@@ -44,7 +43,7 @@ pub fn add_known(call: &Call, headers: &mut HeaderMap) -> bool {
 
 /// Remembers the size that the headers have.
 pub fn remember(call: &Call, headers: &HeaderMap) {
-    if let (Some(digest), Some(size)) = (digest(headers), length(headers)) {
+    if let (Some(digest), Some(size)) = (reported_digest(headers), content_length(headers)) {
         call.routed.upstream.content_sizes.remember(&digest, size);
     }
 }
@@ -58,13 +57,5 @@ async fn fetch_size(proxy: &Proxy, call: &Call, request: &UpstreamRequest, recor
     let (head, body) = response.into_parts();
     // A server that ignores `Range` sends the whole blob; regpass reads little of it and closes the connection.
     drain(body).await;
-    length(&head.headers).filter(|_| head.status == StatusCode::OK)
-}
-
-fn digest(headers: &HeaderMap) -> Option<Digest> {
-    Digest::parse(headers.get(DOCKER_CONTENT_DIGEST)?.to_str().ok()?).ok()
-}
-
-fn length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    content_length(&head.headers).filter(|_| head.status == StatusCode::OK)
 }

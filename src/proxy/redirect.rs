@@ -13,7 +13,6 @@ use super::classify::Call;
 use super::error_response::ErrorResponse;
 use super::referrers::api::is_referrers_redirect;
 use super::registry_error::ErrorContent;
-use super::request_headers::has_several_ranges;
 use super::send;
 use super::trace_context;
 use super::upstream_request::UpstreamRequest;
@@ -25,6 +24,7 @@ use crate::net::body::drain;
 use crate::net::request;
 use crate::observe::blame::{Blame, Step};
 use crate::observe::record::Record;
+use crate::oci::byte_range::RequestedRange;
 use crate::oci::error::ErrorCode;
 use crate::oci::operation::Operation;
 
@@ -101,7 +101,7 @@ pub async fn follow(
             };
             Err(RedirectError::Expired(match head.status {
                 // After too many ranges. Clients then request fewer (containers/storage, pkg/chunked).
-                StatusCode::BAD_REQUEST if has_several_ranges(request.headers()) => {
+                StatusCode::BAD_REQUEST if RequestedRange::of(request.headers()) == Some(RequestedRange::Several) => {
                     content.into_error(call, &head, Step::Redirect)
                 }
                 StatusCode::FORBIDDEN if !reads_blob => hop.denied(call, &why),

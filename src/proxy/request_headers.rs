@@ -76,11 +76,6 @@ fn is_byte_range(headers: &HeaderMap) -> bool {
     range.is_some_and(|range| range.trim().starts_with("bytes="))
 }
 
-/// Whether the request is for several byte ranges at once.
-pub fn has_several_ranges(headers: &HeaderMap) -> bool {
-    headers.get(RANGE).is_some_and(|range| range.as_bytes().contains(&b','))
-}
-
 static FORWARDED: [HeaderName; 9] = [
     ACCEPT,
     CONTENT_RANGE,

@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use super::classify::Call;
 use super::content_encoding::{decode, is_encoded};
 use super::error_response::ErrorResponse;
-use super::response_headers::DOCKER_CONTENT_DIGEST;
+use super::response_headers::{DOCKER_CONTENT_DIGEST, reported_digest};
 use crate::base::redaction::Redaction;
 use crate::net::body::read_limited;
+use crate::oci::blob_hash;
 use crate::oci::name::RepositoryName;
 use crate::oci::operation::{Access, Operation};
 use crate::oci::reference::Digest;
@@ -123,8 +124,9 @@ fn verify_manifest(headers: &HeaderMap, bytes: &Bytes, requested: Option<&Digest
     if kind.contains("manifest.v1+prettyjws") {
         return Ok(());
     }
-    let reported = headers.get(DOCKER_CONTENT_DIGEST).and_then(|value| Digest::parse(value.to_str().ok()?).ok());
-    let is_wrong = requested.into_iter().chain(&reported).any(|digest| digest.matches(bytes) == Some(false));
+    let reported = reported_digest(headers);
+    let is_wrong =
+        requested.into_iter().chain(&reported).any(|digest| blob_hash::matches(digest, bytes) == Some(false));
     if is_wrong { Err("the manifest does not match its digest") } else { Ok(()) }
 }
 

@@ -55,6 +55,16 @@ pub fn of_error(upstream: &HeaderMap, status: StatusCode) -> impl Iterator<Item 
     })
 }
 
+/// The digest of the content, if the headers have a valid one.
+pub fn reported_digest(headers: &HeaderMap) -> Option<Digest> {
+    Digest::parse(headers.get(DOCKER_CONTENT_DIGEST)?.to_str().ok()?).ok()
+}
+
+/// The number in `Content-Length`.
+pub fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
 /// Adds the headers that every response of regpass has. Three of them keep registry content from running in a browser as
 /// a page of regpass: no guess at the type, no script and no embedding elsewhere.
 pub fn add_own(headers: &mut HeaderMap) {

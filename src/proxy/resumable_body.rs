@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::unfold;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, ETAG, HeaderName, LAST_MODIFIED};
+use http::header::{CONTENT_ENCODING, ETAG, HeaderName, LAST_MODIFIED};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, response};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody as FrameStream};
@@ -19,6 +19,7 @@ use super::blob_check::BlobCheck;
 use super::classify::Call;
 use super::fetch::fetch;
 use super::redirect::FetchOutcome;
+use super::response_headers::content_length;
 use super::upstream_request::UpstreamRequest;
 use crate::net::body::StreamBody;
 use crate::net::cause::BoxError;
@@ -108,7 +109,7 @@ struct Span {
 
 impl Span {
     fn of(status: StatusCode, headers: &HeaderMap) -> Self {
-        let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        let length = content_length(headers);
         if status != StatusCode::PARTIAL_CONTENT {
             return Self { first: Some(0), length, blob_size: length };
         }

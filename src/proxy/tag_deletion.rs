@@ -8,14 +8,14 @@ use super::Proxy;
 use super::classify::Call;
 use super::error_response::ErrorResponse;
 use super::fetch;
-use super::response_headers::DOCKER_CONTENT_DIGEST;
+use super::response_headers::reported_digest;
 use super::upstream_request::UpstreamRequest;
 use crate::net::body::drain;
 use crate::observe::blame::Blame;
 use crate::observe::record::Record;
 use crate::oci::error::ErrorCode;
 use crate::oci::operation::Operation;
-use crate::oci::reference::{Digest, Reference};
+use crate::oci::reference::Reference;
 
 /// Replaces the tag of a deletion by the digest that it points to now, if the registry deletes by digest only. Any
 /// other call is returned unchanged.
@@ -34,7 +34,7 @@ pub async fn resolve(
     let request = UpstreamRequest::new(proxy, &lookup, &head.headers, Bytes::new())?.without_conditions();
     let (head, body) = fetch::fetch_manifest(proxy, &lookup, &request, record).await?;
     drain(body).await;
-    let digest = head.headers.get(DOCKER_CONTENT_DIGEST).and_then(|value| Digest::parse(value.to_str().ok()?).ok());
+    let digest = reported_digest(&head.headers);
     let digest = digest.ok_or_else(|| lookup.unusable_response("it does not include the digest of the tag"))?;
     Ok(Call { operation: Operation::DeleteManifest(name, Reference::Digest(digest)), ..call })
 }

@@ -1,7 +1,7 @@
 //! Reads the referrers of a manifest from their tag, and recognizes tags that return the subject instead.
 
 use bytes::Bytes;
-use http::header::{ACCEPT, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE};
+use http::header::ACCEPT;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, response};
 
 use super::super::Proxy;
@@ -15,6 +15,7 @@ use super::super::{registry_error, response_body};
 use crate::net::body::drain;
 use crate::observe::blame::{Blame, Step};
 use crate::observe::record::Record;
+use crate::oci::blob_hash;
 use crate::oci::error::ErrorCode;
 use crate::oci::media::OCI_INDEX;
 use crate::oci::operation::Operation;
@@ -44,11 +45,8 @@ pub(super) async fn fetch_list(
     let operation = Operation::ReadManifest(name, tag.clone());
     let call = Call { operation, method: Method::GET, query: Query::default(), ..call.clone() };
     let mut headers = client.clone();
-    for condition in [IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE] {
-        headers.remove(condition);
-    }
     headers.insert(ACCEPT, HeaderValue::from_static(OCI_INDEX));
-    let request = UpstreamRequest::new(proxy, &call, &headers, Bytes::new())?;
+    let request = UpstreamRequest::new(proxy, &call, &headers, Bytes::new())?.without_conditions();
     let (FetchOutcome::Registry(response) | FetchOutcome::RedirectTarget(response)) =
         fetch(proxy, &call, &request, record).await?
     else {
@@ -65,7 +63,7 @@ pub(super) async fn fetch_list(
     }
     let document = response_body::read(&call, &mut head, body).await?;
     let headers = response_headers::of_error(&head.headers, head.status).collect();
-    let list = ReferrersList::parse(&document).filter(|_| subject.matches(&document) != Some(true));
+    let list = ReferrersList::parse(&document).filter(|_| blob_hash::matches(subject, &document) != Some(true));
     Ok(list.map(|list| TaggedList { headers, document, list }))
 }
 

@@ -11,6 +11,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use reqsign_aws_core::Credential as AccessKey;
 use sha2::{Digest, Sha256};
 
+use crate::base::hex::hex;
+
 /// What a signature is valid for, and when it was made.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SigningScope<'a> {
@@ -71,10 +73,6 @@ fn sensitive(text: &str) -> Result<HeaderValue, http::header::InvalidHeaderValue
     let mut value = HeaderValue::from_str(text)?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
