@@ -61,7 +61,11 @@ const COMMANDS: &[(&str, &str, u16)] = &[
         200,
     ),
     ("GHCR shows its catalog to authenticated users", "curl http://{at}/v2/ghcr.io/_catalog", 200),
-    ("GHCR does not support deletes", "curl -X DELETE http://{at}/v2/ghcr.io/toddysm/python/manifests/3.10", 405),
+    (
+        "A delete, which needs `allow`: regpass rejects it without a request to GHCR",
+        "curl -X DELETE http://{at}/v2/ghcr.io/toddysm/python/manifests/3.10",
+        403,
+    ),
     ("docker, from Docker Hub (its first request)", "docker pull {at}/library/python:3.10", 200),
     ("docker, from GHCR (its first request)", "docker pull {at}/ghcr.io/toddysm/python:3.10", 200),
     ("skopeo", "skopeo inspect --tls-verify=false docker://{at}/ghcr.io/toddysm/python:3.10", 200),
