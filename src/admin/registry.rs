@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::status::{Credential, LastFailure, Outage, RateLimit, Registry, State, Token, Trouble, seconds};
+use super::status::{Credential, EgressHost, LastFailure, Outage, RateLimit, Registry, State, Token, Trouble, seconds};
 use crate::auth::snapshot::{RejectedCredential, TokenSnapshot};
 use crate::config::model::Identity;
 use crate::credential::registry_credentials::{LastOutcome, TrackedSource};
@@ -13,6 +13,7 @@ use crate::observe::activity::Activity;
 use crate::observe::blame::{Blame, Step};
 use crate::observe::health::{FailedRequest, IdentityRateLimit, RegistryHealth};
 use crate::proxy::routes::ConfiguredRegistry;
+use crate::upstream::egress;
 
 /// The status of a registry, from the activity recorded for it, its circuits, its credentials and the cached tokens.
 pub(super) fn of(
@@ -44,6 +45,7 @@ pub(super) fn of(
         last_success: health.last_success.map(seconds),
         last_failure: health.last_failure.as_ref().map(last_failure),
         outages,
+        egress: upstream.egress().into_iter().map(egress_host).collect(),
         credentials,
         rate_limits: health.rate_limits.iter().filter(|limit| is_current(limit, now)).map(rate_limit).collect(),
         tokens_held: tokens.len(),
@@ -123,6 +125,10 @@ fn outage(outage: circuit::Outage) -> Outage {
         message: outage.last.into(),
         retry_in_seconds: outage.open_until.map(|until| seconds(until.saturating_duration_since(now))),
     }
+}
+
+fn egress_host(host: egress::EgressHost) -> EgressHost {
+    EgressHost { address: host.address, purpose: host.purpose.as_str(), seen: host.is_seen }
 }
 
 fn credentials(registry: &ConfiguredRegistry, rejected: &[RejectedCredential]) -> Vec<Credential> {

@@ -91,6 +91,7 @@ pub struct Registry {
     pub last_success: Option<f64>,
     pub last_failure: Option<LastFailure>,
     pub outages: Vec<Outage>,
+    pub egress: Vec<EgressHost>,
     pub credentials: Vec<Credential>,
     pub rate_limits: Vec<RateLimit>,
     pub tokens_held: usize,
@@ -165,6 +166,14 @@ pub struct Outage {
     pub failures: u32,
     pub message: String,
     pub retry_in_seconds: Option<f64>,
+}
+
+/// A host that a firewall has to let regpass connect to for a registry.
+#[derive(Clone, Debug, Serialize)]
+pub struct EgressHost {
+    pub address: String,
+    pub purpose: &'static str,
+    pub seen: bool,
 }
 
 #[derive(Clone, Debug, Serialize)]

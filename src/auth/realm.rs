@@ -104,9 +104,7 @@ pub fn check_realm(upstream: &Upstream, realm: &str) -> Result<TrustedRealm, Rea
 }
 
 fn is_listed(upstream: &Upstream, origin: &Origin) -> bool {
-    let by_profile = origin.scheme == Scheme::Https
-        && origin.has_default_port()
-        && upstream.profile().realm_hosts.contains(&&*origin.host);
+    let by_profile = upstream.profile().realm_origins().any(|listed| listed == *origin);
     by_profile || upstream.realm_hosts.iter().any(|listed| listed.matches(origin))
 }
 
@@ -139,6 +137,7 @@ mod tests {
     use crate::config::model::Timeouts;
     use crate::config::trusted_host::TrustedHost;
     use crate::net::dial::Network;
+    use crate::net::seen_origins::SeenOrigins;
     use crate::profile;
     use crate::upstream::UpstreamId;
     use crate::upstream::connector::{Connector, Location};
@@ -165,6 +164,7 @@ mod tests {
             timeouts: Timeouts::default(),
             upload_rate: UploadRate::default(),
             content_sizes: ContentSizes::default(),
+            token_services: SeenOrigins::default(),
             referrers: ReferrersSupport::default(),
             chunking_slots: Semaphore::new(1),
             connector: Connector::new(Network::Tcp, Arc::default(), Location::Anywhere),

@@ -128,6 +128,7 @@ impl TokenRequest<'_> {
         // The lifetime counts from before the request, so that a slow answer makes the token expire early, not late.
         let begun = Instant::now();
         let response = client.send(request).await.map_err(|why| AuthError::TokenTransport { realm: realm(), why })?;
+        self.upstream.token_services.record(&url.origin);
         let (head, body) = response.into_parts();
         let body = read_limited(body, MAX_RESPONSE_BYTES, self.upstream.timeouts.body_idle)
             .await

@@ -29,7 +29,7 @@ pub(super) enum Command {
     #[default]
     Serve,
     /// Print the effective configuration, secrets redacted, or every problem in it
-    Check,
+    Check(Check),
     /// Print the configuration a client needs to use this proxy, or write it to the client's files
     Setup(Setup),
     /// Check the health of the running proxy; the exit code is 0 if it is healthy
@@ -38,6 +38,13 @@ pub(super) enum Command {
     Completions { shell: Shell },
     /// Print the manual page
     Man,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub(super) struct Check {
+    /// Print the hosts and ports that each registry needs instead, for the rules of a firewall
+    #[arg(long)]
+    pub(super) egress: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
@@ -197,7 +204,7 @@ mod tests {
             "regpass check --log=json --docker-credentials --allow pull,push --config a.toml",
         ] {
             let command_line = CommandLine::parse_from(split_args(line)).unwrap();
-            assert_eq!(command_line.command, Some(Command::Check), "{line}");
+            assert_eq!(command_line.command, Some(Command::Check(Check { egress: false })), "{line}");
             assert_eq!(command_line.flags.log, Some(LogFormat::Json), "{line}");
             let expected = Overrides {
                 config: Some("a.toml".into()),
@@ -213,12 +220,12 @@ mod tests {
     fn flags_on_both_sides_of_the_command_are_combined() {
         let line = "regpass --docker-credentials --listen 127.0.0.1:1 --log=json check --listen 127.0.0.1:2";
         let command_line = CommandLine::parse_from(split_args(line)).unwrap();
-        assert_eq!(command_line.command, Some(Command::Check));
+        assert_eq!(command_line.command, Some(Command::Check(Check { egress: false })));
         assert_eq!(command_line.flags.overrides().listen, ["127.0.0.1:1", "127.0.0.1:2"]);
         let repeated = CommandLine::parse_from(split_args("regpass --allow pull check --allow push"));
         assert!(repeated.is_err(), "a flag that is not repeatable is rejected when it is on both sides of the command");
         let named = CommandLine::parse_from(split_args("regpass --config serve check --insecure-open")).unwrap();
-        assert_eq!(named.command, Some(Command::Check));
+        assert_eq!(named.command, Some(Command::Check(Check { egress: false })));
         assert_eq!(named.flags.overrides().config, Some("serve".into()));
     }
 

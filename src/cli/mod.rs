@@ -3,6 +3,7 @@
 mod args;
 mod client_file;
 mod client_version;
+mod egress;
 mod health;
 mod manual;
 mod report;

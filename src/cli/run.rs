@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 
 use super::args::{Command, CommandLine};
-use super::{health, manual, report, setup};
+use super::{egress, health, manual, report, setup};
 use crate::config::load::load as load_config;
 use crate::config::overrides::Overrides;
 use crate::config::problem::{Problem, Problems};
@@ -66,8 +66,10 @@ pub fn run(
                 Err(code) => code,
             }
         }
-        Command::Check => accept(load::read(&overrides, variables).outcome, log_error, log, err)
-            .map_or_else(identity, |loaded| exit_code(&check(&loaded, log, out, err))),
+        Command::Check(args) => accept(load::read(&overrides, variables).outcome, log_error, log, err)
+            .map_or_else(identity, |loaded| {
+                exit_code(&if args.egress { egress::print(loaded, out) } else { check(&loaded, log, out, err) })
+            }),
         Command::Setup(args) => accept(load_config(&overrides, variables), log_error, log, err)
             .map_or_else(identity, |config| setup::run(&args, &config, log, out, err)),
         // Health checks of container engines know two exit codes, 0 and 1, so an invalid configuration is a 1 here, not

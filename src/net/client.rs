@@ -28,6 +28,7 @@ use super::dial::{Dialer, Network, PeerAddress};
 use super::error::TransportError;
 use super::received::Counted;
 use super::repetition::Repetitions;
+use super::seen_origins::SeenOrigins;
 use super::spool::{Payload, Spool};
 use super::uri::{port_of, scheme_of};
 use crate::base::origin::Origin;
@@ -40,6 +41,7 @@ pub struct HttpClient {
     unpooled: Connections,
     policy: AddressPolicy,
     circuits: Circuits,
+    connected: Arc<SeenOrigins>,
     timeouts: RequestTimeouts,
 }
 
@@ -62,12 +64,13 @@ impl HttpClient {
             .https_or_http()
             .enable_http1()
             .wrap_connector(Dialer::new(network, policy.clone(), timeouts.connect));
-        let connector = ConnectTimeout { connector, limit: timeouts.connect };
+        let connected = Arc::<SeenOrigins>::default();
+        let connector = ConnectTimeout { connector, limit: timeouts.connect, connected: connected.clone() };
         let mut builder = legacy::Client::builder(TokioExecutor::new());
         builder.pool_timer(TokioTimer::new()).pool_idle_timeout(POOL_IDLE).http1_max_buf_size(BUFFER);
         let pooled = builder.pool_max_idle_per_host(POOL_SIZE).build(connector.clone());
         let unpooled = builder.pool_max_idle_per_host(0).build(connector);
-        Self { pooled, unpooled, policy, circuits: Circuits::default(), timeouts }
+        Self { pooled, unpooled, policy, circuits: Circuits::default(), connected, timeouts }
     }
 
     /// Sends a request and waits for the response's head. The timeout restarts with every sent piece of a streamed
@@ -79,6 +82,11 @@ impl HttpClient {
     /// The origins to which the last request failed with an outage (see [`TransportError::is_outage`]).
     pub fn outages(&self) -> Vec<Outage> {
         self.circuits.outages()
+    }
+
+    /// The origins that were connected to, TLS handshake included.
+    pub fn connected_origins(&self) -> Vec<Origin> {
+        self.connected.list()
     }
 
     /// As [`send`](Self::send), with a timeout that is longer by `extra`. For a streamed body `extra` is ignored: the
@@ -199,11 +207,13 @@ fn origin_of(uri: &Uri) -> Option<Origin> {
     Some(Origin { scheme: scheme_of(uri), host, port: port_of(uri) })
 }
 
-/// A connector that fails if a connection takes longer than `limit`, TLS handshake included.
+/// A connector that fails if a connection takes longer than `limit`, TLS handshake included, and records the origins of
+/// those that succeed.
 #[derive(Clone, Debug)]
 struct ConnectTimeout<C> {
     connector: C,
     limit: Duration,
+    connected: Arc<SeenOrigins>,
 }
 
 impl<C> Service<Uri> for ConnectTimeout<C>
@@ -221,8 +231,15 @@ where
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
+        let (origin, connected) = (origin_of(&uri), self.connected.clone());
         let connecting = timeout(self.limit, self.connector.call(uri));
-        Box::pin(async move { connecting.await.map_err(|_| ConnectTimedOut)?.map(Counted::wrap) })
+        Box::pin(async move {
+            let stream = connecting.await.map_err(|_| ConnectTimedOut)??;
+            if let Some(origin) = &origin {
+                connected.record(origin);
+            }
+            Ok(Counted::wrap(stream))
+        })
     }
 }
 

@@ -21,6 +21,7 @@ mod received;
 mod repetition;
 pub mod request;
 pub mod retry_after;
+pub mod seen_origins;
 mod server_verifier;
 pub mod spool;
 pub(crate) mod stream;

@@ -1,5 +1,7 @@
 //! Finds a registry's profile by the registry's host, by its challenge, or by the profile's name in the configuration.
 
+use std::collections::BTreeSet;
+
 use http::HeaderMap;
 
 use super::{Fingerprint, Profile, registries};
@@ -56,6 +58,12 @@ pub fn hub() -> &'static Profile {
 pub fn canonical_host(host: &RegistryHost) -> RegistryHost {
     let first = listing(host).filter(|profile| profile.api_host.is_some()).and_then(|profile| profile.hosts.first());
     first.and_then(|first| RegistryHost::parse(first).ok()).unwrap_or_else(|| host.clone())
+}
+
+/// The registries that can be used without being configured, by their canonical hosts, sorted.
+pub fn well_known() -> BTreeSet<RegistryHost> {
+    let hosts = registries::ALL.iter().flat_map(|profile| profile.hosts);
+    hosts.filter_map(|host| RegistryHost::parse(host).ok()).map(|host| canonical_host(&host)).collect()
 }
 
 /// Whether the registry is public and can be used without being configured.

@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-pub use lookup::{by_challenge, by_host, by_name, canonical_host, fallback, hub, is_well_known};
+pub use lookup::{by_challenge, by_host, by_name, canonical_host, fallback, hub, is_well_known, well_known};
 pub use registries::ALL;
 pub use vendor_api::{NamespaceListing, PackageVersions, VendorApi};
 
+use crate::base::origin::Origin;
 use crate::oci::name::RepositoryName;
 use crate::oci::scope::Action;
 
@@ -40,6 +41,9 @@ pub struct Profile {
     pub credential_keys: &'static [&'static str],
     /// Hosts of token services outside the registry's own origin that may receive the registry's credential.
     pub realm_hosts: &'static [&'static str],
+    /// Hosts of blob stores that the registry redirects reads to, for the operator's firewall only: regpass follows a
+    /// redirect to any public host. A `*` stands for any text within a label.
+    pub storage_hosts: &'static [&'static str],
     /// Marks in a registry's first challenge that select this profile when its host selects none. One match is enough.
     pub fingerprints: &'static [Fingerprint],
     /// Namespace that is added to repository names of one component (`python` becomes `library/python`).
@@ -85,6 +89,24 @@ impl Profile {
     /// The name of a repository at the registry: names of one component get the default namespace.
     pub fn full_repository_name(&self, name: RepositoryName) -> RepositoryName {
         name.in_namespace(self.default_namespace)
+    }
+
+    /// The origins of token services outside the registry's own that may receive the registry's credential.
+    pub fn realm_origins(&self) -> impl Iterator<Item = Origin> {
+        self.realm_hosts.iter().filter_map(|host| Origin::https(host).ok())
+    }
+
+    /// The APIs beside the distribution API that regpass may ask.
+    pub fn vendor_apis(&self) -> impl Iterator<Item = VendorApi> {
+        let listing = match self.catalog {
+            Catalog::Namespaces(listing) => Some(VendorApi::Namespaces(listing)),
+            _ => None,
+        };
+        let packages = match self.delete {
+            Delete::Packages(packages) => Some(VendorApi::Packages(packages)),
+            _ => None,
+        };
+        listing.into_iter().chain(packages)
     }
 
     /// Whether a failure with `status` may be over within seconds. Only a 429 of a long rate limit is not.

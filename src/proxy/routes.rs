@@ -65,7 +65,7 @@ impl Routes {
     }
 
     /// The registry with this name, built on first use.
-    pub(super) fn registry(&self, name: &RegistryHost) -> Result<ConfiguredRegistry, ErrorResponse> {
+    pub fn registry(&self, name: &RegistryHost) -> Result<ConfiguredRegistry, ErrorResponse> {
         let name = profile::canonical_host(name);
         if let Some(known) = self.registries.get(&name) {
             return Ok(known.clone());

@@ -15,6 +15,7 @@ use crate::credential::secret_reader::SecretReader;
 use crate::credential::sources::Sources;
 use crate::net::dial::Network;
 use crate::net::pem::BadTlsFile;
+use crate::net::seen_origins::SeenOrigins;
 use crate::net::tls::TlsFiles;
 use crate::profile;
 use crate::proxy::routes::{ConfiguredRegistry, Routes};
@@ -147,6 +148,7 @@ impl Registries {
             timeouts: config.timeouts,
             upload_rate: UploadRate::default(),
             content_sizes: ContentSizes::default(),
+            token_services: SeenOrigins::default(),
             referrers: ReferrersSupport::default(),
             chunking_slots: Semaphore::new(MAX_CHUNKED_BODIES),
             connector: Connector::new(self.network.clone(), files, location),

@@ -151,8 +151,7 @@ fn all_registries(config: &Config, left_out: &mut Vec<String>) -> BTreeSet<Regis
             HostPattern::Any => {}
         }
     }
-    let known = profile::ALL.iter().flat_map(|row| row.hosts).filter_map(|host| RegistryHost::parse(host).ok());
-    registries.extend(known.map(|host| profile::canonical_host(&host)));
+    registries.extend(profile::well_known());
     registries
 }
 

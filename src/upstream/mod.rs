@@ -3,6 +3,7 @@
 
 pub mod connector;
 pub mod content_sizes;
+pub mod egress;
 pub mod policy;
 pub mod profile_choice;
 pub mod referrers_support;
@@ -25,6 +26,7 @@ use crate::config::model::Timeouts;
 use crate::config::trusted_host::TrustedHost;
 use crate::net::circuit::Outage;
 use crate::net::client::{HttpClient, RequestTimeouts};
+use crate::net::seen_origins::SeenOrigins;
 use crate::oci::name::RepositoryName;
 use crate::profile::{self, Profile};
 
@@ -64,6 +66,8 @@ pub struct Upstream {
     pub connector: Connector,
     pub upload_rate: UploadRate,
     pub content_sizes: ContentSizes,
+    /// The origins that answered a token request.
+    pub token_services: SeenOrigins,
     pub referrers: ReferrersSupport,
     /// One permit for each request body that may be cut into chunks at once, because each holds a chunk in memory.
     pub chunking_slots: Semaphore,
@@ -120,6 +124,13 @@ impl Upstream {
     pub fn outages(&self) -> Vec<Outage> {
         let Some(clients) = self.connector.existing_clients() else { return Vec::new() };
         clients.registry.outages().into_iter().chain(clients.other_origins.outages()).collect()
+    }
+
+    /// The origins that this process has connected to for this registry.
+    fn connected_origins(&self) -> Vec<Origin> {
+        let Some(clients) = self.connector.existing_clients() else { return Vec::new() };
+        let connected = [&*clients.registry, &clients.other_origins].map(HttpClient::connected_origins);
+        connected.into_iter().flatten().collect()
     }
 
     fn clients(&self) -> Result<&Clients, TlsFilesError> {

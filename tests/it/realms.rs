@@ -121,6 +121,9 @@ async fn token_service_at_another_port_of_the_registrys_host_is_found_if_the_ori
         "{lines:?}"
     );
     assert_eq!(lines[2..], [token("anonymous"), SERVED.to_owned()]);
+    let status = fronted.regpass.status().await;
+    let entry = serde_json::json!({ "address": "registry.example:5001", "purpose": "token service", "seen": true });
+    assert!(status["registries"][0]["egress"].as_array().unwrap().contains(&entry), "{status:#}");
     // The next token is requested there at once.
     fronted.sim.ledger().take();
     fronted.registry.revoke_tokens();

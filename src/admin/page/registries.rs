@@ -73,6 +73,7 @@ fn card(registry: &Registry, now: f64) -> Markup {
                     dd { @for limit in &registry.rate_limits { (rate_limit(limit, now)) } }
                 }
             }
+            (egress(registry))
             (tokens(registry))
         }
     }
@@ -119,6 +120,17 @@ fn rate_limit(limit: &RateLimit, now: f64) -> Markup {
                 (limit.identity)
                 @if let Some(counted) = &limit.counted { ", counted per " (counted) }
                 ", reported " (time(limit.at, &ago(now, limit.at)))
+            }
+        }
+    }
+}
+
+fn egress(registry: &Registry) -> Markup {
+    html! {
+        details.egress id=(format!("egress-{}", registry.host)) {
+            summary { "Hosts for a firewall" }
+            @for host in &registry.egress {
+                p { code { (host.address) } " " small { (host.purpose) @if host.seen { ", connected to" } } }
             }
         }
     }

@@ -9,6 +9,7 @@ pub(super) const ACR: Profile = Profile {
     name: "acr",
     hosts: &[],
     host_patterns: &["*.azurecr.io", "*.*.geo.azurecr.io", "*.azurecr.cn", "*.azurecr.us", "*.azurecr.de"],
+    storage_hosts: &["*.blob.core.windows.net", "*.*.data.azurecr.io"],
     uploads: Uploads {
         max_put_bytes: Some(20_000_000),
         accepts_single_post: false,
@@ -19,6 +20,11 @@ pub(super) const ACR: Profile = Profile {
     extra_tag_list_actions: &["metadata_read"],
     default_token_lifetime: Duration::from_secs(75 * 60),
     evidence: &[
+        Evidence {
+            what: "blobs are redirected to storage at *.blob.core.windows.net, or to the registry's dedicated data endpoint",
+            source: "learn.microsoft.com, Dedicated data endpoints; Azure/acr#217",
+            date: "2026",
+        },
         Evidence {
             what: "a PUT of about 20 MB and more answers 413; a PATCH without Content-Length answers 400 CONTENT_LENGTH_INVALID; its own clients send 4 MB chunks",
             source: "goharbor/harbor#23015, #23016, #21640; Azure/azure-sdk-for-java#34253",

@@ -16,6 +16,7 @@ pub(super) const DOCKER_HUB: Profile = Profile {
     api_host: Some("registry-1.docker.io"),
     credential_keys: &["https://index.docker.io/v1/"],
     realm_hosts: &["auth.docker.io"],
+    storage_hosts: &["production.cloudfront.docker.com"],
     default_namespace: Some("library"),
     catalog: Catalog::Namespaces(NamespaceListing {
         host: "hub.docker.com",
@@ -30,6 +31,11 @@ pub(super) const DOCKER_HUB: Profile = Profile {
     }),
     has_long_rate_limits: true,
     evidence: &[
+        Evidence {
+            what: "blobs are redirected to production.cloudfront.docker.com; names of Cloudflare left the vendor's list in June",
+            source: "docker/docs#25108, #25124, #25304",
+            date: "2026-07",
+        },
         Evidence {
             what: "hub.docker.com lists the repositories of a namespace, at most 100 on a page; a login yields a token that lives for minutes",
             source: "docs.docker.com, Docker Hub API reference; docker/hub-tool pkg/hub/organizations.go",

@@ -19,8 +19,14 @@ pub(super) const ECR: Profile = Profile {
         "*.dkr.ecr.*.cloud.adc-e.uk",
         "*.dkr.ecr.*.csp.hci.ic.gov",
     ],
+    storage_hosts: &["prod-*-starport-layer-bucket.s3.*.amazonaws.com"],
     expired_credential_errors: &[ErrorPattern { status: 403, body_contains: "authorization token has expired" }],
     evidence: &[
+        Evidence {
+            what: "blobs are redirected to a bucket named prod-REGION-starport-layer-bucket",
+            source: "open-policy-agent/opa#6580, #6728",
+            date: "2026",
+        },
         Evidence {
             what: "host names of registries, including dual-stack, China and Europe",
             source: "awslabs/amazon-ecr-credential-helper ecr-login/api/client.go",

@@ -8,11 +8,17 @@ use crate::profile::{Catalog, ErrorPattern, Evidence, Profile};
 pub(super) const ECR_PUBLIC: Profile = Profile {
     name: "ecr-public",
     hosts: &["public.ecr.aws", "ecr-public.aws.com"],
+    storage_hosts: &["*.cloudfront.net"],
     catalog: Catalog::Unsupported { hint: "the public gallery is searched at https://gallery.ecr.aws" },
     expired_credential_errors: &[ErrorPattern { status: 400, body_contains: "authorization token is invalid" }],
     blob_head_needs_get: true,
     default_token_lifetime: Duration::from_secs(3600),
     evidence: &[
+        Evidence {
+            what: "blobs are redirected to d2glxqk2uabbnd.cloudfront.net and d5l0dvt14r5h8.cloudfront.net",
+            source: "distribution/distribution#4383, buildbuddy-io/buildbuddy#1256",
+            date: "2024",
+        },
         Evidence {
             what: "the scope of every challenge is the word aws; tokens are opaque and live an hour",
             source: "SgtSilvio/gradle-oci#141, oras-project/oras-go#1227",

@@ -15,6 +15,7 @@ pub(super) const GENERIC: Profile = Profile {
     api_host: None,
     credential_keys: &[],
     realm_hosts: &[],
+    storage_hosts: &[],
     fingerprints: &[],
     default_namespace: None,
     catalog: Catalog::Standard,

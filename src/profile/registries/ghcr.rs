@@ -6,6 +6,7 @@ use crate::profile::{Catalog, Chunks, Delete, Evidence, PackageVersions, Profile
 pub(super) const GHCR: Profile = Profile {
     name: "ghcr",
     hosts: &["ghcr.io"],
+    storage_hosts: &["pkg-containers.githubusercontent.com"],
     catalog: Catalog::Scoped { scope: "repository:user/image:pull", needs_credential: true },
     uploads: Uploads { chunks: Chunks::RangedUpTo(4 * MIB), ..ANY_UPLOAD },
     referrers_redirect_to_web_page: true,
@@ -24,6 +25,11 @@ pub(super) const GHCR: Profile = Profile {
         hint: "package versions are deleted over the vendor's API for packages, for which the registry's `credential` has to be a user name with a personal access token (classic) that has delete:packages",
     }),
     evidence: &[
+        Evidence {
+            what: "blobs are redirected to pkg-containers.githubusercontent.com",
+            source: "AlexanderMattTurner/agent-glovebox#840",
+            date: "2026",
+        },
         Evidence {
             what: "versions of packages are listed, newest first, and deleted over api.github.com; a manifest is a version whose name is its digest; an organization's packages are under /orgs, a user's under /users",
             source: "docs.github.com, REST API endpoints for packages (2022-11-28)",

@@ -6,6 +6,7 @@ use crate::profile::{Catalog, Evidence, Profile};
 pub(super) const KUBERNETES: Profile = Profile {
     name: "kubernetes",
     hosts: &["registry.k8s.io"],
+    storage_hosts: &["*.pkg.dev", "prod-registry-k8s-io-*.s3.dualstack.*.amazonaws.com"],
     catalog: Catalog::Unsupported {
         hint: "images of Kubernetes are listed at https://explore.ggcr.dev/?repo=registry.k8s.io",
     },

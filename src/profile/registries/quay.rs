@@ -7,11 +7,17 @@ use crate::profile::{Catalog, Delete, Evidence, Fingerprint, Mounts, Profile, Up
 pub(super) const QUAY: Profile = Profile {
     name: "quay",
     hosts: &["quay.io"],
+    storage_hosts: &["cdn.quay.io", "cdn01.quay.io", "cdn02.quay.io", "cdn03.quay.io"],
     fingerprints: &[Fingerprint::RealmPath("/v2/auth")],
     catalog: Catalog::Scoped { scope: "", needs_credential: true },
     delete: Delete::Actions(&[Action::Pull, Action::Push]),
     uploads: Uploads { mounts: Mounts::SourceRequired, ..ANY_UPLOAD },
     evidence: &[
+        Evidence {
+            what: "blobs are redirected to cdn.quay.io and cdn01 to cdn03",
+            source: "AlexanderMattTurner/agent-glovebox#840",
+            date: "2026",
+        },
         Evidence {
             what: "token actions are pull, push and * only: registry:catalog:* is rejected with 400, and a DELETE needs pull,push; anonymous tokens need a scope; a mount without a source fails",
             source: "quay/quay endpoints/v2/v2auth.py, endpoints/v2/blob.py",

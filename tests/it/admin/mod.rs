@@ -1,5 +1,6 @@
 //! The admin listener: health probes, metrics, `/status.json` and the status page.
 
+mod egress;
 mod endpoints;
 mod health;
 mod images;

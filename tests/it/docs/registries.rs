@@ -40,7 +40,7 @@ fn every_section_names_what_detects_its_profile() {
         let section = section.split_whitespace().collect::<Vec<_>>().join(" ");
         let assert_named =
             |word: &str| assert!(section.contains(&format!("`{word}`")), "{} does not name {word}", row.name);
-        let hosts = [row.hosts, row.host_patterns, row.realm_hosts, row.credential_keys];
+        let hosts = [row.hosts, row.host_patterns, row.realm_hosts, row.storage_hosts, row.credential_keys];
         hosts.iter().flat_map(|hosts| hosts.iter()).copied().for_each(assert_named);
         for fingerprint in row.fingerprints {
             match *fingerprint {
