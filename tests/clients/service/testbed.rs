@@ -204,7 +204,8 @@ pub(super) async fn free_address() -> SocketAddr {
 
 pub(super) fn curl() -> Command {
     let mut curl = Command::new("curl");
-    curl.args(["-q", "--silent", "--max-time", "60"]);
+    // A failed test prints what it says.
+    curl.args(["-q", "--silent", "--verbose", "--max-time", "60"]);
     curl
 }
 
