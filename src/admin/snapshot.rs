@@ -1,20 +1,25 @@
 //! Takes a snapshot of the status of the running proxy.
 
+use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::registry;
 use super::status::{Configuration, FileTrouble, Image, Listener, Refused, Request, Status, Totals, seconds};
+use crate::observe::activity::Activity;
 use crate::observe::image::{Outcome, Summary};
 use crate::observe::recent_requests::FinishedRequest;
 use crate::observe::reloads::{FileProblem, UnusableFile};
 use crate::proxy::Proxy;
+use crate::proxy::routes::{ConfiguredRegistry, Routes};
+use crate::upstream::UpstreamId;
 
 /// The status at this moment, from memory only: sends no request and reads no file.
 pub fn of(proxy: &Proxy) -> Status {
     let tokens = proxy.authorizer.token_snapshots();
     let rejected = proxy.authorizer.rejected_credentials();
     let routes = proxy.routes.load();
-    let registries = routes.registries();
+    let (registries, registries_left_out) = listed_registries(&routes, &proxy.activity);
     let totals = proxy.activity.totals();
     let listeners = proxy.process.listeners().into_iter().map(|listener| Listener {
         address: listener.address.into(),
@@ -42,10 +47,26 @@ pub fn of(proxy: &Proxy) -> Status {
             .iter()
             .map(|registry| registry::of(registry, &proxy.activity, &tokens, &rejected))
             .collect(),
+        registries_left_out,
         images: proxy.activity.images.recent().into_iter().map(image).collect(),
         requests: proxy.activity.recent.requests().into_iter().map(request).collect(),
         errors: proxy.activity.recent.failures().into_iter().map(request).collect(),
     }
+}
+
+/// The registries to list, and how many are left out. Clients can name any number of registries that just a pattern
+/// matches, so of those only the ones that were used last are listed.
+fn listed_registries(routes: &Routes, activity: &Activity) -> (Vec<ConfiguredRegistry>, usize) {
+    let mut all = routes.registries();
+    let is_named = |one: &ConfiguredRegistry| routes.is_named(&one.upstream.host);
+    let last_used =
+        |one: &ConfiguredRegistry| activity.health.registry(one.upstream.host.as_str()).map(|used| used.last_used);
+    let mut matched: Vec<_> =
+        all.iter().filter(|one| !is_named(one)).map(|one| (last_used(one), one.upstream.id)).collect();
+    matched.sort_by_key(|(last_used, _)| Reverse(*last_used));
+    let left_out: HashSet<UpstreamId> = matched.iter().skip(MAX_MATCHED).map(|(_, id)| *id).collect();
+    all.retain(|one| !left_out.contains(&one.upstream.id));
+    (all, left_out.len())
 }
 
 fn configuration(proxy: &Proxy) -> Configuration {
@@ -117,3 +138,6 @@ fn request(finished: FinishedRequest) -> Request {
 fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e4).round() / 1e1
 }
+
+/// Maximum number of registries listed that just a pattern matches.
+const MAX_MATCHED: usize = 50;

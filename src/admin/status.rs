@@ -22,6 +22,7 @@ pub struct Status {
     pub configuration: Configuration,
     pub totals: Totals,
     pub registries: Vec<Registry>,
+    pub registries_left_out: usize,
     pub images: Vec<Image>,
     pub requests: Vec<Request>,
     pub errors: Vec<Request>,

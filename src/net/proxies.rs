@@ -77,7 +77,7 @@ impl Proxies {
     /// The connector to proxies that speak TLS themselves.
     pub(super) fn tls_connector(&self) -> Result<HttpsConnector<DirectConnector>, String> {
         let connector = self.tls_connector.get_or_init(|| {
-            let tls = TlsFiles::default().client_config(false).map_err(|error| error.to_string())?;
+            let tls = TlsFiles::none().client_config(false).map_err(|error| error.to_string())?;
             let builder = HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1();
             Ok(builder.wrap_connector(DirectConnector::default()))
         });

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -15,13 +15,30 @@ use super::pem::{self, BadTlsFile, Identity};
 use super::server_verifier::ServerVerifier;
 
 /// The authorities and the client certificate of one registry, read from its files and checked.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct TlsFiles {
     authorities: Vec<CertificateDer<'static>>,
     identity: Option<Identity>,
+    with_identity: OnceLock<ClientConfig>,
+    without_identity: OnceLock<ClientConfig>,
 }
 
+impl PartialEq for TlsFiles {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.authorities, &self.identity) == (&other.authorities, &other.identity)
+    }
+}
+
+impl Eq for TlsFiles {}
+
 impl TlsFiles {
+    /// Those of a registry that has none: the same for all such registries, so that they share the memory of the roots
+    /// and of TLS sessions.
+    pub fn none() -> Arc<Self> {
+        static NONE: LazyLock<Arc<TlsFiles>> = LazyLock::new(Arc::default);
+        NONE.clone()
+    }
+
     /// Sets the authorities to those of a PEM file.
     pub fn with_authorities(mut self, file: &Path) -> Result<Self, BadTlsFile> {
         self.authorities = pem::certificates(file)?;
@@ -36,11 +53,21 @@ impl TlsFiles {
         Ok(self)
     }
 
-    /// Builds the configuration of a client. With `presents_identity` it presents the client certificate to servers
-    /// that ask for one.
+    /// The configuration of a client. With `presents_identity` it presents the client certificate to servers that ask
+    /// for one. All configurations of one kind share the TLS sessions.
     ///
     /// Loads the system's roots on first use, which takes milliseconds, so it is not for the start-up path.
     pub fn client_config(&self, presents_identity: bool) -> Result<ClientConfig, rustls::Error> {
+        let identity = self.identity.as_ref().filter(|_| presents_identity);
+        let built = if identity.is_some() { &self.with_identity } else { &self.without_identity };
+        if let Some(built) = built.get() {
+            return Ok(built.clone());
+        }
+        let new = self.build(identity)?;
+        Ok(built.get_or_init(|| new).clone())
+    }
+
+    fn build(&self, identity: Option<&Identity>) -> Result<ClientConfig, rustls::Error> {
         let mut roots = SYSTEM_ROOTS.clone();
         for authority in &self.authorities {
             roots.add(authority.clone())?;
@@ -51,9 +78,9 @@ impl TlsFiles {
             .with_safe_default_protocol_versions()?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier));
-        match &self.identity {
-            Some((chain, key)) if presents_identity => builder.with_client_auth_cert(chain.clone(), key.clone_key()),
-            _ => Ok(builder.with_no_client_auth()),
+        match identity {
+            Some((chain, key)) => builder.with_client_auth_cert(chain.clone(), key.clone_key()),
+            None => Ok(builder.with_no_client_auth()),
         }
     }
 }

@@ -34,7 +34,7 @@ pub struct RegistryHealth {
     /// Whether `last_failure` is newer than `last_success`.
     pub is_failing: bool,
     pub rate_limits: Vec<IdentityRateLimit>,
-    last_used: Duration,
+    pub last_used: Duration,
 }
 
 /// A failed request: when it ended, with which status for the client, and why.

@@ -87,7 +87,7 @@ impl Routes {
 
     /// Whether the registry is configured by its own name or well-known. Only registries that match just a pattern are
     /// evicted: clients can name any number of them.
-    fn is_named(&self, host: &RegistryHost) -> bool {
+    pub fn is_named(&self, host: &RegistryHost) -> bool {
         self.configured.contains(host) || profile::is_well_known(host)
     }
 

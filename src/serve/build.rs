@@ -134,7 +134,7 @@ impl Registries {
             (_, None) if profile::is_well_known(host) => Location::WellKnown,
             _ => Location::Anywhere,
         };
-        let files = tls.get(&entry.pattern).cloned().unwrap_or_default();
+        let files = tls.get(&entry.pattern).cloned().unwrap_or_else(TlsFiles::none);
         Some(Upstream {
             id: UpstreamId::next(),
             host: host.clone(),

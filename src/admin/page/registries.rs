@@ -22,7 +22,9 @@ pub(super) fn section(status: &Status) -> Markup {
                         @if at > 0 { ", " }
                         code { (pattern) }
                     }
-                    ", shown once they are used."
+                    ", shown once they are used"
+                    @if status.registries_left_out > 0 { "; " (status.registries_left_out) " that were used earlier are left out" }
+                    "."
                 }
             }
         }

@@ -99,7 +99,7 @@ impl CloudClient {
     }
 
     fn connect(&self) -> Result<Clients, rustls::Error> {
-        let tls = TlsFiles::default().client_config(false)?;
+        let tls = TlsFiles::none().client_config(false)?;
         let client = |policy, connect| {
             let timeouts = RequestTimeouts { connect, response_head: DEADLINE };
             HttpClient::new(self.network.clone(), policy, tls.clone(), timeouts)

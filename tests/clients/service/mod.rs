@@ -13,3 +13,4 @@ mod shutdown;
 mod soak;
 mod socket_activation;
 mod testbed;
+mod unknown_hosts;
