@@ -1,6 +1,7 @@
 //! Which token services may be called, and which of them with a credential.
 
 use crate::base::origin::{BadUrl, Origin, Scheme, Url};
+use crate::base::url_escape::escape_reference;
 use crate::upstream::Upstream;
 
 /// A token service that passed [`check_realm`]. There is no other constructor, so a credential cannot be sent to an
@@ -64,7 +65,8 @@ pub enum RealmRejected {
 /// of the same host may also be a token service of its own (`docker_auth` at port 5001), so an https realm there stays
 /// the alternative. An http registry's realm is called as it is.
 pub fn check_realm(upstream: &Upstream, realm: &str) -> Result<TrustedRealm, RealmRejected> {
-    let mut named = upstream.url("/", None).join(realm)?;
+    // Escaped as in the other URLs that a registry names.
+    let mut named = upstream.url("/", None).join(&escape_reference(realm.trim().as_bytes()))?;
     named.origin.host = without_trailing_dot(&named.origin.host).into();
     let at = |origin: &Origin| Url { origin: origin.clone(), ..named.clone() };
     let own = TrustedRealm::new(at(&upstream.origin), true);
@@ -205,6 +207,7 @@ mod tests {
             ("https://r.example%2eevil.example/", None),
             ("https://", None),
             ("ftp://r.example/", None),
+            ("https://r.example/to ken?x=a b", Some(true)),
         ] {
             assert_eq!(checked(&upstream, realm), expected, "{realm}");
         }

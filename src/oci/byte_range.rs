@@ -26,7 +26,11 @@ impl RequestedRange {
     /// The range in these request headers. `None` without one, and for one that servers ignore because it is invalid.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         let text = headers.get(RANGE)?.to_str().ok()?;
-        let ranges = text.trim().strip_prefix("bytes")?.trim_start().strip_prefix('=')?;
+        let (unit, ranges) = text.split_once('=')?;
+        // Range units are case-insensitive (RFC 9110, section 14.1).
+        if !unit.trim().eq_ignore_ascii_case("bytes") {
+            return None;
+        }
         if ranges.contains(',') {
             return Some(Self::Several);
         }
@@ -118,6 +122,7 @@ mod tests {
             ("bytes=0-9", Some(From { first: 0, last: Some(9) })),
             ("bytes = 5-", Some(From { first: 5, last: None })),
             ("bytes=-500", Some(Suffix(500))),
+            ("Bytes=0-9", Some(From { first: 0, last: Some(9) })),
             ("bytes=0-9,20-29", Some(Several)),
             ("bytes=9-0", None),
             ("bytes=-", None),

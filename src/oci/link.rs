@@ -6,15 +6,24 @@ use http::header::LINK;
 use super::query::Query;
 use crate::base::url_escape::escape_reference;
 
-/// The query of the `rel="next"` link. Its host and path are ignored: registries get them wrong, and they must not
+/// The query of the `rel="next"` link, or of the first link if it has no relation, as some clients read it. Its host and path are ignored: registries get them wrong, and they must not
 /// decide where a client sends its next request.
 pub fn next_query(headers: &HeaderMap) -> Option<Query> {
-    headers.get_all(LINK).iter().find_map(|value| {
-        let next = Links(value.as_bytes()).find(Link::is_next)?;
-        let target = escape_reference(next.target);
-        let query = target.split_once('?').map(|(_, query)| query.split('#').next().unwrap_or(query));
-        Some(Query::parse(query))
-    })
+    let mut all = headers.get_all(LINK).iter().flat_map(|value| Links(value.as_bytes()));
+    let first = all.next()?;
+    let next = if first.is_next() {
+        first
+    } else {
+        match all.find(Link::is_next) {
+            Some(next) => next,
+            // A list has no other link than that to its next page.
+            None if first.rel.is_none() => first,
+            None => return None,
+        }
+    };
+    let target = escape_reference(next.target);
+    let query = target.split_once('?').map(|(_, query)| query.split('#').next().unwrap_or(query));
+    Some(Query::parse(query))
 }
 
 /// One link: `<target>; rel="next"; title="…"`.
@@ -27,7 +36,8 @@ struct Link<'a> {
 
 impl Link<'_> {
     fn is_next(&self) -> bool {
-        let mut relations = self.rel.unwrap_or_default().split(u8::is_ascii_whitespace);
+        let is_separator = |byte: &u8| byte.is_ascii_whitespace() || *byte == b'\'';
+        let mut relations = self.rel.unwrap_or_default().split(is_separator);
         relations.any(|relation| relation.eq_ignore_ascii_case(b"next"))
     }
 }
@@ -108,6 +118,9 @@ mod tests {
             ("</a?x=1>; title*=UTF-8''a%22; rel=nextpage", None),
             (r#", ,</a?x=1>; rel="next"#, Some("x=1")),
             ("</a?last=my tag>; rel=next", Some("last=my%20tag")),
+            ("</a?x=1>; rel='next'", Some("x=1")),
+            ("</a?x=1>", Some("x=1")),
+            ("</a?x=1>, </a?x=2>; rel=next", Some("x=2")),
             ("garbage", None),
             ("<unterminated", None),
         ] {

@@ -1,8 +1,11 @@
 //! `Content-Length` for responses to HEAD. containerd and oras need the size of a blob or manifest, but some registries,
 //! and proxies in front of them, send none with a HEAD.
 
+use std::time::Duration;
+
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use tokio::time::timeout;
 
 use super::Proxy;
 use super::classify::Call;
@@ -14,7 +17,7 @@ use crate::net::body::drain;
 use crate::observe::record::Record;
 
 /// Adds the size of a blob to the headers of the response to its HEAD, and remembers it: the size that a GET of the first
-/// byte tells. If it tells none, the headers stay as they are.
+/// byte tells. If it tells none within seconds, the headers stay as they are, and this is remembered for a minute.
 pub async fn add_blob_size(
     proxy: &Proxy,
     call: &Call,
@@ -22,13 +25,17 @@ pub async fn add_blob_size(
     headers: &mut HeaderMap,
     record: &mut Record,
 ) {
-    let size = match request.for_size() {
-        Some(request) => fetch_size(proxy, call, &request, record).await,
-        None => None,
-    };
-    if let Some(size) = size {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(size));
-        remember(call, headers);
+    let (sizes, digest) = (&call.routed.upstream.content_sizes, reported_digest(headers));
+    let is_untold = digest.as_ref().is_some_and(|digest| sizes.is_untold(digest));
+    let Some(request) = request.for_size().filter(|_| !is_untold) else { return };
+    let size = timeout(MAX_WAIT, fetch_size(proxy, call, &request, record)).await.unwrap_or_default();
+    match (size, digest) {
+        (Some(size), _) => {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(size));
+            remember(call, headers);
+        }
+        (None, Some(digest)) => sizes.remember_untold(&digest),
+        (None, None) => {}
     }
 }
 
@@ -59,3 +66,6 @@ async fn fetch_size(proxy: &Proxy, call: &Call, request: &UpstreamRequest, recor
     drain(body).await;
     content_length(&head.headers).filter(|_| head.status == StatusCode::OK)
 }
+
+/// How long a client waits for a size in addition to the answer that regpass already has.
+const MAX_WAIT: Duration = Duration::from_secs(5);

@@ -70,10 +70,11 @@ fn names_a_type(headers: &HeaderMap) -> bool {
     headers.get_all(ACCEPT).iter().any(|accept| accept.to_str().is_ok_and(|accept| !accepts_anything(accept)))
 }
 
-/// Whether `Range` is in bytes: the other units mean nothing to a registry.
+/// Whether `Range` is in bytes: the other units mean nothing to a registry. Units are case-insensitive (RFC 9110,
+/// section 14.1).
 fn is_byte_range(headers: &HeaderMap) -> bool {
-    let range = headers.get(RANGE).and_then(|range| range.to_str().ok());
-    range.is_some_and(|range| range.trim().starts_with("bytes="))
+    let unit = headers.get(RANGE).and_then(|range| range.to_str().ok()?.trim().get(..6));
+    unit.is_some_and(|unit| unit.eq_ignore_ascii_case("bytes="))
 }
 
 static FORWARDED: [HeaderName; 9] = [

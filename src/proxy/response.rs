@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, LOCATION};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, response};
 use hyper::body::Incoming;
 
@@ -143,8 +143,9 @@ fn redirect_response(call: &Call, url: &Url) -> Result<Response<StreamBody>, Err
     Ok(response)
 }
 
-/// Rejects a status that the client would misunderstand: a redirect that regpass did not follow and, for reads, a
-/// success other than 200 and 203, or 206 if the request had a `Range`. 304 and errors pass.
+/// Rejects a status that the client would misunderstand: a redirect that regpass did not follow, a 304 to a request
+/// without a condition and, for reads, a success other than 200 and 203, or 206 if the request had a `Range`. Errors
+/// pass.
 pub(super) fn check_status(
     call: &Call,
     request: &UpstreamRequest,
@@ -153,8 +154,10 @@ pub(super) fn check_status(
     let status = head.status;
     let is_read = call.operation.access() == Access::Pull;
     let is_expected = match status {
-        StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION | StatusCode::NOT_MODIFIED => true,
-        StatusCode::PARTIAL_CONTENT if is_read => {
+        StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION => true,
+        // Without a condition there is nothing that the client could have instead of the content.
+        StatusCode::NOT_MODIFIED => is_read && CONDITIONS.iter().any(|name| request.headers().contains_key(name)),
+        StatusCode::PARTIAL_CONTENT => {
             let Some(range) = RequestedRange::of(request.headers()) else {
                 return Err(call.unusable_response("it answers 206 to a request without a valid range"));
             };
@@ -170,12 +173,13 @@ pub(super) fn check_status(
 }
 
 /// Sets the digest that the client requested, if the registry omits it or names the content by another algorithm
-/// (distribution: always SHA-256). Clients compare the two.
+/// (distribution: always SHA-256). Clients compare the two. For a read, it replaces any other: what regpass reads is
+/// verified, and a size or a range is that of the requested content.
 fn set_requested_digest(call: &Call, headers: &mut HeaderMap) {
     let algorithm = |digest: &str| digest.split_once(':').map(|(algorithm, _)| algorithm.to_owned());
     let reported = headers.get(DOCKER_CONTENT_DIGEST).and_then(|value| algorithm(value.to_str().ok()?));
     if let Some(digest) = call.operation.digest()
-        && reported != algorithm(digest.as_str())
+        && (call.operation.access() == Access::Pull || reported != algorithm(digest.as_str()))
         && let Ok(value) = HeaderValue::from_str(digest.as_str())
     {
         headers.insert(DOCKER_CONTENT_DIGEST, value);
@@ -239,3 +243,6 @@ async fn headers_from_get(
     set_requested_digest(&call, &mut head.headers);
     Ok(head.headers)
 }
+
+/// The headers that allow a 304 (RFC 9110, section 15.4.5).
+const CONDITIONS: [HeaderName; 2] = [IF_NONE_MATCH, IF_MODIFIED_SINCE];

@@ -70,6 +70,7 @@ pub fn stream(
         idle,
         resumption,
         failed_resumptions: 0,
+        since_resumption: 0,
         check,
         held: None,
     };
@@ -88,8 +89,10 @@ struct Transfer {
     version: Version,
     idle: Duration,
     resumption: Option<Resumption>,
-    /// Consecutive resumptions that brought no data.
+    /// Consecutive resumptions that brought less than [`MIN_PROGRESS`].
     failed_resumptions: u32,
+    /// Bytes since the last resumption.
+    since_resumption: u64,
     check: Option<BlobCheck>,
     /// The last piece of a body of unknown length, which may be its end, until the next one arrives.
     held: Option<Bytes>,
@@ -191,8 +194,12 @@ impl Transfer {
     }
 
     fn counted(&mut self, data: Bytes) -> Bytes {
-        self.failed_resumptions = 0;
-        self.record.bytes += data.len() as u64;
+        let length = data.len() as u64;
+        self.record.bytes += length;
+        self.since_resumption += length;
+        if self.since_resumption >= MIN_PROGRESS {
+            self.failed_resumptions = 0;
+        }
         // hyper does not poll again after the bytes that `Content-Length` announced.
         self.record.is_complete = self.span.length == Some(self.record.bytes);
         data
@@ -229,10 +236,8 @@ impl Transfer {
         let received = self.record.bytes;
         let (from, to) = (first + received, (first + total).checked_sub(1)?);
         let request = resumption.request.for_rest(&format!("bytes={from}-{to}"), self.version.strong_etag())?;
-        while received < total
-            && self.failed_resumptions < MAX_FAILED_RESUMPTIONS
-            && self.record.resumed < MAX_RESUMPTIONS
-        {
+        self.since_resumption = 0;
+        while received < total && self.failed_resumptions < MAX_FAILED_RESUMPTIONS {
             if self.failed_resumptions > 0 {
                 sleep(RESUMPTION_PAUSE).await;
             }
@@ -276,6 +281,6 @@ impl Transfer {
 const MAX_FAILED_RESUMPTIONS: u32 = 2;
 /// Pause after a resumption that failed.
 const RESUMPTION_PAUSE: Duration = Duration::from_secs(1);
-/// Maximum resumptions of one body, even if each brings data: a registry that sends single bytes would otherwise cause
-/// a request for each byte.
-const MAX_RESUMPTIONS: u32 = 20;
+/// Bytes that make a resumption a success: a registry that sends single bytes would otherwise cause a request for each
+/// byte.
+const MIN_PROGRESS: u64 = 16 * 1024;

@@ -2,20 +2,50 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::oci::reference::Digest;
 
 /// Sizes in bytes by digest. They stay valid, because a digest names one content only.
 #[derive(Debug, Default)]
-pub struct ContentSizes(Mutex<HashMap<Digest, u64>>);
+pub struct ContentSizes(Mutex<HashMap<Digest, Size>>);
+
+#[derive(Clone, Copy, Debug)]
+enum Size {
+    Known(u64),
+    /// The registry did not tell it; it is asked again only later.
+    Untold {
+        until: Instant,
+    },
+}
 
 impl ContentSizes {
     pub fn get(&self, digest: &Digest) -> Option<u64> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(digest).copied()
+        match self.0.lock().unwrap_or_else(PoisonError::into_inner).get(digest)? {
+            Size::Known(size) => Some(*size),
+            Size::Untold { .. } => None,
+        }
     }
 
-    /// Remembers a size, in place of any other if there are too many.
+    /// Whether the registry was asked for this size a short time ago, and did not tell it.
+    pub fn is_untold(&self, digest: &Digest) -> bool {
+        let sizes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(sizes.get(digest), Some(Size::Untold { until }) if Instant::now() < *until)
+    }
+
     pub fn remember(&self, digest: &Digest, size: u64) {
+        self.insert(digest, Size::Known(size));
+    }
+
+    /// Remembers for a minute that the registry does not tell this size.
+    pub fn remember_untold(&self, digest: &Digest) {
+        self.insert(digest, Size::Untold { until: Instant::now() + ASK_AGAIN });
+    }
+
+    /// In place of any other if there are too many.
+    fn insert(&self, digest: &Digest, size: Size) {
         let mut sizes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if sizes.len() >= MAX_SIZES
             && let Some(any) = sizes.keys().next().cloned()
@@ -26,6 +56,7 @@ impl ContentSizes {
     }
 }
 
+const ASK_AGAIN: Duration = Duration::from_secs(60);
 /// With digests of 71 bytes they take about a megabyte.
 const MAX_SIZES: usize = 8192;
 

@@ -117,7 +117,7 @@ async fn invalid_realm_is_rejected_with_the_reason() {
         ("http://user:hunter2@auth.generic.test/token", "it contains user information before the host"),
         ("http:///token", "it has no host"),
         ("http://auth.generic.test:0/token", "its port is not a number from 1 to 65535"),
-        ("http://auth.generic.test/to ken", "characters that are not allowed in a URL"),
+        ("http://auth.generic test/token", "characters that are not allowed in a URL"),
         ("javascript:alert(1)", "not an absolute URL"),
     ] {
         let sim = Sim::memory();

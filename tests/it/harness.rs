@@ -137,6 +137,11 @@ impl Regpass {
         exchange(&self.handle, request).await
     }
 
+    /// As [`send`](Self::send); an error if the connection closes without a response.
+    pub async fn try_send(&self, request: Request<Bytes>) -> Result<Reply, hyper::Error> {
+        try_exchange(&self.handle, request).await
+    }
+
     /// The lines of the metrics that start with `name`.
     pub fn metric(&self, name: &str) -> Vec<String> {
         admin::gauges::metrics(&self.proxy)
@@ -149,11 +154,15 @@ impl Regpass {
 
 /// Sends one request to the handler over a new in-memory connection.
 async fn exchange(handle: &RequestHandler, request: Request<Bytes>) -> Reply {
+    try_exchange(handle, request).await.unwrap()
+}
+
+async fn try_exchange(handle: &RequestHandler, request: Request<Bytes>) -> Result<Reply, hyper::Error> {
     let (ours, theirs) = tokio::io::duplex(256 * 1024);
     let serving = tokio::spawn(serve_stream(theirs, handle.clone()));
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(ours)).await.unwrap();
     let driving = tokio::spawn(connection);
-    let response = sender.send_request(request.map(Full::new)).await.unwrap();
+    let response = sender.send_request(request.map(Full::new)).await?;
     let (head, mut body) = response.into_parts();
     let (mut read, mut complete) = (Vec::new(), true);
     while let Some(frame) = body.frame().await {
@@ -165,7 +174,7 @@ async fn exchange(handle: &RequestHandler, request: Request<Bytes>) -> Reply {
     drop((sender, body));
     let _ = driving.await;
     let _ = serving.await;
-    Reply { status: head.status, headers: head.headers, body: read.into(), complete }
+    Ok(Reply { status: head.status, headers: head.headers, body: read.into(), complete })
 }
 
 impl Reply {

@@ -27,6 +27,7 @@ mod discovery;
 mod docker_hub;
 mod docs;
 mod documents;
+mod fault_matrix;
 mod ghcr;
 mod links;
 mod listeners;

@@ -9,7 +9,6 @@ use tokio::time::Instant;
 
 use super::super::error_response::ErrorResponse;
 use super::super::exchange::exchange_settled;
-use super::super::redirect::is_redirect;
 use super::super::registry_error;
 use super::super::send;
 use super::super::upstream_request::UpstreamRequest;
@@ -67,7 +66,7 @@ impl Upload<'_> {
             }
         }
         let (head, body) = outcome?.into_parts();
-        if is_redirect(head.status) || head.status.is_informational() {
+        if head.status.is_redirection() || head.status.is_informational() {
             return Err(self.unusable_response(&format!("it answered {} to an upload request", head.status)));
         }
         if !head.status.is_success() {

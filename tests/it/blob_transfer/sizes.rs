@@ -70,6 +70,12 @@ async fn every_answer_to_the_get_of_the_first_byte_is_used() {
         }
         assert_size(&setup.regpass.head(&setup.target).await, size);
         assert_eq!(setup.requests().len(), 2, "{case}");
+        assert_size(&setup.regpass.head(&setup.target).await, size);
+        assert_eq!(
+            setup.requests(),
+            ["registry 200 whole"],
+            "{case}: neither a size nor its absence is asked for again"
+        );
     }
 }
 
