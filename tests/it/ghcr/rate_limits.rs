@@ -84,6 +84,19 @@ async fn limit_that_lasts_is_429_after_three_tries_with_a_wait_that_clients_unde
     assert_rejected(&proxied.get(MANIFEST).await, "429 TOOMANYREQUESTS", &[MESSAGE]);
 }
 
+/// The request that meets the challenge is one of the three.
+#[tokio::test(start_paused = true)]
+async fn limit_that_lasts_is_429_after_one_retry_if_the_challenge_took_a_request() {
+    let proxied = ProxiedRegistry::ghcr("").await;
+    let with_token = |entry: &crate::sim::Entry| entry.headers.contains_key("authorization");
+    let throttled = Fault::answer(Preset::ghcr_throttled()).path("/manifests/").when(with_token);
+    proxied.registry.api().inject(throttled);
+    let limited = proxied.get(MANIFEST).await;
+    assert_eq!((limited.status_and_code().as_str(), limited.header("retry-after")), ("429 TOOMANYREQUESTS", Some("1")));
+    let refused = COLD[2].replace(" 200", " 429");
+    proxied.expect(&[COLD[0], COLD[1], &refused, &refused]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn secondary_rate_limit_is_429_at_once() {
     let proxied = start_warm("").await;
