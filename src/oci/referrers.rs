@@ -34,16 +34,18 @@ pub fn requested_types(query: &Query) -> Vec<String> {
 pub struct ReferrersList(Value);
 
 impl ReferrersList {
-    /// Parses an image index. `None` for any other document.
-    pub fn parse(document: &[u8]) -> Option<Self> {
-        let list: Value = serde_json::from_slice(document).ok()?;
-        let is_index = match list.get("mediaType") {
-            None => true,
-            Some(kind) => kind.as_str() == Some(OCI_INDEX),
-        };
+    /// Parses an image index.
+    pub fn parse(document: &[u8]) -> Result<Self, NotAList> {
+        let list: Value = serde_json::from_slice(document).map_err(|_| NotAList::Unreadable)?;
+        let kind = list.get("mediaType");
+        let claims_index = kind.is_some_and(|kind| kind.as_str() == Some(OCI_INDEX));
         // Some registries write an empty list as null.
         let has_entries = matches!(list.get("manifests"), Some(Value::Array(_) | Value::Null));
-        (is_index && has_entries).then_some(Self(list))
+        match (has_entries, claims_index || kind.is_none()) {
+            (true, true) => Ok(Self(list)),
+            (false, _) if claims_index => Err(NotAList::Unreadable),
+            _ => Err(NotAList::OtherDocument),
+        }
     }
 
     /// Removes the referrers of other artifact types. Returns whether there were any.
@@ -68,6 +70,15 @@ impl ReferrersList {
     pub fn to_json(&self) -> String {
         self.0.to_string()
     }
+}
+
+/// Why a document is no list of referrers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotAList {
+    /// It is not JSON, or an image index without its entries.
+    Unreadable,
+    /// It is JSON of another kind, such as the manifest of an image.
+    OtherDocument,
 }
 
 /// The digest in the `subject` of a manifest. `None` if it has none.
@@ -116,18 +127,23 @@ mod tests {
 
     #[test]
     fn only_an_image_index_is_a_list() {
-        for (document, is_list) in [
-            (r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#, true),
-            (r#"{"schemaVersion":2,"manifests":[]}"#, true),
-            (r#"{"manifests":null}"#, true),
-            (r#"{"mediaType":"application/vnd.docker.distribution.manifest.list.v2+json","manifests":[]}"#, false),
-            (r#"{"mediaType":7,"manifests":[]}"#, false),
-            (r#"{"layers":[]}"#, false),
-            (r#"{"manifests":{}}"#, false),
-            ("[]", false),
-            ("404 page not found", false),
+        let (other, unreadable) = (Some(NotAList::OtherDocument), Some(NotAList::Unreadable));
+        for (document, why_not) in [
+            (r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#, None),
+            (r#"{"schemaVersion":2,"manifests":[]}"#, None),
+            (r#"{"manifests":null}"#, None),
+            (r#"{"mediaType":"application/vnd.docker.distribution.manifest.list.v2+json","manifests":[]}"#, other),
+            (r#"{"mediaType":7,"manifests":[]}"#, other),
+            (r#"{"layers":[]}"#, other),
+            (r#"{"manifests":{}}"#, other),
+            ("[]", other),
+            (r#"{"mediaType":"application/vnd.oci.image.index.v1+json","manifests":{}}"#, unreadable),
+            (r#"{"mediaType":"application/vnd.oci.image.index.v1+json"}"#, unreadable),
+            (r#"{"schemaVersion":2,"manif"#, unreadable),
+            ("", unreadable),
+            ("404 page not found", unreadable),
         ] {
-            assert_eq!(ReferrersList::parse(document.as_bytes()).is_some(), is_list, "{document}");
+            assert_eq!(ReferrersList::parse(document.as_bytes()).err(), why_not, "{document}");
         }
     }
 

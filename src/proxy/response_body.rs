@@ -57,6 +57,12 @@ pub async fn read(call: &Call, head: &mut response::Parts, body: Incoming) -> Re
     Ok(bytes)
 }
 
+/// Whether a listing says that it is larger than what regpass reads.
+pub fn exceeds_listing_limit(headers: &HeaderMap) -> bool {
+    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    length.and_then(|value| value.parse::<usize>().ok()).is_some_and(|length| length > MAX_LISTING_SIZE)
+}
+
 /// Whether a response has this media type, with or without parameters.
 pub fn has_type(headers: &HeaderMap, media_type: &str) -> bool {
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -49,33 +49,38 @@ pub async fn serve(
         FetchOutcome::PassedToClient(_) => return Err(call.unusable_response("it redirects a list of referrers")),
     };
     let (response, body) = response.into_parts();
-    let verdict = api::verdict(&call, &response);
+    let mut verdict = api::verdict(&call, &response);
     let is_error = response.status.is_client_error() || response.status.is_server_error();
-    let error = if is_error {
+    let answer = if is_error {
         let content = ErrorContent::read(&call, &response, body).await;
-        let code = content.code.clone();
-        let error = content.into_error(&call, &response, step);
-        let verdict = match verdict {
-            Verdict::ByErrorCode => api::verdict_by_code(response.status, code.as_deref()),
-            other => other,
-        };
-        let Verdict::Missing { is_certain } = verdict else { return Err(error) };
-        if is_certain {
-            upstream.referrers.learn(false);
+        if verdict == Verdict::ByErrorCode {
+            verdict = api::verdict_by_code(response.status, content.code.as_deref());
         }
         // The registry's own words, if they can be the API's.
-        (!is_certain && response.status == StatusCode::NOT_FOUND && code.is_some()).then_some(error)
-    } else if let Verdict::Missing { is_certain } = verdict {
-        drain(body).await;
-        if is_certain {
-            upstream.referrers.learn(false);
-        }
-        None
+        let can_be_apis = upstream.referrers.has_api() == Some(true)
+            || (response.status == StatusCode::NOT_FOUND && content.code.is_some());
+        Err((content.into_error(&call, &response, step), can_be_apis))
     } else {
-        match response::from_api(proxy, &call, request, (response, body)).await? {
+        Ok(body)
+    };
+    let error = match (verdict, answer) {
+        (Verdict::Missing { is_certain }, answer) => {
+            if is_certain {
+                upstream.referrers.learn(false);
+            }
+            match answer {
+                Ok(body) => {
+                    drain(body).await;
+                    None
+                }
+                Err((error, can_be_apis)) => (can_be_apis && !is_certain).then_some(error),
+            }
+        }
+        (_, Err((error, _))) => return Err(error),
+        (_, Ok(body)) => match response::from_api(proxy, &call, request, (response, body)).await? {
             Some(response) => return Ok(response),
             None => None,
-        }
+        },
     };
     // A registry with the API lists there what it knows.
     if wants_own_answer || upstream.referrers.has_api() == Some(true) {

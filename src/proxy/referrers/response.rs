@@ -14,14 +14,14 @@ use super::super::response::{ClientResponse, check_status};
 use super::super::response_headers::{self, DOCKER_CONTENT_DIGEST};
 use super::super::upstream_request::UpstreamRequest;
 use super::super::{paging, response_body};
-use super::tag::TaggedList;
+use super::tag::{TaggedList, unreadable_list};
 use crate::net::body::{self, drain};
 use crate::oci::media::OCI_INDEX;
 use crate::oci::reference::Reference;
 use crate::oci::referrers::{ARTIFACT_TYPE, ReferrersList, requested_types};
 
-/// The response for a response of the registry's API: a list, or a 304. `None` if its body is no list, so that it is not
-/// the API's.
+/// The response for a response of the registry's API: a list, or a 304. `None` if its body is no list and does not claim to
+/// be one, so that it is not the API's.
 pub(super) async fn from_api(
     proxy: &Arc<Proxy>,
     call: &Call,
@@ -34,7 +34,7 @@ pub(super) async fn from_api(
     let mut headers = response_headers::forwarded(&head.headers);
     paging::rewrite_link(call, &head.headers, &mut headers);
     let is_filtered = note_filter(&mut headers, &types);
-    let must_be_read = is_encoded(&headers) || !types.is_empty() || !has_list_type;
+    let may_change = is_encoded(&headers) || !types.is_empty() || !has_list_type;
     if has_list_type {
         call.routed.upstream.referrers.learn(true);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(OCI_INDEX));
@@ -42,22 +42,28 @@ pub(super) async fn from_api(
     if call.is_head() || head.status == StatusCode::NOT_MODIFIED {
         drain(body).await;
         // The body of a GET may get another length.
-        if must_be_read || head.status == StatusCode::NOT_MODIFIED {
+        if may_change || head.status == StatusCode::NOT_MODIFIED {
             headers.remove(CONTENT_LENGTH);
             headers.remove(CONTENT_ENCODING);
         }
         head.headers = headers;
         return Ok(Some(ClientResponse::Ready(Response::from_parts(head, body::empty()))));
     }
-    if !must_be_read {
+    // A client may take a broken list for an empty one, so regpass checks it first, unless it is too large to read.
+    if !may_change && response_body::exceeds_listing_limit(&headers) {
         head.headers = headers;
         let (proxy, call) = (proxy.clone(), Box::new(call.clone()));
         return Ok(Some(ClientResponse::Stream { head, body, proxy, call, request: Box::new(request) }));
     }
     head.headers = headers;
     let mut document = response_body::read(call, &mut head, body).await?;
-    let Some(mut list) = ReferrersList::parse(&document) else { return Ok(None) };
-    call.routed.upstream.referrers.learn(true);
+    let referrers = &call.routed.upstream.referrers;
+    let Ok(mut list) = ReferrersList::parse(&document) else {
+        // Only a registry that has not shown its API may answer with something else.
+        let is_of_api = has_list_type || referrers.has_api() == Some(true);
+        return if is_of_api { Err(unreadable_list(call, "the response of its referrers API")) } else { Ok(None) };
+    };
+    referrers.learn(true);
     head.headers.insert(CONTENT_TYPE, HeaderValue::from_static(OCI_INDEX));
     if !types.is_empty() {
         let has_removed = list.keep_types(&types);

@@ -21,7 +21,7 @@ use crate::oci::media::OCI_INDEX;
 use crate::oci::operation::Operation;
 use crate::oci::query::Query;
 use crate::oci::reference::{Digest, Reference};
-use crate::oci::referrers::ReferrersList;
+use crate::oci::referrers::{NotAList, ReferrersList};
 
 /// The manifest under a referrers tag.
 #[derive(Debug)]
@@ -33,7 +33,11 @@ pub(super) struct TaggedList {
 }
 
 /// Fetches the list under `tag`, which needs the same permission as the list of the API. `None` if there is no such tag,
-/// or if it is not an image index: then it lists no referrers. A busy or broken registry is an error.
+/// or if it is a manifest other than an image index: then it lists no referrers.
+///
+/// # Errors
+///
+/// Any response that does not show what the tag contains: an error other than 404, or a list that cannot be read.
 pub(super) async fn fetch_list(
     proxy: &Proxy,
     call: &Call,
@@ -47,24 +51,44 @@ pub(super) async fn fetch_list(
     let mut headers = client.clone();
     headers.insert(ACCEPT, HeaderValue::from_static(OCI_INDEX));
     let request = UpstreamRequest::new(proxy, &call, &headers, Bytes::new())?.without_conditions();
-    let (FetchOutcome::Registry(response) | FetchOutcome::RedirectTarget(response)) =
-        fetch(proxy, &call, &request, record).await?
-    else {
-        return Ok(None);
+    let (response, step) = match fetch(proxy, &call, &request, record).await? {
+        FetchOutcome::Registry(response) => (response, Step::Registry),
+        FetchOutcome::RedirectTarget(response) => (response, Step::Redirect),
+        FetchOutcome::PassedToClient(_) => return Err(call.unusable_response("it redirects a list of referrers")),
     };
     let (mut head, body) = response.into_parts();
-    let is_busy = head.status == StatusCode::TOO_MANY_REQUESTS || head.status.is_server_error();
-    if is_busy {
-        return Err(registry_error::from_response(&call, &head, body, Step::Registry).await);
+    match head.status {
+        StatusCode::OK => {}
+        StatusCode::NOT_FOUND => {
+            drain(body).await;
+            return Ok(None);
+        }
+        status if status.is_client_error() || status.is_server_error() => {
+            return Err(registry_error::from_response(&call, &head, body, step).await);
+        }
+        status => return Err(call.unusable_response(&format!("it answered {status} to a request for the tag {tag}"))),
     }
-    if head.status != StatusCode::OK || !response_body::has_type(&head.headers, OCI_INDEX) {
-        drain(body).await;
+    if response_body::is_web_page(&head.headers) {
+        return Err(call.unusable_response(&format!("it is a web page instead of the manifest of the tag {tag}")));
+    }
+    // Reading the body adds the type that the content implies.
+    let has_list_type = response_body::has_type(&head.headers, OCI_INDEX);
+    let document = response_body::read(&call, &mut head, body).await?;
+    let list = match ReferrersList::parse(&document) {
+        Ok(list) => list,
+        Err(NotAList::OtherDocument) if !has_list_type => return Ok(None),
+        Err(_) => return Err(unreadable_list(&call, &format!("the manifest of the tag {tag}"))),
+    };
+    if blob_hash::matches(subject, &document) == Some(true) {
         return Ok(None);
     }
-    let document = response_body::read(&call, &mut head, body).await?;
     let headers = response_headers::of_error(&head.headers, head.status).collect();
-    let list = ReferrersList::parse(&document).filter(|_| blob_hash::matches(subject, &document) != Some(true));
-    Ok(list.map(|list| TaggedList { headers, document, list }))
+    Ok(Some(TaggedList { headers, document, list }))
+}
+
+/// A 502 for a list of referrers that cannot be parsed. `what` names the document.
+pub(super) fn unreadable_list(call: &Call, what: &str) -> ErrorResponse {
+    call.unusable_response(&format!("the list of referrers cannot be read: {what} is not a valid image index"))
 }
 
 /// Whether the response to a referrers tag is the subject itself: some registries return the manifest whose digest the

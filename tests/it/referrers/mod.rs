@@ -5,6 +5,7 @@ mod busy;
 mod memory;
 mod pushes;
 mod tag;
+mod unreadable;
 
 use crate::harness::Reply;
 use crate::registry_setup::{ALLOW_ALL, RegistrySetup, preset_credential};
