@@ -41,7 +41,10 @@ pub(super) async fn from_api(
     }
     if call.is_head() || head.status == StatusCode::NOT_MODIFIED {
         drain(body).await;
-        // The body of a GET may get another length.
+        // The list for a GET may get fewer entries, and so another digest and length.
+        if !types.is_empty() {
+            headers.remove(DOCKER_CONTENT_DIGEST);
+        }
         if may_change || head.status == StatusCode::NOT_MODIFIED {
             headers.remove(CONTENT_LENGTH);
             headers.remove(CONTENT_ENCODING);

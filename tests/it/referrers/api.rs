@@ -69,9 +69,22 @@ async fn regpass_filters_where_the_registry_does_not() {
         assert_eq!(setup.sim.ledger().take().len(), 1, "{case}");
         let head = setup.send(Method::HEAD, &target).await;
         assert_eq!((head.header("oci-filters-applied"), head.header("content-length")), (applied, None), "{case}");
+        assert_eq!(head.header("docker-content-digest"), None, "{case}: it is that of the whole list");
         assert_eq!(setup.sim.ledger().take().len(), 1, "{case}");
         fault.remove();
     }
+    // Without a filter the digest is that of the list, for a HEAD as for a GET.
+    let fault = setup
+        .registry
+        .api()
+        .inject(Fault::answer(unfiltered(&[("docker-content-digest", &*digest)])).path("/referrers/"));
+    for method in [Method::GET, Method::HEAD] {
+        let reply = setup.send(method.clone(), &referrers).await;
+        assert_eq!(reply.header("docker-content-digest"), Some(&*digest), "{method}");
+        assert!(reply.header("content-length").is_some(), "{method}");
+        assert_eq!(setup.sim.ledger().take().len(), 1, "{method}");
+    }
+    fault.remove();
     // No filter was asked for, so none is claimed.
     let claim = unfiltered(&[("oci-filters-applied", "artifactType,x")]);
     let fault = setup.registry.api().inject(Fault::answer(claim).path("/referrers/"));
