@@ -28,8 +28,8 @@ impl RegistryAddress {
 /// The rule that decides which addresses one HTTP client may dial, checked for each connection.
 #[derive(Clone, Debug)]
 pub enum AddressPolicy {
-    /// For the origin of a registry that the configuration names, and for cloud services over HTTPS: any address. Records
-    /// the class of the address that answers.
+    /// For the origin of a registry or of a vendor's API that the configuration names, and for cloud services over HTTPS:
+    /// any address. Records the class of the address that answers.
     Registry(RegistryAddress),
     /// For the origin of a registry that is on the public network: public addresses. `rule` says to users what else they
     /// have to configure.

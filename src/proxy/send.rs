@@ -12,9 +12,12 @@ use super::classify::Call;
 use super::error_response::ErrorResponse;
 use crate::base::origin::Url;
 use crate::base::redaction::Redaction;
+use crate::net::error::TransportError;
 use crate::net::spool::Payload;
 use crate::observe::blame::Step;
+use crate::observe::metrics::Metrics;
 use crate::observe::record::Record;
+use crate::upstream::Upstream;
 
 /// Sends `request` to `url` and waits `allowance` longer than usual for the response. `peer` names the server in the
 /// message of an error. The response has no header that repeats one of `secrets`, the authorization in `request`; its
@@ -33,8 +36,20 @@ pub async fn send(
     let started = Instant::now();
     let outcome = client.send_with_allowance(request, allowance).await;
     record.upstream += started.elapsed();
+    received(outcome, record.metrics(), upstream, url, (step, peer), secrets)
+}
+
+/// Counts the outcome of a request to `url` in the metrics. The response or error has the form that [`send`] describes.
+pub fn received(
+    outcome: Result<Response<Incoming>, TransportError>,
+    metrics: &Metrics,
+    upstream: &Upstream,
+    url: &Url,
+    (step, peer): (Step, &str),
+    secrets: Arc<Redaction>,
+) -> Result<Response<Incoming>, ErrorResponse> {
     let status = outcome.as_ref().map_or(0, |response| response.status().as_u16());
-    record.metrics().upstream_request(&upstream.label, step.as_str(), status);
+    metrics.upstream_request(&upstream.label, step.as_str(), status);
     let mut response = outcome.map_err(|error| ErrorResponse::from_transport(&error, peer, step))?;
     remove_echoes(response.headers_mut(), &secrets);
     let is_error = response.status().is_client_error() || response.status().is_server_error();

@@ -33,6 +33,14 @@ pub(super) struct Clients {
     pub(super) registry: Arc<HttpClient>,
     /// For token services and blob stores on other origins.
     pub(super) other_origins: HttpClient,
+    /// For the vendor's API at the address that the configuration names.
+    pub(super) vendor_api: HttpClient,
+}
+
+impl Clients {
+    pub(super) fn all(&self) -> [&HttpClient; 3] {
+        [&self.registry, &self.other_origins, &self.vendor_api]
+    }
 }
 
 /// TLS material that cannot be used, such as a key that does not belong to its certificate.
@@ -78,6 +86,13 @@ impl Connector {
             other_origins: HttpClient::new(
                 network.clone(),
                 AddressPolicy::OtherOrigin(address),
+                tls.client_config(false)?,
+                timeouts,
+            ),
+            // An address of its own: where the vendor's API answers says nothing about where the registry is.
+            vendor_api: HttpClient::new(
+                network.clone(),
+                AddressPolicy::Registry(RegistryAddress::default()),
                 tls.client_config(false)?,
                 timeouts,
             ),

@@ -115,6 +115,16 @@ impl Upstream {
         Ok(if *origin == self.origin { &clients.registry } else { &clients.other_origins })
     }
 
+    /// The client for the vendor's API at `origin`. The operator chose the address if the configuration names it, so it
+    /// may be any. The profile's address is one like every other that is not the registry's own. Neither is sent the
+    /// client certificate.
+    pub fn vendor_api_client(&self, origin: &Origin) -> Result<&HttpClient, TlsFilesError> {
+        match &self.vendor_api {
+            Some(configured) if configured.origin == *origin => self.clients().map(|clients| &clients.vendor_api),
+            _ => self.clients().map(|clients| &clients.other_origins),
+        }
+    }
+
     /// The client for the registry's own origin, for a caller that may outlive this upstream.
     pub fn own_client(&self) -> Result<&Arc<HttpClient>, TlsFilesError> {
         self.clients().map(|clients| &clients.registry)
@@ -123,14 +133,13 @@ impl Upstream {
     /// The hosts (registry, token services, blob stores) that did not answer the last request that regpass sent them.
     pub fn outages(&self) -> Vec<Outage> {
         let Some(clients) = self.connector.existing_clients() else { return Vec::new() };
-        clients.registry.outages().into_iter().chain(clients.other_origins.outages()).collect()
+        clients.all().into_iter().flat_map(HttpClient::outages).collect()
     }
 
     /// The origins that this process has connected to for this registry.
     fn connected_origins(&self) -> Vec<Origin> {
         let Some(clients) = self.connector.existing_clients() else { return Vec::new() };
-        let connected = [&*clients.registry, &clients.other_origins].map(HttpClient::connected_origins);
-        connected.into_iter().flatten().collect()
+        clients.all().into_iter().flat_map(HttpClient::connected_origins).collect()
     }
 
     fn clients(&self) -> Result<&Clients, TlsFilesError> {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use http::Method;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -13,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::harness::{Regpass, Reply};
+use crate::harness::{Regpass, Reply, request};
 use crate::sim::{self, AuthMode, Preset, Sim};
 
 const TAGS: &str = "/v2/acme/app/tags/list";
@@ -276,6 +277,35 @@ async fn client_certificate_is_presented_only_to_the_registry() {
     let blob = format!("/v2/acme/app/blobs/{}", sim::sha256(b"{}"));
     assert_eq!(get(&registry.url(), &more, &blob).await.status, 200);
     assert_eq!((registry.take_requests(), target.take_requests()), (vec![true], vec![false]));
+}
+
+/// Not even where the API is at the registry's own origin.
+#[tokio::test]
+async fn client_certificate_is_not_presented_to_the_api_of_the_vendor() {
+    let (issuer, files) = (authority(), Files::new());
+    let certificate = signed(&issuer, &params_for("127.0.0.1"));
+    let client = signed(&issuer, &params_for("regpass"));
+    let root = issuer.der().clone();
+    let start = || Server::start_with(&certificate, ClientCertificates::Requested(&root), ok());
+    let (registry, api) = (start().await, start().await);
+    let (certificate, key) =
+        (files.write("client.pem", &client.pem), files.write("key.pem", &client.key.serialize_pem()));
+    for vendor_api in [&api, &registry] {
+        let text = format!(
+            "[registry.\"tls.example\"]\nurl = \"{}\"\nprofile = \"ghcr\"\nallow = [\"delete\"]\n\
+             vendor_api = \"{}\"\n{}\n\
+             client_certificate = {{ certificate = \"{certificate}\", key = \"{key}\" }}\n\
+             credential = {{ source = \"password\", username = \"me\", password = \"ghp_0123456789\" }}",
+            registry.url(),
+            vendor_api.url(),
+            files.ca(&[&issuer.pem()])
+        );
+        let regpass = Regpass::start(&Sim::loopback(), &text);
+        let reply = regpass.send(request(Method::DELETE, "/v2/tls.example/acme/app/manifests/1")).await;
+        assert_rejected(&reply, "not the expected document");
+        assert_eq!(vendor_api.take_requests(), [false]);
+    }
+    assert!(registry.take_requests().is_empty());
 }
 
 #[tokio::test]

@@ -1,13 +1,13 @@
 //! Requests to a vendor's API, and its errors.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::base::origin::Url;
 use crate::base::redaction::Redaction;
@@ -15,15 +15,17 @@ use crate::base::secret::Secret;
 use crate::net::body::read_limited;
 use crate::net::{request, retry_after};
 use crate::observe::blame::{Blame, Step};
+use crate::observe::metrics::Metrics;
 use crate::observe::record::Record;
 use crate::oci::error::{ErrorCode, one_line, readable_message};
-use crate::proxy::classify::Call;
 use crate::proxy::error_response::ErrorResponse;
-use crate::proxy::send::send;
+use crate::proxy::send::received;
+use crate::upstream::Upstream;
 
-/// A client of one vendor's API for one call.
+/// A client of one vendor's API with one credential.
 pub(super) struct ApiClient<'a> {
-    call: &'a Call,
+    upstream: &'a Upstream,
+    metrics: &'a Metrics,
     /// The API's origin, and the path before all its paths.
     base: Url,
     headers: HeaderMap,
@@ -43,14 +45,22 @@ pub(super) struct ApiResponse {
 }
 
 impl<'a> ApiClient<'a> {
-    /// A client of the API at `host`, or at the address that the configuration names. `secret` is the credential's.
-    pub(super) fn new(call: &'a Call, host: &str, secret: &Secret, source: &'a str) -> Result<Self, ErrorResponse> {
-        let base = match &call.routed.upstream.vendor_api {
+    /// A client of the API at `host`, or at the address that the configuration names. `secret` is that of the credential
+    /// from `source`.
+    pub(super) fn new(
+        upstream: &'a Upstream,
+        host: &str,
+        (secret, source): (&Secret, &'a str),
+        metrics: &'a Metrics,
+    ) -> Result<Self, ErrorResponse> {
+        let base = match &upstream.vendor_api {
             Some(url) => url.clone(),
-            None => Url::parse(&format!("https://{host}/")).map_err(|why| invalid_request(call, &why.to_string()))?,
+            None => {
+                Url::parse(&format!("https://{host}/")).map_err(|why| invalid_request(upstream, &why.to_string()))?
+            }
         };
         let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
-        Ok(Self { call, base, headers, redaction: Arc::new(Redaction::of_secret(secret)), source })
+        Ok(Self { upstream, metrics, base, headers, redaction: Arc::new(Redaction::of_secret(secret)), source })
     }
 
     /// Adds headers to all requests.
@@ -65,7 +75,7 @@ impl<'a> ApiClient<'a> {
     pub(super) fn authorize(&mut self, token: &Secret) -> Result<(), ErrorResponse> {
         let line = Secret::new(format!("Bearer {}", token.expose()));
         let value = HeaderValue::from_str(line.expose());
-        let mut value = value.map_err(|_| invalid_request(self.call, "the credential is not valid in a header"))?;
+        let mut value = value.map_err(|_| invalid_request(self.upstream, "the credential is not valid in a header"))?;
         value.set_sensitive(true);
         self.headers.insert(AUTHORIZATION, value);
         self.redaction = Arc::new((*self.redaction).clone().with(Redaction::of_secret(token)));
@@ -111,13 +121,17 @@ impl<'a> ApiClient<'a> {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         let request = request::to(&url, method, headers, body);
-        let request = request.map_err(|why| invalid_request(self.call, &why.to_string()))?;
+        let request = request.map_err(|why| invalid_request(self.upstream, &why.to_string()))?;
         let peer = format!("the API {}", self.base.origin);
-        let response =
-            send(self.call, &request, (&url, Duration::ZERO), (Step::Registry, &peer), self.redaction.clone(), record)
-                .await?;
+        let client = self.upstream.vendor_api_client(&url.origin).map_err(|error| ErrorResponse::from_tls(&error))?;
+        let started = Instant::now();
+        let outcome = client.send(&request).await;
+        record.attempts += 1;
+        record.upstream += started.elapsed();
+        let step = (Step::Registry, &*peer);
+        let response = received(outcome, self.metrics, self.upstream, &url, step, self.redaction.clone())?;
         let (head, body) = response.into_parts();
-        let idle = self.call.routed.upstream.timeouts.body_idle;
+        let idle = self.upstream.timeouts.body_idle;
         let body = read_limited(body, MAX_DOCUMENT, idle).await;
         let body = body.map_err(|why| self.unusable(&format!("cannot read its response: {why}")))?;
         let is_clean = |text: &[u8]| !self.redaction.leaks_in(text);
@@ -159,7 +173,7 @@ impl<'a> ApiClient<'a> {
 
     /// A 403. `what` follows the registry's name.
     pub(super) fn denied(&self, what: &str) -> ErrorResponse {
-        let what = format!("{what}; see `credential` in [registry.\"{}\"]", self.call.registry());
+        let what = format!("{what}; see `credential` in [registry.\"{}\"]", self.upstream.host.as_str());
         self.error(StatusCode::FORBIDDEN, ErrorCode::Denied, Blame::Credential, &what)
     }
 
@@ -171,7 +185,7 @@ impl<'a> ApiClient<'a> {
 
     /// An error. `what` follows the registry's name.
     pub(super) fn error(&self, status: StatusCode, code: ErrorCode, blame: Blame, what: &str) -> ErrorResponse {
-        ErrorResponse::new(status, code, blame, Step::Registry, format!("{}: {what}", self.call.registry()))
+        ErrorResponse::new(status, code, blame, Step::Registry, format!("{}: {what}", self.upstream.host.as_str()))
     }
 
     /// Where the credential comes from.
@@ -188,8 +202,8 @@ fn is_rate_limit(response: &ApiResponse) -> bool {
         || response.status == StatusCode::FORBIDDEN && (is_used_up || response.headers.contains_key(RETRY_AFTER))
 }
 
-fn invalid_request(call: &Call, why: &str) -> ErrorResponse {
-    let message = format!("{}: cannot build the request to the vendor's API: {why}", call.registry());
+fn invalid_request(upstream: &Upstream, why: &str) -> ErrorResponse {
+    let message = format!("{}: cannot build the request to the vendor's API: {why}", upstream.host.as_str());
     ErrorResponse::new(StatusCode::BAD_GATEWAY, ErrorCode::Unavailable, Blame::Configuration, Step::Classify, message)
 }
 

@@ -34,7 +34,7 @@ pub(super) async fn list(
     let Credential::Password { username, password } = &resolved.credential else {
         return Err(unsupported(call, "listing its repositories", api.hint));
     };
-    let client = ApiClient::new(call, api.host, password, &resolved.source)?;
+    let client = ApiClient::new(&call.routed.upstream, api.host, (password, &resolved.source), &proxy.metrics)?;
     let key = (call.routed.upstream.id, resolved.id);
     let mut listing = Listing { proxy, client, api, user: username, password, key };
     let (cursor, had_token) = (Cursor::of(call), proxy.api_tokens.get(key).is_some());

@@ -33,7 +33,8 @@ pub(super) async fn delete(
 ) -> Result<Response<StreamBody>, ErrorResponse> {
     let resolved = credential(proxy, call, record).await?;
     let Some(token) = token_of(&resolved.credential) else { return Err(unsupported(call, "deleting", api.hint)) };
-    let mut client = ApiClient::new(call, api.host, token, &resolved.source)?.with_headers(api.headers);
+    let mut client = ApiClient::new(&call.routed.upstream, api.host, (token, &resolved.source), &proxy.metrics)?
+        .with_headers(api.headers);
     client.authorize(token)?;
     let deletion = Deletion { client, api, name, reference };
     let (path, version) = deletion.find(record).await?;

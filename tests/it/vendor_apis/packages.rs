@@ -27,7 +27,10 @@ struct Setup {
 
 impl Setup {
     async fn start(owner: Owner, scopes: &[&'static str], lines: &[&str]) -> Self {
-        let sim = Sim::memory();
+        Self::start_in(Sim::memory(), owner, scopes, lines).await
+    }
+
+    async fn start_in(sim: Sim, owner: Owner, scopes: &[&'static str], lines: &[&str]) -> Self {
         let registry = registry_with_user(&sim, Preset::ghcr(), "alice", TOKEN).await;
         let api = PackagesApi::start(&sim, &registry).await;
         api.add_token(TOKEN, scopes);
@@ -93,6 +96,16 @@ async fn a_manifest_is_deleted_as_a_version_of_the_package() {
         assert_rejected(&again, "404 MANIFEST_UNKNOWN", &[PACKAGE, &digest]);
         setup.sim.finish();
     }
+}
+
+/// The operator chose the address of the API, so it may be private although nothing is known about the registry's own.
+#[tokio::test]
+async fn the_first_request_of_a_process_may_go_to_an_api_at_a_private_address() {
+    let rights = ["read:packages", "delete:packages"];
+    let setup = Setup::start_in(Sim::loopback(), Owner::Organization, &rights, &[CREDENTIAL]).await;
+    let reply = setup.delete("2").await;
+    assert_eq!(reply.status, 202, "{reply:?}");
+    setup.sim.finish();
 }
 
 #[tokio::test(start_paused = true)]
