@@ -156,4 +156,4 @@ fn after_colon(message: Option<&str>) -> String {
 }
 
 /// How long a refusal by the registry or its token service is remembered before the same request is sent again.
-pub(super) const REFUSAL_MEMORY: Duration = Duration::from_secs(5);
+pub const REFUSAL_MEMORY: Duration = Duration::from_secs(5);

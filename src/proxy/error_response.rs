@@ -16,7 +16,7 @@ use crate::oci::error::ErrorCode;
 use crate::upstream::connector::TlsFilesError;
 
 /// An error that ends a request and becomes the response to the client.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ErrorResponse {
     pub status: StatusCode,
     pub code: Box<str>,

@@ -100,7 +100,9 @@ impl Proxy {
     /// Replaces the active configuration. Requests in flight keep the registries that they started with.
     pub fn reconfigure(&self, routes: Routes, upload_keys: Vec<Arc<SecretReader>>, upload_spool: u64) {
         routes.adopt_registries(&self.routes.load());
-        self.authorizer.retain_upstreams(&routes.used_registries().iter().map(|used| used.upstream.id).collect());
+        let upstreams = routes.used_registries().iter().map(|used| used.upstream.id).collect();
+        self.authorizer.retain_upstreams(&upstreams);
+        self.api_tokens.retain_upstreams(&upstreams);
         self.uploads.reconfigure(upload_keys, upload_spool);
         self.routes.store(Arc::new(routes));
     }

@@ -89,17 +89,12 @@ impl<'a> ApiClient<'a> {
         target: &str,
         record: &mut Record,
     ) -> Result<ApiResponse, ErrorResponse> {
-        self.send_body(method, target, Bytes::new(), record).await
+        self.send_body(method, target, Bytes::new(), Some(record)).await
     }
 
-    /// Sends a POST with a JSON document.
-    pub(super) async fn post(
-        &self,
-        target: &str,
-        document: &Value,
-        record: &mut Record,
-    ) -> Result<ApiResponse, ErrorResponse> {
-        self.send_body(Method::POST, target, document.to_string().into(), record).await
+    /// Sends a POST with a JSON document, for no client request in particular.
+    pub(super) async fn post(&self, target: &str, document: &Value) -> Result<ApiResponse, ErrorResponse> {
+        self.send_body(Method::POST, target, document.to_string().into(), None).await
     }
 
     /// Sends a request to `target`, a path with or without a query. Redirects are not followed.
@@ -108,7 +103,7 @@ impl<'a> ApiClient<'a> {
         method: Method,
         target: &str,
         body: Bytes,
-        record: &mut Record,
+        record: Option<&mut Record>,
     ) -> Result<ApiResponse, ErrorResponse> {
         let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
         let url = Url {
@@ -126,8 +121,10 @@ impl<'a> ApiClient<'a> {
         let client = self.upstream.vendor_api_client(&url.origin).map_err(|error| ErrorResponse::from_tls(&error))?;
         let started = Instant::now();
         let outcome = client.send(&request).await;
-        record.attempts += 1;
-        record.upstream += started.elapsed();
+        if let Some(record) = record {
+            record.attempts += 1;
+            record.upstream += started.elapsed();
+        }
         let step = (Step::Registry, &*peer);
         let response = received(outcome, self.metrics, self.upstream, &url, step, self.redaction.clone())?;
         let (head, body) = response.into_parts();

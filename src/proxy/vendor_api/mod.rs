@@ -4,8 +4,8 @@
 //! The registry itself gets no request. The credential goes to the API's host only: the profile's, or the one that the
 //! configuration names.
 
-mod api_tokens;
 mod client;
+mod login;
 mod namespaces;
 mod packages;
 
@@ -22,7 +22,7 @@ use crate::oci::error::ErrorCode;
 use crate::oci::operation::Operation;
 use crate::profile::VendorApi;
 
-pub use api_tokens::ApiTokens;
+pub use login::ApiTokens;
 
 /// Handles a call over its registry's vendor API. `None` if the registry handles the call itself.
 pub async fn serve(

@@ -1,6 +1,7 @@
 //! Deletes at GHCR and the catalog of Docker Hub over their vendors' own APIs: which requests they cost, what they need, and
 //! that the credential goes nowhere else.
 
+mod logins;
 mod namespaces;
 mod packages;
 

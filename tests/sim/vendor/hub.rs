@@ -1,6 +1,7 @@
 //! Docker Hub's own API (docs.docker.com, Docker Hub API reference; docker/hub-tool for the organizations).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ struct State {
     organizations: Mutex<BTreeMap<String, BTreeSet<String>>>,
     /// By access token: its user and when it ends, in Unix time.
     tokens: Mutex<BTreeMap<String, (String, u64)>>,
+    /// Whether tokens do not say when they end.
+    hides_lifetime: AtomicBool,
 }
 
 impl HubApi {
@@ -44,6 +47,7 @@ impl HubApi {
             clock: sim.clock(),
             organizations: Mutex::default(),
             tokens: Mutex::default(),
+            hides_lifetime: AtomicBool::new(false),
         });
         let handling = Arc::clone(&state);
         let handler = Arc::new(move |call: Call| {
@@ -66,6 +70,11 @@ impl HubApi {
     pub fn set_organizations(&self, user: &str, organizations: &[&str]) {
         let names = organizations.iter().map(ToString::to_string).collect();
         lock(&self.state.organizations).insert(user.to_owned(), names);
+    }
+
+    /// Issues access tokens that do not say when they end.
+    pub fn hide_lifetime(&self) {
+        self.state.hides_lifetime.store(true, Ordering::Relaxed);
     }
 
     /// Makes every access token invalid.
@@ -103,7 +112,10 @@ impl State {
             return Reply::new(401).json(r#"{"message":"Incorrect authentication credentials","errinfo":{}}"#);
         }
         let (now, mut tokens) = (self.clock.unix(), lock(&self.tokens));
-        let claims = json!({ "sub": user, "iat": now, "exp": now + LIFETIME.as_secs(), "jti": tokens.len() });
+        let mut claims = json!({ "sub": user, "iat": now, "jti": tokens.len() });
+        if !self.hides_lifetime.load(Ordering::Relaxed) {
+            claims["exp"] = (now + LIFETIME.as_secs()).into();
+        }
         let token = unsigned_jwt(&claims);
         tokens.insert(token.clone(), (user.to_owned(), now + LIFETIME.as_secs()));
         Reply::new(200).json(json!({ "access_token": token }))
