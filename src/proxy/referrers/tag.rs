@@ -37,7 +37,7 @@ pub(super) struct TaggedList {
 ///
 /// # Errors
 ///
-/// Any response that does not show what the tag contains: an error other than 404, or a list that cannot be read.
+/// Any response that does not show what the tag contains: an error other than 404 and 403, or a list that cannot be read.
 pub(super) async fn fetch_list(
     proxy: &Proxy,
     call: &Call,
@@ -59,7 +59,9 @@ pub(super) async fn fetch_list(
     let (mut head, body) = response.into_parts();
     match head.status {
         StatusCode::OK => {}
-        StatusCode::NOT_FOUND => {
+        // The same token has just been good for this repository, so a 403 is how some registries say that a manifest is
+        // missing.
+        StatusCode::NOT_FOUND | StatusCode::FORBIDDEN => {
             drain(body).await;
             return Ok(None);
         }

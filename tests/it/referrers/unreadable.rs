@@ -23,7 +23,6 @@ async fn only_a_404_of_the_tag_means_that_there_is_none() {
     let cannot_read = "the list of referrers cannot be read";
     for (case, answer, outcome, message) in [
         ("404", Reply::error(404, "MANIFEST_UNKNOWN", "unknown"), "404 UNSUPPORTED", "no referrers tag"),
-        ("403", Reply::error(403, "DENIED", "requested access is denied"), "403 DENIED", "requested access is denied"),
         ("400", Reply::error(400, "TAG_INVALID", "bad tag"), "400 TAG_INVALID", "bad tag"),
         ("410", Reply::new(410), "410 UNKNOWN", "410"),
         ("204", Reply::new(204), "502 UNAVAILABLE", "204"),

@@ -145,10 +145,6 @@ async fn rule_32_missing_referrers_are_a_404_and_existing_ones_are_forwarded() {
                 assert_eq!(reply.status, 200, "{reply:?}");
                 assert_eq!(setup.steps(), ["GET anonymous 307", "region GET anonymous 200"]);
             }
-            // Artifactory answers 403 for what does not exist, so for the tag, too.
-            Referrers::Missing if profile == "artifactory" => {
-                assert_eq!(reply.status_and_code(), "403 DENIED", "{reply:?}");
-            }
             Referrers::Missing | Referrers::GitHubPage => assert_unsupported(&reply, &host),
         }
         let dials = setup.sim.network().dials();
