@@ -3,6 +3,7 @@
 //! Screenshots are saved in `target/artifacts`.
 
 mod browser;
+mod foreign_page;
 
 use std::path::{Path, PathBuf};
 
