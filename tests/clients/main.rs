@@ -5,8 +5,9 @@
 //! (`push`) read the pushed image from the registry itself. `setup` has clients read what `regpass setup` wrote for them;
 //! `service` starts, reloads and stops regpass; `status` opens the status page in a browser; `network` puts proxies and
 //! unreachable addresses between regpass and the registry; `newest` runs every operation of the newest clients of Debian
-//! sid; `little` runs client libraries of Python, node and Rust; `package` checks the shipped configuration files and the
-//! image; `readme` runs the commands of README.md in a sandbox where its ports and paths are free.
+//! sid; `conformance` sends the requests of the specification's conformance tests; `little` runs client libraries of
+//! Python, node and Rust; `package` checks the shipped configuration files and the image; `readme` runs the commands of
+//! README.md in a sandbox where its ports and paths are free.
 //! `tests/run clients` installs the clients; a missing one is a failure.
 
 mod certificates;
@@ -23,6 +24,7 @@ mod stack;
 mod token_service;
 
 mod buildah;
+mod conformance;
 mod containerd;
 mod curl;
 mod docker;
