@@ -11,8 +11,15 @@ use super::error::TransportError;
 use crate::base::origin::Origin;
 
 /// One circuit breaker per origin. It opens after three consecutive outages, never because of an HTTP response.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Circuits(DashMap<Origin, Mutex<Circuit>>);
+
+/// Few shards, because each registry has several of these maps, and all are empty most of the time.
+impl Default for Circuits {
+    fn default() -> Self {
+        Self(DashMap::with_shard_amount(4))
+    }
+}
 
 #[derive(Debug, Default)]
 struct Circuit {

@@ -136,4 +136,4 @@ pub(super) fn unknown(name: &str) -> ErrorResponse {
 }
 
 /// Maximum number of registries in memory. Above it regpass evicts those that match just a pattern.
-const MAX_REGISTRIES: usize = 1024;
+const MAX_REGISTRIES: usize = 512;

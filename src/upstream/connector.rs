@@ -33,13 +33,13 @@ pub(super) struct Clients {
     pub(super) registry: Arc<HttpClient>,
     /// For token services and blob stores on other origins.
     pub(super) other_origins: HttpClient,
-    /// For the vendor's API at the address that the configuration names.
-    pub(super) vendor_api: HttpClient,
+    /// For the vendor's API at the address that the configuration names, if it names one.
+    pub(super) vendor_api: Option<HttpClient>,
 }
 
 impl Clients {
-    pub(super) fn all(&self) -> [&HttpClient; 3] {
-        [&self.registry, &self.other_origins, &self.vendor_api]
+    pub(super) fn all(&self) -> impl Iterator<Item = &HttpClient> {
+        [&*self.registry, &self.other_origins].into_iter().chain(&self.vendor_api)
     }
 }
 
@@ -58,8 +58,10 @@ impl Connector {
         (&self.tls, self.location) == (&other.tls, other.location)
     }
 
-    pub(super) fn clients(&self, timeouts: RequestTimeouts) -> Result<&Clients, TlsFilesError> {
-        let clients = self.clients.get_or_init(|| self.build(timeouts).map_err(|error| error.to_string()));
+    /// The clients, built on the first call. `has_vendor_api`: whether the configuration names the address of an API.
+    pub(super) fn clients(&self, timeouts: RequestTimeouts, has_vendor_api: bool) -> Result<&Clients, TlsFilesError> {
+        let build = || self.build(timeouts, has_vendor_api).map_err(|error| error.to_string());
+        let clients = self.clients.get_or_init(build);
         clients.as_ref().map_err(|why| TlsFilesError(why.clone()))
     }
 
@@ -68,7 +70,7 @@ impl Connector {
         self.clients.get()?.as_ref().ok()
     }
 
-    fn build(&self, timeouts: RequestTimeouts) -> Result<Clients, rustls::Error> {
+    fn build(&self, timeouts: RequestTimeouts, has_vendor_api: bool) -> Result<Clients, rustls::Error> {
         let Self { network, tls, .. } = self;
         let address = RegistryAddress::default();
         let policy = match self.location {
@@ -81,21 +83,13 @@ impl Connector {
                 rule: "which is not allowed for a registry that only `*` in the configuration matches; add an entry for it",
             },
         };
+        let without_identity = tls.client_config(false)?;
+        let other = |policy| HttpClient::new(network.clone(), policy, without_identity.clone(), timeouts);
         Ok(Clients {
             registry: Arc::new(HttpClient::new(network.clone(), policy, tls.client_config(true)?, timeouts)),
-            other_origins: HttpClient::new(
-                network.clone(),
-                AddressPolicy::OtherOrigin(address),
-                tls.client_config(false)?,
-                timeouts,
-            ),
+            other_origins: other(AddressPolicy::OtherOrigin(address)),
             // An address of its own: where the vendor's API answers says nothing about where the registry is.
-            vendor_api: HttpClient::new(
-                network.clone(),
-                AddressPolicy::Registry(RegistryAddress::default()),
-                tls.client_config(false)?,
-                timeouts,
-            ),
+            vendor_api: has_vendor_api.then(|| other(AddressPolicy::Registry(RegistryAddress::default()))),
         })
     }
 }

@@ -119,10 +119,9 @@ impl Upstream {
     /// may be any. The profile's address is one like every other that is not the registry's own. Neither is sent the
     /// client certificate.
     pub fn vendor_api_client(&self, origin: &Origin) -> Result<&HttpClient, TlsFilesError> {
-        match &self.vendor_api {
-            Some(configured) if configured.origin == *origin => self.clients().map(|clients| &clients.vendor_api),
-            _ => self.clients().map(|clients| &clients.other_origins),
-        }
+        let clients = self.clients()?;
+        let is_configured = self.vendor_api.as_ref().is_some_and(|configured| configured.origin == *origin);
+        Ok(clients.vendor_api.as_ref().filter(|_| is_configured).unwrap_or(&clients.other_origins))
     }
 
     /// The client for the registry's own origin, for a caller that may outlive this upstream.
@@ -133,17 +132,17 @@ impl Upstream {
     /// The hosts (registry, token services, blob stores) that did not answer the last request that regpass sent them.
     pub fn outages(&self) -> Vec<Outage> {
         let Some(clients) = self.connector.existing_clients() else { return Vec::new() };
-        clients.all().into_iter().flat_map(HttpClient::outages).collect()
+        clients.all().flat_map(HttpClient::outages).collect()
     }
 
     /// The origins that this process has connected to for this registry.
     fn connected_origins(&self) -> Vec<Origin> {
         let Some(clients) = self.connector.existing_clients() else { return Vec::new() };
-        clients.all().into_iter().flat_map(HttpClient::connected_origins).collect()
+        clients.all().flat_map(HttpClient::connected_origins).collect()
     }
 
     fn clients(&self) -> Result<&Clients, TlsFilesError> {
-        self.connector
-            .clients(RequestTimeouts { connect: self.timeouts.connect, response_head: self.timeouts.response_head })
+        let Timeouts { connect, response_head, .. } = self.timeouts;
+        self.connector.clients(RequestTimeouts { connect, response_head }, self.vendor_api.is_some())
     }
 }
