@@ -6,21 +6,12 @@ use http::header::LINK;
 use super::query::Query;
 use crate::base::url_escape::escape_reference;
 
-/// The query of the `rel="next"` link, or of the first link if it has no relation, as some clients read it. Its host and path are ignored: registries get them wrong, and they must not
+/// The query of the `rel="next"` link, or of the first link if it has no relation, as some clients read it: a list has no
+/// other link than that to its next page. Its host and path are ignored: registries get them wrong, and they must not
 /// decide where a client sends its next request.
 pub fn next_query(headers: &HeaderMap) -> Option<Query> {
-    let mut all = headers.get_all(LINK).iter().flat_map(|value| Links(value.as_bytes()));
-    let first = all.next()?;
-    let next = if first.is_next() {
-        first
-    } else {
-        match all.find(Link::is_next) {
-            Some(next) => next,
-            // A list has no other link than that to its next page.
-            None if first.rel.is_none() => first,
-            None => return None,
-        }
-    };
+    let links = || headers.get_all(LINK).iter().flat_map(|value| Links(value.as_bytes()));
+    let next = links().find(Link::is_next).or_else(|| links().next().filter(|first| first.rel.is_none()))?;
     let target = escape_reference(next.target);
     let query = target.split_once('?').map(|(_, query)| query.split('#').next().unwrap_or(query));
     Some(Query::parse(query))
